@@ -1,0 +1,988 @@
+"""From chapters to a package.
+
+The extractor reads the chapters in the order of the table of contents and
+gives the text of each module. It refuses to write a package that is wrong, and
+never overwrites an edit made by hand.
+
+::
+
+    from pathlib import Path
+
+    from autograd_book.literate.extract import find_root, modules, read_book
+
+    chapters = read_book(find_root(Path.cwd()))
+    for file, text in list(modules(chapters).items())[-3:]:
+        print(file, len(text.splitlines()))
+"""
+# Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 9815c340687a2d223bf9b73ee27f2595d79fa429fe98bd4e60d05691c0838981
+
+__all__ = [
+    "PACKAGE",
+    "BOOK",
+    "SOURCE",
+    "CONTENTS",
+    "BookError",
+    "Cell",
+    "Heading",
+    "Chapter",
+    "dotted",
+    "parse_chapter",
+    "trim",
+    "contents",
+    "BUILT_IN",
+    "extensions",
+    "survey",
+    "write",
+    "parse",
+    "defined",
+    "public",
+    "Import",
+    "imports",
+    "absolute",
+    "Shelf",
+    "Check",
+    "MAGIC",
+    "TAGS",
+    "CHECKS",
+    "faults",
+    "read_book",
+    "PLAIN",
+    "plain",
+    "docstring",
+    "render",
+    "seal",
+    "MARKER",
+    "ORIGIN",
+    "HASH",
+    "fingerprint",
+    "state",
+    "modules",
+    "on_disk",
+    "REFUSALS",
+    "guard",
+    "diff",
+    "IMPORT",
+    "trial",
+    "file_module",
+    "locate",
+    "extract",
+    "update",
+    "remove",
+    "carry",
+    "restitch",
+    "stitch",
+    "where",
+    "find",
+    "find_root",
+    "main",
+    "COMMANDS",
+    "OPTIONS",
+]
+
+
+# book/literate/extract.md:63
+import ast
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from difflib import unified_diff
+from functools import cache
+from itertools import pairwise, zip_longest
+from keyword import iskeyword
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import fill, indent
+from typing import Any, NamedTuple
+
+PACKAGE = "autograd_book"
+BOOK = "book"
+SOURCE = f"src/{PACKAGE}"
+CONTENTS = f"{BOOK}/_toc.yml"
+
+
+# book/literate/extract.md:93
+class BookError(ValueError):
+    """All that is wrong in a book, one ``file:line: fact; remedy`` a line."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+# book/literate/extract.md:110
+class Cell(NamedTuple):
+    """A code cell: its place in the notebook, its first line of code, code and tags."""
+
+    position: int
+    line: int
+    source: str
+    tags: tuple[str, ...]
+
+
+# book/literate/extract.md:122
+class Heading(NamedTuple):
+    """A heading of a chapter: line, level from 1, and its text as written."""
+
+    line: int
+    level: int
+    title: str
+
+
+# book/literate/extract.md:135
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter as the extractor sees it: text, code cells, headings, paragraphs."""
+
+    path: str
+    text: str = ""
+    cells: tuple[Cell, ...] = ()
+    headings: tuple[Heading, ...] = ()
+    paragraphs: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def docname(self) -> str:
+        """The page's name in the site, ``graph/record``."""
+        return self.path.removeprefix(f"{BOOK}/").removesuffix(".md")
+
+    @property
+    def module(self) -> str:
+        """The dotted name of the module that the chapter would export to."""
+        return dotted(self.docname)
+
+    @property
+    def file(self) -> str:
+        """The module's file, from the root of the project."""
+        return f"{SOURCE}/{self.docname}.py"
+
+    @property
+    def title(self) -> str:
+        """The text of the first heading."""
+        return self.headings[0].title if self.headings else self.docname
+
+    @property
+    def exports(self) -> tuple[Cell, ...]:
+        """The cells that go into the module, in order."""
+        return tuple(cell for cell in self.cells if "export" in cell.tags)
+
+
+# book/literate/extract.md:174
+def dotted(docname: str) -> str:
+    """Return the module that the page ``docname`` exports to."""
+    parts = [PACKAGE, *docname.split("/")]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+# book/literate/extract.md:218
+def parse_chapter(path: str, text: str, extensions: Iterable[str] = ()) -> Chapter:
+    """Read one chapter's text, through myst-nb's own reader."""
+    read, parser, config = _reader(frozenset(extensions))
+    unix = text.replace("\r\n", "\n")
+    notebook = read(unix, config=config, add_source_map=True, path=path)
+    tokens = parser.parse(unix)
+    blocks = list(pairwise(tokens))
+    return Chapter(
+        path,
+        text,
+        tuple(_cells(unix, notebook)),
+        tuple(
+            Heading(block.map[0] + 1, int(block.tag[1]), inline.content)
+            for block, inline in blocks
+            if block.type == "heading_open" and block.level == 0
+        ),
+        tuple(
+            (block.map[0] + 1, inline.content)
+            for block, inline in blocks
+            if block.type == "paragraph_open" and block.level == 0
+        ),
+    )
+
+
+# book/literate/extract.md:248
+@cache
+def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
+    try:
+        from markdown_it.renderer import RendererHTML
+        from myst_nb.core.read import read_myst_markdown_notebook
+        from myst_parser.config.main import MdParserConfig
+        from myst_parser.parsers.mdit import create_md_parser
+    except ImportError as error:
+        remedy = f"pip install '{PACKAGE.replace('_', '-')}[book]'"
+        raise BookError([f"{error}; {remedy}"]) from error
+    config = MdParserConfig(enable_extensions=set(extensions))
+    return read_myst_markdown_notebook, create_md_parser(config, RendererHTML), config
+
+
+# book/literate/extract.md:268
+def _cells(text: str, notebook: Any) -> Iterator[Cell]:
+    lines = [line.rstrip() for line in text.split("\n")]
+    places = zip(notebook.cells, notebook.metadata["source_map"], strict=True)
+    for index, (cell, fence) in enumerate(places):
+        if cell.cell_type == "code":
+            source = trim(cell.source)
+            tags = cell.metadata.get("tags", [])
+            tags = tags if isinstance(tags, list) else [repr(tags)]
+            line = _first_line(lines, fence, source)
+            yield Cell(index, line, source, tuple(map(str, tags)))
+
+
+# book/literate/extract.md:283
+def _first_line(lines: list[str], fence: int, source: str) -> int:
+    code = [line.rstrip() for line in source.split("\n")]
+    starts = range(fence, len(lines) - len(code) + 1)
+    return next((i + 1 for i in starts if lines[i : i + len(code)] == code), 0)
+
+
+# book/literate/extract.md:294
+def trim(source: str) -> str:
+    """Return code without the blank lines around it."""
+    return re.sub(r"\A(?:[ \t]*\n)+", "", source).rstrip()
+
+
+# book/literate/extract.md:322
+def _yaml() -> Any:
+    _reader(frozenset())
+    import yaml
+
+    return yaml
+
+
+# book/literate/extract.md:332
+def contents(root: Path) -> list[tuple[int, str]]:
+    """Return line and name of each entry in the table of contents, in order."""
+    yaml = _yaml()
+    try:
+        tree = yaml.compose((root / CONTENTS).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        line = getattr(error, "problem_mark", None)
+        at = f"{CONTENTS}:{line.line + 1 if line else 1}"
+        fact = " ".join(str(error).split())
+        raise BookError([f"{at}: this is no YAML ({fact}); correct the file"]) from None
+    return list(_entries(tree)) if tree else []
+
+
+# book/literate/extract.md:350
+def _entries(node: Any) -> Iterator[tuple[int, str]]:
+    if node.id == "sequence":
+        for item in node.value:
+            yield from _entries(item)
+    elif node.id == "mapping":
+        for key, value in node.value:
+            if key.value in ("root", "file"):
+                yield value.start_mark.line + 1, value.value
+            else:
+                yield from _entries(value)
+
+
+# book/literate/extract.md:371
+BUILT_IN = ("colon_fence", "dollarmath", "linkify", "substitution", "tasklist")
+
+
+def extensions(root: Path) -> tuple[str, ...]:
+    """Return the MyST extensions that the site is built with."""
+    config = root / "_config.yml"
+    tree = _yaml().safe_load(config.read_text("utf-8")) if config.is_file() else None
+    return tuple(((tree or {}).get("parse") or {}).get("myst_enable_extensions", BUILT_IN))
+
+
+# book/literate/extract.md:390
+def survey(root: Path) -> tuple[list[Chapter], list[str]]:
+    """Read all chapters in the order of the contents; return them and the problems."""
+    chapters, problems, enabled = [], [], extensions(root)
+    for line, name in contents(root):
+        found = [f"{BOOK}/{name}{end}" for end in ("", ".md", ".rst", ".ipynb")]
+        found = [path for path in found if (root / path).is_file()]
+        if not found:
+            problems.append(
+                f"{CONTENTS}:{line}: there is no {BOOK}/{name}.md; "
+                "write it, or take it out of the contents"
+            )
+        elif found[0].endswith(".md"):
+            try:
+                chapters.append(_read(root, found[0], enabled))
+            except BookError as error:
+                problems += error.problems
+    return chapters, problems + list(_unlisted(root, chapters, enabled, problems))
+
+
+# book/literate/extract.md:415
+def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
+    try:
+        text = (root / path).read_bytes().decode("utf-8")
+        chapter = parse_chapter(path, text, enabled)
+    except BookError:
+        raise
+    except Exception as error:  # whatever the readers of Markdown and YAML raise
+        fact = " ".join(str(error).split()) or type(error).__name__
+        line = re.search(r"line (\d+)", fact)
+        at = f"{path}:{line[1] if line else 1}"
+        raise BookError([f"{at}: unreadable ({fact}); correct the chapter"]) from error
+    if chapter.cells and not _is_notebook(text):
+        raise BookError(
+            [
+                f"{path}:1: this is not a MyST notebook, so its cells are not read; "
+                "begin it with the front matter of another chapter"
+            ]
+        )
+    return chapter
+
+
+# book/literate/extract.md:439
+def _is_notebook(text: str) -> bool:
+    from myst_nb.core.read import is_myst_markdown_notebook
+
+    return bool(is_myst_markdown_notebook(text))
+
+
+# book/literate/extract.md:450
+def _unlisted(
+    root: Path, chapters: list[Chapter], enabled: tuple[str, ...], known: list[str]
+) -> Iterator[str]:
+    listed = {chapter.path for chapter in chapters}
+    for file in sorted((root / BOOK).rglob("*.md")):
+        path = file.relative_to(root).as_posix()
+        hidden = any(re.match(r"\.|_(?!_)", part) for part in path.split("/"))
+        if path in listed or hidden or any(p.startswith(f"{path}:") for p in known):
+            continue
+        try:
+            exports = _read(root, path, enabled).exports
+        except BookError as error:
+            yield from error.problems
+        else:
+            for cell in exports[:1]:
+                yield (
+                    f"{path}:{cell.line}: the chapter exports, but stands nowhere in "
+                    f"{CONTENTS}; enter it there, before the first that imports it"
+                )
+
+
+# book/literate/extract.md:476
+def write(file: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new, never a part."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(draft, file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+# book/literate/extract.md:514
+@cache
+def parse(source: str) -> ast.Module | SyntaxError:
+    """Return the tree of a cell's code, or why there is none."""
+    try:
+        compile(source, "<cell>", "exec", dont_inherit=True)
+        return ast.parse(source)
+    except SyntaxError as error:
+        return error
+
+
+# book/literate/extract.md:527
+def _trees(chapter: Chapter) -> Iterator[tuple[Cell, ast.Module]]:
+    for cell in chapter.exports:
+        tree = parse(cell.source)
+        if isinstance(tree, ast.Module):
+            yield cell, tree
+
+
+# book/literate/extract.md:544
+def defined(statements: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Yield line and name of whatever statements at the top of a module define."""
+    for statement in statements:
+        for name in dict.fromkeys(_bound(statement)):
+            yield getattr(statement, "lineno", 1), name
+
+
+# book/literate/extract.md:554
+def _bound(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            if "overload" not in map(_last_name, node.decorator_list):
+                yield node.name
+        case ast.Assign():
+            stored = (n for target in node.targets for n in ast.walk(target))
+            for name in stored:
+                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
+                    yield name.id
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            yield name
+        case ast.Import() | ast.ImportFrom():
+            yield from (a.name for a in node.names if a.asname == a.name)
+        case ast.If() | ast.Try() | ast.With() | ast.ExceptHandler():
+            for child in ast.iter_child_nodes(node):
+                yield from _bound(child)
+
+
+# book/literate/extract.md:576
+def _last_name(node: ast.AST) -> str:
+    return getattr(node, "attr", getattr(node, "id", ""))
+
+
+# book/literate/extract.md:585
+def public(chapter: Chapter) -> list[str]:
+    """Return the public names of a chapter, in order of definition."""
+    names = (name for _, tree in _trees(chapter) for _, name in defined(tree.body))
+    return [name for name in dict.fromkeys(names) if not name.startswith("_")]
+
+
+# book/literate/extract.md:600
+class Import(NamedTuple):
+    """One imported name: line, module, and what is taken from it ("" for itself)."""
+
+    line: int
+    module: str
+    name: str
+
+
+def imports(tree: ast.AST, chapter: Chapter) -> Iterator[Import]:
+    """Yield all that a cell imports, wherever in it the import stands."""
+    inside = chapter.file.endswith("__init__.py")
+    package = chapter.module if inside else chapter.module.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (Import(node.lineno, alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = absolute(package, node.level, node.module or "")
+            yield from (Import(node.lineno, module, alias.name) for alias in node.names)
+
+
+# book/literate/extract.md:623
+def absolute(package: str, level: int, module: str) -> str:
+    """Return the absolute name of a module that ``level`` dots lead to."""
+    parts = package.split(".")[: -level + 1 or None] if level else []
+    return ".".join([*parts, *filter(None, [module])])
+
+
+# book/literate/extract.md:641
+class Shelf:
+    """Where each module stands in the order of the contents; packages stand first."""
+
+    def __init__(self, chapters: Iterable[Chapter]) -> None:
+        exporting = [chapter for chapter in chapters if chapter.exports]
+        self.packages = {PACKAGE} | {
+            dotted("/".join(parts[:end]))
+            for parts in (chapter.docname.split("/") for chapter in exporting)
+            for end in range(1, len(parts))
+        }
+        self.place = dict.fromkeys(self.packages, -1)
+        self.place |= {c.module: place for place, c in enumerate(exporting)}
+
+
+Check = Callable[[Chapter, Shelf], Iterator[tuple[int, str]]]
+
+
+# book/literate/extract.md:663
+MAGIC = re.compile(r"^[%!?]|=\s*[%!]|\?$")
+
+
+def _syntax(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
+    for cell in chapter.exports:
+        error = parse(cell.source)
+        if not cell.source:
+            yield 1, "an exported cell is empty; fill it, or take it out"
+        elif not cell.line:
+            yield 1, "an exported cell loads its code from elsewhere; write it in place"
+        elif isinstance(error, SyntaxError):
+            line = error.lineno or 1
+            code = cell.source.split("\n")[line - 1].strip()
+            magic = f"`{code}` is a magic, which no module can run; do not export it"
+            wrong = f"`{code}` is no Python ({error.msg}); correct it"
+            yield cell.line + line - 1, magic if MAGIC.search(code) else wrong
+
+
+# book/literate/extract.md:686
+TAGS = {"export", "synopsis", "check", "raises-exception", "scroll-output"} | {
+    f"{verb}-{what}" for verb in ("hide", "remove") for what in ("input", "output", "cell")
+} | {"remove-stdout", "remove-stderr"}
+
+
+def _tags(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
+    for cell in chapter.cells:
+        for tag in sorted(set(cell.tags) - TAGS):
+            yield cell.line, f"the tag {tag} is unknown; use some of {sorted(TAGS)}"
+
+
+# book/literate/extract.md:700
+def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
+    found = [cell for cell in chapter.cells if "synopsis" in cell.tags]
+    if chapter.exports and not found:
+        yield 1, "the chapter exports but has no synopsis; tag one example with synopsis"
+    for cell in found[1:]:
+        yield cell.line, f"a second synopsis, after line {found[0].line}; keep one"
+
+
+# book/literate/extract.md:713
+def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
+    first: dict[str, int] = {}
+    for cell, tree in _trees(chapter):
+        for line, name in defined(tree.body):
+            here = cell.line + line - 1
+            if name != "_" and first.setdefault(name, here) != here:
+                yield here, f"{name} stands already at line {first[name]}; define it once"
+
+
+# book/literate/extract.md:725
+def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
+    names = chapter.module.split(".")
+    bad = [n for n in names if not n.isidentifier() or iskeyword(n)]
+    if chapter.exports and bad:
+        yield 1, f"{bad[0]} is no name for a module; rename the file or folder"
+    inside = chapter.docname.endswith("__init__")
+    if chapter.exports and chapter.module in shelf.packages and not inside:
+        yield 1, f"{chapter.module} is a folder too; rename one of them"
+
+
+# book/literate/extract.md:740
+def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
+    for cell, tree in _trees(chapter):
+        for line, module, name in imports(tree, chapter):
+            for fact in _import_faults(module, name, chapter, shelf):
+                yield cell.line + line - 1, fact
+
+
+# book/literate/extract.md:750
+def _import_faults(
+    module: str, name: str, chapter: Chapter, shelf: Shelf
+) -> Iterator[str]:
+    if name == "*":
+        yield f"a star import from {module} hides what it brings; name what you need"
+    if module == "__future__":
+        yield f"{name} from __future__ would change other cells; do without it"
+    if module.split(".")[0] == PACKAGE:
+        target = f"{module}.{name}" if f"{module}.{name}" in shelf.place else module
+        if target not in shelf.place:
+            yield f"no chapter exports to {target}; correct the name"
+        elif shelf.place[target] >= shelf.place.get(chapter.module, 0):
+            yield f"{target} comes later in {CONTENTS}; import only what stands before"
+
+
+# book/literate/extract.md:770
+CHECKS: tuple[Check, ...] = (_syntax, _tags, _synopsis, _twice, _module_name, _imports)
+
+
+def faults(chapters: list[Chapter]) -> list[str]:
+    """Return all that is wrong in chapters, as ``file:line: fact; remedy``."""
+    shelf = Shelf(chapters)
+    return [
+        f"{chapter.path}:{line}: {text}"
+        for chapter in chapters
+        for line, text in sorted(p for check in CHECKS for p in check(chapter, shelf))
+    ]
+
+
+# book/literate/extract.md:786
+def read_book(root: Path) -> list[Chapter]:
+    """Return the chapters of a sound book, in the order of its contents."""
+    chapters, problems = survey(root)
+    problems += faults(chapters)
+    if problems:
+        raise BookError(problems)
+    return chapters
+
+
+# book/literate/extract.md:813
+PLAIN = (
+    (r"\{[\w:.-]+\}`([^`<]*?)(?:\s*<[^`>]*>)?`", r"\1"),
+    (r"\[([^\]]*)\]\([^)]*\)", r"\1"),
+    (r"(?<!`)`([^`]+)`(?!`)", r"``\1``"),
+    (r"\$([^$]+)\$", r":math:`\1`"),
+)
+
+
+# book/literate/extract.md:824
+def plain(markdown: str) -> str:
+    """Return a paragraph of MyST as the plain text of a docstring."""
+    for pattern, replacement in PLAIN:
+        markdown = re.sub(pattern, replacement, markdown)
+    return " ".join(markdown.split())
+
+
+# book/literate/extract.md:838
+def docstring(chapter: Chapter) -> str:
+    """Return the module's docstring: title, what the synopsis is about, the synopsis."""
+    cell = next(cell for cell in chapter.cells if "synopsis" in cell.tags)
+    above = [h.line for h in chapter.headings if h.line < cell.line]
+    prose = [text for line, text in chapter.paragraphs if above[-1:] < [line] < [cell.line]]
+    parts = [plain(chapter.title).rstrip(".") + "."]
+    parts += [fill(plain(text), 79) for text in prose[:1]]
+    parts += ["::", indent(cell.source, "    ")]
+    text = "\n\n".join(parts).replace("\\", "\\\\").replace('"""', r"\"\"\"")
+    return f'"""{text}\n"""'
+
+
+# book/literate/extract.md:855
+def render(chapter: Chapter) -> str:
+    """Return the module that a chapter exports, as text."""
+    names = ", ".join(f'"{name}"' for name in public(chapter))
+    face = f"__all__ = [{names}]" if names else "__all__: list[str] = []"
+    if len(face) > 88:
+        face = "__all__ = [\n    " + names.replace(", ", ",\n    ") + ",\n]"
+    blocks = [f"# {chapter.path}:{cell.line}\n{cell.source}" for cell in chapter.exports]
+    return seal(docstring(chapter), chapter.path, "\n\n\n".join([face, *blocks]))
+
+
+# book/literate/extract.md:871
+def seal(doc: str, source: str, body: str) -> str:
+    """Return a generated file: docstring, origin, hash of all the rest, body."""
+    origin = f"# Generated from {source} by autograd-book extract; edit the chapter, not this file."
+    text = f"{doc}\n{origin}\n\n{body}".rstrip() + "\n"
+    return text.replace(origin, f"{origin}\n# sha256: {fingerprint(text)}", 1)
+
+
+# book/literate/extract.md:881
+MARKER = re.compile(rf"^# ({BOOK}/\S+\.md):(\d+)$", re.M)
+ORIGIN = re.compile(r"^# Generated from (\S+) by autograd-book extract", re.M)
+HASH = re.compile(r"^# sha256: (\w+)\n", re.M)
+
+
+def fingerprint(text: str) -> str:
+    """Return the hash of a generated file, without its own line and line numbers."""
+    text = MARKER.sub(r"# \1", HASH.sub("", text, count=1))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# book/literate/extract.md:902
+def state(text: str) -> str:
+    """Return what a file of the package is: generated, edited or foreign."""
+    sealed = HASH.search(text)
+    if not sealed:
+        return "foreign"
+    return "generated" if sealed[1] == fingerprint(text) else "edited"
+
+
+# book/literate/extract.md:919
+def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
+    """Return every file of the package, by name, as the chapters would have it."""
+    exporting = [chapter for chapter in chapters if chapter.exports]
+    texts = {f"{SOURCE}/py.typed": ""}
+    for package in sorted(Shelf(exporting).packages):
+        folder = "/".join([BOOK, *package.split(".")[1:]])
+        file = "/".join([SOURCE, *package.split(".")[1:], "__init__.py"])
+        texts[file] = seal(f'"""The chapters of {folder}."""', f"{folder}/", "")
+    return texts | {chapter.file: render(chapter) for chapter in exporting}
+
+
+# book/literate/extract.md:933
+def on_disk(root: Path) -> dict[str, str]:
+    """Return the files of the package that are there, by name."""
+    files = sorted((root / SOURCE).rglob("*.py")) + [root / SOURCE / "py.typed"]
+    return {
+        file.relative_to(root).as_posix(): file.read_text(encoding="utf-8")
+        for file in files
+        if file.is_file()
+    }
+
+
+# book/literate/extract.md:955
+REFUSALS = {
+    "edited": "this generated file was edited by hand; carry the edit into the chapter "
+    "with autograd-book stitch, or discard it by deleting the file",
+    "foreign": "this file was not generated; move it out of the package, "
+    "or write it as a chapter",
+}
+
+
+def guard(disk: dict[str, str], texts: dict[str, str]) -> list[str]:
+    """Return a refusal for each file on disk that extraction must not touch."""
+    refusals = []
+    for file, text in disk.items():
+        refusal = REFUSALS.get(state(text))
+        aim = texts.get(file, "")
+        if refusal and text and fingerprint(text) != fingerprint(aim):
+            rows = zip_longest(text.split("\n"), aim.split("\n"))
+            line = next((n for n, (a, b) in enumerate(rows, 1) if a != b), 1)
+            show = diff(aim, text, file) if file in texts else ""
+            refusals.append(f"{file}:{line}: {refusal}\n{show}".rstrip())
+    return refusals
+
+
+# book/literate/extract.md:982
+def diff(before: str, after: str, file: str) -> str:
+    """Return what leads from one text of a file to another, as a unified diff."""
+    lines = unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="")
+    return "\n".join(lines)
+
+
+# book/literate/extract.md:999
+IMPORT = "import sys; sys.path.insert(0, sys.argv[1]); [*map(__import__, sys.argv[2:])]"
+
+
+def trial(root: Path, texts: dict[str, str]) -> list[str]:
+    """Import the package from a temporary folder; return what goes wrong."""
+    with TemporaryDirectory() as folder:
+        stage = Path(folder).resolve()
+        if (root / SOURCE).is_dir():
+            ignore = shutil.ignore_patterns("*.py", "__pycache__")
+            shutil.copytree(root / SOURCE, stage / PACKAGE, ignore=ignore)
+        for file, text in texts.items():
+            write(stage / file.removeprefix("src/"), text)
+        names = [file_module(file) for file in texts if file.endswith(".py")]
+        command = [sys.executable, "-P", "-B", "-c", IMPORT, str(stage), *names]
+        run = subprocess.run(command, capture_output=True, text=True, cwd=stage)
+        return [_why(run.stderr, stage)] if run.returncode else []
+
+
+def file_module(file: str) -> str:
+    """Return the dotted name of a file of the package."""
+    return dotted(file.removeprefix(f"{SOURCE}/").removesuffix(".py"))
+
+
+# book/literate/extract.md:1027
+def locate(text: str, line: int) -> str | None:
+    """Return the place in a chapter that a line of a generated module came from."""
+    rows = text.split("\n")[:line]
+    while rows and not rows[-1].strip():
+        rows.pop()
+    for distance, row in enumerate(reversed(rows)):
+        if marker := MARKER.fullmatch(row):
+            return f"{marker[1]}:{int(marker[2]) + max(distance - 1, 0)}"
+    origin = ORIGIN.search(text)
+    return f"{origin[1]}:1" if origin and origin[1].endswith(".md") else None
+
+
+# book/literate/extract.md:1044
+def _why(traceback: str, stage: Path) -> str:
+    error = (traceback.strip().split("\n") or ["the interpreter died"])[-1]
+    if "No module named 'numpy'" in error:
+        return "NumPy is missing, which every module needs; pip install numpy"
+    frames = re.findall(r'File "(.+)", line (\d+)', traceback)
+    inside = [(file, int(line)) for file, line in frames if str(stage) in file]
+    place = SOURCE
+    for file, line in inside[-1:]:
+        place = locate(Path(file).read_text(encoding="utf-8"), line) or place
+    return f"{place}: the package would not import ({error}); correct the cell"
+
+
+# book/literate/extract.md:1068
+def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
+    """Bring the package up to date; return the files that changed, and the diff.
+
+    With ``check`` nothing is written.
+    """
+    texts, disk = modules(read_book(root)), on_disk(root)
+    if refusals := guard(disk, texts):
+        raise BookError(refusals)
+    return update(root, texts, disk, check)
+
+
+# book/literate/extract.md:1082
+def update(
+    root: Path, texts: dict[str, str], disk: dict[str, str], check: bool = False
+) -> tuple[list[str], str]:
+    """Make the package on disk equal ``texts``, unless it would not import."""
+    changed = sorted(f for f in texts | disk if texts.get(f) != disk.get(f))
+    if changed and not check:
+        if problems := trial(root, texts):
+            raise BookError(problems)
+        for file in changed:
+            write(root / file, texts[file]) if file in texts else remove(root / file)
+    shown = [diff(disk.get(f, ""), texts.get(f, ""), f) for f in changed]
+    return changed, "\n".join(filter(None, shown))
+
+
+# book/literate/extract.md:1101
+def remove(file: Path) -> None:
+    """Delete a module without a chapter, and its folder when that is empty."""
+    file.unlink()
+    shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
+    if not any(file.parent.iterdir()):
+        file.parent.rmdir()
+
+
+# book/literate/extract.md:1133
+def _parts(text: str) -> list[str]:
+    head, *pieces = MARKER.split(HASH.sub("", text, count=1))
+    return [trim(head), *map(trim, pieces[2::3])]
+
+
+# book/literate/extract.md:1144
+def carry(chapter: Chapter, text: str) -> str:
+    """Return a chapter's text with the blocks of an edited module in its cells."""
+    numbers = [int(number) for _, number in MARKER.findall(text)]
+    if (HASH.findall(text) or [""])[0] != fingerprint(render(chapter)):
+        fact = "the chapter has changed too since this was generated; undo one change"
+        raise BookError([f"{chapter.file}:1: {fact}"])
+    if len(numbers) != len(chapter.exports) or numbers != sorted(numbers):
+        fact = "marker comments are missing or moved; put them back"
+        raise BookError([f"{chapter.file}:1: {fact}"])
+    lines = chapter.text.split("\n")
+    for cell, code in reversed([*zip(chapter.exports, _parts(text)[1:], strict=True)]):
+        if code != cell.source:
+            end = "\r" if lines[cell.line - 1].endswith("\r") else ""
+            after = cell.line - 1 + len(cell.source.split("\n"))
+            lines[cell.line - 1 : after] = [row + end for row in code.split("\n")]
+    return "\n".join(lines)
+
+
+# book/literate/extract.md:1167
+def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Return chapters with the edits of the package in them, and what they export."""
+    chapters, disk, enabled = read_book(root), on_disk(root), extensions(root)
+    texts, fresh, problems = modules(chapters), [], []
+    edits = {file: text for file, text in disk.items() if state(text) == "edited"}
+    problems += guard({f: t for f, t in disk.items() if f not in edits}, texts)
+    for chapter in chapters:
+        try:
+            edit = edits.get(chapter.file)
+            text = carry(chapter, edit) if edit else chapter.text
+            fresh.append(parse_chapter(chapter.path, text, enabled))
+        except BookError as error:
+            problems += error.problems
+    problems = problems or faults(fresh)
+    new = {} if problems else modules(fresh)
+    problems = problems or _lost(edits, texts, new) or trial(root, new)
+    if problems:
+        raise BookError(problems)
+    return {f.path: f.text for c, f in zip(chapters, fresh, strict=True) if c.text != f.text}, new
+
+
+# book/literate/extract.md:1193
+def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> list[str]:
+    lost = []
+    for file, text in edits.items():
+        head, *blocks = _parts(text)
+        heads = [_parts(texts.get(file, ""))[0] for texts in (old, new)]
+        if head not in heads or blocks != _parts(new.get(file, ""))[1:]:
+            fact = "this edit lies outside the cells of any chapter"
+            lost.append(f"{file}:1: {fact}; edit the chapter, and delete this file")
+    return lost
+
+
+# book/literate/extract.md:1207
+def stitch(root: Path) -> list[str]:
+    """Carry edits of generated files into their chapters; return those chapters."""
+    chapters, texts = restitch(root)
+    for path, text in chapters.items():
+        write(root / path, text)
+    update(root, texts, on_disk(root))
+    return list(chapters)
+
+
+# book/literate/extract.md:1234
+def where(query: str, package: Path) -> str:
+    """Return the chapter and line behind ``file:line`` or a dotted name."""
+    name, _, line = query.rpartition(":")
+    file, number = (_file(name, package), int(line)) if name else find(query, package)
+    place = locate(file.read_text(encoding="utf-8"), number)
+    if place is None:
+        raise BookError([f"{query}: no chapter exports this; see {CONTENTS}"])
+    return place
+
+
+# book/literate/extract.md:1249
+def _file(name: str, package: Path) -> Path:
+    inside = package / name.replace("\\", "/").rpartition(f"{PACKAGE}/")[2]
+    found = [file for file in (Path(name), inside) if file.is_file()]
+    if not found:
+        raise BookError([f"{name}: there is no such file; give one of {package}"])
+    return found[0]
+
+
+def find(name: str, package: Path) -> tuple[Path, int]:
+    """Return file and line of a dotted name, through re-exports, without importing."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        base = package.joinpath(*parts[1:end])
+        for file in (base.with_suffix(".py"), base / "__init__.py"):
+            if parts[0] == PACKAGE and file.is_file():
+                return _follow(name, file, parts[end:], package)
+    raise BookError([f"{name}: there is no such module; give a name from {PACKAGE}"])
+
+
+# book/literate/extract.md:1273
+def _follow(name: str, file: Path, rest: list[str], package: Path) -> tuple[Path, int]:
+    line, body = 1, ast.parse(file.read_text(encoding="utf-8")).body
+    for depth, part in enumerate(rest, 1):
+        for node in body:
+            if isinstance(node, ast.ImportFrom):
+                origin = {alias.asname or alias.name: alias.name for alias in node.names}
+                if part in origin and not node.level:
+                    target = [str(node.module), origin[part], *rest[depth:]]
+                    return find(".".join(target), package)
+            elif part in _bound(node):
+                line, body = node.lineno, getattr(node, "body", [])
+                break
+        else:
+            raise BookError([f"{name}: {file.name} defines no {part}; check the name"])
+    return file, line
+
+
+# book/literate/extract.md:1303
+def find_root(start: Path) -> Path:
+    """Return the nearest folder, from ``start`` upwards, that holds a book."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / CONTENTS).is_file():
+            return folder
+    raise BookError([f"{start}: no {CONTENTS} here or above; go into a book, or use --root"])
+
+
+# book/literate/extract.md:1317
+def _extract(options: Namespace) -> int:
+    changed, shown = extract(options.root or find_root(Path.cwd()), options.check)
+    print(shown if options.check else "\n".join(changed), end="\n" if changed else "")
+    verb = "stale" if options.check else "changed"
+    print(f"{len(changed)} files {verb}" if changed else "the package is up to date")
+    return int(bool(changed and options.check))
+
+
+def _stitch(options: Namespace) -> int:
+    chapters = stitch(options.root or find_root(Path.cwd()))
+    print("\n".join(f"{path}: stitched" for path in chapters) or "nothing to stitch")
+    return 0
+
+
+# book/literate/extract.md:1334
+def _where(options: Namespace) -> int:
+    try:
+        package = (options.root or find_root(Path.cwd())) / SOURCE
+    except BookError:  # outside the book, answer for the installed package
+        package = Path(__file__).parents[1]
+    print(where(options.place, package))
+    return 0
+
+
+# book/literate/extract.md:1348
+def main(argv: list[str] | None = None) -> int:
+    """Run ``extract``, ``stitch`` or ``where``; return the exit status."""
+    parser = ArgumentParser(prog="autograd-book", description="Extract the package.")
+    verbs = parser.add_subparsers(required=True)
+    for verb, run, about in COMMANDS:
+        command = verbs.add_parser(verb, help=about, description=about)
+        command.add_argument("--root", type=Path, help="the book's folder")
+        command.set_defaults(run=run)
+        for option, settings in OPTIONS.get(verb, {}).items():
+            command.add_argument(option, **settings)
+    options = parser.parse_args(argv)
+    try:
+        return int(options.run(options))
+    except BookError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+# book/literate/extract.md:1369
+COMMANDS = (
+    ("extract", _extract, "write the package from the chapters"),
+    ("stitch", _stitch, "carry edits of the package back into the chapters"),
+    ("where", _where, "say which line of which chapter holds a line or a name"),
+)
+OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+    "extract": {
+        "--check": {"action": "store_true", "help": "write nothing; fail when stale"}
+    },
+    "where": {"place": {"help": "FILE:LINE, or a dotted name"}},
+}
+
+
+# book/literate/extract.md:1388
+if __name__ == "__main__" and "__file__" in globals():
+    sys.exit(main())
