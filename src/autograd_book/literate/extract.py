@@ -15,7 +15,7 @@ never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9815c340687a2d223bf9b73ee27f2595d79fa429fe98bd4e60d05691c0838981
+# sha256: 021b862bc98054827826e58e8d195589f0b6d68023584e0c68f82c3697600602
 
 __all__ = [
     "PACKAGE",
@@ -673,7 +673,7 @@ def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
 # book/literate/extract.md:933
 def on_disk(root: Path) -> dict[str, str]:
     """Return the files of the package that are there, by name."""
-    files = sorted((root / SOURCE).rglob("*.py")) + [root / SOURCE / "py.typed"]
+    files = [*sorted((root / SOURCE).rglob("*.py")), root / SOURCE / "py.typed"]
     return {
         file.relative_to(root).as_posix(): file.read_text(encoding="utf-8")
         for file in files

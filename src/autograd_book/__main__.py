@@ -1,0 +1,56 @@
+"""The command line.
+
+One program with four commands: three for authors, one for the curious. Without
+a command it prints what there is.
+
+::
+
+    from autograd_book.__main__ import main
+
+    main([])
+"""
+# Generated from book/__main__.md by autograd-book extract; edit the chapter, not this file.
+# sha256: bed5abc186bb88957d59b22d2a8ec808557ebbd22a60af2c3c2bc32ae9871471
+
+__all__ = ["COMMANDS", "parser", "main"]
+
+
+# book/__main__.md:50
+import sys
+from argparse import REMAINDER, ArgumentParser
+from importlib import import_module
+
+COMMANDS = {
+    "extract": ("literate.extract", ["extract"], "write the package from the chapters"),
+    "stitch": ("literate.extract", ["stitch"], "carry edits back into the chapters"),
+    "where": ("literate.extract", ["where"], "say which chapter holds a line or a name"),
+    "train": ("learn.training", [], "train a network on handwritten digits"),
+}
+
+
+# book/__main__.md:76
+def parser() -> ArgumentParser:
+    """Return the parser of the command line; what follows a command is left to it."""
+    top = ArgumentParser("autograd-book", description="The engine and its book.")
+    verbs = top.add_subparsers(dest="verb", metavar="COMMAND")
+    for verb, (_, _, about) in COMMANDS.items():
+        command = verbs.add_parser(verb, help=about, add_help=False, prefix_chars="\0")
+        command.add_argument("rest", nargs=REMAINDER)
+    return top
+
+
+# book/__main__.md:104
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status; without a command, print the help."""
+    options = parser().parse_args(argv)
+    if options.verb is None:
+        parser().print_help()
+        return 0
+    module, first, _ = COMMANDS[options.verb]
+    command = import_module(f"autograd_book.{module}")
+    return int(command.main([*first, *options.rest]))
+
+
+# book/__main__.md:126
+if __name__ == "__main__" and "__file__" in globals():
+    sys.exit(main())
