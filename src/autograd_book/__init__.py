@@ -1,0 +1,67 @@
+"""The public face.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    weights = ab.Variable(np.zeros(3))
+    loss = np.mean((np.eye(3) @ weights - 1.0) ** 2)
+    loss.backward()
+    print(weights.grad)
+    print(ab.grad(np.sin)(0.0))
+"""
+# Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
+# sha256: dd5a2fea30ce745683051c8f404600303004348ebdf653d7315cc74dd9cfd269
+
+__all__ = [
+    "Variable",
+    "no_grad",
+    "primitive",
+    "check_gradients",
+    "grad",
+    "value_and_grad",
+    "vjp",
+    "relu",
+    "logsumexp",
+    "AutogradError",
+    "DifferentiationTypeError",
+    "DifferentiationValueError",
+    "FreedGraphError",
+    "GradientCheckError",
+    "LeakedVariableError",
+    "NoRuleError",
+]
+
+
+# book/__init__.md:47
+from autograd_book.graph.variable import Variable as Variable
+from autograd_book.graph.variable import no_grad as no_grad
+from autograd_book.graph.variable import primitive as primitive
+
+
+# book/__init__.md:57
+from autograd_book.modes.check import check_gradients as check_gradients
+from autograd_book.modes.transforms import grad as grad
+from autograd_book.modes.transforms import value_and_grad as value_and_grad
+from autograd_book.modes.transforms import vjp as vjp
+
+
+# book/__init__.md:68
+from autograd_book.rules import elementwise, indexing, linear, reductions, shapes
+from autograd_book.rules.elementwise import relu as relu
+from autograd_book.rules.reductions import logsumexp as logsumexp
+
+
+# book/__init__.md:78
+from autograd_book.graph.errors import AutogradError as AutogradError
+from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
+from autograd_book.graph.errors import DifferentiationValueError as DifferentiationValueError
+from autograd_book.graph.errors import FreedGraphError as FreedGraphError
+from autograd_book.graph.errors import GradientCheckError as GradientCheckError
+from autograd_book.graph.errors import LeakedVariableError as LeakedVariableError
+from autograd_book.graph.errors import NoRuleError as NoRuleError
+
+
+# book/__init__.md:92
+__version__ = "0.1.0"

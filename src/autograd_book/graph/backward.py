@@ -1,0 +1,133 @@
+"""The way back.
+
+A walk takes the cotangent of one node and returns those of the leaves that it
+reaches. Each node is visited once, youngest first, and is released when it is
+left behind.
+
+::
+
+    from autograd_book import Variable
+    from autograd_book.graph.backward import walk
+    from autograd_book.graph.interpreter import ground
+
+    x = y = Variable(1.0)
+    for _ in range(64):
+        y = y + y
+    found = walk(y.node, 1.0, ground().pull)
+    print(found[x.node] == 2.0**64)
+"""
+# Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
+# sha256: a14dbc226b21354e20fe671dd87fe0ca288c3502798148f2e5384d094040c71c
+
+__all__ = ["reachable", "unbroadcast", "fit", "walk"]
+
+
+# book/graph/backward.md:59
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import DifferentiationValueError, FreedGraphError
+from autograd_book.graph.record import FREED, Leaf, Node
+
+
+def reachable(end: Node) -> list[Node]:
+    """All nodes that `end` depends on, and itself, oldest first."""
+    seen, todo = {end}, [end]
+    while todo:
+        for node in todo.pop().inputs:
+            if node not in seen:
+                seen.add(node)
+                todo.append(node)
+    return sorted(seen, key=attrgetter("index"))
+
+
+# book/graph/backward.md:107
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum `g` over the axes along which an array of `shape` was broadcast.
+
+    Parameters
+    ----------
+    g : array or Variable
+        Cotangent in the shape of the result.
+    shape : tuple of int
+        Shape of the argument.
+
+    Returns
+    -------
+    array or Variable
+        Cotangent in `shape`.
+    """
+    extra = len(g.shape) - len(shape)
+    stretched = [i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1]
+    axes = (*range(extra), *stretched)
+    return np.sum(g, axis=axes).reshape(shape) if axes else g
+
+
+# book/graph/backward.md:137
+def fit(g: Any, target: Node, source: Node) -> Any:
+    """Bring a cotangent that `source` pulled into the shape and dtype of its input `target`.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If the rule returned a shape that no broadcast explains.
+    """
+    if not hasattr(g, "dtype"):
+        g = np.asarray(g, target.dtype)
+    plan: Any = source.plan
+    if g.shape != target.shape and plan.primitive.broadcasts:
+        g = unbroadcast(g, target.shape)
+    if g.shape != target.shape:
+        raise DifferentiationValueError(
+            f"a rule of {plan.primitive.name} returned a cotangent of shape {g.shape} for an argument of shape "
+            f"{target.shape}. Make the rule return the shape of its argument."
+        )
+    return g if g.dtype == target.dtype else g.astype(target.dtype)
+
+
+# book/graph/backward.md:166
+def walk(end: Node, g: Any, pull: Callable[[Node, Any], Any], retain: bool = False) -> dict[Leaf, Any]:
+    """Carry the cotangent of `end` back to the leaves.
+
+    Parameters
+    ----------
+    end : Node
+        Where the walk begins.
+    g : array or Variable
+        Its cotangent, of the node's shape.
+    pull : callable
+        ``pull(node, g)``: the verb of the interpreter stack.
+    retain : bool
+        Keep saved values for another walk. Otherwise each node is released as the walk leaves it.
+
+    Returns
+    -------
+    dict
+        Cotangent of each leaf that was reached.
+
+    Raises
+    ------
+    FreedGraphError
+        If an earlier walk has released a node of this graph.
+    """
+    nodes, cotangents, found = reachable(end), {end: g}, {}
+    if any(node.saved is FREED for node in nodes):
+        raise FreedGraphError(
+            "this graph was released by an earlier backward pass. "
+            "Pass retain_graph=True to the earlier pass, or compute the result again."
+        )
+    while nodes:
+        node = nodes.pop()
+        g = cotangents.pop(node)
+        if isinstance(node, Leaf):
+            found[node] = g
+            continue
+        for target, part in zip(node.inputs, pull(node, g), strict=True):
+            part = fit(part, target, node)
+            cotangents[target] = cotangents[target] + part if target in cotangents else part
+        if not retain:
+            node.free()
+    return found

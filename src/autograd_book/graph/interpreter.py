@@ -1,0 +1,95 @@
+"""Interpreters: one door down, one door back.
+
+An interpreter is such a place. Interpreters stand on top of each other; each
+does its part and hands the operation down, and NumPy stands at the bottom.
+
+::
+
+    import numpy as np
+    from autograd_book.graph.interpreter import Evaluate, Interpreter
+    from autograd_book.graph.primitive import primitives
+
+
+    class Count(Interpreter):
+        def bind(self, primitive, args, params):
+            counts[primitive.name] = counts.get(primitive.name, 0) + 1
+            return self.below.bind(primitive, args, params)
+
+
+    counts = {}
+    stack = Count(Evaluate())
+    print(stack.bind(primitives[np.multiply], (6.0, 7.0), {}), counts)
+"""
+# Generated from book/graph/interpreter.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 42c353b5d2568e034207f2e9f87534ced7ec7f5ae5a1f6709af166e0a2dbf3cc
+
+__all__ = ["Interpreter", "Evaluate", "STRONG_SCALARS", "WeakScalars", "ground"]
+
+
+# book/graph/interpreter.md:66
+from typing import Any
+
+from autograd_book.graph.primitive import Primitive
+
+
+class Interpreter:
+    """One level of the stack. Passes both verbs down unless a subclass says otherwise.
+
+    Parameters
+    ----------
+    below : Interpreter or None
+        The next level; None at the bottom.
+    """
+
+    __slots__ = ("below",)
+
+    def __init__(self, below: "Interpreter | None" = None) -> None:
+        self.below: Any = below
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply `primitive` to `args`: the way forward."""
+        return self.below.bind(primitive, args, params)
+
+    def pull(self, node: Any, g: Any) -> Any:
+        """Cotangents of the inputs of `node`, given the cotangent `g` of its result: the way back."""
+        return self.below.pull(node, g)
+
+
+# book/graph/interpreter.md:99
+class Evaluate(Interpreter):
+    """The bottom of the stack: NumPy itself, and the rules."""
+
+    __slots__ = ()
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Call the primitive's function."""
+        return primitive.fun(*args, **params)
+
+    def pull(self, node: Any, g: Any) -> Any:
+        """Call the rules of the node's plan."""
+        return node.plan.pull(g, node.saved, node.params)
+
+
+# book/graph/interpreter.md:142
+import numpy as np
+
+STRONG_SCALARS = np.lib.NumpyVersion(np.__version__) < "2.0.0"
+
+
+class WeakScalars(Interpreter):
+    """Gives Python numbers the dtype of the arrays they meet, as NumPy 2 does by itself."""
+
+    __slots__ = ()
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Convert Python numbers among the arguments, then pass on."""
+        kinds = {a.dtype for a in args if hasattr(a, "dtype") and a.dtype.kind == "f"}
+        if len(kinds) == 1:
+            (kind,) = kinds
+            args = [kind.type(a) if type(a) in (int, float) else a for a in args]
+        return self.below.bind(primitive, args, params)
+
+
+def ground() -> Interpreter:
+    """A new bottom of the stack, for the NumPy at hand."""
+    return WeakScalars(Evaluate()) if STRONG_SCALARS else Evaluate()

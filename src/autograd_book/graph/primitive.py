@@ -1,0 +1,257 @@
+"""Primitives and their rules.
+
+A primitive is a NumPy function, the names of its array arguments, and one rule
+for each argument. A rule is a plain lambda, and *its parameter names say what
+has to be kept* until it is called.
+
+::
+
+    import numpy as np
+    from autograd_book.graph.primitive import Primitive
+
+    multiply = Primitive(np.multiply, "x y", x=lambda g, y: g * y, y=lambda g, x: g * x)
+    plan = multiply.plans[0b11]           # both arguments are differentiated
+    print(plan.asks)                      # what has to be saved for that
+    print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
+"""
+# Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 0e7d2b382698176319c36f6ed6b4302423dd37fbf1c70fe77acce26db4b0b9e2
+
+__all__ = [
+    "Rule",
+    "asked",
+    "UFUNC_OPTIONS",
+    "signature",
+    "shape_of",
+    "sources",
+    "argument_text",
+    "Plan",
+    "Plans",
+    "Primitive",
+    "primitives",
+    "is_default",
+]
+
+
+# book/graph/primitive.md:53
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import DifferentiationTypeError, NoRuleError
+
+Rule = Callable[..., Any]
+
+
+def asked(rule: Rule) -> tuple[str, ...]:
+    """Names of what a rule asks for besides the cotangent, in its order.
+
+    Parameters
+    ----------
+    rule : callable
+        A derivative rule. Its first parameter is the cotangent and is called ``g``.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If the first parameter is not ``g``.
+    """
+    code = rule.__code__
+    names = code.co_varnames[: code.co_argcount]
+    if names[:1] != ("g",):
+        raise DifferentiationTypeError(
+            f"a rule has the parameters {names}, and the first is not the cotangent g. "
+            "Write it as lambda g, ...: ..."
+        )
+    return names[1:]
+
+
+# book/graph/primitive.md:109
+UFUNC_OPTIONS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
+
+
+def signature(fun: Callable[..., Any], arguments: list[str]) -> inspect.Signature:
+    """Signature of a NumPy function or ufunc, in NumPy's order and with NumPy's defaults."""
+    if not isinstance(fun, np.ufunc):
+        return inspect.signature(fun)
+    kind = inspect.Parameter
+    arrays = [kind(name, kind.POSITIONAL_ONLY) for name in arguments]
+    options = [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in UFUNC_OPTIONS.items()]
+    return inspect.Signature(arrays + options)
+
+
+# book/graph/primitive.md:137
+def shape_of(value: Any) -> tuple[int, ...]:
+    """Shape of an array, a Variable, or anything NumPy would make an array of."""
+    return value.shape if hasattr(value, "shape") else np.shape(value)
+
+
+def sources(arguments: list[str]) -> dict[str, str]:
+    """Where a plan finds each thing that a rule can ask for, as source text."""
+    found = {"out": "out"}
+    for i, name in enumerate(arguments):
+        if name.startswith("*"):
+            found[name[1:] + "_shapes"] = f"tuple(map(shape_of, args[{i}:]))"
+        else:
+            found[name] = f"args[{i}]"
+            found[name + "_shape"] = f"shape_of(args[{i}])"
+    return found
+
+
+# book/graph/primitive.md:166
+def argument_text(name: str, slots: list[str], rule: Rule) -> str:
+    """Source text of one argument in the call of a rule: a saved value, or a parameter with the rule's default."""
+    if name in slots:
+        return f"saved[{slots.index(name)}]"
+    default = inspect.signature(rule).parameters[name].default
+    if default is inspect.Parameter.empty:
+        return f"params[{name!r}]"
+    return f"params.get({name!r}, {default!r})"
+
+
+# book/graph/primitive.md:185
+class Plan:
+    """What a primitive saves, and how it pulls, when the arguments in `mask` are differentiated.
+
+    Attributes
+    ----------
+    tracked : list of int
+        Positions of the differentiated arguments.
+    asks : list of str
+        What is saved, by name.
+    save : callable
+        ``save(out, args)`` gives the saved values.
+    pull : callable
+        ``pull(g, saved, params)`` gives one cotangent for each tracked argument.
+    text : str
+        Source of both.
+    """
+
+    __slots__ = ("primitive", "tracked", "asks", "save", "pull", "text")
+
+    def __init__(self, primitive: "Primitive", mask: int) -> None:
+        self.primitive = primitive
+        self.tracked = [i for i in range(mask.bit_length()) if mask >> i & 1]
+        rules = [primitive.joint] if primitive.joint else [primitive.rule(i) for i in self.tracked]
+        known = sources(primitive.arguments)
+        self.asks = [name for name in known if any(name in asked(rule) for rule in rules)]
+        calls = [
+            f"rules[{k}]({', '.join(['g', *(argument_text(name, self.asks, rule) for name in asked(rule))])})"
+            for k, rule in enumerate(rules)
+        ]
+        save = f"lambda out, args: ({''.join(known[name] + ', ' for name in self.asks)})"
+        chosen = "tuple(map({}.__getitem__, tracked))" if primitive.joint else "({},)"
+        pull = f"lambda g, saved, params: {chosen.format(', '.join(calls))}"
+        scope = {"rules": rules, "tracked": self.tracked, "shape_of": shape_of}
+        self.save, self.pull, self.text = eval(save, scope), eval(pull, scope), f"{save}\n{pull}"
+
+    def origins(self, node: Any) -> list[Any]:
+        """For each saved value the node it is the value of, or None for a constant or a shape."""
+        names = [self.primitive.arguments[min(i, len(self.primitive.arguments) - 1)] for i in self.tracked]
+        known = dict(zip(names, node.inputs)) | {"out": node}
+        return [known.get(name) for name in self.asks]
+
+
+# book/graph/primitive.md:235
+class Plans(dict[int, Plan | None]):
+    """Plans of one primitive, made at the first use: bit i of the key says whether argument i is differentiated.
+
+    A flat primitive has no plan for any of them.
+    """
+
+    __slots__ = ("primitive",)
+
+    def __init__(self, primitive: "Primitive") -> None:
+        self.primitive = primitive
+
+    def __missing__(self, mask: int) -> Plan | None:
+        plan = self[mask] = None if self.primitive.flat else Plan(self.primitive, mask)
+        return plan
+
+
+# book/graph/primitive.md:257
+class Primitive:
+    """A NumPy function, the names of its array arguments, and a rule for each.
+
+    Parameters
+    ----------
+    fun : callable
+        Computes the result from plain arrays.
+    arguments : str
+        Names of the array arguments, separated by spaces; the last may be ``*name`` for any number of arrays.
+    joint : callable, optional
+        One rule that returns the cotangents of all arguments, for functions whose separate rules would repeat work.
+    flat : bool, optional
+        True when the result does not depend smoothly on any argument: it then carries no gradient.
+    **rules : callable
+        For each argument name a rule ``lambda g, ...``: the cotangent of that argument.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If a rule is named for an argument that the primitive does not have.
+    """
+
+    __slots__ = ("fun", "name", "arguments", "joint", "flat", "rules", "plans", "broadcasts", "_signature")
+
+    def __init__(
+        self, fun: Callable[..., Any], arguments: str, joint: Rule | None = None, flat: bool = False, **rules: Rule
+    ) -> None:
+        self.fun, self.name, self.arguments = fun, fun.__name__, arguments.split()
+        self.joint, self.flat, self.rules, self.plans = joint, flat, rules, Plans(self)
+        self.broadcasts = isinstance(fun, np.ufunc) and fun.signature is None
+        self._signature: inspect.Signature | None = None
+        if not rules.keys() <= set(self.arguments):
+            raise DifferentiationTypeError(
+                f"{self.name} has the arguments {self.arguments} and got rules for {sorted(rules)}. "
+                "Name each rule after the argument that it differentiates."
+            )
+        primitives[fun] = self
+
+    def rule(self, position: int) -> Rule:
+        """Rule for the argument at `position`; NoRuleError names what is missing."""
+        name = self.arguments[min(position, len(self.arguments) - 1)]
+        if name not in self.rules:
+            raise NoRuleError(
+                f"{self.name} has no derivative rule for its argument {name}. "
+                "Pass that argument as a plain array, or define a primitive that has the rule."
+            )
+        return self.rules[name]
+
+    def arrange(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split a call in NumPy's own form into array arguments and the parameters that differ from NumPy's defaults."""
+        count = len(self.arguments)
+        if len(args) == count and not kwargs:
+            return args, kwargs
+        if self._signature is None:
+            self._signature = signature(self.fun, self.arguments)
+        given = list(self._signature.bind(*args, **kwargs).arguments.items())
+        parameters = self._signature.parameters
+        params = {name: value for name, value in given[count:] if not is_default(value, parameters[name].default)}
+        self.refuse(params)
+        return tuple(value for _, value in given[:count]), params
+
+    def refuse(self, params: dict[str, Any]) -> None:
+        """Raise for a parameter that no rule reads: its derivative would silently ignore it."""
+        if self.flat:
+            return
+        rules = [self.joint] if self.joint else self.rules.values()
+        for name in params.keys() - {name for rule in rules for name in asked(rule)}:
+            raise NoRuleError(
+                f"{self.name} was called with {name}={params[name]!r}, which its derivative rules do not read. "
+                f"Leave {name} out, or apply it in a step of its own."
+            )
+
+
+primitives: dict[Callable[..., Any], Primitive] = {}
+
+
+def is_default(value: Any, default: Any) -> bool:
+    """Whether a parameter was given the value that it has anyway."""
+    return value is default or (type(value) is type(default) and isinstance(value, (bool, int, str)) and value == default)

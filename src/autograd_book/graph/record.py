@@ -1,0 +1,161 @@
+"""The Record.
+
+A Record is an interpreter that ties each result to a node. Nodes point back at
+nodes, never at the values a user holds, and never forward.
+
+::
+
+    import numpy as np
+    from autograd_book import Variable
+
+    x, y = Variable(2.0), Variable(3.0)
+    z = x * y + x
+    print(z.node.plan.primitive.name, "<-", [n.plan and n.plan.primitive.name for n in z.node.inputs])
+    print("saved by the product:", z.node.inputs[0].saved)
+"""
+# Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 63d571b3604b612c9b0ccbd67a3023733eccc6724aa835a7afe2acea09972c97
+
+__all__ = ["FREED", "next_index", "Node", "Leaf", "new", "tie", "Record"]
+
+
+# book/graph/record.md:63
+import itertools
+from typing import Any, Final
+
+from autograd_book.graph.errors import LeakedVariableError
+from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.primitive import Plan, Primitive, shape_of
+
+FREED: Final = ("freed",)
+next_index = itertools.count().__next__
+
+
+class Node:
+    """What remains of one operation: all that its pull needs.
+
+    Attributes
+    ----------
+    plan : Plan or None
+        Which rules to run; None for a leaf.
+    inputs : list of Node
+        Nodes of the differentiated arguments, in the order of ``plan.tracked``.
+    saved : tuple
+        What the plan saved, or `FREED`.
+    params : dict
+        Parameters of the call.
+    shape, dtype
+        Of the result.
+    index : int
+        Creation order, over all threads.
+    """
+
+    __slots__ = ("plan", "inputs", "saved", "params", "shape", "dtype", "index", "__weakref__")
+
+    plan: Plan | None
+    inputs: Any
+    saved: Any
+    params: dict[str, Any]
+    shape: tuple[int, ...]
+    dtype: Any
+    index: int
+
+    def free(self) -> None:
+        """Let go of everything that only the way back needed."""
+        self.saved, self.inputs = FREED, ()
+
+
+# book/graph/record.md:113
+class Leaf(Node):
+    """Node of a Variable that was not computed: an end of the graph, and the place of its gradient.
+
+    Attributes
+    ----------
+    grad : Variable or None
+        Sum of the gradients delivered so far.
+    """
+
+    __slots__ = ("grad",)
+
+    def __init__(self, shape: Any, dtype: Any) -> None:
+        self.plan, self.inputs, self.saved, self.params = None, (), (), {}
+        self.shape, self.dtype, self.index = shape, dtype, next_index()
+        self.grad: Any = None
+
+
+# book/graph/record.md:146
+new: Any = object.__new__
+
+
+def tie(handle: Any, data: Any, node: Node | None, record: "Record | None") -> Any:
+    """A Variable of class `handle` with the given state, without the checks of its constructor."""
+    variable = new(handle)
+    variable.data, variable.node, variable.record = data, node, record
+    return variable
+
+
+class Record(Interpreter):
+    """Ties the result of each operation on its Variables to a node.
+
+    Parameters
+    ----------
+    below : Interpreter
+        The next level.
+    handle : type
+        Class of the Variables; its instances have the attributes ``data``, ``node`` and ``record``.
+    owner : str
+        Who opened the Record, for messages.
+    """
+
+    __slots__ = ("handle", "owner")
+
+    def __init__(self, below: Interpreter, handle: Any, owner: str = "the program") -> None:
+        super().__init__(below)
+        self.handle, self.owner = handle, owner
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive; remember what its pull will need."""
+        handle = self.handle
+        values: list[Any] = []
+        inputs: list[Node] = []
+        mask, bit, constants = 0, 1, False
+        for a in args:
+            if type(a) is handle:
+                if a.record is self:
+                    inputs.append(a.node)
+                    mask += bit
+                    a = a.data
+                elif a.record is None:
+                    constants = True
+                    a = a.data
+                else:
+                    self.check(a)
+            values.append(a)
+            bit += bit
+        out = self.below.bind(primitive, values, params)
+        if mask and (plan := primitive.plans[mask]):
+            node: Node = new(Node)
+            node.plan, node.inputs, node.saved = plan, inputs, plan.save(out, values)
+            node.params, node.shape, node.dtype = params, out.shape, out.dtype
+            node.index = next_index()
+            variable = new(handle)
+            variable.data, variable.node, variable.record = out, node, self
+            return variable
+        if constants and type(out) is not handle and not primitive.flat:
+            return tie(handle, out, None, None)
+        return out
+
+    def watch(self, data: Any) -> Any:
+        """A Variable of this Record for a value it has not seen: a new leaf."""
+        return tie(self.handle, data, Leaf(shape_of(data), data.dtype), self)
+
+    def check(self, variable: Any) -> None:
+        """Raise unless the Record that made `variable` is at work further down."""
+        level: Any = self.below
+        while level is not None and level is not variable.record:
+            level = level.below
+        if level is None:
+            raise LeakedVariableError(
+                f"a Variable of shape {variable.shape} made inside {variable.record.owner} was used outside it. "
+                "Return the value from the function, or use it in the thread and inside the call that made it."
+            )

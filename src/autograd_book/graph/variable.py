@@ -1,0 +1,516 @@
+"""The Variable.
+
+A Variable wraps an array and behaves like one. Ordinary NumPy code applied to
+it records its own graph, and ``backward`` fills in ``.grad``.
+
+::
+
+    import numpy as np
+    from autograd_book import Variable
+
+    x = Variable([-1.0, 0.5, 3.0])
+    y = np.log(1.0 + np.exp(-np.abs(x))) + np.maximum(x, 0.0)
+    y.sum().backward()
+    print(x.grad)
+"""
+# Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 561cfc825a341834e21d4831ad006a6c7341f9c8d73ec9e1ba906490b0012f64
+
+__all__ = [
+    "Fun",
+    "unary",
+    "binary",
+    "reflected",
+    "Operators",
+    "functions",
+    "implements",
+    "call",
+    "Protocols",
+    "Methods",
+    "Variable",
+    "admissible",
+    "seed",
+    "deliver",
+    "base",
+    "top",
+    "bind",
+    "push",
+    "NoGrad",
+    "no_grad",
+    "Link",
+    "primitive",
+]
+
+
+# book/graph/variable.md:54
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from copy import copy
+from functools import wraps
+from typing import Any, final
+
+import numpy as np
+
+from autograd_book.graph.backward import walk
+from autograd_book.graph.errors import (
+    DifferentiationTypeError,
+    DifferentiationValueError,
+    NoRuleError,
+    nearest,
+)
+from autograd_book.graph.interpreter import Interpreter, ground
+from autograd_book.graph.primitive import Primitive, Rule, primitives, shape_of
+from autograd_book.graph.record import Leaf, Node, Record, tie
+
+Fun = Callable[..., Any]
+
+
+def unary(fun: Fun) -> Callable[[Any], "Variable"]:
+    """Operator of one Variable for a NumPy function."""
+
+    def apply(self: Any) -> Any:
+        return top.get().bind(primitives[fun], (self,), {})
+
+    return apply
+
+
+def binary(fun: Fun) -> Callable[[Any, Any], "Variable"]:
+    """Operator with the Variable on the left."""
+
+    def apply(self: Any, other: Any) -> Any:
+        return top.get().bind(primitives[fun], (self, other), {})
+
+    return apply
+
+
+def reflected(fun: Fun) -> Callable[[Any, Any], "Variable"]:
+    """Operator with the Variable on the right."""
+
+    def apply(self: Any, other: Any) -> Any:
+        return top.get().bind(primitives[fun], (other, self), {})
+
+    return apply
+
+
+# book/graph/variable.md:110
+class Operators:
+    """Python's operators, each the NumPy function of the same meaning."""
+
+    __slots__ = ()
+
+    __neg__, __pos__, __abs__ = unary(np.negative), unary(np.positive), unary(np.absolute)
+    __add__, __radd__ = binary(np.add), reflected(np.add)
+    __sub__, __rsub__ = binary(np.subtract), reflected(np.subtract)
+    __mul__, __rmul__ = binary(np.multiply), reflected(np.multiply)
+    __truediv__, __rtruediv__ = binary(np.divide), reflected(np.divide)
+    __pow__, __rpow__ = binary(np.power), reflected(np.power)
+    __matmul__, __rmatmul__ = binary(np.matmul), reflected(np.matmul)
+    __lt__, __le__ = binary(np.less), binary(np.less_equal)
+    __gt__, __ge__ = binary(np.greater), binary(np.greater_equal)
+    __eq__: Any = binary(np.equal)
+    __ne__: Any = binary(np.not_equal)
+    __hash__ = object.__hash__
+
+
+# book/graph/variable.md:141
+functions: dict[Fun, Fun] = {
+    np.shape: shape_of,
+    np.ndim: lambda a: len(shape_of(a)),
+    np.size: lambda a, axis=None: int(np.prod(shape_of(a) if axis is None else shape_of(a)[axis])),
+}
+
+
+def implements(*known: Fun) -> Callable[[Fun], Fun]:
+    """Decorator: what is decorated computes these NumPy functions when they meet a Variable."""
+
+    def enter(ours: Fun) -> Fun:
+        functions.update(dict.fromkeys(known, ours))
+        return ours
+
+    return enter
+
+
+def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A NumPy function of Variables, by its primitive or by our composition.
+
+    Raises
+    ------
+    NoRuleError
+        If the function is in neither table.
+    """
+    if fun in primitives:
+        primitive = primitives[fun]
+        arrays, params = primitive.arrange(args, kwargs)
+        return top.get().bind(primitive, arrays, params)
+    if fun in functions:
+        return functions[fun](*args, **kwargs)
+    known = [f.__name__ for f in (*primitives, *functions)]
+    raise NoRuleError(
+        f"{getattr(fun, '__name__', fun)} was called with a Variable, and no derivative is known for it. "
+        + nearest(fun.__name__, known)
+    )
+
+
+# book/graph/variable.md:185
+class Protocols:
+    """How NumPy and Python hand a call over to a Variable."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            raise NoRuleError(
+                f"{ufunc.__name__}.{method} was called with a Variable, and no derivative is known for it. "
+                "Use np.sum, np.max, np.min or np.mean along an axis."
+            )
+        return call(ufunc, inputs, kwargs)
+
+    def __array_function__(self, func: Fun, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return call(func, args, kwargs)
+
+    def __array__(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        self._constant("converted to a plain array", "Use .numpy(), or .detach()")
+        return np.array(self.data, dtype) if copy else np.asarray(self.data, dtype)
+
+    def __float__(self: Any) -> float:
+        self._constant("converted to a plain number", "Use .item(), and NumPy's functions instead of those of math")
+        return float(self.data)
+
+    def __int__(self: Any) -> int:
+        return int(float(self))
+
+    def __bool__(self: Any) -> bool:
+        return bool(self.data)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise DifferentiationTypeError(
+            f"item assignment [{index!r}] would overwrite a value that the graph may still need. "
+            "Build the array with np.where or np.concatenate, or assign to .data outside a computation."
+        )
+
+    def _constant(self: Any, what: str, remedy: str) -> None:
+        if self.node is not None:
+            raise DifferentiationTypeError(
+                f"a Variable of shape {self.shape} that needs a gradient was {what}, which would drop its gradient. "
+                f"{remedy} if that is meant."
+            )
+
+
+# book/graph/variable.md:236
+class Methods:
+    """Methods and attributes of arrays, each the NumPy function of the same name."""
+
+    __slots__ = ()
+
+    shape = property(lambda self: self.data.shape, doc="Shape, as of an array.")
+    ndim = property(lambda self: self.data.ndim, doc="Number of axes.")
+    size = property(lambda self: self.data.size, doc="Number of elements.")
+    dtype = property(lambda self: self.data.dtype, doc="NumPy dtype.")
+    T = property(lambda self: np.transpose(self), doc="The transpose: all axes reversed.")
+
+    def sum(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
+        """Sum over `axis`, as `numpy.sum`."""
+        return np.sum(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def mean(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
+        """Mean over `axis`, as `numpy.mean`."""
+        return np.mean(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def max(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
+        """Maximum over `axis`, as `numpy.max`; ties share the gradient."""
+        return np.max(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def min(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
+        """Minimum over `axis`, as `numpy.min`; ties share the gradient."""
+        return np.min(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def argmax(self: Any, axis: Any = None) -> Any:
+        """Index of the maximum, a plain integer array."""
+        return np.argmax(self, axis=axis)
+
+    def reshape(self: Any, *shape: Any) -> "Variable":
+        """The same elements in another shape, given as one tuple or as several numbers."""
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+
+    def transpose(self: Any, *axes: Any) -> "Variable":
+        """Axes in another order, given as one tuple or as several numbers; reversed when none is given."""
+        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)  # type: ignore[no-any-return]
+
+    def astype(self: Any, dtype: Any) -> "Variable":
+        """Converted to another floating-point dtype; the gradient is converted back."""
+        return bind(primitives[np.ndarray.astype], self, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
+
+    def __getitem__(self: Any, index: Any) -> "Variable":
+        return bind(primitives[operator.getitem], self, index=index)  # type: ignore[no-any-return]
+
+    def __len__(self: Any) -> int:
+        return len(self.data)
+
+    def __iter__(self: Any) -> Iterator["Variable"]:
+        return (self[i] for i in range(len(self.data)))
+
+
+# book/graph/variable.md:296
+@final
+class Variable(Operators, Protocols, Methods):
+    """An array that can be differentiated with respect to.
+
+    Parameters
+    ----------
+    data : array_like
+        Numbers of any shape; copied. float16, float32 and float64 keep their dtype.
+    requires_grad : bool, optional
+        Whether to record operations on it. Integers and truth values cannot require a gradient.
+
+    Attributes
+    ----------
+    data : ndarray or scalar
+        The value.
+    node : Node or None
+        Its vertex in the graph; None for a constant.
+    record : Record or None
+        The Record that made it.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If `data` is of a kind that has no derivative, or is itself a Variable.
+    """
+
+    __slots__ = ("data", "node", "record", "__weakref__")
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        self.data: Any = admissible(data, requires_grad)
+        self.node: Node | None = Leaf(self.data.shape, self.data.dtype) if requires_grad else None
+        self.record: Record | None = base if requires_grad else None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on it are recorded."""
+        return self.node is not None
+
+    @property
+    def grad(self) -> "Variable | None":
+        """Gradient delivered by `backward`, of this Variable's shape; None before, and on computed Variables."""
+        return getattr(self.node, "grad", None)
+
+    @grad.setter
+    def grad(self, value: "Variable | None") -> None:
+        if not isinstance(self.node, Leaf):
+            raise DifferentiationTypeError(
+                "a gradient was assigned to a Variable that does not keep one. Only a Variable made with "
+                "requires_grad=True keeps its gradient; assign it there."
+            )
+        if value is not None and shape_of(value) != self.shape:
+            raise DifferentiationValueError(
+                f"a gradient of shape {shape_of(value)} was assigned to a Variable of shape {self.shape}. "
+                "Give it the Variable's shape."
+            )
+        self.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+        """Add the gradient of this Variable to `.grad` of every leaf that it depends on.
+
+        Parameters
+        ----------
+        gradient : array_like, optional
+            Cotangent to start from, of this Variable's shape; 1.0 for a single number.
+        retain_graph : bool, optional
+            Keep the graph for another call.
+        create_graph : bool, optional
+            Record the backward pass itself, so that gradients can be differentiated; implies `retain_graph`.
+
+        Raises
+        ------
+        DifferentiationTypeError
+            If this Variable does not depend on one that requires a gradient.
+        DifferentiationValueError
+            If it is not a single number and `gradient` is missing, or `gradient` does not have its shape.
+        FreedGraphError
+            If an earlier call has released the graph.
+        """
+        start = seed(self, gradient)
+        with push(Link) if create_graph else nullcontext():
+            found = walk(self.node, start, top.get().pull, retain_graph or create_graph)  # type: ignore[arg-type]
+        for leaf, g in found.items():
+            deliver(leaf, g)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self.grad = None
+
+    def detach(self) -> "Variable":
+        """A constant with the same value; shares memory."""
+        return tie(Variable, self.numpy(), None, None)
+
+    def numpy(self) -> np.ndarray:
+        """The value as a plain array; shares memory."""
+        return self.data.numpy() if type(self.data) is Variable else np.asarray(self.data)  # type: ignore[no-any-return]
+
+    def item(self) -> float:
+        """The value of a single number, as a Python float."""
+        return self.numpy().item()  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        text = "Variable" + repr(self.numpy())[len("array") :]
+        return text if self.requires_grad else f"{text[:-1]}, requires_grad=False)"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if spec else repr(self), spec)
+
+    def __reduce__(self) -> Any:
+        if self.node is not None and not isinstance(self.node, Leaf):
+            raise DifferentiationTypeError(
+                f"a computed Variable of shape {self.shape} was pickled or copied, and its graph cannot be. "
+                "Pickle or copy .detach() of it."
+            )
+        return Variable, (self.data, self.requires_grad)
+
+
+# book/graph/variable.md:420
+def admissible(data: Any, requires_grad: bool) -> np.ndarray:
+    """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
+    if type(data) is Variable:
+        raise DifferentiationTypeError(
+            "a Variable was made of a Variable. Use it as it is, or its .detach() for a constant."
+        )
+    value = np.array(data)
+    if value.dtype.kind not in ("f" if requires_grad else "fiub"):
+        raise DifferentiationTypeError(
+            f"data of dtype {value.dtype} cannot {'require a gradient' if requires_grad else 'be a Variable'}. "
+            "Convert it to floating point, as in np.asarray(data, float), or keep it a plain array."
+        )
+    return value
+
+
+# book/graph/variable.md:444
+def seed(end: Variable, gradient: Any) -> Any:
+    """The cotangent with which a backward pass starts."""
+    if end.node is None:
+        raise DifferentiationTypeError(
+            "backward() was called on a Variable that depends on none that requires a gradient. "
+            "Make an input with requires_grad=True, and compute outside no_grad()."
+        )
+    if end.record is not base:
+        raise DifferentiationTypeError(
+            f"backward() was called on a Variable made inside {getattr(end.record, 'owner', 'another call')}. "
+            "Return it from the function; the transformation differentiates it."
+        )
+    if gradient is None and end.size != 1:
+        raise DifferentiationValueError(
+            f"backward() was called on a Variable of shape {end.shape} without a gradient. "
+            "Reduce it to one number, for example with .sum(), or pass a gradient of that shape."
+        )
+    if gradient is None:
+        return np.ones(end.shape, end.dtype)[()]
+    if shape_of(gradient) != end.shape:
+        raise DifferentiationValueError(
+            f"backward() of a Variable of shape {end.shape} was given a gradient of shape {shape_of(gradient)}. "
+            "Pass a gradient of the Variable's shape."
+        )
+    return gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()]
+
+
+# book/graph/variable.md:476
+def deliver(leaf: Leaf, g: Any) -> None:
+    """Add the cotangent `g` to the gradient of a leaf."""
+    arrived = g if type(g) is Variable else tie(Variable, np.array(g), None, None)
+    leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
+
+
+# book/graph/variable.md:490
+base = Record(ground(), Variable)
+top: ContextVar[Interpreter] = ContextVar("top", default=base)
+
+
+def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
+    """Apply a primitive at the top of the stack."""
+    return top.get().bind(primitive, args, params)
+
+
+@contextmanager
+def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
+    """Put an interpreter on the stack for the duration of a with block.
+
+    Parameters
+    ----------
+    level : callable
+        Makes the interpreter: ``level(below, *args)``.
+    """
+    token = top.set(level(top.get(), *args))
+    try:
+        yield top.get()
+    finally:
+        top.reset(token)
+
+
+# book/graph/variable.md:536
+class NoGrad(Interpreter):
+    """Computes with the values alone; results are constants."""
+
+    __slots__ = ()
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Pass the plain values on."""
+        values = [a.numpy() if type(a) is Variable else a for a in args]
+        out = self.below.bind(primitive, values, params)
+        return out if primitive.flat else tie(Variable, out, None, None)
+
+
+def no_grad() -> AbstractContextManager[Any]:
+    """Context manager, or decorator, under which nothing is recorded.
+
+    Results of Variables are constants: Variables with ``requires_grad=False``.
+    """
+    return push(NoGrad)
+
+
+# book/graph/variable.md:571
+class Link(Interpreter):
+    """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
+
+    __slots__ = ()
+
+    def pull(self, node: Node, g: Any) -> Any:
+        """Pull through a copy of the node whose saved values are Variables."""
+        plan: Any = node.plan
+        saved = tuple(
+            value if origin is None else tie(Variable, value, origin, base)
+            for value, origin in zip(node.saved, plan.origins(node), strict=True)
+        )
+        linked = copy(node)
+        linked.saved = saved
+        return self.below.pull(linked, g)
+
+
+# book/graph/variable.md:606
+def primitive(arguments: str, joint: Rule | None = None, flat: bool = False, **rules: Rule) -> Callable[[Fun], Fun]:
+    """Decorator that makes a function of plain arrays differentiable by rules.
+
+    Parameters
+    ----------
+    arguments : str
+        Names of the array arguments, separated by spaces. Other parameters of the function are passed as they are.
+    joint, flat, **rules
+        As for `Primitive`: rules are named after the arguments, and ask for what they need by name.
+
+    Returns
+    -------
+    callable
+        Decorator; the decorated function accepts arrays and Variables.
+    """
+
+    def make(fun: Fun) -> Fun:
+        made = Primitive(fun, arguments, joint, flat, **rules)
+
+        @wraps(fun)
+        def bound(*args: Any, **kwargs: Any) -> Any:
+            arrays, params = made.arrange(args, kwargs)
+            return top.get().bind(made, arrays, params)
+
+        primitives[bound] = made
+        return bound
+
+    return make

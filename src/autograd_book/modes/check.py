@@ -1,0 +1,153 @@
+"""Checking a derivative.
+
+``check_gradients`` compares a function's derivatives with difference
+quotients, in random directions, and again for the derivatives of the
+derivatives. It returns a report, or raises one.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    report = ab.check_gradients(lambda x, y: np.tanh(x @ y), np.ones((2, 3)), np.ones(3))
+    print(report)
+"""
+# Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 61afa2196ab4cf54c21b4edd22ea3922cd4c5f226790adce43b3324cc2b0962f
+
+__all__ = [
+    "Fun",
+    "STEP",
+    "central_difference",
+    "weighted",
+    "directional",
+    "Comparison",
+    "Report",
+    "check_gradients",
+]
+
+
+# book/modes/check.md:71
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import DifferentiationValueError, GradientCheckError
+from autograd_book.modes.transforms import name_of, primal, vjp
+
+Fun = Callable[..., Any]
+STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
+
+
+def central_difference(f: Fun, args: list[Any], directions: list[Any]) -> float:
+    """Directional derivative of a scalar function by a central difference, in double precision."""
+    size = max([1.0, *(float(np.max(np.abs(a), initial=0.0)) for a in args)])
+    h = STEP * size
+    ahead = f(*(a + h * v for a, v in zip(args, directions)))
+    behind = f(*(a - h * v for a, v in zip(args, directions)))
+    return float(ahead - behind) / (2 * h)
+
+
+# book/modes/check.md:104
+def weighted(f: Fun, weights: Any) -> Fun:
+    """The scalar function ``sum(weights * f(...))``."""
+    return lambda *args: np.sum(f(*args) * weights)
+
+
+def directional(f: Fun, directions: list[Any]) -> Fun:
+    """Derivative of the scalar function f along fixed directions, by reverse mode; a scalar function again."""
+
+    def slope(*args: Any) -> Any:
+        out, pullback = vjp(f, *args)
+        parts = [np.sum(g * v) for g, v in zip(pullback(1.0), directions)]
+        return sum(parts[1:], parts[0])
+
+    return slope
+
+
+# book/modes/check.md:134
+@dataclass(frozen=True)
+class Comparison:
+    """One derivative from rules beside the same from a difference quotient."""
+
+    order: int
+    analytic: float
+    numeric: float
+    scale: float
+
+    @property
+    def error(self) -> float:
+        """Difference, relative to the size of the derivative and of the function."""
+        return abs(self.analytic - self.numeric) / max(abs(self.numeric), self.scale)
+
+    def __str__(self) -> str:
+        return f"order {self.order}:  analytic {self.analytic:+.10e}  numeric {self.numeric:+.10e}  error {self.error:.1e}"
+
+
+class Report(tuple[Comparison, ...]):
+    """Comparisons of all orders; prints as a table."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self))
+
+
+# book/modes/check.md:166
+def check_gradients(
+    f: Fun, *args: Any, modes: tuple[str, ...] = ("reverse",), order: int = 2, tolerance: float | None = None, seed: int = 0
+) -> Report:
+    """Compare derivatives of a function with central differences.
+
+    Parameters
+    ----------
+    f : callable
+        Takes the arguments and returns one array or number. Smooth near the arguments.
+    *args : array_like
+        Where to check; floating point.
+    modes : tuple of str
+        Which ways of differentiating to check: ``"reverse"``.
+    order : int
+        Highest order of derivative to check.
+    tolerance : float, optional
+        Largest error accepted, relative; 1e-5 in double precision, 2e-3 in single, 5e-2 in half, unless given.
+    seed : int
+        Seed of the random directions.
+
+    Returns
+    -------
+    Report
+        A tuple of comparisons, one for each order.
+
+    Raises
+    ------
+    GradientCheckError
+        If an error exceeds the tolerance; the message shows both numbers.
+    DifferentiationValueError
+        If a mode or the order is not known.
+    """
+    if not set(modes) <= {"reverse"} or order < 1:
+        raise DifferentiationValueError(
+            f"check_gradients was asked for modes={modes} and order={order}. Use modes=('reverse',) and an order of 1 or more."
+        )
+    rng = np.random.default_rng(seed)
+    points = [primal(a) for a in args]
+    doubles = [np.asarray(p, np.float64) for p in points]
+    if tolerance is None:
+        coarsest = max((np.finfo(p.dtype).eps for p in points), default=0.0)
+        tolerance = 1e-5 if coarsest < 1e-12 else 2e-3 if coarsest < 1e-5 else 5e-2
+    g = weighted(f, rng.uniform(0.5, 1.5, np.shape(f(*points))))
+    lines = []
+    for k in range(1, order + 1):
+        directions = [rng.normal(size=p.shape) for p in points]
+        slope = directional(g, [v.astype(p.dtype) for v, p in zip(directions, points)])
+        scale = sum(float(np.linalg.norm(v)) for v in directions) * max(1.0, abs(float(g(*doubles)))) * 1e-2 + 1e-8
+        lines.append(Comparison(k, float(slope(*points)), central_difference(g, doubles, directions), scale))
+        g = directional(g, directions)
+    report = Report(lines)
+    if not all(line.error <= tolerance for line in report):
+        raise GradientCheckError(
+            f"derivatives of {name_of(f)} disagree with difference quotients beyond {tolerance:.0e}:\n{report}\n"
+            "Check the rules of its primitives, or move the arguments away from corners and jumps."
+        )
+    return report

@@ -1,0 +1,152 @@
+"""Functions of functions.
+
+``grad``, ``value_and_grad`` and ``vjp`` take functions of plain arrays and
+return functions of plain arrays. They nest.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    f = lambda x: x * ab.grad(lambda y: x + y)(1.0)
+    print(ab.grad(f)(1.0))
+    print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
+"""
+# Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
+# sha256: e8ff6dc15b8b07c3f8ab57c00fd824a5028e4d4f6ea21ba9fbcc3bdbf2f18687
+
+__all__ = ["Fun", "name_of", "primal", "vjp", "value_and_grad", "grad"]
+
+
+# book/modes/transforms.md:64
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.backward import walk
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.primitive import shape_of
+from autograd_book.graph.record import Record
+from autograd_book.graph.variable import Variable, admissible, push, top
+
+Fun = Callable[..., Any]
+
+
+def name_of(f: Fun) -> str:
+    """A function's name and where it was defined, for messages."""
+    code = getattr(f, "__code__", None)
+    place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+    return f"{getattr(f, '__qualname__', repr(f))}{place}"
+
+
+def primal(value: Any) -> Any:
+    """An argument as something a Record can watch: a floating-point array or scalar, or an outer Variable."""
+    if type(value) is Variable:
+        return value
+    return value if isinstance(value, np.ndarray) and value.dtype.kind == "f" else admissible(value, True)[()]
+
+
+# book/modes/transforms.md:115
+def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Value of a function and its vector-Jacobian product.
+
+    Parameters
+    ----------
+    f : callable
+        Takes the primals and returns one array or number.
+    *primals : array_like
+        Where to differentiate; floating point, any shapes.
+
+    Returns
+    -------
+    out : array or scalar
+        ``f(*primals)``.
+    pullback : callable
+        Takes a cotangent of the shape of `out`; returns a tuple of cotangents, one of the shape and dtype of each primal.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If a primal is not floating point, or `f` does not return one array or number.
+    DifferentiationValueError
+        From the pullback, if the cotangent does not have the shape of `out`.
+    """
+    with push(Record, Variable, f"a transformation of {name_of(f)}") as record:
+        inputs = [record.watch(primal(p)) for p in primals]
+        result = f(*inputs)
+    if not hasattr(result, "shape") and not isinstance(result, (int, float)):
+        raise DifferentiationTypeError(
+            f"{name_of(f)} returned a {type(result).__name__}, which has no derivative. Return one array or number."
+        )
+    if type(result) is not Variable or result.record is not record:
+        return result, lambda g: tuple(np.zeros(v.shape, v.dtype)[()] for v in inputs)
+    node, nodes, shape = result.node, [v.node for v in inputs], result.shape
+
+    def pullback(g: Any) -> tuple[Any, ...]:
+        if shape_of(g) != shape:
+            raise DifferentiationValueError(
+                f"a pullback of a result of shape {shape} was given a cotangent of shape {shape_of(g)}. "
+                "Give it the shape of the result."
+            )
+        g = g if type(g) is Variable else np.asarray(g, node.dtype)[()]
+        found = walk(node, g, top.get().pull, retain=True)
+        return tuple(found[n] if n in found else np.zeros(n.shape, n.dtype)[()] for n in nodes)
+
+    return result.data, pullback
+
+
+# book/modes/transforms.md:181
+def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
+    """A function that returns the value of `f` and its gradient.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a single number.
+    argnums : int or tuple of int
+        Positions of the arguments to differentiate.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; returns ``(value, gradient)``. The gradient has the shape and dtype of the argument, and
+        is a tuple if `argnums` is.
+
+    Raises
+    ------
+    DifferentiationValueError
+        From the returned function, if the result is not a single number, or there is no argument at a position.
+    """
+    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        if not all(-len(args) <= i < len(args) for i in positions):
+            raise DifferentiationValueError(
+                f"{name_of(f)} was called with {len(args)} positional arguments and argnums={argnums}. "
+                "Pass the arguments to differentiate by position, and count them from 0."
+            )
+
+        def chosen(*primals: Any) -> Any:
+            full = list(args)
+            for i, p in zip(positions, primals):
+                full[i] = p
+            return f(*full, **kwargs)
+
+        chosen.__qualname__, out_pull = name_of(f), vjp(chosen, *(args[i] for i in positions))
+        out, pullback = out_pull
+        if shape_of(out) != ():
+            raise DifferentiationValueError(
+                f"{name_of(f)} returned an array of shape {shape_of(out)}, and the gradient is defined for one number. "
+                "Reduce the result, for example with np.sum, or use vjp."
+            )
+        gradients = pullback(1.0)
+        return out, gradients[0] if isinstance(argnums, int) else gradients
+
+    return transformed
+
+
+def grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
+    """A function that returns the gradient of `f`; parameters and errors as for `value_and_grad`."""
+    both = value_and_grad(f, argnums)
+    return lambda *args, **kwargs: both(*args, **kwargs)[1]
