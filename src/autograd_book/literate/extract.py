@@ -15,7 +15,7 @@ never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 021b862bc98054827826e58e8d195589f0b6d68023584e0c68f82c3697600602
+# sha256: 7594d5b65ab7825fef99a7b359d9391830106caa317c3d879b3f5ffb09279f4b
 
 __all__ = [
     "PACKAGE",
@@ -313,16 +313,17 @@ def survey(root: Path) -> tuple[list[Chapter], list[str]]:
 
 # book/literate/extract.md:415
 def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
+    text = ""
     try:
         text = (root / path).read_bytes().decode("utf-8")
         chapter = parse_chapter(path, text, enabled)
     except BookError:
         raise
     except Exception as error:  # whatever the readers of Markdown and YAML raise
-        fact = " ".join(str(error).split()) or type(error).__name__
-        line = re.search(r"line (\d+)", fact)
-        at = f"{path}:{line[1] if line else 1}"
-        raise BookError([f"{at}: unreadable ({fact}); correct the chapter"]) from error
+        fact = f"{error}".split("\n")[0] or type(error).__name__
+        raise BookError(
+            [f"{path}:{_line(text, fact)}: unreadable ({fact}); correct the chapter"]
+        ) from error
     if chapter.cells and not _is_notebook(text):
         raise BookError(
             [
@@ -333,14 +334,21 @@ def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
     return chapter
 
 
-# book/literate/extract.md:439
+# book/literate/extract.md:442
+def _line(text: str, fact: str) -> int:
+    told = re.search(r"line (\d+)", fact)
+    tags = re.search(r"^:?tags: *\w", text, re.M)  # a word where a list is wanted
+    return int(told[1]) if told else text[: tags.start() if tags else 0].count("\n") + 1
+
+
+# book/literate/extract.md:451
 def _is_notebook(text: str) -> bool:
     from myst_nb.core.read import is_myst_markdown_notebook
 
     return bool(is_myst_markdown_notebook(text))
 
 
-# book/literate/extract.md:450
+# book/literate/extract.md:462
 def _unlisted(
     root: Path, chapters: list[Chapter], enabled: tuple[str, ...], known: list[str]
 ) -> Iterator[str]:
@@ -362,7 +370,7 @@ def _unlisted(
                 )
 
 
-# book/literate/extract.md:476
+# book/literate/extract.md:488
 def write(file: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new, never a part."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -374,7 +382,7 @@ def write(file: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-# book/literate/extract.md:514
+# book/literate/extract.md:526
 @cache
 def parse(source: str) -> ast.Module | SyntaxError:
     """Return the tree of a cell's code, or why there is none."""
@@ -385,7 +393,7 @@ def parse(source: str) -> ast.Module | SyntaxError:
         return error
 
 
-# book/literate/extract.md:527
+# book/literate/extract.md:539
 def _trees(chapter: Chapter) -> Iterator[tuple[Cell, ast.Module]]:
     for cell in chapter.exports:
         tree = parse(cell.source)
@@ -393,7 +401,7 @@ def _trees(chapter: Chapter) -> Iterator[tuple[Cell, ast.Module]]:
             yield cell, tree
 
 
-# book/literate/extract.md:544
+# book/literate/extract.md:556
 def defined(statements: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield line and name of whatever statements at the top of a module define."""
     for statement in statements:
@@ -401,7 +409,7 @@ def defined(statements: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
             yield getattr(statement, "lineno", 1), name
 
 
-# book/literate/extract.md:554
+# book/literate/extract.md:566
 def _bound(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
@@ -421,19 +429,19 @@ def _bound(node: ast.AST) -> Iterator[str]:
                 yield from _bound(child)
 
 
-# book/literate/extract.md:576
+# book/literate/extract.md:588
 def _last_name(node: ast.AST) -> str:
     return getattr(node, "attr", getattr(node, "id", ""))
 
 
-# book/literate/extract.md:585
+# book/literate/extract.md:597
 def public(chapter: Chapter) -> list[str]:
     """Return the public names of a chapter, in order of definition."""
     names = (name for _, tree in _trees(chapter) for _, name in defined(tree.body))
     return [name for name in dict.fromkeys(names) if not name.startswith("_")]
 
 
-# book/literate/extract.md:600
+# book/literate/extract.md:612
 class Import(NamedTuple):
     """One imported name: line, module, and what is taken from it ("" for itself)."""
 
@@ -454,14 +462,17 @@ def imports(tree: ast.AST, chapter: Chapter) -> Iterator[Import]:
             yield from (Import(node.lineno, module, alias.name) for alias in node.names)
 
 
-# book/literate/extract.md:623
+# book/literate/extract.md:635
 def absolute(package: str, level: int, module: str) -> str:
-    """Return the absolute name of a module that ``level`` dots lead to."""
-    parts = package.split(".")[: -level + 1 or None] if level else []
-    return ".".join([*parts, *filter(None, [module])])
+    """Return the absolute name of a module; dots that lead outside stay in front."""
+    parts = package.split(".")
+    if level > len(parts):
+        return "." * level + module
+    above = parts[: len(parts) + 1 - level] if level else []
+    return ".".join(filter(None, [*above, module]))
 
 
-# book/literate/extract.md:641
+# book/literate/extract.md:656
 class Shelf:
     """Where each module stands in the order of the contents; packages stand first."""
 
@@ -479,7 +490,7 @@ class Shelf:
 Check = Callable[[Chapter, Shelf], Iterator[tuple[int, str]]]
 
 
-# book/literate/extract.md:663
+# book/literate/extract.md:678
 MAGIC = re.compile(r"^[%!?]|=\s*[%!]|\?$")
 
 
@@ -498,7 +509,16 @@ def _syntax(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield cell.line + line - 1, magic if MAGIC.search(code) else wrong
 
 
-# book/literate/extract.md:686
+# book/literate/extract.md:701
+def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
+    for cell, tree in _trees(chapter):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id == "get_ipython":
+                line = cell.line + node.lineno - 1
+                yield line, "get_ipython is a magic too; do not export it"
+
+
+# book/literate/extract.md:714
 TAGS = {"export", "synopsis", "check", "raises-exception", "scroll-output"} | {
     f"{verb}-{what}" for verb in ("hide", "remove") for what in ("input", "output", "cell")
 } | {"remove-stdout", "remove-stderr"}
@@ -510,7 +530,7 @@ def _tags(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield cell.line, f"the tag {tag} is unknown; use some of {sorted(TAGS)}"
 
 
-# book/literate/extract.md:700
+# book/literate/extract.md:728
 def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     found = [cell for cell in chapter.cells if "synopsis" in cell.tags]
     if chapter.exports and not found:
@@ -519,7 +539,7 @@ def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield cell.line, f"a second synopsis, after line {found[0].line}; keep one"
 
 
-# book/literate/extract.md:713
+# book/literate/extract.md:741
 def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     first: dict[str, int] = {}
     for cell, tree in _trees(chapter):
@@ -529,7 +549,7 @@ def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield here, f"{name} stands already at line {first[name]}; define it once"
 
 
-# book/literate/extract.md:725
+# book/literate/extract.md:753
 def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     names = chapter.module.split(".")
     bad = [n for n in names if not n.isidentifier() or iskeyword(n)]
@@ -540,7 +560,7 @@ def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield 1, f"{chapter.module} is a folder too; rename one of them"
 
 
-# book/literate/extract.md:740
+# book/literate/extract.md:768
 def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in _trees(chapter):
         for line, module, name in imports(tree, chapter):
@@ -548,7 +568,7 @@ def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield cell.line + line - 1, fact
 
 
-# book/literate/extract.md:750
+# book/literate/extract.md:778
 def _import_faults(
     module: str, name: str, chapter: Chapter, shelf: Shelf
 ) -> Iterator[str]:
@@ -556,7 +576,7 @@ def _import_faults(
         yield f"a star import from {module} hides what it brings; name what you need"
     if module == "__future__":
         yield f"{name} from __future__ would change other cells; do without it"
-    if module.split(".")[0] == PACKAGE:
+    if module.split(".")[0] in (PACKAGE, ""):
         target = f"{module}.{name}" if f"{module}.{name}" in shelf.place else module
         if target not in shelf.place:
             yield f"no chapter exports to {target}; correct the name"
@@ -564,8 +584,16 @@ def _import_faults(
             yield f"{target} comes later in {CONTENTS}; import only what stands before"
 
 
-# book/literate/extract.md:770
-CHECKS: tuple[Check, ...] = (_syntax, _tags, _synopsis, _twice, _module_name, _imports)
+# book/literate/extract.md:798
+CHECKS: tuple[Check, ...] = (
+    _syntax,
+    _shell,
+    _tags,
+    _synopsis,
+    _twice,
+    _module_name,
+    _imports,
+)
 
 
 def faults(chapters: list[Chapter]) -> list[str]:
@@ -578,7 +606,7 @@ def faults(chapters: list[Chapter]) -> list[str]:
     ]
 
 
-# book/literate/extract.md:786
+# book/literate/extract.md:822
 def read_book(root: Path) -> list[Chapter]:
     """Return the chapters of a sound book, in the order of its contents."""
     chapters, problems = survey(root)
@@ -588,7 +616,7 @@ def read_book(root: Path) -> list[Chapter]:
     return chapters
 
 
-# book/literate/extract.md:813
+# book/literate/extract.md:849
 PLAIN = (
     (r"\{[\w:.-]+\}`([^`<]*?)(?:\s*<[^`>]*>)?`", r"\1"),
     (r"\[([^\]]*)\]\([^)]*\)", r"\1"),
@@ -597,7 +625,7 @@ PLAIN = (
 )
 
 
-# book/literate/extract.md:824
+# book/literate/extract.md:860
 def plain(markdown: str) -> str:
     """Return a paragraph of MyST as the plain text of a docstring."""
     for pattern, replacement in PLAIN:
@@ -605,7 +633,7 @@ def plain(markdown: str) -> str:
     return " ".join(markdown.split())
 
 
-# book/literate/extract.md:838
+# book/literate/extract.md:874
 def docstring(chapter: Chapter) -> str:
     """Return the module's docstring: title, what the synopsis is about, the synopsis."""
     cell = next(cell for cell in chapter.cells if "synopsis" in cell.tags)
@@ -618,7 +646,7 @@ def docstring(chapter: Chapter) -> str:
     return f'"""{text}\n"""'
 
 
-# book/literate/extract.md:855
+# book/literate/extract.md:891
 def render(chapter: Chapter) -> str:
     """Return the module that a chapter exports, as text."""
     names = ", ".join(f'"{name}"' for name in public(chapter))
@@ -629,7 +657,7 @@ def render(chapter: Chapter) -> str:
     return seal(docstring(chapter), chapter.path, "\n\n\n".join([face, *blocks]))
 
 
-# book/literate/extract.md:871
+# book/literate/extract.md:907
 def seal(doc: str, source: str, body: str) -> str:
     """Return a generated file: docstring, origin, hash of all the rest, body."""
     origin = f"# Generated from {source} by autograd-book extract; edit the chapter, not this file."
@@ -637,7 +665,7 @@ def seal(doc: str, source: str, body: str) -> str:
     return text.replace(origin, f"{origin}\n# sha256: {fingerprint(text)}", 1)
 
 
-# book/literate/extract.md:881
+# book/literate/extract.md:917
 MARKER = re.compile(rf"^# ({BOOK}/\S+\.md):(\d+)$", re.M)
 ORIGIN = re.compile(r"^# Generated from (\S+) by autograd-book extract", re.M)
 HASH = re.compile(r"^# sha256: (\w+)\n", re.M)
@@ -649,7 +677,7 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# book/literate/extract.md:902
+# book/literate/extract.md:938
 def state(text: str) -> str:
     """Return what a file of the package is: generated, edited or foreign."""
     sealed = HASH.search(text)
@@ -658,7 +686,7 @@ def state(text: str) -> str:
     return "generated" if sealed[1] == fingerprint(text) else "edited"
 
 
-# book/literate/extract.md:919
+# book/literate/extract.md:955
 def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     """Return every file of the package, by name, as the chapters would have it."""
     exporting = [chapter for chapter in chapters if chapter.exports]
@@ -670,7 +698,7 @@ def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     return texts | {chapter.file: render(chapter) for chapter in exporting}
 
 
-# book/literate/extract.md:933
+# book/literate/extract.md:969
 def on_disk(root: Path) -> dict[str, str]:
     """Return the files of the package that are there, by name."""
     files = [*sorted((root / SOURCE).rglob("*.py")), root / SOURCE / "py.typed"]
@@ -681,7 +709,7 @@ def on_disk(root: Path) -> dict[str, str]:
     }
 
 
-# book/literate/extract.md:955
+# book/literate/extract.md:991
 REFUSALS = {
     "edited": "this generated file was edited by hand; carry the edit into the chapter "
     "with autograd-book stitch, or discard it by deleting the file",
@@ -704,14 +732,14 @@ def guard(disk: dict[str, str], texts: dict[str, str]) -> list[str]:
     return refusals
 
 
-# book/literate/extract.md:982
+# book/literate/extract.md:1018
 def diff(before: str, after: str, file: str) -> str:
     """Return what leads from one text of a file to another, as a unified diff."""
     lines = unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="")
     return "\n".join(lines)
 
 
-# book/literate/extract.md:999
+# book/literate/extract.md:1035
 IMPORT = "import sys; sys.path.insert(0, sys.argv[1]); [*map(__import__, sys.argv[2:])]"
 
 
@@ -735,7 +763,7 @@ def file_module(file: str) -> str:
     return dotted(file.removeprefix(f"{SOURCE}/").removesuffix(".py"))
 
 
-# book/literate/extract.md:1027
+# book/literate/extract.md:1063
 def locate(text: str, line: int) -> str | None:
     """Return the place in a chapter that a line of a generated module came from."""
     rows = text.split("\n")[:line]
@@ -748,7 +776,7 @@ def locate(text: str, line: int) -> str | None:
     return f"{origin[1]}:1" if origin and origin[1].endswith(".md") else None
 
 
-# book/literate/extract.md:1044
+# book/literate/extract.md:1080
 def _why(traceback: str, stage: Path) -> str:
     error = (traceback.strip().split("\n") or ["the interpreter died"])[-1]
     if "No module named 'numpy'" in error:
@@ -761,7 +789,7 @@ def _why(traceback: str, stage: Path) -> str:
     return f"{place}: the package would not import ({error}); correct the cell"
 
 
-# book/literate/extract.md:1068
+# book/literate/extract.md:1104
 def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     """Bring the package up to date; return the files that changed, and the diff.
 
@@ -773,7 +801,7 @@ def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     return update(root, texts, disk, check)
 
 
-# book/literate/extract.md:1082
+# book/literate/extract.md:1118
 def update(
     root: Path, texts: dict[str, str], disk: dict[str, str], check: bool = False
 ) -> tuple[list[str], str]:
@@ -788,7 +816,7 @@ def update(
     return changed, "\n".join(filter(None, shown))
 
 
-# book/literate/extract.md:1101
+# book/literate/extract.md:1137
 def remove(file: Path) -> None:
     """Delete a module without a chapter, and its folder when that is empty."""
     file.unlink()
@@ -797,13 +825,13 @@ def remove(file: Path) -> None:
         file.parent.rmdir()
 
 
-# book/literate/extract.md:1133
+# book/literate/extract.md:1169
 def _parts(text: str) -> list[str]:
     head, *pieces = MARKER.split(HASH.sub("", text, count=1))
     return [trim(head), *map(trim, pieces[2::3])]
 
 
-# book/literate/extract.md:1144
+# book/literate/extract.md:1180
 def carry(chapter: Chapter, text: str) -> str:
     """Return a chapter's text with the blocks of an edited module in its cells."""
     numbers = [int(number) for _, number in MARKER.findall(text)]
@@ -822,7 +850,7 @@ def carry(chapter: Chapter, text: str) -> str:
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1167
+# book/literate/extract.md:1203
 def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Return chapters with the edits of the package in them, and what they export."""
     chapters, disk, enabled = read_book(root), on_disk(root), extensions(root)
@@ -844,7 +872,7 @@ def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     return {f.path: f.text for c, f in zip(chapters, fresh, strict=True) if c.text != f.text}, new
 
 
-# book/literate/extract.md:1193
+# book/literate/extract.md:1229
 def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> list[str]:
     lost = []
     for file, text in edits.items():
@@ -856,7 +884,7 @@ def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> li
     return lost
 
 
-# book/literate/extract.md:1207
+# book/literate/extract.md:1243
 def stitch(root: Path) -> list[str]:
     """Carry edits of generated files into their chapters; return those chapters."""
     chapters, texts = restitch(root)
@@ -866,7 +894,7 @@ def stitch(root: Path) -> list[str]:
     return list(chapters)
 
 
-# book/literate/extract.md:1234
+# book/literate/extract.md:1270
 def where(query: str, package: Path) -> str:
     """Return the chapter and line behind ``file:line`` or a dotted name."""
     name, _, line = query.rpartition(":")
@@ -877,7 +905,7 @@ def where(query: str, package: Path) -> str:
     return place
 
 
-# book/literate/extract.md:1249
+# book/literate/extract.md:1285
 def _file(name: str, package: Path) -> Path:
     inside = package / name.replace("\\", "/").rpartition(f"{PACKAGE}/")[2]
     found = [file for file in (Path(name), inside) if file.is_file()]
@@ -897,7 +925,7 @@ def find(name: str, package: Path) -> tuple[Path, int]:
     raise BookError([f"{name}: there is no such module; give a name from {PACKAGE}"])
 
 
-# book/literate/extract.md:1273
+# book/literate/extract.md:1309
 def _follow(name: str, file: Path, rest: list[str], package: Path) -> tuple[Path, int]:
     line, body = 1, ast.parse(file.read_text(encoding="utf-8")).body
     for depth, part in enumerate(rest, 1):
@@ -915,7 +943,7 @@ def _follow(name: str, file: Path, rest: list[str], package: Path) -> tuple[Path
     return file, line
 
 
-# book/literate/extract.md:1303
+# book/literate/extract.md:1339
 def find_root(start: Path) -> Path:
     """Return the nearest folder, from ``start`` upwards, that holds a book."""
     start = start.resolve()
@@ -925,7 +953,7 @@ def find_root(start: Path) -> Path:
     raise BookError([f"{start}: no {CONTENTS} here or above; go into a book, or use --root"])
 
 
-# book/literate/extract.md:1317
+# book/literate/extract.md:1353
 def _extract(options: Namespace) -> int:
     changed, shown = extract(options.root or find_root(Path.cwd()), options.check)
     print(shown if options.check else "\n".join(changed), end="\n" if changed else "")
@@ -940,7 +968,7 @@ def _stitch(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1334
+# book/literate/extract.md:1370
 def _where(options: Namespace) -> int:
     try:
         package = (options.root or find_root(Path.cwd())) / SOURCE
@@ -950,7 +978,7 @@ def _where(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1348
+# book/literate/extract.md:1384
 def main(argv: list[str] | None = None) -> int:
     """Run ``extract``, ``stitch`` or ``where``; return the exit status."""
     parser = ArgumentParser(prog="autograd-book", description="Extract the package.")
@@ -969,7 +997,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-# book/literate/extract.md:1369
+# book/literate/extract.md:1405
 COMMANDS = (
     ("extract", _extract, "write the package from the chapters"),
     ("stitch", _stitch, "carry edits of the package back into the chapters"),
@@ -983,6 +1011,6 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-# book/literate/extract.md:1388
+# book/literate/extract.md:1424
 if __name__ == "__main__" and "__file__" in globals():
     sys.exit(main())

@@ -1,0 +1,199 @@
+"""The machinery applied to this very book."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import traceback
+from types import CodeType
+
+import pytest
+
+from autograd_book.literate import extract as extractor
+from autograd_book.literate.extract import (
+    MARKER,
+    SOURCE,
+    contents,
+    defined,
+    extensions,
+    extract,
+    fingerprint,
+    imports,
+    locate,
+    main,
+    modules,
+    on_disk,
+    parse,
+    parse_chapter,
+    read_book,
+    where,
+)
+from autograd_book.literate.weave import anchor, explained
+
+
+def test_the_package_is_up_to_date(root):
+    changed, diff = extract(root, check=True)
+    assert not changed, f"run `autograd-book extract`\n{diff}"
+
+
+def test_a_mutation_of_any_exported_cell_makes_the_package_stale(root, chapters):
+    disk, enabled = on_disk(root), extensions(root)
+    assert modules(chapters) == disk
+    for place, chapter in enumerate(chapters):
+        lines = chapter.text.split("\n")
+        for cell in chapter.exports:
+            mutated = [*lines[: cell.line - 1], "_mutated = True", *lines[cell.line - 1 :]]
+            fresh = parse_chapter(chapter.path, "\n".join(mutated), enabled)
+            texts = modules([*chapters[:place], fresh, *chapters[place + 1 :]])
+            stale = [file for file in texts if fingerprint(texts[file]) != fingerprint(disk[file])]
+            assert stale == [chapter.file], f"{chapter.path}:{cell.line}"
+
+
+@pytest.fixture
+def copy(root, tmp_path):
+    for name in ("book", SOURCE):
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "_build", "jupyter_execute"))
+    if (root / "_config.yml").exists():
+        shutil.copy(root / "_config.yml", tmp_path)
+    return tmp_path
+
+
+def test_a_stale_copy_fails_the_check_until_it_is_extracted_again(copy, chapters):
+    chapter = [chapter for chapter in chapters if chapter.exports][-1]
+    file = copy / chapter.path
+    line = chapter.exports[-1].line - 1
+    lines = chapter.text.split("\n")
+    file.write_text("\n".join([*lines[:line], "_mutated = True", *lines[line:]]))
+    arguments = ["extract", "--root", str(copy)]
+    assert [main([*arguments, "--check"]), main(arguments), main([*arguments, "--check"])] == [1, 0, 0]
+
+
+def test_extraction_from_nothing_gives_the_committed_bytes_and_a_second_one_writes_nothing(root, copy):
+    committed = {file: (root / file).read_bytes() for file in on_disk(root)}
+    for file in committed:
+        (copy / file).unlink()
+    extract(copy)
+    times = {file: (copy / file).stat().st_mtime_ns for file in committed}
+    assert {file: (copy / file).read_bytes() for file in committed} == committed
+    assert extract(copy) == ([], "")
+    assert {file: (copy / file).stat().st_mtime_ns for file in committed} == times
+
+
+def test_modules_import_only_from_chapters_that_stand_before_them(root):
+    order = {}
+    for _, name in contents(root):
+        order[extractor.dotted(name)] = len(order)
+    for chapter in read_book(root):
+        for cell in chapter.exports:
+            for found in imports(ast.parse(cell.source), chapter):
+                for name in (found.module, f"{found.module}.{found.name}"):
+                    assert order.get(name, -1) < order[chapter.module], f"{chapter.path}:{cell.line}: {name}"
+
+
+def test_importing_the_modules_one_after_the_other_loads_none_before_its_turn(root, chapters):
+    exporting = [chapter.module for chapter in chapters if chapter.exports and "__" not in chapter.module]
+    later = {module: set(exporting[place + 1 :]) for place, module in enumerate(exporting)}
+    needed = {c.module: {i.module for cell in c.exports for i in imports(ast.parse(cell.source), c)} for c in chapters}
+    assert [module for module in exporting if needed[module] & later[module]] == []
+
+
+def codes(code):
+    """The code objects right below this one."""
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+
+
+def essence(code):
+    """A code object without lines, columns and file, recursively."""
+    constants = [essence(c) if isinstance(c, CodeType) else (type(c).__name__, repr(c)) for c in code.co_consts]
+    arguments = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
+    names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
+    return code.co_name, code.co_qualname, code.co_code, code.co_exceptiontable, arguments, names, constants
+
+
+def compiled(cell, chapter):
+    """The code of a cell among the imports of its chapter.
+
+    The compiler calls a method in another way when it sees that the object is an imported module.
+    """
+    trees = [ast.parse(other.source) for other in chapter.exports]
+    known = [s for tree in trees for s in tree.body if isinstance(s, ast.Import | ast.ImportFrom)]
+    return compile(ast.Module([*known, *ast.parse(cell.source).body], []), "<cell>", "exec", dont_inherit=True)
+
+
+def test_code_objects_of_cells_and_package_are_equal(root, chapters):
+    for chapter in (chapter for chapter in chapters if chapter.exports):
+        package = compile((root / chapter.file).read_text(), chapter.file, "exec", dont_inherit=True)
+        cells = [compiled(cell, chapter) for cell in chapter.exports]
+        from_cells = [essence(code) for cell in cells for code in codes(cell)]
+        assert from_cells == [essence(code) for code in codes(package)], chapter.path
+
+
+def test_statements_of_cells_and_package_are_equal(root, chapters):
+    for chapter in (chapter for chapter in chapters if chapter.exports):
+        _, face, *body = ast.parse((root / chapter.file).read_text()).body
+        cells = [statement for cell in chapter.exports for statement in ast.parse(cell.source).body]
+        assert ast.dump(face.targets[0] if isinstance(face, ast.Assign) else face.target) == "Name(id='__all__', ctx=Store())"
+        assert [ast.dump(s) for s in body] == [ast.dump(s) for s in cells], chapter.path
+
+
+def test_every_marker_points_at_the_line_that_follows_it(root, chapters):
+    books = {chapter.path: chapter.text.split("\n") for chapter in chapters}
+    for file, text in on_disk(root).items():
+        lines = text.split("\n")
+        for number, line in enumerate(lines):
+            if marker := MARKER.fullmatch(line):
+                assert books[marker[1]][int(marker[2]) - 1].rstrip() == lines[number + 1].rstrip(), f"{file}:{number + 1}"
+
+
+def test_an_error_inside_the_package_leads_to_the_line_of_the_chapter(root):
+    with pytest.raises(AttributeError) as caught:
+        locate(None, 1)
+    frame = traceback.extract_tb(caught.tb)[-1]
+    path, _, line = where(f"{frame.filename}:{frame.lineno}", root / SOURCE).rpartition(":")
+    assert path == "book/literate/extract.md"
+    assert (root / path).read_text().split("\n")[int(line) - 1].strip() == frame.line
+
+
+def test_every_public_name_of_the_package_leads_to_a_line_that_defines_it(root, chapters):
+    for chapter in chapters:
+        for cell in chapter.exports:
+            for line, name in defined(parse(cell.source).body):
+                path, _, found = where(f"{chapter.module}.{name}", root / SOURCE).rpartition(":")
+                if path == chapter.path:  # otherwise it is passed on from another chapter
+                    assert int(found) == cell.line + line - 1, name
+
+
+def test_every_public_name_of_the_package_is_explained_in_a_section(chapters):
+    places = explained(chapters)
+    for chapter in chapters:
+        for name in extractor.public(chapter):
+            assert f"{chapter.module}.{name}" in places
+    assert [name for name, place in places.items() if not place.anchor] == []
+
+
+def test_anchors_of_the_real_headings_are_those_of_docutils(chapters):
+    nodes = pytest.importorskip("docutils.nodes")
+    for chapter in chapters:
+        for heading in chapter.headings:
+            if not {"{", "$", "["} & set(heading.title):
+                assert anchor(heading.title) == nodes.make_id(heading.title.replace("`", " ")), chapter.path
+
+
+def test_commands_have_modules_with_a_main(root, chapters):
+    from autograd_book.__main__ import COMMANDS
+
+    exporting = {chapter.module: extractor.public(chapter) for chapter in chapters}
+    modules = {f"autograd_book.{module}" for module, _, _ in COMMANDS.values()}
+    assert [module for module in modules & set(exporting) if "main" not in exporting[module]] == []
+    if missing := modules - set(exporting):
+        pytest.skip(f"not written yet: {missing}")
+
+
+def test_the_extractor_works_as_a_script_when_the_package_does_not_import(copy):
+    (copy / SOURCE / "__init__.py").write_text("1 / 0\n")
+    script = copy / SOURCE / "literate/extract.py"
+    run = subprocess.run([sys.executable, str(script), "extract", "--root", str(copy)], capture_output=True, text=True)
+    assert run.returncode == 1 and "was not generated" in run.stderr
+    (copy / SOURCE / "__init__.py").unlink()
+    run = subprocess.run([sys.executable, str(script), "extract", "--root", str(copy)], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
