@@ -14,7 +14,7 @@ catch the second and old code keeps working.
         print(type(error).__name__, "is also a TypeError:", isinstance(error, TypeError))
 """
 # Generated from book/graph/errors.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8ab0ea6d6722ff118b6efaa5fb1b845402be4a451178be207a4ca03c6b919e1f
+# sha256: 6d9610bf9bef2da43e0c5817ad929015a208c0ccd4a35912d40ead440c7c837f
 
 __all__ = [
     "AutogradError",
@@ -62,7 +62,6 @@ class GradientCheckError(AutogradError, AssertionError):
 
 
 # book/graph/errors.md:131
-import difflib
 from collections.abc import Iterable
 
 
@@ -81,7 +80,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     str
         A sentence, ready to stand at the end of a message.
     """
-    close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.5)
+    import difflib  # only when something is unknown: the import costs more than this chapter
+
+    close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
     if close:
         return f"Did you mean {' or '.join(close)}?"
     return "Write it in terms of functions that are, or define it with autograd_book.primitive."

@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0e7d2b382698176319c36f6ed6b4302423dd37fbf1c70fe77acce26db4b0b9e2
+# sha256: be7c9b0792299c9dbe88ed5be36186c094fc909f2e394dfdcddb3e32f78a2e34
 
 __all__ = [
     "Rule",
@@ -214,6 +214,9 @@ class Primitive:
             )
         primitives[fun] = self
 
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join(self.arguments)})>"
+
     def rule(self, position: int) -> Rule:
         """Rule for the argument at `position`; NoRuleError names what is missing."""
         name = self.arguments[min(position, len(self.arguments) - 1)]
@@ -239,10 +242,11 @@ class Primitive:
 
     def refuse(self, params: dict[str, Any]) -> None:
         """Raise for a parameter that no rule reads: its derivative would silently ignore it."""
-        if self.flat:
-            return
         rules = [self.joint] if self.joint else self.rules.values()
-        for name in params.keys() - {name for rule in rules for name in asked(rule)}:
+        read = {name for rule in rules for name in asked(rule)} - sources(self.arguments).keys()
+        for name in params:
+            if name != "out" and (self.flat or name in read):
+                continue
             raise NoRuleError(
                 f"{self.name} was called with {name}={params[name]!r}, which its derivative rules do not read. "
                 f"Leave {name} out, or apply it in a step of its own."

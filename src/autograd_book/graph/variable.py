@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 561cfc825a341834e21d4831ad006a6c7341f9c8d73ec9e1ba906490b0012f64
+# sha256: be12a3fb2e433a1280f14830c5f21935b3733748b748882fe428446ae55e0360
 
 __all__ = [
     "Fun",
@@ -239,7 +239,9 @@ class Methods:
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)  # type: ignore[no-any-return]
 
     def astype(self: Any, dtype: Any) -> "Variable":
-        """Converted to another floating-point dtype; the gradient is converted back."""
+        """Converted to another floating-point dtype, the gradient converted back; a plain array for any other dtype."""
+        if np.dtype(dtype).kind != "f":
+            return self.numpy().astype(dtype)  # type: ignore[no-any-return]
         return bind(primitives[np.ndarray.astype], self, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
 
     def __getitem__(self: Any, index: Any) -> "Variable":
@@ -252,7 +254,7 @@ class Methods:
         return (self[i] for i in range(len(self.data)))
 
 
-# book/graph/variable.md:296
+# book/graph/variable.md:298
 @final
 class Variable(Operators, Protocols, Methods):
     """An array that can be differentiated with respect to.
@@ -369,7 +371,7 @@ class Variable(Operators, Protocols, Methods):
         return Variable, (self.data, self.requires_grad)
 
 
-# book/graph/variable.md:420
+# book/graph/variable.md:422
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -385,7 +387,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:444
+# book/graph/variable.md:442
 def seed(end: Variable, gradient: Any) -> Any:
     """The cotangent with which a backward pass starts."""
     if end.node is None:
@@ -413,14 +415,14 @@ def seed(end: Variable, gradient: Any) -> Any:
     return gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()]
 
 
-# book/graph/variable.md:476
+# book/graph/variable.md:474
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
     arrived = g if type(g) is Variable else tie(Variable, np.array(g), None, None)
     leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:490
+# book/graph/variable.md:488
 base = Record(ground(), Variable)
 top: ContextVar[Interpreter] = ContextVar("top", default=base)
 
@@ -446,7 +448,7 @@ def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
         top.reset(token)
 
 
-# book/graph/variable.md:536
+# book/graph/variable.md:538
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -467,7 +469,7 @@ def no_grad() -> AbstractContextManager[Any]:
     return push(NoGrad)
 
 
-# book/graph/variable.md:571
+# book/graph/variable.md:573
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -485,7 +487,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:606
+# book/graph/variable.md:608
 def primitive(arguments: str, joint: Rule | None = None, flat: bool = False, **rules: Rule) -> Callable[[Fun], Fun]:
     """Decorator that makes a function of plain arrays differentiable by rules.
 

@@ -81,7 +81,7 @@ __all__ = [
 ]
 
 
-# book/literate/extract.md:63
+# book/literate/extract.md:65
 import ast
 import hashlib
 import os
@@ -107,7 +107,7 @@ SOURCE = f"src/{PACKAGE}"
 CONTENTS = f"{BOOK}/_toc.yml"
 
 
-# book/literate/extract.md:93
+# book/literate/extract.md:95
 class BookError(ValueError):
     """All that is wrong in a book, one ``file:line: fact; remedy`` a line."""
 
@@ -116,7 +116,7 @@ class BookError(ValueError):
         super().__init__("\n".join(self.problems))
 
 
-# book/literate/extract.md:110
+# book/literate/extract.md:114
 class Cell(NamedTuple):
     """A code cell: its place in the notebook, its first line of code, code and tags."""
 
@@ -126,7 +126,7 @@ class Cell(NamedTuple):
     tags: tuple[str, ...]
 
 
-# book/literate/extract.md:122
+# book/literate/extract.md:126
 class Heading(NamedTuple):
     """A heading of a chapter: line, level from 1, and its text as written."""
 
@@ -135,7 +135,7 @@ class Heading(NamedTuple):
     title: str
 
 
-# book/literate/extract.md:135
+# book/literate/extract.md:141
 @dataclass(frozen=True)
 class Chapter:
     """A chapter as the extractor sees it: text, code cells, headings, paragraphs."""
@@ -172,14 +172,14 @@ class Chapter:
         return tuple(cell for cell in self.cells if "export" in cell.tags)
 
 
-# book/literate/extract.md:174
+# book/literate/extract.md:180
 def dotted(docname: str) -> str:
     """Return the module that the page ``docname`` exports to."""
     parts = [PACKAGE, *docname.split("/")]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-# book/literate/extract.md:218
+# book/literate/extract.md:228
 def parse_chapter(path: str, text: str, extensions: Iterable[str] = ()) -> Chapter:
     """Read one chapter's text, through myst-nb's own reader."""
     read, parser, config = _reader(frozenset(extensions))
@@ -204,7 +204,7 @@ def parse_chapter(path: str, text: str, extensions: Iterable[str] = ()) -> Chapt
     )
 
 
-# book/literate/extract.md:248
+# book/literate/extract.md:261
 @cache
 def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
     try:
@@ -219,7 +219,7 @@ def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
     return read_myst_markdown_notebook, create_md_parser(config, RendererHTML), config
 
 
-# book/literate/extract.md:268
+# book/literate/extract.md:281
 def _cells(text: str, notebook: Any) -> Iterator[Cell]:
     lines = [line.rstrip() for line in text.split("\n")]
     places = zip(notebook.cells, notebook.metadata["source_map"], strict=True)
@@ -232,20 +232,20 @@ def _cells(text: str, notebook: Any) -> Iterator[Cell]:
             yield Cell(index, line, source, tuple(map(str, tags)))
 
 
-# book/literate/extract.md:283
+# book/literate/extract.md:298
 def _first_line(lines: list[str], fence: int, source: str) -> int:
     code = [line.rstrip() for line in source.split("\n")]
     starts = range(fence, len(lines) - len(code) + 1)
     return next((i + 1 for i in starts if lines[i : i + len(code)] == code), 0)
 
 
-# book/literate/extract.md:294
+# book/literate/extract.md:309
 def trim(source: str) -> str:
     """Return code without the blank lines around it."""
     return re.sub(r"\A(?:[ \t]*\n)+", "", source).rstrip()
 
 
-# book/literate/extract.md:322
+# book/literate/extract.md:341
 def _yaml() -> Any:
     _reader(frozenset())
     import yaml
@@ -253,7 +253,7 @@ def _yaml() -> Any:
     return yaml
 
 
-# book/literate/extract.md:332
+# book/literate/extract.md:351
 def contents(root: Path) -> list[tuple[int, str]]:
     """Return line and name of each entry in the table of contents, in order."""
     yaml = _yaml()
@@ -267,7 +267,7 @@ def contents(root: Path) -> list[tuple[int, str]]:
     return list(_entries(tree)) if tree else []
 
 
-# book/literate/extract.md:350
+# book/literate/extract.md:369
 def _entries(node: Any) -> Iterator[tuple[int, str]]:
     if node.id == "sequence":
         for item in node.value:
@@ -280,7 +280,7 @@ def _entries(node: Any) -> Iterator[tuple[int, str]]:
                 yield from _entries(value)
 
 
-# book/literate/extract.md:371
+# book/literate/extract.md:392
 BUILT_IN = ("colon_fence", "dollarmath", "linkify", "substitution", "tasklist")
 
 
@@ -291,7 +291,7 @@ def extensions(root: Path) -> tuple[str, ...]:
     return tuple(((tree or {}).get("parse") or {}).get("myst_enable_extensions", BUILT_IN))
 
 
-# book/literate/extract.md:390
+# book/literate/extract.md:415
 def survey(root: Path) -> tuple[list[Chapter], list[str]]:
     """Read all chapters in the order of the contents; return them and the problems."""
     chapters, problems, enabled = [], [], extensions(root)
@@ -311,7 +311,7 @@ def survey(root: Path) -> tuple[list[Chapter], list[str]]:
     return chapters, problems + list(_unlisted(root, chapters, enabled, problems))
 
 
-# book/literate/extract.md:415
+# book/literate/extract.md:443
 def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
     text = ""
     try:
@@ -334,21 +334,21 @@ def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
     return chapter
 
 
-# book/literate/extract.md:442
+# book/literate/extract.md:470
 def _line(text: str, fact: str) -> int:
     told = re.search(r"line (\d+)", fact)
     tags = re.search(r"^:?tags: *\w", text, re.M)  # a word where a list is wanted
     return int(told[1]) if told else text[: tags.start() if tags else 0].count("\n") + 1
 
 
-# book/literate/extract.md:451
+# book/literate/extract.md:479
 def _is_notebook(text: str) -> bool:
     from myst_nb.core.read import is_myst_markdown_notebook
 
     return bool(is_myst_markdown_notebook(text))
 
 
-# book/literate/extract.md:462
+# book/literate/extract.md:490
 def _unlisted(
     root: Path, chapters: list[Chapter], enabled: tuple[str, ...], known: list[str]
 ) -> Iterator[str]:
@@ -370,7 +370,7 @@ def _unlisted(
                 )
 
 
-# book/literate/extract.md:488
+# book/literate/extract.md:520
 def write(file: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new, never a part."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -382,7 +382,7 @@ def write(file: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-# book/literate/extract.md:526
+# book/literate/extract.md:563
 @cache
 def parse(source: str) -> ast.Module | SyntaxError:
     """Return the tree of a cell's code, or why there is none."""
@@ -393,7 +393,7 @@ def parse(source: str) -> ast.Module | SyntaxError:
         return error
 
 
-# book/literate/extract.md:539
+# book/literate/extract.md:578
 def _trees(chapter: Chapter) -> Iterator[tuple[Cell, ast.Module]]:
     for cell in chapter.exports:
         tree = parse(cell.source)
@@ -401,7 +401,7 @@ def _trees(chapter: Chapter) -> Iterator[tuple[Cell, ast.Module]]:
             yield cell, tree
 
 
-# book/literate/extract.md:556
+# book/literate/extract.md:599
 def defined(statements: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield line and name of whatever statements at the top of a module define."""
     for statement in statements:
@@ -409,7 +409,7 @@ def defined(statements: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
             yield getattr(statement, "lineno", 1), name
 
 
-# book/literate/extract.md:566
+# book/literate/extract.md:609
 def _bound(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
@@ -429,19 +429,19 @@ def _bound(node: ast.AST) -> Iterator[str]:
                 yield from _bound(child)
 
 
-# book/literate/extract.md:588
+# book/literate/extract.md:634
 def _last_name(node: ast.AST) -> str:
     return getattr(node, "attr", getattr(node, "id", ""))
 
 
-# book/literate/extract.md:597
+# book/literate/extract.md:643
 def public(chapter: Chapter) -> list[str]:
     """Return the public names of a chapter, in order of definition."""
     names = (name for _, tree in _trees(chapter) for _, name in defined(tree.body))
     return [name for name in dict.fromkeys(names) if not name.startswith("_")]
 
 
-# book/literate/extract.md:612
+# book/literate/extract.md:662
 class Import(NamedTuple):
     """One imported name: line, module, and what is taken from it ("" for itself)."""
 
@@ -462,7 +462,7 @@ def imports(tree: ast.AST, chapter: Chapter) -> Iterator[Import]:
             yield from (Import(node.lineno, module, alias.name) for alias in node.names)
 
 
-# book/literate/extract.md:635
+# book/literate/extract.md:685
 def absolute(package: str, level: int, module: str) -> str:
     """Return the absolute name of a module; dots that lead outside stay in front."""
     parts = package.split(".")
@@ -472,7 +472,7 @@ def absolute(package: str, level: int, module: str) -> str:
     return ".".join(filter(None, [*above, module]))
 
 
-# book/literate/extract.md:656
+# book/literate/extract.md:708
 class Shelf:
     """Where each module stands in the order of the contents; packages stand first."""
 
@@ -490,7 +490,7 @@ class Shelf:
 Check = Callable[[Chapter, Shelf], Iterator[tuple[int, str]]]
 
 
-# book/literate/extract.md:678
+# book/literate/extract.md:732
 MAGIC = re.compile(r"^[%!?]|=\s*[%!]|\?$")
 
 
@@ -509,7 +509,7 @@ def _syntax(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield cell.line + line - 1, magic if MAGIC.search(code) else wrong
 
 
-# book/literate/extract.md:701
+# book/literate/extract.md:757
 def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in _trees(chapter):
         for node in ast.walk(tree):
@@ -518,7 +518,7 @@ def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield line, "get_ipython is a magic too; do not export it"
 
 
-# book/literate/extract.md:714
+# book/literate/extract.md:770
 TAGS = {"export", "synopsis", "check", "raises-exception", "scroll-output"} | {
     f"{verb}-{what}" for verb in ("hide", "remove") for what in ("input", "output", "cell")
 } | {"remove-stdout", "remove-stderr"}
@@ -530,7 +530,7 @@ def _tags(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield cell.line, f"the tag {tag} is unknown; use some of {sorted(TAGS)}"
 
 
-# book/literate/extract.md:728
+# book/literate/extract.md:784
 def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     found = [cell for cell in chapter.cells if "synopsis" in cell.tags]
     if chapter.exports and not found:
@@ -539,7 +539,7 @@ def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield cell.line, f"a second synopsis, after line {found[0].line}; keep one"
 
 
-# book/literate/extract.md:741
+# book/literate/extract.md:799
 def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     first: dict[str, int] = {}
     for cell, tree in _trees(chapter):
@@ -549,7 +549,7 @@ def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield here, f"{name} stands already at line {first[name]}; define it once"
 
 
-# book/literate/extract.md:753
+# book/literate/extract.md:813
 def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     names = chapter.module.split(".")
     bad = [n for n in names if not n.isidentifier() or iskeyword(n)]
@@ -560,7 +560,7 @@ def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield 1, f"{chapter.module} is a folder too; rename one of them"
 
 
-# book/literate/extract.md:768
+# book/literate/extract.md:828
 def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in _trees(chapter):
         for line, module, name in imports(tree, chapter):
@@ -568,7 +568,7 @@ def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield cell.line + line - 1, fact
 
 
-# book/literate/extract.md:778
+# book/literate/extract.md:838
 def _import_faults(
     module: str, name: str, chapter: Chapter, shelf: Shelf
 ) -> Iterator[str]:
@@ -584,7 +584,7 @@ def _import_faults(
             yield f"{target} comes later in {CONTENTS}; import only what stands before"
 
 
-# book/literate/extract.md:798
+# book/literate/extract.md:860
 CHECKS: tuple[Check, ...] = (
     _syntax,
     _shell,
@@ -606,7 +606,7 @@ def faults(chapters: list[Chapter]) -> list[str]:
     ]
 
 
-# book/literate/extract.md:822
+# book/literate/extract.md:884
 def read_book(root: Path) -> list[Chapter]:
     """Return the chapters of a sound book, in the order of its contents."""
     chapters, problems = survey(root)
@@ -616,7 +616,7 @@ def read_book(root: Path) -> list[Chapter]:
     return chapters
 
 
-# book/literate/extract.md:849
+# book/literate/extract.md:942
 PLAIN = (
     (r"\{[\w:.-]+\}`([^`<]*?)(?:\s*<[^`>]*>)?`", r"\1"),
     (r"\[([^\]]*)\]\([^)]*\)", r"\1"),
@@ -625,7 +625,7 @@ PLAIN = (
 )
 
 
-# book/literate/extract.md:860
+# book/literate/extract.md:953
 def plain(markdown: str) -> str:
     """Return a paragraph of MyST as the plain text of a docstring."""
     for pattern, replacement in PLAIN:
@@ -633,7 +633,7 @@ def plain(markdown: str) -> str:
     return " ".join(markdown.split())
 
 
-# book/literate/extract.md:874
+# book/literate/extract.md:969
 def docstring(chapter: Chapter) -> str:
     """Return the module's docstring: title, what the synopsis is about, the synopsis."""
     cell = next(cell for cell in chapter.cells if "synopsis" in cell.tags)
@@ -646,7 +646,7 @@ def docstring(chapter: Chapter) -> str:
     return f'"""{text}\n"""'
 
 
-# book/literate/extract.md:891
+# book/literate/extract.md:990
 def render(chapter: Chapter) -> str:
     """Return the module that a chapter exports, as text."""
     names = ", ".join(f'"{name}"' for name in public(chapter))
@@ -657,7 +657,7 @@ def render(chapter: Chapter) -> str:
     return seal(docstring(chapter), chapter.path, "\n\n\n".join([face, *blocks]))
 
 
-# book/literate/extract.md:907
+# book/literate/extract.md:1010
 def seal(doc: str, source: str, body: str) -> str:
     """Return a generated file: docstring, origin, hash of all the rest, body."""
     origin = f"# Generated from {source} by autograd-book extract; edit the chapter, not this file."
@@ -665,7 +665,7 @@ def seal(doc: str, source: str, body: str) -> str:
     return text.replace(origin, f"{origin}\n# sha256: {fingerprint(text)}", 1)
 
 
-# book/literate/extract.md:917
+# book/literate/extract.md:1020
 MARKER = re.compile(rf"^# ({BOOK}/\S+\.md):(\d+)$", re.M)
 ORIGIN = re.compile(r"^# Generated from (\S+) by autograd-book extract", re.M)
 HASH = re.compile(r"^# sha256: (\w+)\n", re.M)
@@ -677,7 +677,7 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# book/literate/extract.md:938
+# book/literate/extract.md:1043
 def state(text: str) -> str:
     """Return what a file of the package is: generated, edited or foreign."""
     sealed = HASH.search(text)
@@ -686,7 +686,7 @@ def state(text: str) -> str:
     return "generated" if sealed[1] == fingerprint(text) else "edited"
 
 
-# book/literate/extract.md:955
+# book/literate/extract.md:1062
 def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     """Return every file of the package, by name, as the chapters would have it."""
     exporting = [chapter for chapter in chapters if chapter.exports]
@@ -698,7 +698,7 @@ def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     return texts | {chapter.file: render(chapter) for chapter in exporting}
 
 
-# book/literate/extract.md:969
+# book/literate/extract.md:1076
 def on_disk(root: Path) -> dict[str, str]:
     """Return the files of the package that are there, by name."""
     files = [*sorted((root / SOURCE).rglob("*.py")), root / SOURCE / "py.typed"]
@@ -709,7 +709,7 @@ def on_disk(root: Path) -> dict[str, str]:
     }
 
 
-# book/literate/extract.md:991
+# book/literate/extract.md:1100
 REFUSALS = {
     "edited": "this generated file was edited by hand; carry the edit into the chapter "
     "with autograd-book stitch, or discard it by deleting the file",
@@ -732,14 +732,14 @@ def guard(disk: dict[str, str], texts: dict[str, str]) -> list[str]:
     return refusals
 
 
-# book/literate/extract.md:1018
+# book/literate/extract.md:1127
 def diff(before: str, after: str, file: str) -> str:
     """Return what leads from one text of a file to another, as a unified diff."""
     lines = unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="")
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1035
+# book/literate/extract.md:1148
 IMPORT = "import sys; sys.path.insert(0, sys.argv[1]); [*map(__import__, sys.argv[2:])]"
 
 
@@ -763,7 +763,7 @@ def file_module(file: str) -> str:
     return dotted(file.removeprefix(f"{SOURCE}/").removesuffix(".py"))
 
 
-# book/literate/extract.md:1063
+# book/literate/extract.md:1178
 def locate(text: str, line: int) -> str | None:
     """Return the place in a chapter that a line of a generated module came from."""
     rows = text.split("\n")[:line]
@@ -776,7 +776,7 @@ def locate(text: str, line: int) -> str | None:
     return f"{origin[1]}:1" if origin and origin[1].endswith(".md") else None
 
 
-# book/literate/extract.md:1080
+# book/literate/extract.md:1195
 def _why(traceback: str, stage: Path) -> str:
     error = (traceback.strip().split("\n") or ["the interpreter died"])[-1]
     if "No module named 'numpy'" in error:
@@ -789,7 +789,7 @@ def _why(traceback: str, stage: Path) -> str:
     return f"{place}: the package would not import ({error}); correct the cell"
 
 
-# book/literate/extract.md:1104
+# book/literate/extract.md:1224
 def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     """Bring the package up to date; return the files that changed, and the diff.
 
@@ -801,7 +801,7 @@ def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     return update(root, texts, disk, check)
 
 
-# book/literate/extract.md:1118
+# book/literate/extract.md:1238
 def update(
     root: Path, texts: dict[str, str], disk: dict[str, str], check: bool = False
 ) -> tuple[list[str], str]:
@@ -816,7 +816,7 @@ def update(
     return changed, "\n".join(filter(None, shown))
 
 
-# book/literate/extract.md:1137
+# book/literate/extract.md:1259
 def remove(file: Path) -> None:
     """Delete a module without a chapter, and its folder when that is empty."""
     file.unlink()
@@ -825,13 +825,13 @@ def remove(file: Path) -> None:
         file.parent.rmdir()
 
 
-# book/literate/extract.md:1169
+# book/literate/extract.md:1293
 def _parts(text: str) -> list[str]:
     head, *pieces = MARKER.split(HASH.sub("", text, count=1))
     return [trim(head), *map(trim, pieces[2::3])]
 
 
-# book/literate/extract.md:1180
+# book/literate/extract.md:1304
 def carry(chapter: Chapter, text: str) -> str:
     """Return a chapter's text with the blocks of an edited module in its cells."""
     numbers = [int(number) for _, number in MARKER.findall(text)]
@@ -850,7 +850,7 @@ def carry(chapter: Chapter, text: str) -> str:
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1203
+# book/literate/extract.md:1331
 def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Return chapters with the edits of the package in them, and what they export."""
     chapters, disk, enabled = read_book(root), on_disk(root), extensions(root)
@@ -872,7 +872,7 @@ def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     return {f.path: f.text for c, f in zip(chapters, fresh, strict=True) if c.text != f.text}, new
 
 
-# book/literate/extract.md:1229
+# book/literate/extract.md:1359
 def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> list[str]:
     lost = []
     for file, text in edits.items():
@@ -884,7 +884,7 @@ def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> li
     return lost
 
 
-# book/literate/extract.md:1243
+# book/literate/extract.md:1373
 def stitch(root: Path) -> list[str]:
     """Carry edits of generated files into their chapters; return those chapters."""
     chapters, texts = restitch(root)
@@ -894,7 +894,7 @@ def stitch(root: Path) -> list[str]:
     return list(chapters)
 
 
-# book/literate/extract.md:1270
+# book/literate/extract.md:1402
 def where(query: str, package: Path) -> str:
     """Return the chapter and line behind ``file:line`` or a dotted name."""
     name, _, line = query.rpartition(":")
@@ -905,7 +905,7 @@ def where(query: str, package: Path) -> str:
     return place
 
 
-# book/literate/extract.md:1285
+# book/literate/extract.md:1417
 def _file(name: str, package: Path) -> Path:
     inside = package / name.replace("\\", "/").rpartition(f"{PACKAGE}/")[2]
     found = [file for file in (Path(name), inside) if file.is_file()]
@@ -925,7 +925,7 @@ def find(name: str, package: Path) -> tuple[Path, int]:
     raise BookError([f"{name}: there is no such module; give a name from {PACKAGE}"])
 
 
-# book/literate/extract.md:1309
+# book/literate/extract.md:1443
 def _follow(name: str, file: Path, rest: list[str], package: Path) -> tuple[Path, int]:
     line, body = 1, ast.parse(file.read_text(encoding="utf-8")).body
     for depth, part in enumerate(rest, 1):
@@ -943,7 +943,7 @@ def _follow(name: str, file: Path, rest: list[str], package: Path) -> tuple[Path
     return file, line
 
 
-# book/literate/extract.md:1339
+# book/literate/extract.md:1475
 def find_root(start: Path) -> Path:
     """Return the nearest folder, from ``start`` upwards, that holds a book."""
     start = start.resolve()
@@ -953,7 +953,7 @@ def find_root(start: Path) -> Path:
     raise BookError([f"{start}: no {CONTENTS} here or above; go into a book, or use --root"])
 
 
-# book/literate/extract.md:1353
+# book/literate/extract.md:1491
 def _extract(options: Namespace) -> int:
     changed, shown = extract(options.root or find_root(Path.cwd()), options.check)
     print(shown if options.check else "\n".join(changed), end="\n" if changed else "")
@@ -968,7 +968,7 @@ def _stitch(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1370
+# book/literate/extract.md:1508
 def _where(options: Namespace) -> int:
     try:
         package = (options.root or find_root(Path.cwd())) / SOURCE
@@ -978,7 +978,7 @@ def _where(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1384
+# book/literate/extract.md:1522
 def main(argv: list[str] | None = None) -> int:
     """Run ``extract``, ``stitch`` or ``where``; return the exit status."""
     parser = ArgumentParser(prog="autograd-book", description="Extract the package.")
@@ -997,7 +997,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-# book/literate/extract.md:1405
+# book/literate/extract.md:1545
 COMMANDS = (
     ("extract", _extract, "write the package from the chapters"),
     ("stitch", _stitch, "carry edits of the package back into the chapters"),
@@ -1011,6 +1011,6 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-# book/literate/extract.md:1424
+# book/literate/extract.md:1564
 if __name__ == "__main__" and "__file__" in globals():
     sys.exit(main())

@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 61afa2196ab4cf54c21b4edd22ea3922cd4c5f226790adce43b3324cc2b0962f
+# sha256: 162c2912d86879b4692c46fd861e66fbe36588bc3f6cba248d9045407f326253
 
 __all__ = [
     "Fun",
@@ -29,8 +29,7 @@ __all__ = [
 
 # book/modes/check.md:71
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,7 +49,7 @@ def central_difference(f: Fun, args: list[Any], directions: list[Any]) -> float:
     return float(ahead - behind) / (2 * h)
 
 
-# book/modes/check.md:104
+# book/modes/check.md:103
 def weighted(f: Fun, weights: Any) -> Fun:
     """The scalar function ``sum(weights * f(...))``."""
     return lambda *args: np.sum(f(*args) * weights)
@@ -67,9 +66,8 @@ def directional(f: Fun, directions: list[Any]) -> Fun:
     return slope
 
 
-# book/modes/check.md:134
-@dataclass(frozen=True)
-class Comparison:
+# book/modes/check.md:133
+class Comparison(NamedTuple):
     """One derivative from rules beside the same from a difference quotient."""
 
     order: int
@@ -93,7 +91,7 @@ class Report(tuple[Comparison, ...]):
         return "\n".join(map(str, self))
 
 
-# book/modes/check.md:166
+# book/modes/check.md:164
 def check_gradients(
     f: Fun, *args: Any, modes: tuple[str, ...] = ("reverse",), order: int = 2, tolerance: float | None = None, seed: int = 0
 ) -> Report:

@@ -13,13 +13,15 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e8ff6dc15b8b07c3f8ab57c00fd824a5028e4d4f6ea21ba9fbcc3bdbf2f18687
+# sha256: d1ed7b6cffdd806566ac1596da9afd556bc6db7dfed0751b356f25317d2f3d34
 
 __all__ = ["Fun", "name_of", "primal", "vjp", "value_and_grad", "grad"]
 
 
 # book/modes/transforms.md:64
+import inspect
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -35,8 +37,9 @@ Fun = Callable[..., Any]
 
 def name_of(f: Fun) -> str:
     """A function's name and where it was defined, for messages."""
+    f = inspect.unwrap(f)
     code = getattr(f, "__code__", None)
-    place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+    place = f" ({f.__module__}, line {code.co_firstlineno})" if code else ""
     return f"{getattr(f, '__qualname__', repr(f))}{place}"
 
 
@@ -47,7 +50,7 @@ def primal(value: Any) -> Any:
     return value if isinstance(value, np.ndarray) and value.dtype.kind == "f" else admissible(value, True)[()]
 
 
-# book/modes/transforms.md:115
+# book/modes/transforms.md:118
 def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Value of a function and its vector-Jacobian product.
 
@@ -72,7 +75,7 @@ def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     DifferentiationValueError
         From the pullback, if the cotangent does not have the shape of `out`.
     """
-    with push(Record, Variable, f"a transformation of {name_of(f)}") as record:
+    with push(Record, Variable, f"a derivative of {name_of(f)}") as record:
         inputs = [record.watch(primal(p)) for p in primals]
         result = f(*inputs)
     if not hasattr(result, "shape") and not isinstance(result, (int, float)):
@@ -96,7 +99,7 @@ def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     return result.data, pullback
 
 
-# book/modes/transforms.md:181
+# book/modes/transforms.md:184
 def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
     """A function that returns the value of `f` and its gradient.
 
@@ -127,14 +130,14 @@ def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
                 "Pass the arguments to differentiate by position, and count them from 0."
             )
 
+        @wraps(f, updated=())
         def chosen(*primals: Any) -> Any:
             full = list(args)
             for i, p in zip(positions, primals):
                 full[i] = p
             return f(*full, **kwargs)
 
-        chosen.__qualname__, out_pull = name_of(f), vjp(chosen, *(args[i] for i in positions))
-        out, pullback = out_pull
+        out, pullback = vjp(chosen, *(args[i] for i in positions))
         if shape_of(out) != ():
             raise DifferentiationValueError(
                 f"{name_of(f)} returned an array of shape {shape_of(out)}, and the gradient is defined for one number. "

@@ -15,7 +15,7 @@ from them: variance and standard deviation.
     print(total.numpy(), x.grad.numpy())
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b148ae7d099ab65f32ebe6b35b7da7b93f6ace4cbc7b704d0d70ba56dbbba7e2
+# sha256: 028a2c8a3921c188b91e7342a550526eb5c98f6464a67b02ac3aa13cc90a63f4
 
 __all__ = [
     "kept",
@@ -108,7 +108,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     top = np.max(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
     out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
-    return out if keepdims else out.reshape(np.sum(top, axis=axis).shape)
+    return out if keepdims else out.reshape(np.sum(top, axis=axis).shape)[()]
 
 
 # book/rules/reductions.md:228
