@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import traceback
+from functools import cache
 from types import CodeType
 
 import pytest
@@ -110,21 +111,20 @@ def essence(code):
     return code.co_name, code.co_qualname, code.co_code, code.co_exceptiontable, arguments, names, constants
 
 
-def compiled(cell, chapter):
-    """The code of a cell among the imports of its chapter.
+def compiled(chapter):
+    """The code of each exported cell, among the imports of its chapter.
 
     The compiler calls a method in another way when it sees that the object is an imported module.
     """
     trees = [ast.parse(other.source) for other in chapter.exports]
     known = [s for tree in trees for s in tree.body if isinstance(s, ast.Import | ast.ImportFrom)]
-    return compile(ast.Module([*known, *ast.parse(cell.source).body], []), "<cell>", "exec", dont_inherit=True)
+    return [compile(ast.Module([*known, *t.body], []), "<cell>", "exec", dont_inherit=True) for t in trees]
 
 
 def test_code_objects_of_cells_and_package_are_equal(root, chapters):
     for chapter in (chapter for chapter in chapters if chapter.exports):
         package = compile((root / chapter.file).read_text(), chapter.file, "exec", dont_inherit=True)
-        cells = [compiled(cell, chapter) for cell in chapter.exports]
-        from_cells = [essence(code) for cell in cells for code in codes(cell)]
+        from_cells = [essence(code) for cell in compiled(chapter) for code in codes(cell)]
         assert from_cells == [essence(code) for code in codes(package)], chapter.path
 
 
@@ -154,7 +154,8 @@ def test_an_error_inside_the_package_leads_to_the_line_of_the_chapter(root):
     assert (root / path).read_text().split("\n")[int(line) - 1].strip() == frame.line
 
 
-def test_every_public_name_of_the_package_leads_to_a_line_that_defines_it(root, chapters):
+def test_every_public_name_of_the_package_leads_to_a_line_that_defines_it(root, chapters, monkeypatch):
+    monkeypatch.setattr(ast, "parse", cache(ast.parse))  # one file is asked for all of its names
     for chapter in chapters:
         for cell in chapter.exports:
             for line, name in defined(parse(cell.source).body):

@@ -65,8 +65,11 @@ def test_the_saved_chapter_exports_the_same_module(chapter):
 
 
 def pages(text):
-    """The text without front matter and without metadata of cells, which jupytext wraps in its own way."""
-    return re.sub(r"^---\n.*?^---\n+", "", text, flags=re.M | re.S).rstrip("\n")
+    """Prose and code; without front matter and options of cells, which jupytext writes in its own form."""
+    body = text.split("---\n", 2)[2].strip("\n")
+    body = re.sub(r"^(```\{code-cell\} \w+\n)---\n(?:.*\n)*?---\n", r"\1", body, flags=re.M)
+    body = re.sub(r"^(```\{code-cell\} \w+\n)(?::.*\n)+\n*", r"\1", body, flags=re.M)
+    return re.sub(r"\n+```$", "\n```", body, flags=re.M)
 
 
 @by_path
