@@ -1,0 +1,93 @@
+# Two commands matter: `make book` and `make test`. `make help` lists the others.
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+PY := $(VENV)/bin/python
+
+# The environment remembers the folder it was made in: a checkout that moved gets a new one.
+PLACE := $(shell pwd | cksum | cut -d' ' -f1)
+ENV := $(VENV)/.ready-$(PLACE)
+FLOOR := $(VENV)-floor/.ready-$(PLACE)
+SITE := _build/.site
+
+# What the pages depend on. When none of it changed, `make book` has nothing to do.
+SOURCES := _config.yml $(shell find book src \( -name __pycache__ -o -name .ipynb_checkpoints -o -name '*.egg-info' \) -prune -o -type f -print)
+
+EXTRACT := $(PY) src/autograd_book/literate/extract.py extract
+CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python %d.%d is too old. Give a newer one: make PYTHON=python3.11" % sys.version_info[:2])'
+
+# What a shell has set for other projects stays outside.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV MPLBACKEND JUPYTER_PATH
+export PYTHONNOUSERSITE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help book test serve bench extract clean distclean test-floor lock
+
+help:
+	@echo "make book        extract the package, execute the chapters, build the site in _build/html"
+	@echo "make test        stale-package check, ruff, mypy, pytest"
+	@echo "make serve       build the site and serve it on 127.0.0.1:$(PORT)"
+	@echo "make extract     write src/ from the chapters"
+	@echo "make bench       run the benchmarks"
+	@echo "make test-floor  run the tests with the oldest NumPy supported"
+	@echo "make lock        pin the requirement files anew"
+	@echo "make clean       remove what was built; make distclean: the environments too"
+
+$(ENV): requirements/dev.txt pyproject.toml
+	@$(CHECK_PYTHON)
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PY) -m pip install --quiet -r requirements/dev.txt
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+extract: $(ENV)
+	@$(EXTRACT)
+
+test: $(ENV)
+	$(EXTRACT) --check
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m pytest -m "not site"
+
+# The site is built when a source changed, always with every chapter executed, and then looked at by a browser.
+book: extract
+	@$(MAKE) --no-print-directory $(SITE)
+	@echo "The book is ready. Open file://$(CURDIR)/_build/html/index.html or type: make serve"
+
+$(SITE): $(ENV) $(SOURCES)
+	rm -rf _build/html _build/.doctrees _build/jupyter_execute
+	$(VENV)/bin/jupyter-book build -W -n --keep-going --all --path-output "$(CURDIR)" --config "$(CURDIR)/_config.yml" --toc "$(CURDIR)/book/_toc.yml" book
+	$(PY) -m pytest -m site tests/site
+	@touch $@
+
+serve: book
+	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+bench: $(ENV)
+	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
+
+$(FLOOR): requirements/floor.txt
+	@$(CHECK_PYTHON)
+	$(PYTHON) -m venv --clear $(VENV)-floor
+	$(VENV)-floor/bin/python -m pip install --quiet -r requirements/floor.txt
+	@touch $@
+
+test-floor: $(FLOOR)
+	PYTHONPATH=src $(VENV)-floor/bin/python -m pytest -m "not site" --ignore tests/site --ignore tests/literate --ignore tests/test_package.py
+
+PIN = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+EXTRAS := --extra book --extra plot --extra precision --extra progress
+
+lock: $(ENV)
+	$(PIN) $(EXTRAS) --extra dev -o requirements/dev.txt pyproject.toml requirements/platforms.in
+	$(PIN) $(EXTRAS) -c requirements/dev.txt -o requirements/book.txt pyproject.toml requirements/platforms.in
+	$(PIN) -o requirements/floor.txt requirements/floor.in
+
+clean:
+	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	find book src tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean
+	rm -rf $(VENV) $(VENV)-floor

@@ -1,0 +1,173 @@
+"""What the site knows of the package: where a cell goes, which section explains an object, what the reference lists.
+
+The answers come from ``autograd_book.literate.weave``; this module only hands them to Sphinx.
+"""
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+
+from autograd_book.literate.extract import find_root, survey
+from autograd_book.literate.weave import explained, explanation, weave
+
+NOTEBOOKS = "notebooks"  # the folder of the site that holds what Colab opens
+BRANCH = "gh-pages"  # the branch that the site is published on
+
+
+def read_chapters(app):
+    """Read the book once for each build; what is wrong in it is the extractor's to report."""
+    chapters, _ = survey(find_root(Path(app.srcdir)))
+    app.book_chapters = {chapter.docname: chapter for chapter in chapters}
+    app.book_places = explained(chapters)
+
+
+# Cells
+
+
+def mark_cells(app, doctree):
+    """Give each code cell a class for its kind, and each exported one a line that says where it goes."""
+    chapter = app.book_chapters.get(app.env.docname)
+    woven = {cell.position: cell for cell in weave(chapter)} if chapter else {}
+    for node in doctree.findall(nodes.container):
+        cell = woven.get(node.get("cell_index")) if node.get("nb_element") == "cell_code" else None
+        if cell:
+            node["classes"].append(f"cell-{cell.kind}")
+            if cell.module:
+                node.insert(0, destination(app.env.docname, chapter.file, cell))
+
+
+def hide_folders(app, doctree):
+    """Write paths of this project as they are for a reader, from the project's folder on."""
+    here = f"{Path(app.srcdir).parent}/"
+    for text in [text for text in doctree.findall(nodes.Text) if here in text]:
+        block = text.parent
+        block.replace(text, nodes.Text(text.replace(here, "")))
+        if isinstance(block, nodes.literal_block):
+            block.rawsource = block.rawsource.replace(here, "")
+
+
+def destination(docname, file, cell):
+    """The line above an exported cell: the module's file, and the public names that the cell defines."""
+    line = nodes.paragraph(classes=["cell-place"])
+    line += cross_reference(docname, "mod", cell.module, file.removeprefix("src/"))
+    for name in cell.names[:3]:
+        line += [nodes.Text(" · "), cross_reference(docname, "obj", f"{cell.module}.{name}", name)]
+    return line
+
+
+def cross_reference(docname, kind, target, text):
+    """A link to an object of the reference, to be resolved when all pages are read."""
+    return addnodes.pending_xref("", nodes.literal("", text, classes=["xref"]), refdomain="py", reftype=kind, reftarget=target,
+                                 refdoc=docname, refexplicit=True, refwarn=True)
+
+
+# The reference
+
+
+def list_modules(app, docname, source):
+    """Append to the page ``api/<part>`` all that the chapters of that part export, in the order of the contents."""
+    folder, _, part = docname.partition("/")
+    if folder == "api":
+        for chapter in app.book_chapters.values():
+            if chapter.exports and (chapter.docname.rpartition("/")[0] or "whole") == part:
+                source[0] += module_section(chapter)
+
+
+def module_section(chapter):
+    """The Markdown that documents one module: what its cells define, and what it passes on."""
+    own = [name for cell in weave(chapter) for name in cell.names]
+    passed_on = [name for name in vars(import_module(chapter.module)).get("__all__", ()) if name not in own]
+    members = f"\n   :members: {', '.join(own)}" if own else ""
+    lines = [f"## `{chapter.module}`", f"Written in {{doc}}`/{chapter.docname}`.",
+             f"```{{eval-rst}}\n.. automodule:: {chapter.module}{members}\n```"]
+    if passed_on:
+        lines += ["It shows under a short name what is defined elsewhere:", "\n".join(f"* {origin(chapter, name)}" for name in passed_on)]
+    return "\n\n" + "\n\n".join(lines) + "\n"
+
+
+def origin(chapter, name):
+    """A link to an object under the name that it was defined with."""
+    target = getattr(import_module(chapter.module), name)
+    home = getattr(target, "__module__", None)
+    return f"{{py:obj}}`{name} <{home}.{name}>`" if home else f"`{name}`"
+
+
+def shorten_docstring(app, what, name, obj, options, lines):
+    """Drop the title of a module's docstring: the page has just named the chapter."""
+    if what == "module":
+        del lines[:2]
+
+
+def link_explanations(app, doctree, docname):
+    """Lead from each object of the reference to the section that explains it."""
+    for signature in doctree.findall(addnodes.desc_signature):
+        place = explanation(f"{signature.get('module')}.{signature.get('fullname')}", app.book_places)
+        if place:
+            uri = app.builder.get_relative_uri(docname, place.docname) + f"#{place.anchor}" * bool(place.anchor)
+            signature += nodes.reference("", "", nodes.inline("", "[chapter]"), internal=True, refuri=uri, classes=["chapter-link"],
+                                         reftitle=f"{place.title}: {place.heading}")
+
+
+# Doors to running the book
+
+
+def point_colab(app, pagename, templatename, context, doctree):
+    """Let the Colab button open a notebook: Colab does not read Markdown."""
+    for group in context.get("header_buttons", []):
+        for button in group.get("buttons", []):
+            if button.get("text") == "Colab":
+                head = button["url"].split("/blob/")[0]
+                button["url"] = f"{head}/blob/{BRANCH}/{NOTEBOOKS}/{pagename}.ipynb"
+
+
+def write_notebooks(app, exception):
+    """Put beside the pages what Colab opens: each chapter as a notebook that first fetches the book."""
+    if exception or app.builder.name != "html":
+        return
+    import jupytext
+
+    url = app.config.html_theme_options.get("repository_url", "")
+    for chapter in app.book_chapters.values():
+        if chapter.cells:
+            notebook = jupytext.read(Path(app.srcdir, f"{chapter.docname}.md"))
+            notebook.cells.insert(0, jupytext_cell(preamble(url, chapter.docname)))
+            target = Path(app.outdir, NOTEBOOKS, f"{chapter.docname}.ipynb")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            jupytext.write(notebook, target)
+
+
+def jupytext_cell(source):
+    """A code cell that stands in front of a chapter."""
+    from nbformat.v4 import new_code_cell
+
+    return new_code_cell(source, id="fetch-the-book")
+
+
+def preamble(url, docname):
+    """Fetch the book, install its package, and stand where the chapter stands."""
+    name = url.rstrip("/").rpartition("/")[2]
+    folder = "/".join([name, "book", *docname.split("/")[:-1]])
+    return f"!git clone --quiet --depth 1 {url} {name}\n%pip install --quiet -e {name}[plot,precision,progress]\n%cd {folder}"
+
+
+def count_pages(app, exception):
+    """Leave a list of the pages built, for the tests that compare it with the table of contents."""
+    if not exception and app.builder.name == "html":
+        Path(app.outdir).parent.joinpath("pages.json").write_text(json.dumps(sorted(app.env.found_docs), indent=1))
+
+
+def setup(app):
+    """Connect all of this to Sphinx."""
+    app.connect("builder-inited", read_chapters)
+    app.connect("source-read", list_modules)
+    app.connect("autodoc-process-docstring", shorten_docstring)
+    app.connect("doctree-read", mark_cells)
+    app.connect("doctree-read", hide_folders)
+    app.connect("doctree-resolved", link_explanations)
+    app.connect("html-page-context", point_colab, priority=502)
+    app.connect("build-finished", write_notebooks)
+    app.connect("build-finished", count_pages)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
