@@ -1,0 +1,302 @@
+"""The walk: order, sums, release, length (book/graph/backward.md)."""
+
+import gc
+import sys
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+
+import autograd_book as ab
+from autograd_book import Variable
+from autograd_book.graph.backward import reachable, unbroadcast, walk
+from autograd_book.graph.interpreter import Interpreter, ground
+from autograd_book.graph.variable import push
+
+
+class Count(Interpreter):
+    """Counts pulls by node."""
+
+    __slots__ = ("pulls",)
+
+    def __init__(self, below, pulls):
+        super().__init__(below)
+        self.pulls = pulls
+
+    def pull(self, node, g):
+        self.pulls.append(node)
+        return self.below.pull(node, g)
+
+
+def pulled(out: Variable, **options) -> list:
+    pulls: list = []
+    with push(Count, pulls):
+        out.backward(**options)
+    return pulls
+
+
+def test_a_shared_subexpression_is_visited_once() -> None:
+    x = Variable(2.0)
+    shared = np.exp(x)
+    nodes = pulled(shared * shared + shared / shared - shared)
+    assert nodes.count(shared.node) == 1
+    assert len(nodes) == len(set(nodes)) == 5
+
+
+def test_sixty_four_doublings_take_sixty_four_visits() -> None:
+    x = y = Variable(1.0)
+    for _ in range(64):
+        y = y + y
+    assert len(pulled(y)) == 64
+    assert x.grad.item() == 2.0**64
+
+
+def test_nodes_that_the_result_does_not_need_are_not_visited() -> None:
+    x = Variable(2.0)
+    unused = np.log(x)
+    assert unused.node not in pulled(x * x)
+
+
+def test_the_walk_takes_the_youngest_first() -> None:
+    x = Variable(2.0)
+    y = x * 3.0
+    z = np.sin(y) + y * x + np.exp(x)
+    indices = [node.index for node in pulled(z)]
+    assert indices == sorted(indices, reverse=True)
+
+
+def test_reachable_lists_each_node_once_oldest_first() -> None:
+    x = Variable(2.0)
+    y = x * x
+    z = y + x
+    assert reachable(z.node) == [x.node, y.node, z.node]
+
+
+def test_the_walk_needs_no_more_stack_than_a_single_step() -> None:
+    x = y = Variable(1.0)
+    for _ in range(5000):
+        y = y + 1.0
+    depth = 0
+    frame = sys._getframe()
+    while frame:
+        depth, frame = depth + 1, frame.f_back
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(depth + 60)
+    try:
+        y.backward()
+        del y
+    finally:
+        sys.setrecursionlimit(limit)
+    assert x.grad.item() == 1.0
+
+
+def test_a_chain_of_a_million_operations_goes_forward_and_back_and_is_released() -> None:
+    x = y = Variable(1.0)
+    for _ in range(1_000_000):
+        y = y + 1.0
+    middle = weakref.ref(y.node.inputs[0])
+    y.backward()
+    assert y.item() == 1_000_001.0
+    assert x.grad.item() == 1.0
+    assert middle() is None
+
+
+def test_a_chain_of_a_million_operations_is_freed_without_a_backward_pass() -> None:
+    x = y = Variable(1.0)
+    for _ in range(1_000_000):
+        y = y * 1.0
+    first = weakref.ref(y.node)
+    del x, y
+    assert first() is None
+
+
+def test_a_million_operations_saving_results_are_freed_without_a_backward_pass() -> None:
+    y = Variable(0.5)
+    for _ in range(300_000):
+        y = np.sqrt(y)
+    last = weakref.ref(y.node)
+    del y
+    assert last() is None
+
+
+def test_a_sum_of_a_hundred_thousand_inputs_reaches_each() -> None:
+    leaves = [Variable(float(i)) for i in range(100_000)]
+    total = leaves[0]
+    for leaf in leaves[1:]:
+        total = total + leaf
+    total.backward()
+    assert total.item() == sum(range(100_000))
+    assert all(leaf.grad.item() == 1.0 for leaf in leaves)
+
+
+def test_a_hundred_thousand_inputs_join_in_one_operation() -> None:
+    leaves = [Variable([float(i)]) for i in range(100_000)]
+    (np.concatenate(leaves) * np.arange(100_000.0)).sum().backward()
+    assert all(leaf.grad.item() == i for i, leaf in enumerate(leaves))
+
+
+def test_saved_values_are_released_while_the_walk_is_under_way() -> None:
+    x = Variable(np.ones(100))
+    first = np.exp(x)
+    second = np.exp(first)
+    refs = [weakref.ref(second.data), weakref.ref(first.data)]
+    out = second.sum()
+    del first, second
+    alive = []
+
+    class Look(Interpreter):
+        __slots__ = ()
+
+        def pull(self, node, g):
+            alive.append([ref() is not None for ref in refs])
+            return self.below.pull(node, g)
+
+    with push(Look):
+        out.backward()
+    assert alive == [[True, True], [True, True], [False, True]]
+    assert [ref() for ref in refs] == [None, None]
+
+
+def test_memory_falls_during_the_walk() -> None:
+    size = 100_000
+    x = y = Variable(np.full(size, 0.1))
+    for _ in range(10):
+        y = np.sin(y)  # keeps its operand
+    out = y.sum()
+    del y
+    seen = []
+
+    class Meter(Interpreter):
+        __slots__ = ()
+
+        def pull(self, node, g):
+            seen.append(tracemalloc.get_traced_memory()[0])
+            return self.below.pull(node, g)
+
+    tracemalloc.start()
+    try:
+        with push(Meter):
+            out.backward()
+        x.zero_grad()
+        end = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    # The saved arrays were made before tracing began: what is traced is the walk's own, a few cotangents at a time.
+    assert max(seen) < 4 * 8 * size
+    assert end < 8 * size
+
+
+def test_a_second_walk_without_retain_is_refused() -> None:
+    x = Variable(2.0)
+    y = x * x
+    y.backward()
+    with pytest.raises(ab.FreedGraphError, match="retain_graph=True"):
+        y.backward()
+
+
+def test_a_refused_walk_changes_no_gradient_and_frees_nothing() -> None:
+    x = Variable(2.0)
+    shared = x * x
+    first, second = np.sin(shared), np.exp(x) + shared
+    first.backward()
+    before = x.grad.item()
+    with pytest.raises(ab.FreedGraphError):
+        second.backward()
+    assert x.grad.item() == before
+    assert any(node.saved for node in reachable(second.node) if node.plan and node.plan.primitive.name == "exp")
+
+
+def test_retained_graphs_walk_again_and_gradients_accumulate() -> None:
+    x = Variable(3.0)
+    y = x * x
+    for n in (1, 2, 3):
+        y.backward(retain_graph=True)
+        assert x.grad.item() == 6.0 * n
+    y.backward()
+    assert x.grad.item() == 24.0
+
+
+def test_gradients_of_several_results_accumulate() -> None:
+    x = Variable([1.0, 2.0])
+    (x * 2.0).sum().backward()
+    (x * 5.0).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [7.0, 7.0])
+
+
+def test_walk_returns_only_leaves_that_were_reached() -> None:
+    x, y = Variable(2.0), Variable(3.0)
+    found = walk((x * 2.0).node, np.float64(1.0), ground().pull)
+    assert list(found) == [x.node]
+    assert y.node not in found
+
+
+def test_a_walk_from_a_leaf_returns_the_cotangent_given() -> None:
+    x = Variable(2.0)
+    assert walk(x.node, np.float64(5.0), ground().pull) == {x.node: 5.0}
+
+
+def test_a_rule_of_the_wrong_shape_is_an_error_and_names_the_primitive() -> None:
+    @ab.primitive("x", x=lambda g: g[:1])
+    def crooked(x):
+        return x * 2.0
+
+    with pytest.raises(ab.DifferentiationValueError, match="crooked"):
+        crooked(Variable([1.0, 2.0])).sum().backward()
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (1,), (3,), (1, 3), (2, 1), (2, 3), (1, 1), (4, 2, 3), (4, 1, 1), (1, 2, 3)], ids=str
+)
+def test_unbroadcast_is_the_transpose_of_broadcast(shape) -> None:
+    rng = np.random.default_rng(0)
+    x, g = rng.normal(size=shape), rng.normal(size=(4, 2, 3))
+    # <broadcast(x), g> = <x, unbroadcast(g)>
+    np.testing.assert_allclose(np.sum(np.broadcast_to(x, g.shape) * g), np.sum(x * unbroadcast(g, shape)))
+    assert unbroadcast(g, shape).shape == shape
+
+
+def test_unbroadcast_returns_what_fits_untouched() -> None:
+    g = np.ones((2, 3))
+    assert unbroadcast(g, (2, 3)) is g
+
+
+def test_unbroadcast_of_empty_axes_gives_zeros() -> None:
+    np.testing.assert_array_equal(unbroadcast(np.ones((0, 3)), (1, 3)), np.zeros((1, 3)))
+
+
+def softmax_step(weights: list[Variable], x: np.ndarray, labels: np.ndarray) -> float:
+    """One step of descent on a small network, updated in place."""
+    w1, b1, w2, b2 = weights
+    scores = np.maximum(x @ w1 + b1, 0.0) @ w2 + b2
+    picked = scores[np.arange(len(labels)), labels]
+    loss = np.mean(ab.logsumexp(scores, axis=1) - picked)
+    loss.backward()
+    for w in weights:
+        w.data -= 0.1 * w.grad.data
+        w.zero_grad()
+    return loss.item()
+
+
+def test_a_hundred_training_steps_leave_memory_where_the_first_left_it() -> None:
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(32, 8)), rng.integers(0, 3, 32)
+    weights = [Variable(0.3 * rng.normal(size=s)) for s in [(8, 16), (16,), (16, 3), (3,)]]
+    losses = [softmax_step(weights, x, labels)]
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        marks = []
+        for step in range(101):
+            loss = softmax_step(weights, x, labels)
+            if step in (0, 50, 100):
+                marks.append(tracemalloc.get_traced_memory()[0])
+        objects = gc.collect()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    # A few free-listed objects of Python itself may come and go; one array of this network takes more.
+    assert max(marks) - min(marks) < 200, marks
+    assert objects == 0
+    assert loss < losses[0]
