@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: be7c9b0792299c9dbe88ed5be36186c094fc909f2e394dfdcddb3e32f78a2e34
+# sha256: 39c6563e8b4c5cdb04336069cfdf4ce3ed1f1048882a216ce7962a2320591320
 
 __all__ = [
     "Rule",
@@ -228,7 +228,7 @@ class Primitive:
         return self.rules[name]
 
     def arrange(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Split a call in NumPy's own form into array arguments and the parameters that differ from NumPy's defaults."""
+        """Split a call in NumPy's own form into array arguments and parameters that differ from NumPy's defaults."""
         count = len(self.arguments)
         if len(args) == count and not kwargs:
             return args, kwargs
@@ -249,7 +249,7 @@ class Primitive:
                 continue
             raise NoRuleError(
                 f"{self.name} was called with {name}={params[name]!r}, which its derivative rules do not read. "
-                f"Leave {name} out, or apply it in a step of its own."
+                "Leave that parameter out, or apply it in a step of its own."
             )
 
 
@@ -258,4 +258,5 @@ primitives: dict[Callable[..., Any], Primitive] = {}
 
 def is_default(value: Any, default: Any) -> bool:
     """Whether a parameter was given the value that it has anyway."""
-    return value is default or (type(value) is type(default) and isinstance(value, (bool, int, str)) and value == default)
+    simple = type(value) is type(default) and isinstance(value, (bool, int, str))
+    return value is default or (simple and value == default)

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: be12a3fb2e433a1280f14830c5f21935b3733748b748882fe428446ae55e0360
+# sha256: 9e8ed63ccc26969c483a894df633e711a4e500d3a9ceefda5b61dab179fdfd69
 
 __all__ = [
     "Fun",
@@ -212,19 +212,19 @@ class Methods:
 
     def sum(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
         """Sum over `axis`, as `numpy.sum`."""
-        return np.sum(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return call(np.sum, (self,), {"axis": axis, "keepdims": keepdims})
 
     def mean(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
         """Mean over `axis`, as `numpy.mean`."""
-        return np.mean(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return call(np.mean, (self,), {"axis": axis, "keepdims": keepdims})
 
     def max(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
         """Maximum over `axis`, as `numpy.max`; ties share the gradient."""
-        return np.max(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return call(np.max, (self,), {"axis": axis, "keepdims": keepdims})
 
     def min(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
         """Minimum over `axis`, as `numpy.min`; ties share the gradient."""
-        return np.min(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return call(np.min, (self,), {"axis": axis, "keepdims": keepdims})
 
     def argmax(self: Any, axis: Any = None) -> Any:
         """Index of the maximum, a plain integer array."""
@@ -232,20 +232,20 @@ class Methods:
 
     def reshape(self: Any, *shape: Any) -> "Variable":
         """The same elements in another shape, given as one tuple or as several numbers."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+        return call(np.reshape, (self, shape[0] if len(shape) == 1 else shape), {})
 
     def transpose(self: Any, *axes: Any) -> "Variable":
         """Axes in another order, given as one tuple or as several numbers; reversed when none is given."""
-        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)  # type: ignore[no-any-return]
+        return call(np.transpose, (self, (axes[0] if len(axes) == 1 else axes) or None), {})
 
     def astype(self: Any, dtype: Any) -> "Variable":
         """Converted to another floating-point dtype, the gradient converted back; a plain array for any other dtype."""
         if np.dtype(dtype).kind != "f":
-            return self.numpy().astype(dtype)  # type: ignore[no-any-return]
-        return bind(primitives[np.ndarray.astype], self, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
+            return self.numpy().astype(dtype)
+        return bind(primitives[np.ndarray.astype], self, dtype=np.dtype(dtype))
 
     def __getitem__(self: Any, index: Any) -> "Variable":
-        return bind(primitives[operator.getitem], self, index=index)  # type: ignore[no-any-return]
+        return bind(primitives[operator.getitem], self, index=index)
 
     def __len__(self: Any) -> int:
         return len(self.data)
@@ -333,9 +333,9 @@ class Variable(Operators, Protocols, Methods):
         FreedGraphError
             If an earlier call has released the graph.
         """
-        start = seed(self, gradient)
+        node, start = seed(self, gradient)
         with push(Link) if create_graph else nullcontext():
-            found = walk(self.node, start, top.get().pull, retain_graph or create_graph)  # type: ignore[arg-type]
+            found = walk(node, start, top.get().pull, retain_graph or create_graph)
         for leaf, g in found.items():
             deliver(leaf, g)
 
@@ -349,11 +349,11 @@ class Variable(Operators, Protocols, Methods):
 
     def numpy(self) -> np.ndarray:
         """The value as a plain array; shares memory."""
-        return self.data.numpy() if type(self.data) is Variable else np.asarray(self.data)  # type: ignore[no-any-return]
+        return self.data.numpy() if type(self.data) is Variable else np.asarray(self.data)
 
     def item(self) -> float:
         """The value of a single number, as a Python float."""
-        return self.numpy().item()  # type: ignore[no-any-return]
+        return self.numpy().item()
 
     def __repr__(self) -> str:
         text = "Variable" + repr(self.numpy())[len("array") :]
@@ -388,8 +388,8 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
 
 
 # book/graph/variable.md:442
-def seed(end: Variable, gradient: Any) -> Any:
-    """The cotangent with which a backward pass starts."""
+def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
+    """The node at which a backward pass starts, and its cotangent."""
     if end.node is None:
         raise DifferentiationTypeError(
             "backward() was called on a Variable that depends on none that requires a gradient. "
@@ -406,13 +406,13 @@ def seed(end: Variable, gradient: Any) -> Any:
             "Reduce it to one number, for example with .sum(), or pass a gradient of that shape."
         )
     if gradient is None:
-        return np.ones(end.shape, end.dtype)[()]
+        return end.node, np.ones(end.shape, end.dtype)[()]
     if shape_of(gradient) != end.shape:
         raise DifferentiationValueError(
             f"backward() of a Variable of shape {end.shape} was given a gradient of shape {shape_of(gradient)}. "
             "Pass a gradient of the Variable's shape."
         )
-    return gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()]
+    return end.node, gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()]
 
 
 # book/graph/variable.md:474

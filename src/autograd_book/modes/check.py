@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 162c2912d86879b4692c46fd861e66fbe36588bc3f6cba248d9045407f326253
+# sha256: b7360b10b3a795e77fd6ff22b7d251ee5590fb332d32d264b066160b2c816d10
 
 __all__ = [
     "Fun",
@@ -46,7 +46,7 @@ def central_difference(f: Fun, args: list[Any], directions: list[Any]) -> float:
     h = STEP * size
     ahead = f(*(a + h * v for a, v in zip(args, directions)))
     behind = f(*(a - h * v for a, v in zip(args, directions)))
-    return float(ahead - behind) / (2 * h)
+    return float(ahead - behind) / (2.0 * h)
 
 
 # book/modes/check.md:103
@@ -59,7 +59,7 @@ def directional(f: Fun, directions: list[Any]) -> Fun:
     """Derivative of the scalar function f along fixed directions, by reverse mode; a scalar function again."""
 
     def slope(*args: Any) -> Any:
-        out, pullback = vjp(f, *args)
+        pullback = vjp(f, *args)[1]
         parts = [np.sum(g * v) for g, v in zip(pullback(1.0), directions)]
         return sum(parts[1:], parts[0])
 
@@ -81,7 +81,8 @@ class Comparison(NamedTuple):
         return abs(self.analytic - self.numeric) / max(abs(self.numeric), self.scale)
 
     def __str__(self) -> str:
-        return f"order {self.order}:  analytic {self.analytic:+.10e}  numeric {self.numeric:+.10e}  error {self.error:.1e}"
+        pair = f"analytic {self.analytic:+.10e}  numeric {self.numeric:+.10e}"
+        return f"order {self.order}:  {pair}  error {self.error:.1e}"
 
 
 class Report(tuple[Comparison, ...]):
@@ -91,9 +92,14 @@ class Report(tuple[Comparison, ...]):
         return "\n".join(map(str, self))
 
 
-# book/modes/check.md:164
+# book/modes/check.md:165
 def check_gradients(
-    f: Fun, *args: Any, modes: tuple[str, ...] = ("reverse",), order: int = 2, tolerance: float | None = None, seed: int = 0
+    f: Fun,
+    *args: Any,
+    modes: tuple[str, ...] = ("reverse",),
+    order: int = 2,
+    tolerance: float | None = None,
+    seed: int = 0,
 ) -> Report:
     """Compare derivatives of a function with central differences.
 
@@ -126,7 +132,8 @@ def check_gradients(
     """
     if not set(modes) <= {"reverse"} or order < 1:
         raise DifferentiationValueError(
-            f"check_gradients was asked for modes={modes} and order={order}. Use modes=('reverse',) and an order of 1 or more."
+            f"check_gradients was asked for modes={modes} and order={order}. "
+            "Use modes=('reverse',) and an order of 1 or more."
         )
     rng = np.random.default_rng(seed)
     points = [primal(a) for a in args]

@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d1ed7b6cffdd806566ac1596da9afd556bc6db7dfed0751b356f25317d2f3d34
+# sha256: a8c31a1645a4cec66fac6221cd810072a301a624e4f63e4f9fe4352c9a6e819b
 
 __all__ = ["Fun", "name_of", "primal", "vjp", "value_and_grad", "grad"]
 
@@ -66,7 +66,7 @@ def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     out : array or scalar
         ``f(*primals)``.
     pullback : callable
-        Takes a cotangent of the shape of `out`; returns a tuple of cotangents, one of the shape and dtype of each primal.
+        Takes a cotangent of the shape of `out`; returns a tuple of cotangents, of the shape and dtype of each primal.
 
     Raises
     ------
@@ -84,7 +84,8 @@ def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
         )
     if type(result) is not Variable or result.record is not record:
         return result, lambda g: tuple(np.zeros(v.shape, v.dtype)[()] for v in inputs)
-    node, nodes, shape = result.node, [v.node for v in inputs], result.shape
+    node: Any = result.node
+    nodes, shape = [v.node for v in inputs], result.shape
 
     def pullback(g: Any) -> tuple[Any, ...]:
         if shape_of(g) != shape:
@@ -99,7 +100,7 @@ def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     return result.data, pullback
 
 
-# book/modes/transforms.md:184
+# book/modes/transforms.md:185
 def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
     """A function that returns the value of `f` and its gradient.
 
@@ -113,8 +114,8 @@ def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
     Returns
     -------
     callable
-        Takes the arguments of `f`; returns ``(value, gradient)``. The gradient has the shape and dtype of the argument, and
-        is a tuple if `argnums` is.
+        Takes the arguments of `f`; returns ``(value, gradient)``. The gradient has the shape and dtype of the
+        argument, and is a tuple if `argnums` is.
 
     Raises
     ------

@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2ebed61b8382e6d8c31100e094ac26f61820cf1e57727f16d543232736eaa8b1
+# sha256: 46e6e189b52e02bc26f0bea509d1133fd8bdc45f4a229b8d6190a483e7184449
 
 __all__ = ["LN2", "LN10", "share", "relu"]
 
@@ -133,10 +133,10 @@ Primitive(
 
 
 # book/rules/elementwise.md:291
-for fun in (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal):
-    Primitive(fun, "x y", flat=True)
-for fun in (np.isnan, np.isinf, np.isfinite, np.signbit):
-    Primitive(fun, "x", flat=True)
+for comparison in (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal):
+    Primitive(comparison, "x y", flat=True)
+for test in (np.isnan, np.isinf, np.isfinite, np.signbit):
+    Primitive(test, "x", flat=True)
 
 
 # book/rules/elementwise.md:309

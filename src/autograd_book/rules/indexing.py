@@ -14,9 +14,9 @@ indices add up.
     print(x.grad)
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7a4df072368e99675b7b3b90b0454457f4c0156ad4cf2d1605ae36331a69048b
+# sha256: b61b6ba128ae3855af37a5dd64b8841bac7c0a133f00c79d059f61ab591103a6
 
-__all__ = ["is_basic", "scatter", "getitem"]
+__all__ = ["BASIC", "is_basic", "scatter", "getitem"]
 
 
 # book/rules/indexing.md:58
@@ -29,15 +29,16 @@ from autograd_book.graph.primitive import primitives
 from autograd_book.graph.variable import primitive
 
 
+BASIC = (int, slice, np.integer)
+
+
 def is_basic(index: Any) -> bool:
     """Whether an index consists of integers, slices, None and ellipsis only, and so cannot repeat a place."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, (int, slice, np.integer)) for part in parts) and not any(
-        isinstance(part, (bool, np.bool_)) for part in parts
-    )
+    return all(part is None or part is Ellipsis or (isinstance(part, BASIC) and type(part) is not bool) for part in parts)
 
 
-# book/rules/indexing.md:84
+# book/rules/indexing.md:85
 @primitive("g", g=lambda g, index, shape: g[index])
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
