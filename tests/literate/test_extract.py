@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import FRONT, cell, export, synopsis
+from small_book import FRONT, cell, export, synopsis
 
 from autograd_book.literate import extract as extractor
 from autograd_book.literate.extract import BookError, extract, main, parse_chapter

@@ -1,7 +1,7 @@
 """Stitching: an edit of the package goes back into the chapter, or is refused whole."""
 
 import pytest
-from conftest import cell, export, synopsis
+from small_book import cell, export, synopsis
 
 from autograd_book.literate.extract import BookError, extract, main, state, stitch
 

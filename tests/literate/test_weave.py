@@ -1,7 +1,7 @@
 """What the site is told of cells and objects."""
 
 import pytest
-from conftest import FRONT, cell, export, synopsis
+from small_book import FRONT, cell, export, synopsis
 
 from autograd_book.literate.extract import parse_chapter
 from autograd_book.literate.weave import anchor, cell_kind, explained, explanation, weave

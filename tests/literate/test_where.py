@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from conftest import export, synopsis
+from small_book import export, synopsis
 
 from autograd_book.literate.extract import BookError, extract, main, where
 
