@@ -20,6 +20,7 @@ color = {
 
 plt.rcParams.update({
     "axes.edgecolor": color["ink"],
+    "axes.axisbelow": True,
     "axes.grid": True,
     "axes.labelcolor": color["ink"],
     "axes.prop_cycle": plt.cycler(color=[color[name] for name in ("forward", "backward", "saved", "other", "warm", "light")]),

@@ -14,9 +14,9 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 46e6e189b52e02bc26f0bea509d1133fd8bdc45f4a229b8d6190a483e7184449
+# sha256: 79d9b71077f16577e79e69127cc1550c8e52a87726e4718d45b5563d51582dad
 
-__all__ = ["LN2", "LN10", "share", "relu"]
+__all__ = ["LN2", "LN10", "share", "relu", "astype"]
 
 
 # book/rules/elementwise.md:57
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.backward import unbroadcast
-from autograd_book.graph.primitive import Primitive
+from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.graph.variable import primitive
 
 Primitive(np.add, "x y", x=lambda g: g, y=lambda g: g)
@@ -67,7 +67,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:170
+# book/rules/elementwise.md:168
 Primitive(np.sin, "x", x=lambda g, x: g * np.cos(x))
 Primitive(np.cos, "x", x=lambda g, x: -g * np.sin(x))
 Primitive(np.tan, "x", x=lambda g, out: g * (1 + out * out))
@@ -83,7 +83,7 @@ Primitive(
 Primitive(np.hypot, "x y", x=lambda g, x, out: g * x / out, y=lambda g, y, out: g * y / out)
 
 
-# book/rules/elementwise.md:198
+# book/rules/elementwise.md:196
 Primitive(np.sinh, "x", x=lambda g, x: g * np.cosh(x))
 Primitive(np.cosh, "x", x=lambda g, x: g * np.sinh(x))
 Primitive(np.tanh, "x", x=lambda g, out: g * (1 - out * out))
@@ -92,7 +92,7 @@ Primitive(np.arccosh, "x", x=lambda g, x: g / np.sqrt(x * x - 1))
 Primitive(np.arctanh, "x", x=lambda g, x: g / (1 - x * x))
 
 
-# book/rules/elementwise.md:233
+# book/rules/elementwise.md:231
 def share(g: Any, x: Any, y: Any) -> Any:
     """The part of g that belongs to x in a maximum of x and y: all where x is larger, half in a tie."""
     return g * np.greater(x, y) + 0.5 * (g * np.equal(x, y))
@@ -105,7 +105,7 @@ Primitive(np.minimum, "x y", x=lambda g, x, y: share(g, y, x), y=lambda g, x, y:
 Primitive(np.sign, "x", x=lambda g: g * 0)
 
 
-# book/rules/elementwise.md:256
+# book/rules/elementwise.md:254
 @primitive("x", x=lambda g, out: g * (out > 0))
 def relu(x: Any) -> Any:
     """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
@@ -123,7 +123,7 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-# book/rules/elementwise.md:278
+# book/rules/elementwise.md:276
 Primitive(
     np.where,
     "condition x y",
@@ -132,12 +132,18 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:291
+# book/rules/elementwise.md:289
 for comparison in (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal):
     Primitive(comparison, "x y", flat=True)
 for test in (np.isnan, np.isinf, np.isfinite, np.signbit):
     Primitive(test, "x", flat=True)
 
 
-# book/rules/elementwise.md:309
-Primitive(np.ndarray.astype, "x", x=lambda g, dtype: g)
+# book/rules/elementwise.md:307
+@primitive("x", x=lambda g, dtype: g)
+def astype(x: Any, dtype: Any) -> Any:
+    """x converted to another floating-point dtype."""
+    return x.astype(dtype)
+
+
+primitives[np.ndarray.astype] = primitives[astype]
