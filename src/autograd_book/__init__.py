@@ -12,7 +12,7 @@
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: dd5a2fea30ce745683051c8f404600303004348ebdf653d7315cc74dd9cfd269
+# sha256: 1124a22808158b1faf808f4d599236c411868ff29812fa470a20ba08cc898a9a
 
 __all__ = [
     "Variable",
@@ -24,6 +24,7 @@ __all__ = [
     "vjp",
     "relu",
     "logsumexp",
+    "nn",
     "AutogradError",
     "DifferentiationTypeError",
     "DifferentiationValueError",
@@ -54,6 +55,10 @@ from autograd_book.rules.reductions import logsumexp as logsumexp
 
 
 # book/__init__.md:78
+from autograd_book.learn import nn as nn
+
+
+# book/__init__.md:86
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
 from autograd_book.graph.errors import DifferentiationValueError as DifferentiationValueError
@@ -63,5 +68,5 @@ from autograd_book.graph.errors import LeakedVariableError as LeakedVariableErro
 from autograd_book.graph.errors import NoRuleError as NoRuleError
 
 
-# book/__init__.md:92
+# book/__init__.md:100
 __version__ = "0.1.0"

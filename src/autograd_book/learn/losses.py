@@ -1,0 +1,118 @@
+"""Losses.
+
+Two losses to descend, and one score to report. A loss is the mean over a
+batch, so its size does not depend on how many examples were taken.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    logits = ab.Variable([[2.0, 0.0, -1.0], [0.0, 0.5, 0.0]])
+    labels = np.array([0, 2])
+    loss = ab.nn.cross_entropy(logits, labels)
+    loss.backward()
+    print(loss, ab.nn.accuracy(logits, labels))
+"""
+# Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 8a9c3d19c666211aaed83894d910a624f71b2a507d285799ccbef24e71c86817
+
+__all__ = ["batch_of", "cross_entropy", "mean_squared_error", "accuracy"]
+
+
+# book/learn/losses.md:84
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.primitive import shape_of
+from autograd_book.graph.variable import Variable
+from autograd_book.rules.reductions import logsumexp
+
+
+def batch_of(logits: Any, labels: Any) -> tuple[Any, Any]:
+    """Logits of shape (n, classes) and labels of shape (n,), or the error that says what does not fit."""
+    logits = logits if type(logits) is Variable else np.asarray(logits)
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        raise DifferentiationTypeError(
+            f"labels of dtype {labels.dtype} do not name classes. Give integers, for example labels.astype(int)."
+        )
+    if len(logits.shape) != 2 or 0 in logits.shape:
+        raise DifferentiationValueError(
+            f"logits of shape {logits.shape} are not a batch. Give at least one row of scores, with shape (n, classes)."
+        )
+    n, classes = logits.shape
+    if labels.shape != (n,):
+        raise DifferentiationValueError(
+            f"logits of shape {logits.shape} came with labels of shape {labels.shape}. "
+            f"Give one label for each row, with shape ({n},)."
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise DifferentiationValueError(
+            f"labels reach from {labels.min()} to {labels.max()}, and the logits have {classes} classes. "
+            f"Number the classes from 0 to {classes - 1}."
+        )
+    return logits, labels
+
+
+# book/learn/losses.md:141
+def cross_entropy(logits: Any, labels: Any) -> Any:
+    """Mean over the batch of the negative logarithm of the probability given to the true class.
+
+    Parameters
+    ----------
+    logits : array_like or Variable
+        Scores of shape (n, classes): unnormalised logarithms of probabilities.
+    labels : array_like of int
+        The true class of each row, from 0 to classes - 1; shape (n,).
+
+    Returns
+    -------
+    scalar or Variable
+        In nats, with the dtype of `logits`.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If the labels are not integers.
+    DifferentiationValueError
+        If the shapes do not belong together, or a label names no class.
+    """
+    logits, labels = batch_of(logits, labels)
+    return np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels])
+
+
+# book/learn/losses.md:235
+def mean_squared_error(predictions: Any, targets: Any) -> Any:
+    """Mean over all elements of the squared difference.
+
+    Parameters
+    ----------
+    predictions, targets : array_like or Variable
+        Of equal shapes; nothing is broadcast.
+
+    Returns
+    -------
+    scalar or Variable
+        In the square of the targets' unit.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If the shapes differ.
+    """
+    if shape_of(predictions) != shape_of(targets):
+        raise DifferentiationValueError(
+            f"predictions of shape {shape_of(predictions)} came with targets of shape {shape_of(targets)}. "
+            "Give both the same shape, for example with .reshape; broadcasting would compare each with all."
+        )
+    return np.mean(np.square(np.subtract(predictions, targets)))
+
+
+# book/learn/losses.md:278
+def accuracy(logits: Any, labels: Any) -> float:
+    """Fraction of rows whose largest logit is that of the true class; parameters and errors as for `cross_entropy`."""
+    logits, labels = batch_of(logits, labels)
+    return float(np.mean(np.argmax(logits, axis=1) == labels))

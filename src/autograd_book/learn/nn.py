@@ -1,0 +1,220 @@
+"""Networks.
+
+A network is an object that is called like a function, and that knows its
+leaves.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    network = ab.nn.Sequential(ab.nn.Linear(64, 32, rng=0), ab.nn.ReLU(), ab.nn.Linear(32, 10, rng=1))
+    logits = network(np.ones((5, 64), np.float32))
+    print(logits.shape, logits.dtype)
+    print([name for name, _ in network.named_parameters()])
+"""
+# Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 0488de22c73ce0e4ffe887e3682fc4897d1ce9aac3fd2d5b3d7cc430d4624efa
+
+__all__ = [
+    "leaves",
+    "Module",
+    "fitting",
+    "Linear",
+    "ReLU",
+    "Sequential",
+    "accuracy",
+    "cross_entropy",
+    "mean_squared_error",
+]
+
+
+# book/learn/nn.md:62
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import DifferentiationValueError
+from autograd_book.graph.record import Leaf
+from autograd_book.graph.variable import Variable
+from autograd_book.rules.elementwise import relu
+
+
+def leaves(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Variable]]:
+    """Names and parameters in a value: a Variable, a module, or a list, tuple or dictionary of those."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, Variable) and isinstance(value.node, Leaf):
+        yield name, value
+    elif isinstance(value, Module):
+        value = vars(value)
+    elif isinstance(value, (list, tuple)):
+        value = dict(enumerate(value))
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from leaves(part, f"{name}.{key}" if name else str(key), seen)
+
+
+# book/learn/nn.md:100
+class Module:
+    """Base of networks: attributes that are Variables or modules are its parameters.
+
+    A subclass sets attributes in ``__init__`` and defines ``__call__``. There is nothing to register.
+    """
+
+    def __call__(self, x: Any) -> Any:
+        """The network's output for a batch of inputs."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it computes. Define __call__ in it.")
+
+    def named_parameters(self) -> Iterator[tuple[str, Variable]]:
+        """Pairs of name and Variable, in the order of definition; a shared one once, under its first name."""
+        return leaves(self, "", set())
+
+    def parameters(self) -> Iterator[Variable]:
+        """The Variables to be learned, in the order of definition, each once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters as plain arrays, by name."""
+        return {name: parameter.numpy().copy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Any) -> None:
+        """Copy arrays into the parameters, in place; dtypes of the parameters are kept.
+
+        Parameters
+        ----------
+        state : mapping of str to array_like
+            One array for each parameter, by name, in its shape.
+
+        Raises
+        ------
+        DifferentiationValueError
+            If names or shapes differ; nothing is changed then.
+        """
+        own = dict(self.named_parameters())
+        fitting(own, state)
+        for name, parameter in own.items():
+            parameter.data[...] = state[name]
+
+
+# book/learn/nn.md:164
+def fitting(own: dict[str, Variable], state: Any) -> None:
+    """Raise unless `state` has an array of the right shape for each parameter in `own`, and no others."""
+    missing, unknown = sorted(own.keys() - set(state)), sorted(set(state) - own.keys())
+    if missing or unknown:
+        raise DifferentiationValueError(
+            f"a state lacks {missing or 'nothing'} and has {unknown or 'nothing'} too many. "
+            "Load it into a network built like the one that it was taken from."
+        )
+    for name, parameter in own.items():
+        if np.shape(state[name]) != parameter.shape:
+            raise DifferentiationValueError(
+                f"a state has shape {np.shape(state[name])} for {name}, which has shape {parameter.shape}. "
+                "Build the network with the sizes that the state was taken from."
+            )
+
+
+# book/learn/nn.md:225
+class Linear(Module):
+    """The map ``x @ weight + bias``.
+
+    Weights are drawn from a normal distribution with variance ``2 / inputs`` (He and others, 2015), biases are zero.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Length of the last axis of what comes in and of what goes out.
+    bias : bool
+        Whether to add a bias.
+    rng : numpy.random.Generator, int or None
+        Source of the weights, or its seed; None draws fresh ones. Two layers with one seed get the same numbers.
+    dtype : dtype_like
+        Floating point.
+
+    Attributes
+    ----------
+    weight : Variable
+        Shape (inputs, outputs).
+    bias : Variable or None
+        Shape (outputs,).
+
+    Raises
+    ------
+    DifferentiationValueError
+        If a size is less than one; when called, if the input's last axis is not of length `inputs`.
+    """
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True, rng: Any = None, dtype: Any = np.float32) -> None:
+        if inputs < 1 or outputs < 1:
+            raise DifferentiationValueError(
+                f"Linear({inputs}, {outputs}) has no weights. Give it at least one input and one output."
+            )
+        weight = np.random.default_rng(rng).normal(0.0, (2 / inputs) ** 0.5, (inputs, outputs))
+        self.weight = Variable(weight.astype(dtype))
+        self.bias = Variable(np.zeros(outputs, dtype)) if bias else None
+
+    def __call__(self, x: Any) -> Any:
+        """Apply the layer to an array or Variable of shape (..., inputs)."""
+        if np.shape(x)[-1:] != self.weight.shape[:1]:
+            raise DifferentiationValueError(
+                f"{self} was called with an input of shape {np.shape(x)}. "
+                f"Give it an array whose last axis has length {self.weight.shape[0]}."
+            )
+        out = np.matmul(x, self.weight)
+        return out if self.bias is None else out + self.bias
+
+    def __repr__(self) -> str:
+        return f"Linear({', '.join(map(str, self.weight.shape))})"
+
+
+# book/learn/nn.md:297
+class ReLU(Module):
+    """Rectified linear unit: max(x, 0), elementwise."""
+
+    def __call__(self, x: Any) -> Any:
+        """Apply it to an array or Variable."""
+        return relu(x)
+
+    def __repr__(self) -> str:
+        return "ReLU()"
+
+
+class Sequential(Module):
+    """Applies its layers one after another.
+
+    Parameters
+    ----------
+    *layers : callable
+        Modules, or functions of one array such as `numpy.tanh`. Indexing, slicing, `len` and iteration work on them.
+    """
+
+    def __init__(self, *layers: Any) -> None:
+        self.layers = list(layers)
+
+    def __call__(self, x: Any) -> Any:
+        """The output of the last layer."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __getitem__(self, index: Any) -> Any:
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(getattr(layer, '__name__', repr(layer)) for layer in self.layers)})"
+
+
+# book/learn/nn.md:379
+from autograd_book.learn.losses import accuracy as accuracy
+from autograd_book.learn.losses import cross_entropy as cross_entropy
+from autograd_book.learn.losses import mean_squared_error as mean_squared_error
