@@ -10,7 +10,7 @@ a command it prints what there is.
     main([])
 """
 # Generated from book/__main__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bed5abc186bb88957d59b22d2a8ec808557ebbd22a60af2c3c2bc32ae9871471
+# sha256: 8cabe27950b27db8810718c3f375ce0ac399f9898b24d71102ba214825313338
 
 __all__ = ["COMMANDS", "parser", "main"]
 
@@ -20,6 +20,7 @@ import sys
 from argparse import REMAINDER, ArgumentParser
 from importlib import import_module
 
+#: Each command: its module, what that is told first, and its help.
 COMMANDS = {
     "extract": ("literate.extract", ["extract"], "write the package from the chapters"),
     "stitch": ("literate.extract", ["stitch"], "carry edits back into the chapters"),
@@ -28,7 +29,7 @@ COMMANDS = {
 }
 
 
-# book/__main__.md:76
+# book/__main__.md:77
 def parser() -> ArgumentParser:
     """Return the parser of the command line; what follows a command is left to it."""
     top = ArgumentParser("autograd-book", description="The engine and its book.")
@@ -39,7 +40,7 @@ def parser() -> ArgumentParser:
     return top
 
 
-# book/__main__.md:104
+# book/__main__.md:105
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status; without a command, print the help."""
     options = parser().parse_args(argv)
@@ -51,6 +52,6 @@ def main(argv: list[str] | None = None) -> int:
     return int(command.main([*first, *options.rest]))
 
 
-# book/__main__.md:126
+# book/__main__.md:127
 if __name__ == "__main__" and "__file__" in globals():
     sys.exit(main())

@@ -15,7 +15,7 @@ never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7594d5b65ab7825fef99a7b359d9391830106caa317c3d879b3f5ffb09279f4b
+# sha256: 96b186554a6912a86c1448b72ec6812e5a525f1daae0183878380fff4e064a02
 
 __all__ = [
     "PACKAGE",
@@ -30,7 +30,6 @@ __all__ = [
     "parse_chapter",
     "trim",
     "contents",
-    "BUILT_IN",
     "extensions",
     "survey",
     "write",
@@ -42,27 +41,22 @@ __all__ = [
     "absolute",
     "Shelf",
     "Check",
-    "MAGIC",
     "TAGS",
     "CHECKS",
     "faults",
     "read_book",
-    "PLAIN",
     "plain",
     "docstring",
     "render",
     "seal",
     "MARKER",
-    "ORIGIN",
     "HASH",
     "fingerprint",
     "state",
     "modules",
     "on_disk",
-    "REFUSALS",
     "guard",
     "diff",
-    "IMPORT",
     "trial",
     "file_module",
     "locate",
@@ -77,7 +71,6 @@ __all__ = [
     "find_root",
     "main",
     "COMMANDS",
-    "OPTIONS",
 ]
 
 
@@ -101,10 +94,10 @@ from tempfile import TemporaryDirectory
 from textwrap import fill, indent
 from typing import Any, NamedTuple
 
-PACKAGE = "autograd_book"
-BOOK = "book"
-SOURCE = f"src/{PACKAGE}"
-CONTENTS = f"{BOOK}/_toc.yml"
+PACKAGE = "autograd_book"  #: What is imported.
+BOOK = "book"  #: The folder of the chapters.
+SOURCE = f"src/{PACKAGE}"  #: The folder of the package.
+CONTENTS = f"{BOOK}/_toc.yml"  #: The order of the chapters.
 
 
 # book/literate/extract.md:95
@@ -281,14 +274,14 @@ def _entries(node: Any) -> Iterator[tuple[int, str]]:
 
 
 # book/literate/extract.md:392
-BUILT_IN = ("colon_fence", "dollarmath", "linkify", "substitution", "tasklist")
+_BUILT_IN = ("colon_fence", "dollarmath", "linkify", "substitution", "tasklist")
 
 
 def extensions(root: Path) -> tuple[str, ...]:
     """Return the MyST extensions that the site is built with."""
     config = root / "_config.yml"
     tree = _yaml().safe_load(config.read_text("utf-8")) if config.is_file() else None
-    return tuple(((tree or {}).get("parse") or {}).get("myst_enable_extensions", BUILT_IN))
+    return tuple(((tree or {}).get("parse") or {}).get("myst_enable_extensions", _BUILT_IN))
 
 
 # book/literate/extract.md:415
@@ -487,11 +480,12 @@ class Shelf:
         self.place |= {c.module: place for place, c in enumerate(exporting)}
 
 
+#: What yields line and text of each problem in a chapter.
 Check = Callable[[Chapter, Shelf], Iterator[tuple[int, str]]]
 
 
-# book/literate/extract.md:732
-MAGIC = re.compile(r"^[%!?]|=\s*[%!]|\?$")
+# book/literate/extract.md:733
+_MAGIC = re.compile(r"^[%!?]|=\s*[%!]|\?$")
 
 
 def _syntax(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
@@ -506,10 +500,10 @@ def _syntax(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             code = cell.source.split("\n")[line - 1].strip()
             magic = f"`{code}` is a magic, which no module can run; do not export it"
             wrong = f"`{code}` is no Python ({error.msg}); correct it"
-            yield cell.line + line - 1, magic if MAGIC.search(code) else wrong
+            yield cell.line + line - 1, magic if _MAGIC.search(code) else wrong
 
 
-# book/literate/extract.md:757
+# book/literate/extract.md:758
 def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in _trees(chapter):
         for node in ast.walk(tree):
@@ -518,7 +512,8 @@ def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield line, "get_ipython is a magic too; do not export it"
 
 
-# book/literate/extract.md:770
+# book/literate/extract.md:771
+#: The tags that a cell may carry.
 TAGS = {"export", "synopsis", "check", "raises-exception", "scroll-output"} | {
     f"{verb}-{what}" for verb in ("hide", "remove") for what in ("input", "output", "cell")
 } | {"remove-stdout", "remove-stderr"}
@@ -530,7 +525,7 @@ def _tags(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield cell.line, f"the tag {tag} is unknown; use some of {sorted(TAGS)}"
 
 
-# book/literate/extract.md:784
+# book/literate/extract.md:786
 def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     found = [cell for cell in chapter.cells if "synopsis" in cell.tags]
     if chapter.exports and not found:
@@ -539,7 +534,7 @@ def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield cell.line, f"a second synopsis, after line {found[0].line}; keep one"
 
 
-# book/literate/extract.md:799
+# book/literate/extract.md:801
 def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     first: dict[str, int] = {}
     for cell, tree in _trees(chapter):
@@ -549,7 +544,7 @@ def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield here, f"{name} stands already at line {first[name]}; define it once"
 
 
-# book/literate/extract.md:813
+# book/literate/extract.md:815
 def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     names = chapter.module.split(".")
     bad = [n for n in names if not n.isidentifier() or iskeyword(n)]
@@ -560,7 +555,7 @@ def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield 1, f"{chapter.module} is a folder too; rename one of them"
 
 
-# book/literate/extract.md:828
+# book/literate/extract.md:830
 def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in _trees(chapter):
         for line, module, name in imports(tree, chapter):
@@ -568,7 +563,7 @@ def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield cell.line + line - 1, fact
 
 
-# book/literate/extract.md:838
+# book/literate/extract.md:840
 def _import_faults(
     module: str, name: str, chapter: Chapter, shelf: Shelf
 ) -> Iterator[str]:
@@ -584,7 +579,8 @@ def _import_faults(
             yield f"{target} comes later in {CONTENTS}; import only what stands before"
 
 
-# book/literate/extract.md:860
+# book/literate/extract.md:862
+#: All that a chapter is checked for.
 CHECKS: tuple[Check, ...] = (
     _syntax,
     _shell,
@@ -606,7 +602,7 @@ def faults(chapters: list[Chapter]) -> list[str]:
     ]
 
 
-# book/literate/extract.md:884
+# book/literate/extract.md:887
 def read_book(root: Path) -> list[Chapter]:
     """Return the chapters of a sound book, in the order of its contents."""
     chapters, problems = survey(root)
@@ -616,8 +612,8 @@ def read_book(root: Path) -> list[Chapter]:
     return chapters
 
 
-# book/literate/extract.md:942
-PLAIN = (
+# book/literate/extract.md:945
+_PLAIN = (
     (r"\{[\w:.-]+\}`([^`<]*?)(?:\s*<[^`>]*>)?`", r"\1"),
     (r"\[([^\]]*)\]\([^)]*\)", r"\1"),
     (r"(?<!`)`([^`]+)`(?!`)", r"``\1``"),
@@ -625,15 +621,15 @@ PLAIN = (
 )
 
 
-# book/literate/extract.md:953
+# book/literate/extract.md:956
 def plain(markdown: str) -> str:
     """Return a paragraph of MyST as the plain text of a docstring."""
-    for pattern, replacement in PLAIN:
+    for pattern, replacement in _PLAIN:
         markdown = re.sub(pattern, replacement, markdown)
     return " ".join(markdown.split())
 
 
-# book/literate/extract.md:969
+# book/literate/extract.md:972
 def docstring(chapter: Chapter) -> str:
     """Return the module's docstring: title, what the synopsis is about, the synopsis."""
     cell = next(cell for cell in chapter.cells if "synopsis" in cell.tags)
@@ -646,7 +642,7 @@ def docstring(chapter: Chapter) -> str:
     return f'"""{text}\n"""'
 
 
-# book/literate/extract.md:990
+# book/literate/extract.md:993
 def render(chapter: Chapter) -> str:
     """Return the module that a chapter exports, as text."""
     names = ", ".join(f'"{name}"' for name in public(chapter))
@@ -657,7 +653,7 @@ def render(chapter: Chapter) -> str:
     return seal(docstring(chapter), chapter.path, "\n\n\n".join([face, *blocks]))
 
 
-# book/literate/extract.md:1010
+# book/literate/extract.md:1013
 def seal(doc: str, source: str, body: str) -> str:
     """Return a generated file: docstring, origin, hash of all the rest, body."""
     origin = f"# Generated from {source} by autograd-book extract; edit the chapter, not this file."
@@ -665,9 +661,11 @@ def seal(doc: str, source: str, body: str) -> str:
     return text.replace(origin, f"{origin}\n# sha256: {fingerprint(text)}", 1)
 
 
-# book/literate/extract.md:1020
+# book/literate/extract.md:1023
+#: The comment above each block of a module: chapter and line.
 MARKER = re.compile(rf"^# ({BOOK}/\S+\.md):(\d+)$", re.M)
-ORIGIN = re.compile(r"^# Generated from (\S+) by autograd-book extract", re.M)
+_ORIGIN = re.compile(r"^# Generated from (\S+) by autograd-book extract", re.M)
+#: The seal in the header of a generated file.
 HASH = re.compile(r"^# sha256: (\w+)\n", re.M)
 
 
@@ -677,7 +675,7 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# book/literate/extract.md:1043
+# book/literate/extract.md:1048
 def state(text: str) -> str:
     """Return what a file of the package is: generated, edited or foreign."""
     sealed = HASH.search(text)
@@ -686,7 +684,7 @@ def state(text: str) -> str:
     return "generated" if sealed[1] == fingerprint(text) else "edited"
 
 
-# book/literate/extract.md:1062
+# book/literate/extract.md:1067
 def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     """Return every file of the package, by name, as the chapters would have it."""
     exporting = [chapter for chapter in chapters if chapter.exports]
@@ -698,7 +696,7 @@ def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     return texts | {chapter.file: render(chapter) for chapter in exporting}
 
 
-# book/literate/extract.md:1076
+# book/literate/extract.md:1081
 def on_disk(root: Path) -> dict[str, str]:
     """Return the files of the package that are there, by name."""
     files = [*sorted((root / SOURCE).rglob("*.py")), root / SOURCE / "py.typed"]
@@ -709,8 +707,8 @@ def on_disk(root: Path) -> dict[str, str]:
     }
 
 
-# book/literate/extract.md:1100
-REFUSALS = {
+# book/literate/extract.md:1105
+_REFUSALS = {
     "edited": "this generated file was edited by hand; carry the edit into the chapter "
     "with autograd-book stitch, or discard it by deleting the file",
     "foreign": "this file was not generated; move it out of the package, "
@@ -722,7 +720,7 @@ def guard(disk: dict[str, str], texts: dict[str, str]) -> list[str]:
     """Return a refusal for each file on disk that extraction must not touch."""
     refusals = []
     for file, text in disk.items():
-        refusal = REFUSALS.get(state(text))
+        refusal = _REFUSALS.get(state(text))
         aim = texts.get(file, "")
         if refusal and text and fingerprint(text) != fingerprint(aim):
             rows = zip_longest(text.split("\n"), aim.split("\n"))
@@ -732,15 +730,15 @@ def guard(disk: dict[str, str], texts: dict[str, str]) -> list[str]:
     return refusals
 
 
-# book/literate/extract.md:1127
+# book/literate/extract.md:1132
 def diff(before: str, after: str, file: str) -> str:
     """Return what leads from one text of a file to another, as a unified diff."""
     lines = unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="")
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1148
-IMPORT = "import sys; sys.path.insert(0, sys.argv[1]); [*map(__import__, sys.argv[2:])]"
+# book/literate/extract.md:1153
+_IMPORT = "import sys; sys.path.insert(0, sys.argv[1]); [*map(__import__, sys.argv[2:])]"
 
 
 def trial(root: Path, texts: dict[str, str]) -> list[str]:
@@ -753,7 +751,7 @@ def trial(root: Path, texts: dict[str, str]) -> list[str]:
         for file, text in texts.items():
             write(stage / file.removeprefix("src/"), text)
         names = [file_module(file) for file in texts if file.endswith(".py")]
-        command = [sys.executable, "-P", "-B", "-c", IMPORT, str(stage), *names]
+        command = [sys.executable, "-P", "-B", "-c", _IMPORT, str(stage), *names]
         run = subprocess.run(command, capture_output=True, text=True, cwd=stage)
         return [_why(run.stderr, stage)] if run.returncode else []
 
@@ -763,7 +761,7 @@ def file_module(file: str) -> str:
     return dotted(file.removeprefix(f"{SOURCE}/").removesuffix(".py"))
 
 
-# book/literate/extract.md:1178
+# book/literate/extract.md:1183
 def locate(text: str, line: int) -> str | None:
     """Return the place in a chapter that a line of a generated module came from."""
     rows = text.split("\n")[:line]
@@ -772,11 +770,11 @@ def locate(text: str, line: int) -> str | None:
     for distance, row in enumerate(reversed(rows)):
         if marker := MARKER.fullmatch(row):
             return f"{marker[1]}:{int(marker[2]) + max(distance - 1, 0)}"
-    origin = ORIGIN.search(text)
+    origin = _ORIGIN.search(text)
     return f"{origin[1]}:1" if origin and origin[1].endswith(".md") else None
 
 
-# book/literate/extract.md:1195
+# book/literate/extract.md:1200
 def _why(traceback: str, stage: Path) -> str:
     error = (traceback.strip().split("\n") or ["the interpreter died"])[-1]
     if "No module named 'numpy'" in error:
@@ -789,7 +787,7 @@ def _why(traceback: str, stage: Path) -> str:
     return f"{place}: the package would not import ({error}); correct the cell"
 
 
-# book/literate/extract.md:1224
+# book/literate/extract.md:1229
 def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     """Bring the package up to date; return the files that changed, and the diff.
 
@@ -801,7 +799,7 @@ def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     return update(root, texts, disk, check)
 
 
-# book/literate/extract.md:1238
+# book/literate/extract.md:1243
 def update(
     root: Path, texts: dict[str, str], disk: dict[str, str], check: bool = False
 ) -> tuple[list[str], str]:
@@ -816,7 +814,7 @@ def update(
     return changed, "\n".join(filter(None, shown))
 
 
-# book/literate/extract.md:1259
+# book/literate/extract.md:1264
 def remove(file: Path) -> None:
     """Delete a module without a chapter, and its folder when that is empty."""
     file.unlink()
@@ -825,13 +823,13 @@ def remove(file: Path) -> None:
         file.parent.rmdir()
 
 
-# book/literate/extract.md:1293
+# book/literate/extract.md:1298
 def _parts(text: str) -> list[str]:
     head, *pieces = MARKER.split(HASH.sub("", text, count=1))
     return [trim(head), *map(trim, pieces[2::3])]
 
 
-# book/literate/extract.md:1304
+# book/literate/extract.md:1309
 def carry(chapter: Chapter, text: str) -> str:
     """Return a chapter's text with the blocks of an edited module in its cells."""
     numbers = [int(number) for _, number in MARKER.findall(text)]
@@ -850,7 +848,7 @@ def carry(chapter: Chapter, text: str) -> str:
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1331
+# book/literate/extract.md:1336
 def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Return chapters with the edits of the package in them, and what they export."""
     chapters, disk, enabled = read_book(root), on_disk(root), extensions(root)
@@ -872,7 +870,7 @@ def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     return {f.path: f.text for c, f in zip(chapters, fresh, strict=True) if c.text != f.text}, new
 
 
-# book/literate/extract.md:1359
+# book/literate/extract.md:1364
 def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> list[str]:
     lost = []
     for file, text in edits.items():
@@ -884,7 +882,7 @@ def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> li
     return lost
 
 
-# book/literate/extract.md:1373
+# book/literate/extract.md:1378
 def stitch(root: Path) -> list[str]:
     """Carry edits of generated files into their chapters; return those chapters."""
     chapters, texts = restitch(root)
@@ -894,7 +892,7 @@ def stitch(root: Path) -> list[str]:
     return list(chapters)
 
 
-# book/literate/extract.md:1402
+# book/literate/extract.md:1407
 def where(query: str, package: Path) -> str:
     """Return the chapter and line behind ``file:line`` or a dotted name."""
     name, _, line = query.rpartition(":")
@@ -905,7 +903,7 @@ def where(query: str, package: Path) -> str:
     return place
 
 
-# book/literate/extract.md:1417
+# book/literate/extract.md:1422
 def _file(name: str, package: Path) -> Path:
     inside = package / name.replace("\\", "/").rpartition(f"{PACKAGE}/")[2]
     found = [file for file in (Path(name), inside) if file.is_file()]
@@ -925,7 +923,7 @@ def find(name: str, package: Path) -> tuple[Path, int]:
     raise BookError([f"{name}: there is no such module; give a name from {PACKAGE}"])
 
 
-# book/literate/extract.md:1443
+# book/literate/extract.md:1448
 def _follow(name: str, file: Path, rest: list[str], package: Path) -> tuple[Path, int]:
     line, body = 1, ast.parse(file.read_text(encoding="utf-8")).body
     for depth, part in enumerate(rest, 1):
@@ -943,7 +941,7 @@ def _follow(name: str, file: Path, rest: list[str], package: Path) -> tuple[Path
     return file, line
 
 
-# book/literate/extract.md:1475
+# book/literate/extract.md:1480
 def find_root(start: Path) -> Path:
     """Return the nearest folder, from ``start`` upwards, that holds a book."""
     start = start.resolve()
@@ -953,7 +951,7 @@ def find_root(start: Path) -> Path:
     raise BookError([f"{start}: no {CONTENTS} here or above; go into a book, or use --root"])
 
 
-# book/literate/extract.md:1491
+# book/literate/extract.md:1496
 def _extract(options: Namespace) -> int:
     changed, shown = extract(options.root or find_root(Path.cwd()), options.check)
     print(shown if options.check else "\n".join(changed), end="\n" if changed else "")
@@ -968,7 +966,7 @@ def _stitch(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1508
+# book/literate/extract.md:1513
 def _where(options: Namespace) -> int:
     try:
         package = (options.root or find_root(Path.cwd())) / SOURCE
@@ -978,7 +976,7 @@ def _where(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1522
+# book/literate/extract.md:1527
 def main(argv: list[str] | None = None) -> int:
     """Run ``extract``, ``stitch`` or ``where``; return the exit status."""
     parser = ArgumentParser(prog="autograd-book", description="Extract the package.")
@@ -987,7 +985,7 @@ def main(argv: list[str] | None = None) -> int:
         command = verbs.add_parser(verb, help=about, description=about)
         command.add_argument("--root", type=Path, help="the book's folder")
         command.set_defaults(run=run)
-        for option, settings in OPTIONS.get(verb, {}).items():
+        for option, settings in _OPTIONS.get(verb, {}).items():
             command.add_argument(option, **settings)
     options = parser.parse_args(argv)
     try:
@@ -997,13 +995,14 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-# book/literate/extract.md:1545
+# book/literate/extract.md:1550
+#: The commands: name, function, and help.
 COMMANDS = (
     ("extract", _extract, "write the package from the chapters"),
     ("stitch", _stitch, "carry edits of the package back into the chapters"),
     ("where", _where, "say which line of which chapter holds a line or a name"),
 )
-OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+_OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     "extract": {
         "--check": {"action": "store_true", "help": "write nothing; fail when stale"}
     },
@@ -1011,6 +1010,6 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-# book/literate/extract.md:1564
+# book/literate/extract.md:1570
 if __name__ == "__main__" and "__file__" in globals():
     sys.exit(main())

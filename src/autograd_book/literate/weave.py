@@ -15,7 +15,7 @@ it, and for each cell of a chapter what the site shows above it.
     print(index["autograd_book.literate.weave.explained"].link)
 """
 # Generated from book/literate/weave.md by autograd-book extract; edit the chapter, not this file.
-# sha256: edf516867baff3da22936d4d9919270483b530623a9b3291960bfeb959b7c624
+# sha256: e7ef7a45a15868ef00d24afcb795e0ba846b4cbb161c52ff477ac66e9ef78840
 
 __all__ = [
     "KINDS",
@@ -49,6 +49,7 @@ from autograd_book.literate.extract import (
 
 
 # book/literate/weave.md:79
+#: What a tag makes of a cell; the first that fits decides.
 KINDS = (
     ("export", "exported"),
     ("synopsis", "synopsis"),
@@ -66,7 +67,7 @@ def cell_kind(tags: Collection[str]) -> str:
     return next((kind for tag, kind in KINDS if tag in tags), "example")
 
 
-# book/literate/weave.md:140
+# book/literate/weave.md:141
 def names(cell: Cell) -> tuple[str, ...]:
     """Return the public names that a cell defines, in order."""
     tree = parse(cell.source)
@@ -76,7 +77,7 @@ def names(cell: Cell) -> tuple[str, ...]:
     return tuple(name for name in found if not name.startswith("_"))
 
 
-# book/literate/weave.md:163
+# book/literate/weave.md:164
 def anchor(title: str) -> str:
     """Return the id that docutils gives to a section with this heading."""
     words = plain(title).replace("`", " ").replace(":math:", " ").lower()
@@ -84,7 +85,7 @@ def anchor(title: str) -> str:
     return re.sub(r"^[-0-9]+|-+$", "", re.sub(r"[^a-z0-9]+", "-", words))
 
 
-# book/literate/weave.md:188
+# book/literate/weave.md:189
 def section(chapter: Chapter, line: int) -> tuple[Heading, str]:
     """Return the heading above a line, and its anchor ("" where that is not unique)."""
     above = [heading for heading in chapter.headings if heading.line <= line]
@@ -95,7 +96,7 @@ def section(chapter: Chapter, line: int) -> tuple[Heading, str]:
     return above[-1], mine if anchors.count(mine) == 1 else ""
 
 
-# book/literate/weave.md:209
+# book/literate/weave.md:210
 class WovenCell(NamedTuple):
     """What the site shows of a code cell; ``module`` is "" unless it is exported."""
 
@@ -121,7 +122,7 @@ def weave(chapter: Chapter) -> list[WovenCell]:
     return woven
 
 
-# book/literate/weave.md:249
+# book/literate/weave.md:250
 class Place(NamedTuple):
     """Where an object is explained: page, its title, section, anchor, and the line."""
 
@@ -138,7 +139,7 @@ class Place(NamedTuple):
         return f"{self.docname}.html" + f"#{self.anchor}" * bool(self.anchor)
 
 
-# book/literate/weave.md:271
+# book/literate/weave.md:272
 def explained(chapters: Iterable[Chapter]) -> dict[str, Place]:
     """Return, for every public object of the package, the section that explains it."""
     places: dict[str, Place] = {}
@@ -153,7 +154,7 @@ def explained(chapters: Iterable[Chapter]) -> dict[str, Place]:
     return places
 
 
-# book/literate/weave.md:288
+# book/literate/weave.md:289
 def _passed_on(chapter: Chapter) -> Iterator[tuple[str, str]]:
     for cell in chapter.exports:
         tree = parse(cell.source)
@@ -164,7 +165,7 @@ def _passed_on(chapter: Chapter) -> Iterator[tuple[str, str]]:
                     yield found.name, f"{found.module}.{found.name}"
 
 
-# book/literate/weave.md:308
+# book/literate/weave.md:309
 def explanation(name: str, places: dict[str, Place]) -> Place | None:
     """Return the section for an object, or for the nearest thing that contains it."""
     while name and name not in places:
