@@ -15,27 +15,33 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 39c6563e8b4c5cdb04336069cfdf4ce3ed1f1048882a216ce7962a2320591320
+# sha256: 164ebf89232239828473196becb2a072c6c31a6b9af99b7546a13e9aeea8162d
 
 __all__ = [
     "Rule",
     "asked",
-    "UFUNC_OPTIONS",
-    "signature",
     "shape_of",
     "sources",
+    "wanted",
+    "save_text",
     "argument_text",
+    "pull_text",
     "Plan",
     "Plans",
-    "Primitive",
     "primitives",
+    "Primitive",
+    "UFUNC_OPTIONS",
+    "signature",
     "is_default",
+    "refuse_unread",
+    "arrange",
 ]
 
 
-# book/graph/primitive.md:53
+# book/graph/primitive.md:64
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -46,22 +52,7 @@ Rule = Callable[..., Any]
 
 
 def asked(rule: Rule) -> tuple[str, ...]:
-    """Names of what a rule asks for besides the cotangent, in its order.
-
-    Parameters
-    ----------
-    rule : callable
-        A derivative rule. Its first parameter is the cotangent and is called ``g``.
-
-    Returns
-    -------
-    tuple of str
-
-    Raises
-    ------
-    DifferentiationTypeError
-        If the first parameter is not ``g``.
-    """
+    """Names of what a rule asks for besides the cotangent, in its order."""
     code = rule.__code__
     names = code.co_varnames[: code.co_argcount]
     if names[:1] != ("g",):
@@ -72,21 +63,7 @@ def asked(rule: Rule) -> tuple[str, ...]:
     return names[1:]
 
 
-# book/graph/primitive.md:109
-UFUNC_OPTIONS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
-
-
-def signature(fun: Callable[..., Any], arguments: list[str]) -> inspect.Signature:
-    """Signature of a NumPy function or ufunc, in NumPy's order and with NumPy's defaults."""
-    if not isinstance(fun, np.ufunc):
-        return inspect.signature(fun)
-    kind = inspect.Parameter
-    arrays = [kind(name, kind.POSITIONAL_ONLY) for name in arguments]
-    options = [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in UFUNC_OPTIONS.items()]
-    return inspect.Signature(arrays + options)
-
-
-# book/graph/primitive.md:137
+# book/graph/primitive.md:114
 def shape_of(value: Any) -> tuple[int, ...]:
     """Shape of an array, a Variable, or anything NumPy would make an array of."""
     return value.shape if hasattr(value, "shape") else np.shape(value)
@@ -104,34 +81,42 @@ def sources(arguments: list[str]) -> dict[str, str]:
     return found
 
 
-# book/graph/primitive.md:166
-def argument_text(name: str, slots: list[str], rule: Rule) -> str:
-    """Source text of one argument in the call of a rule: a saved value, or a parameter with the rule's default."""
-    if name in slots:
-        return f"saved[{slots.index(name)}]"
+# book/graph/primitive.md:142
+def wanted(rules: list[Rule], known: dict[str, str]) -> list[str]:
+    """Names of what has to be saved for these rules."""
+    names = {name for rule in rules for name in asked(rule)}
+    return [name for name in known if name in names]
+
+
+def save_text(asks: list[str], known: dict[str, str]) -> str:
+    """Source of the function that saves: from the result and the arguments to a tuple."""
+    return f"lambda out, args: ({''.join(known[name] + ', ' for name in asks)})"
+
+
+# book/graph/primitive.md:168
+def argument_text(name: str, asks: list[str], rule: Rule) -> str:
+    """Source of one argument in the call of a rule: a saved value, or a parameter of the call."""
+    if name in asks:
+        return f"saved[{asks.index(name)}]"
     default = inspect.signature(rule).parameters[name].default
     if default is inspect.Parameter.empty:
         return f"params[{name!r}]"
     return f"params.get({name!r}, {default!r})"
 
 
-# book/graph/primitive.md:185
-class Plan:
-    """What a primitive saves, and how it pulls, when the arguments in `mask` are differentiated.
+def pull_text(rules: list[Rule], asks: list[str], joint: bool) -> str:
+    """Source of the function that pulls: from a cotangent to one cotangent for each tracked argument."""
+    calls = [
+        f"rules[{k}]({', '.join(['g', *(argument_text(name, asks, rule) for name in asked(rule))])})"
+        for k, rule in enumerate(rules)
+    ]
+    chosen = "tuple(map({}.__getitem__, tracked))" if joint else "({},)"
+    return "lambda g, saved, params: " + chosen.format(", ".join(calls))
 
-    Attributes
-    ----------
-    tracked : list of int
-        Positions of the differentiated arguments.
-    asks : list of str
-        What is saved, by name.
-    save : callable
-        ``save(out, args)`` gives the saved values.
-    pull : callable
-        ``pull(g, saved, params)`` gives one cotangent for each tracked argument.
-    text : str
-        Source of both.
-    """
+
+# book/graph/primitive.md:199
+class Plan:
+    """What a primitive saves, and how it pulls, when the arguments in `mask` are differentiated."""
 
     __slots__ = ("primitive", "tracked", "asks", "save", "pull", "text")
 
@@ -140,25 +125,19 @@ class Plan:
         self.tracked = [i for i in range(mask.bit_length()) if mask >> i & 1]
         rules = [primitive.joint] if primitive.joint else [primitive.rule(i) for i in self.tracked]
         known = sources(primitive.arguments)
-        self.asks = [name for name in known if any(name in asked(rule) for rule in rules)]
-        calls = [
-            f"rules[{k}]({', '.join(['g', *(argument_text(name, self.asks, rule) for name in asked(rule))])})"
-            for k, rule in enumerate(rules)
-        ]
-        save = f"lambda out, args: ({''.join(known[name] + ', ' for name in self.asks)})"
-        chosen = "tuple(map({}.__getitem__, tracked))" if primitive.joint else "({},)"
-        pull = f"lambda g, saved, params: {chosen.format(', '.join(calls))}"
+        self.asks = wanted(rules, known)
+        save, pull = save_text(self.asks, known), pull_text(rules, self.asks, primitive.joint is not None)
         scope = {"rules": rules, "tracked": self.tracked, "shape_of": shape_of}
         self.save, self.pull, self.text = eval(save, scope), eval(pull, scope), f"{save}\n{pull}"
 
     def origins(self, node: Any) -> list[Any]:
         """For each saved value the node it is the value of, or None for a constant or a shape."""
-        names = [self.primitive.arguments[min(i, len(self.primitive.arguments) - 1)] for i in self.tracked]
+        names = [self.primitive.name_of(i) for i in self.tracked]
         known = dict(zip(names, node.inputs)) | {"out": node}
         return [known.get(name) for name in self.asks]
 
 
-# book/graph/primitive.md:235
+# book/graph/primitive.md:228
 class Plans(dict[int, Plan | None]):
     """Plans of one primitive, made at the first use: bit i of the key says whether argument i is differentiated.
 
@@ -175,7 +154,10 @@ class Plans(dict[int, Plan | None]):
         return plan
 
 
-# book/graph/primitive.md:257
+# book/graph/primitive.md:253
+primitives: dict[Callable[..., Any], "Primitive"] = {}
+
+
 class Primitive:
     """A NumPy function, the names of its array arguments, and a rule for each.
 
@@ -186,7 +168,7 @@ class Primitive:
     arguments : str
         Names of the array arguments, separated by spaces; the last may be ``*name`` for any number of arrays.
     joint : callable, optional
-        One rule that returns the cotangents of all arguments, for functions whose separate rules would repeat work.
+        One rule that returns the cotangents of all arguments, where separate rules would repeat work.
     flat : bool, optional
         True when the result does not depend smoothly on any argument: it then carries no gradient.
     **rules : callable
@@ -198,7 +180,7 @@ class Primitive:
         If a rule is named for an argument that the primitive does not have.
     """
 
-    __slots__ = ("fun", "name", "arguments", "joint", "flat", "rules", "plans", "broadcasts", "_signature")
+    __slots__ = ("fun", "name", "arguments", "joint", "flat", "rules", "plans", "broadcasts")
 
     def __init__(
         self, fun: Callable[..., Any], arguments: str, joint: Rule | None = None, flat: bool = False, **rules: Rule
@@ -206,7 +188,6 @@ class Primitive:
         self.fun, self.name, self.arguments = fun, fun.__name__, arguments.split()
         self.joint, self.flat, self.rules, self.plans = joint, flat, rules, Plans(self)
         self.broadcasts = isinstance(fun, np.ufunc) and fun.signature is None
-        self._signature: inspect.Signature | None = None
         if not rules.keys() <= set(self.arguments):
             raise DifferentiationTypeError(
                 f"{self.name} has the arguments {self.arguments} and got rules for {sorted(rules)}. "
@@ -217,9 +198,13 @@ class Primitive:
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join(self.arguments)})>"
 
+    def name_of(self, position: int) -> str:
+        """Name of the argument at `position`."""
+        return self.arguments[min(position, len(self.arguments) - 1)]
+
     def rule(self, position: int) -> Rule:
         """Rule for the argument at `position`; NoRuleError names what is missing."""
-        name = self.arguments[min(position, len(self.arguments) - 1)]
+        name = self.name_of(position)
         if name not in self.rules:
             raise NoRuleError(
                 f"{self.name} has no derivative rule for its argument {name}. "
@@ -227,36 +212,51 @@ class Primitive:
             )
         return self.rules[name]
 
-    def arrange(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Split a call in NumPy's own form into array arguments and parameters that differ from NumPy's defaults."""
-        count = len(self.arguments)
-        if len(args) == count and not kwargs:
-            return args, kwargs
-        if self._signature is None:
-            self._signature = signature(self.fun, self.arguments)
-        given = list(self._signature.bind(*args, **kwargs).arguments.items())
-        parameters = self._signature.parameters
-        params = {name: value for name, value in given[count:] if not is_default(value, parameters[name].default)}
-        self.refuse(params)
-        return tuple(value for _, value in given[:count]), params
 
-    def refuse(self, params: dict[str, Any]) -> None:
-        """Raise for a parameter that no rule reads: its derivative would silently ignore it."""
-        rules = [self.joint] if self.joint else self.rules.values()
-        read = {name for rule in rules for name in asked(rule)} - sources(self.arguments).keys()
-        for name in params:
-            if name != "out" and (self.flat or name in read):
-                continue
-            raise NoRuleError(
-                f"{self.name} was called with {name}={params[name]!r}, which its derivative rules do not read. "
-                "Leave that parameter out, or apply it in a step of its own."
-            )
+# book/graph/primitive.md:342
+UFUNC_OPTIONS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 
 
-primitives: dict[Callable[..., Any], Primitive] = {}
+@cache
+def signature(fun: Callable[..., Any], arguments: tuple[str, ...]) -> inspect.Signature:
+    """Signature of a NumPy function or ufunc, in NumPy's order and with NumPy's defaults."""
+    if not isinstance(fun, np.ufunc):
+        return inspect.signature(fun)
+    kind = inspect.Parameter
+    arrays = [kind(name, kind.POSITIONAL_ONLY) for name in arguments]
+    options = [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in UFUNC_OPTIONS.items()]
+    return inspect.Signature(arrays + options)
 
 
+# book/graph/primitive.md:365
 def is_default(value: Any, default: Any) -> bool:
     """Whether a parameter was given the value that it has anyway."""
     simple = type(value) is type(default) and isinstance(value, (bool, int, str))
     return value is default or (simple and value == default)
+
+
+def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
+    """Raise for a parameter that no rule reads, and for ``out``."""
+    rules = [primitive.joint] if primitive.joint else primitive.rules.values()
+    read = {name for rule in rules for name in asked(rule)} - sources(primitive.arguments).keys()
+    for name in params:
+        if name == "out" or not (primitive.flat or name in read):
+            raise NoRuleError(
+                f"{primitive.name} was called with {name}={params[name]!r}, which its derivative rules do not read. "
+                "Leave that parameter out, or apply it in a step of its own."
+            )
+
+
+# book/graph/primitive.md:394
+def arrange(
+    primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Split a call in NumPy's form into array arguments and the parameters that differ from NumPy's defaults."""
+    count = len(primitive.arguments)
+    if len(args) == count and not kwargs:
+        return args, kwargs
+    bound = signature(primitive.fun, tuple(primitive.arguments)).bind(*args, **kwargs)
+    given, parameters = list(bound.arguments.items()), bound.signature.parameters
+    params = {name: value for name, value in given[count:] if not is_default(value, parameters[name].default)}
+    refuse_unread(primitive, params)
+    return tuple(value for _, value in given[:count]), params

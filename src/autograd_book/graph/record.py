@@ -14,12 +14,21 @@ nodes, never at the values a user holds, and never forward.
     print("saved by the product:", z.node.inputs[0].saved)
 """
 # Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 63d571b3604b612c9b0ccbd67a3023733eccc6724aa835a7afe2acea09972c97
+# sha256: 9a043453421b5858daf14416b6da3dcaee5fb04e2552ad0b0e4460f13b5eaaab
 
-__all__ = ["FREED", "next_index", "Node", "Leaf", "new", "tie", "Record"]
+__all__ = [
+    "FREED",
+    "next_index",
+    "Node",
+    "Leaf",
+    "new",
+    "tie",
+    "Record",
+    "expect_below",
+]
 
 
-# book/graph/record.md:63
+# book/graph/record.md:64
 import itertools
 from typing import Any, Final
 
@@ -32,58 +41,36 @@ next_index = itertools.count().__next__
 
 
 class Node:
-    """What remains of one operation: all that its pull needs.
-
-    Attributes
-    ----------
-    plan : Plan or None
-        Which rules to run; None for a leaf.
-    inputs : list of Node
-        Nodes of the differentiated arguments, in the order of ``plan.tracked``.
-    saved : tuple
-        What the plan saved, or `FREED`.
-    params : dict
-        Parameters of the call.
-    shape, dtype
-        Of the result.
-    index : int
-        Creation order, over all threads.
-    """
+    """What remains of one operation: all that its pull needs."""
 
     __slots__ = ("plan", "inputs", "saved", "params", "shape", "dtype", "index", "__weakref__")
 
-    plan: Plan | None
-    inputs: Any
-    saved: Any
-    params: dict[str, Any]
-    shape: tuple[int, ...]
-    dtype: Any
-    index: int
+    plan: Plan | None  #: Which rules to run; None for a leaf.
+    inputs: Any  #: Nodes of the differentiated arguments, in the order of the plan.
+    saved: Any  #: Tuple of what the plan saved, or `FREED`.
+    params: dict[str, Any]  #: Parameters of the call.
+    shape: tuple[int, ...]  #: Shape of the result.
+    dtype: Any  #: Dtype of the result.
+    index: int  #: Creation order, over all threads.
 
     def free(self) -> None:
         """Let go of everything that only the way back needed."""
         self.saved, self.inputs = FREED, ()
 
 
-# book/graph/record.md:113
+# book/graph/record.md:100
 class Leaf(Node):
-    """Node of a Variable that was not computed: an end of the graph, and the place of its gradient.
-
-    Attributes
-    ----------
-    grad : Variable or None
-        Sum of the gradients delivered so far.
-    """
+    """Node of a Variable that was not computed: an end of the graph, and the place of its gradient."""
 
     __slots__ = ("grad",)
 
     def __init__(self, shape: Any, dtype: Any) -> None:
         self.plan, self.inputs, self.saved, self.params = None, (), (), {}
         self.shape, self.dtype, self.index = shape, dtype, next_index()
-        self.grad: Any = None
+        self.grad: Any = None  #: Sum of the gradients delivered so far.
 
 
-# book/graph/record.md:146
+# book/graph/record.md:127
 new: Any = object.__new__
 
 
@@ -94,6 +81,7 @@ def tie(handle: Any, data: Any, node: Node | None, record: "Record | None") -> A
     return variable
 
 
+# book/graph/record.md:150
 class Record(Interpreter):
     """Ties the result of each operation on its Variables to a node.
 
@@ -129,7 +117,7 @@ class Record(Interpreter):
                     constants = True
                     a = a.data
                 else:
-                    self.check(a)
+                    expect_below(self, a)
             values.append(a)
             bit += bit
         out = self.below.bind(primitive, values, params)
@@ -149,13 +137,15 @@ class Record(Interpreter):
         """A Variable of this Record for a value it has not seen: a new leaf."""
         return tie(self.handle, data, Leaf(shape_of(data), data.dtype), self)
 
-    def check(self, variable: Any) -> None:
-        """Raise unless the Record that made `variable` is at work further down."""
-        level: Any = self.below
-        while level is not None and level is not variable.record:
-            level = level.below
-        if level is None:
-            raise LeakedVariableError(
-                f"a Variable of shape {variable.shape} made inside {variable.record.owner} was used outside it. "
-                "Return the value from the function, or use it in the thread and inside the call that made it."
-            )
+
+# book/graph/record.md:217
+def expect_below(level: Interpreter, variable: Any) -> None:
+    """Raise LeakedVariableError unless the Record that made `variable` is at work below `level`."""
+    below = level.below
+    while below is not None and below is not variable.record:
+        below = below.below
+    if below is None:
+        raise LeakedVariableError(
+            f"a Variable of shape {variable.shape} made inside {variable.record.owner} was used outside it. "
+            "Return the value from the function, or use it in the thread and inside the call that made it."
+        )

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9e8ed63ccc26969c483a894df633e711a4e500d3a9ceefda5b61dab179fdfd69
+# sha256: e237ca592008400cbb18d8d1752a030c2b5513f2a9fc47ab8306baeea6309fed
 
 __all__ = [
     "Fun",
@@ -61,7 +61,7 @@ from autograd_book.graph.errors import (
     nearest,
 )
 from autograd_book.graph.interpreter import Interpreter, ground
-from autograd_book.graph.primitive import Primitive, Rule, primitives, shape_of
+from autograd_book.graph.primitive import Primitive, Rule, arrange, primitives, shape_of
 from autograd_book.graph.record import Leaf, Node, Record, tie
 
 Fun = Callable[..., Any]
@@ -142,7 +142,7 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """
     if fun in primitives:
         primitive = primitives[fun]
-        arrays, params = primitive.arrange(args, kwargs)
+        arrays, params = arrange(primitive, args, kwargs)
         return top.get().bind(primitive, arrays, params)
     if fun in functions:
         return functions[fun](*args, **kwargs)
@@ -509,7 +509,7 @@ def primitive(arguments: str, joint: Rule | None = None, flat: bool = False, **r
 
         @wraps(fun)
         def bound(*args: Any, **kwargs: Any) -> Any:
-            arrays, params = made.arrange(args, kwargs)
+            arrays, params = arrange(made, args, kwargs)
             return top.get().bind(made, arrays, params)
 
         primitives[bound] = made
