@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e237ca592008400cbb18d8d1752a030c2b5513f2a9fc47ab8306baeea6309fed
+# sha256: e0a383fe1a00a84a3aa4928644c07fc22c35c67994cecf190641aa609a4f3270
 
 __all__ = [
     "Fun",
@@ -26,9 +26,14 @@ __all__ = [
     "implements",
     "call",
     "Protocols",
+    "Guards",
+    "expect_constant",
     "Methods",
+    "Conversions",
+    "Gradients",
     "Variable",
     "admissible",
+    "place_gradient",
     "seed",
     "deliver",
     "base",
@@ -153,9 +158,9 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     )
 
 
-# book/graph/variable.md:185
+# book/graph/variable.md:184
 class Protocols:
-    """How NumPy and Python hand a call over to a Variable."""
+    """How NumPy hands a call over to a Variable."""
 
     __slots__ = ()
 
@@ -170,12 +175,19 @@ class Protocols:
     def __array_function__(self, func: Fun, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return call(func, args, kwargs)
 
+
+# book/graph/variable.md:211
+class Guards:
+    """Conversions that would drop a gradient, and writes that would change one."""
+
+    __slots__ = ()
+
     def __array__(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        self._constant("converted to a plain array", "Use .numpy(), or .detach()")
+        expect_constant(self, "converted to a plain array", "Use .numpy(), or .detach()")
         return np.array(self.data, dtype) if copy else np.asarray(self.data, dtype)
 
     def __float__(self: Any) -> float:
-        self._constant("converted to a plain number", "Use .item(), and NumPy's functions instead of those of math")
+        expect_constant(self, "converted to a plain number", "Use .item(), and NumPy's functions instead of math's")
         return float(self.data)
 
     def __int__(self: Any) -> int:
@@ -190,15 +202,17 @@ class Protocols:
             "Build the array with np.where or np.concatenate, or assign to .data outside a computation."
         )
 
-    def _constant(self: Any, what: str, remedy: str) -> None:
-        if self.node is not None:
-            raise DifferentiationTypeError(
-                f"a Variable of shape {self.shape} that needs a gradient was {what}, which would drop its gradient. "
-                f"{remedy} if that is meant."
-            )
+
+def expect_constant(variable: Any, what: str, remedy: str) -> None:
+    """Raise if a conversion would drop the gradient of a Variable."""
+    if variable.node is not None:
+        raise DifferentiationTypeError(
+            f"a Variable of shape {variable.shape} that needs a gradient was {what}, which would drop its gradient. "
+            f"{remedy} if that is meant."
+        )
 
 
-# book/graph/variable.md:236
+# book/graph/variable.md:255
 class Methods:
     """Methods and attributes of arrays, each the NumPy function of the same name."""
 
@@ -254,65 +268,65 @@ class Methods:
         return (self[i] for i in range(len(self.data)))
 
 
-# book/graph/variable.md:298
-@final
-class Variable(Operators, Protocols, Methods):
-    """An array that can be differentiated with respect to.
+# book/graph/variable.md:317
+class Conversions:
+    """Ways out: to arrays, numbers, text and files."""
 
-    Parameters
-    ----------
-    data : array_like
-        Numbers of any shape; copied. float16, float32 and float64 keep their dtype.
-    requires_grad : bool, optional
-        Whether to record operations on it. Integers and truth values cannot require a gradient.
+    __slots__ = ()
 
-    Attributes
-    ----------
-    data : ndarray or scalar
-        The value.
-    node : Node or None
-        Its vertex in the graph; None for a constant.
-    record : Record or None
-        The Record that made it.
+    def numpy(self: Any) -> np.ndarray:
+        """The value as a plain array; shares memory."""
+        return self.data.numpy() if type(self.data) is Variable else np.asarray(self.data)
 
-    Raises
-    ------
-    DifferentiationTypeError
-        If `data` is of a kind that has no derivative, or is itself a Variable.
-    """
+    def item(self) -> float:
+        """The value of a single number, as a Python float."""
+        return self.numpy().item()
 
-    __slots__ = ("data", "node", "record", "__weakref__")
+    def detach(self) -> "Variable":
+        """A constant with the same value; shares memory."""
+        return tie(Variable, self.numpy(), None, None)
 
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        self.data: Any = admissible(data, requires_grad)
-        self.node: Node | None = Leaf(self.data.shape, self.data.dtype) if requires_grad else None
-        self.record: Record | None = base if requires_grad else None
+    def __repr__(self: Any) -> str:
+        text = "Variable" + repr(self.numpy())[len("array") :]
+        return text if self.requires_grad else f"{text[:-1]}, requires_grad=False)"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if spec else repr(self), spec)
+
+    def __reduce__(self: Any) -> Any:
+        if self.node is not None and not isinstance(self.node, Leaf):
+            raise DifferentiationTypeError(
+                f"a computed Variable of shape {self.shape} was pickled or copied, and its graph cannot be. "
+                "Pickle or copy .detach() of it."
+            )
+        return Variable, (self.data, self.requires_grad)
+
+
+# book/graph/variable.md:359
+class Gradients:
+    """The face that a training loop sees."""
+
+    __slots__ = ()
 
     @property
-    def requires_grad(self) -> bool:
+    def requires_grad(self: Any) -> bool:
         """Whether operations on it are recorded."""
         return self.node is not None
 
     @property
-    def grad(self) -> "Variable | None":
+    def grad(self: Any) -> "Variable | None":
         """Gradient delivered by `backward`, of this Variable's shape; None before, and on computed Variables."""
         return getattr(self.node, "grad", None)
 
     @grad.setter
-    def grad(self, value: "Variable | None") -> None:
-        if not isinstance(self.node, Leaf):
-            raise DifferentiationTypeError(
-                "a gradient was assigned to a Variable that does not keep one. Only a Variable made with "
-                "requires_grad=True keeps its gradient; assign it there."
-            )
-        if value is not None and shape_of(value) != self.shape:
-            raise DifferentiationValueError(
-                f"a gradient of shape {shape_of(value)} was assigned to a Variable of shape {self.shape}. "
-                "Give it the Variable's shape."
-            )
-        self.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
+    def grad(self: Any, value: "Variable | None") -> None:
+        place_gradient(self, value)
 
-    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+    def zero_grad(self: Any) -> None:
+        """Forget the gradient."""
+        self.grad = None
+
+    def backward(self: Any, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add the gradient of this Variable to `.grad` of every leaf that it depends on.
 
         Parameters
@@ -339,39 +353,34 @@ class Variable(Operators, Protocols, Methods):
         for leaf, g in found.items():
             deliver(leaf, g)
 
-    def zero_grad(self) -> None:
-        """Forget the gradient."""
-        self.grad = None
 
-    def detach(self) -> "Variable":
-        """A constant with the same value; shares memory."""
-        return tie(Variable, self.numpy(), None, None)
+# book/graph/variable.md:417
+@final
+class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
+    """An array that can be differentiated with respect to.
 
-    def numpy(self) -> np.ndarray:
-        """The value as a plain array; shares memory."""
-        return self.data.numpy() if type(self.data) is Variable else np.asarray(self.data)
+    Parameters
+    ----------
+    data : array_like
+        Numbers of any shape; copied. float16, float32 and float64 keep their dtype.
+    requires_grad : bool, optional
+        Whether to record operations on it. Integers and truth values cannot require a gradient.
 
-    def item(self) -> float:
-        """The value of a single number, as a Python float."""
-        return self.numpy().item()
+    Raises
+    ------
+    DifferentiationTypeError
+        If `data` is of a kind that has no derivative, or is itself a Variable.
+    """
 
-    def __repr__(self) -> str:
-        text = "Variable" + repr(self.numpy())[len("array") :]
-        return text if self.requires_grad else f"{text[:-1]}, requires_grad=False)"
+    __slots__ = ("data", "node", "record", "__weakref__")
 
-    def __format__(self, spec: str) -> str:
-        return format(self.item() if spec else repr(self), spec)
-
-    def __reduce__(self) -> Any:
-        if self.node is not None and not isinstance(self.node, Leaf):
-            raise DifferentiationTypeError(
-                f"a computed Variable of shape {self.shape} was pickled or copied, and its graph cannot be. "
-                "Pickle or copy .detach() of it."
-            )
-        return Variable, (self.data, self.requires_grad)
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        self.data: Any = admissible(data, requires_grad)  #: The value: an array, or a NumPy scalar.
+        self.node: Node | None = Leaf(self.data.shape, self.data.dtype) if requires_grad else None
+        self.record: Record | None = base if requires_grad else None
 
 
-# book/graph/variable.md:422
+# book/graph/variable.md:449
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -387,7 +396,23 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:442
+# book/graph/variable.md:469
+def place_gradient(variable: Variable, value: Any) -> None:
+    """Put a gradient into the leaf of a Variable."""
+    if not isinstance(variable.node, Leaf):
+        raise DifferentiationTypeError(
+            "a gradient was assigned to a Variable that does not keep one. Only a Variable made with "
+            "requires_grad=True keeps its gradient; assign it there."
+        )
+    if value is not None and shape_of(value) != variable.shape:
+        raise DifferentiationValueError(
+            f"a gradient of shape {shape_of(value)} was assigned to a Variable of shape {variable.shape}. "
+            "Give it the Variable's shape."
+        )
+    variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
+
+
+# book/graph/variable.md:491
 def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     if end.node is None:
@@ -415,14 +440,14 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     return end.node, gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()]
 
 
-# book/graph/variable.md:474
+# book/graph/variable.md:523
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
     arrived = g if type(g) is Variable else tie(Variable, np.array(g), None, None)
     leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:488
+# book/graph/variable.md:537
 base = Record(ground(), Variable)
 top: ContextVar[Interpreter] = ContextVar("top", default=base)
 
@@ -448,7 +473,7 @@ def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
         top.reset(token)
 
 
-# book/graph/variable.md:538
+# book/graph/variable.md:587
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -469,7 +494,7 @@ def no_grad() -> AbstractContextManager[Any]:
     return push(NoGrad)
 
 
-# book/graph/variable.md:573
+# book/graph/variable.md:622
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -487,7 +512,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:608
+# book/graph/variable.md:657
 def primitive(arguments: str, joint: Rule | None = None, flat: bool = False, **rules: Rule) -> Callable[[Fun], Fun]:
     """Decorator that makes a function of plain arrays differentiable by rules.
 
