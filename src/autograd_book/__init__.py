@@ -12,7 +12,7 @@
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1124a22808158b1faf808f4d599236c411868ff29812fa470a20ba08cc898a9a
+# sha256: 4bcb69d2783ec7c4693f5a3b742c42983eb88abefd49341e2e23301779d62c18
 
 __all__ = [
     "Variable",
@@ -25,6 +25,8 @@ __all__ = [
     "relu",
     "logsumexp",
     "nn",
+    "optim",
+    "load_digits",
     "AutogradError",
     "DifferentiationTypeError",
     "DifferentiationValueError",
@@ -56,9 +58,14 @@ from autograd_book.rules.reductions import logsumexp as logsumexp
 
 # book/__init__.md:78
 from autograd_book.learn import nn as nn
+from autograd_book.learn import optim as optim
 
 
-# book/__init__.md:86
+# book/__init__.md:87
+from autograd_book.learn.digits import load_digits as load_digits
+
+
+# book/__init__.md:95
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
 from autograd_book.graph.errors import DifferentiationValueError as DifferentiationValueError
@@ -68,5 +75,5 @@ from autograd_book.graph.errors import LeakedVariableError as LeakedVariableErro
 from autograd_book.graph.errors import NoRuleError as NoRuleError
 
 
-# book/__init__.md:100
+# book/__init__.md:109
 __version__ = "0.1.0"

@@ -1,0 +1,239 @@
+"""Optimisers.
+
+An optimiser holds parameters. After ``backward`` has filled in their
+gradients, ``step`` moves each of them in place.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    weight = ab.Variable([4.0, -2.0])
+    optimizer = ab.optim.Adam([weight], lr=0.1)
+    for _ in range(200):
+        optimizer.zero_grad()
+        np.sum(weight**2).backward()
+        optimizer.step()
+    print(np.abs(weight.numpy()).max() < 1e-3)
+"""
+# Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 19d01b0a4d3c0686ef8d742170f916618e1fa1ee9e4368f0bbbb19fee5d00ce8
+
+__all__ = ["Optimizer", "movable", "within", "remembered", "SGD", "Adam", "AdamW"]
+
+
+# book/learn/optim.md:61
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.record import Leaf
+from autograd_book.graph.variable import Variable
+
+
+class Optimizer:
+    """Base of optimisers: moves parameters along their gradients, in place.
+
+    Parameters
+    ----------
+    parameters : iterable of Variable
+        What to move; each must be a leaf that requires a gradient, and appear once.
+    lr : float
+        Learning rate: the step for a gradient of one. May be changed at any time.
+
+    Attributes
+    ----------
+    parameters : list of Variable
+    state : list of dict
+        What the method remembers of each parameter, as arrays by name.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If something in `parameters` is not a leaf that requires a gradient.
+    DifferentiationValueError
+        If there are no parameters, one appears twice, or `lr` is negative.
+    """
+
+    def __init__(self, parameters: Iterable[Variable], lr: float) -> None:
+        self.parameters = movable(parameters)
+        self.state: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]
+        self.lr = within("lr", lr)
+
+    def update(self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        """Change `value` in place."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how to move. Define update in it.")
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        for parameter, state in zip(self.parameters, self.state, strict=True):
+            if parameter.grad is not None:
+                self.update(parameter.data, parameter.grad.numpy(), state)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters:
+            parameter.zero_grad()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The learning rate, and copies of what is remembered, as ``"<number of parameter>.<name>"``."""
+        arrays = {f"{i}.{name}": value.copy() for i, state in enumerate(self.state) for name, value in state.items()}
+        return {"lr": self.lr, **arrays}
+
+    def load_state_dict(self, state: Any) -> None:
+        """Continue where the optimiser stood from which `state` was taken.
+
+        Raises
+        ------
+        DifferentiationValueError
+            If it speaks of a parameter that is not there, or has another shape; nothing is changed then.
+        """
+        self.state = remembered(state, self.parameters)
+        self.lr = within("lr", float(state.get("lr", self.lr)))
+
+
+# book/learn/optim.md:145
+def movable(parameters: Iterable[Any]) -> list[Variable]:
+    """The parameters as a list, or the error that says which of them an optimiser cannot move."""
+    found = [parameters] if isinstance(parameters, Variable) else list(parameters)
+    for i, parameter in enumerate(found):
+        if not isinstance(parameter, Variable) or not isinstance(parameter.node, Leaf):
+            raise DifferentiationTypeError(
+                f"parameter {i} of an optimiser is a {type(parameter).__name__} that keeps no gradient. "
+                "Give it Variables made with requires_grad=True, as network.parameters() yields them."
+            )
+    if not found or len(set(map(id, found))) < len(found):
+        raise DifferentiationValueError(
+            f"an optimiser was given {len(found)} parameters, of which {len(set(map(id, found)))} are different. "
+            "Give it at least one, and each once."
+        )
+    return found
+
+
+def within(name: str, value: float, end: float = np.inf) -> float:
+    """The setting itself if ``0 <= value < end``, or the error that names it."""
+    if not 0 <= value < end:
+        raise DifferentiationValueError(f"{name}={value} was given to an optimiser. Choose it from 0 up to, not including, {end}.")
+    return value
+
+
+# book/learn/optim.md:180
+def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndarray]]:
+    """The arrays of a flat state, as one dictionary for each parameter."""
+    found: list[dict[str, np.ndarray]] = [{} for _ in parameters]
+    for key in state:
+        number, _, name = key.partition(".")
+        if not name:
+            continue
+        i = int(number) if number.isdigit() else len(found)
+        if i >= len(found) or np.shape(state[key]) not in ((), parameters[i].shape):
+            raise DifferentiationValueError(
+                f"a state remembers {key} with shape {np.shape(state[key])}, which fits none of the {len(found)} parameters. "
+                "Load it into an optimiser of the network that it was taken from."
+            )
+        found[i][name] = np.array(state[key])
+    return found
+
+
+# book/learn/optim.md:214
+class SGD(Optimizer):
+    """Gradient descent, with momentum if wanted.
+
+    Parameters
+    ----------
+    parameters : iterable of Variable
+        What to move.
+    lr : float
+        Learning rate.
+    momentum : float
+        Fraction of the velocity that a step keeps, in [0, 1).
+    weight_decay : float
+        Strength of the pull towards zero that is added to the gradient.
+    nesterov : bool
+        Look one step ahead.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Variable], lr: float, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
+    ) -> None:
+        super().__init__(parameters, lr)
+        self.momentum, self.weight_decay = within("momentum", momentum, 1.0), within("weight_decay", weight_decay)
+        self.nesterov = nesterov
+
+    def update(self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        """Change `value` in place."""
+        if self.weight_decay:
+            gradient = gradient + self.weight_decay * value
+        if self.momentum:
+            velocity = state.setdefault("velocity", np.zeros_like(value))
+            velocity *= self.momentum
+            velocity += gradient
+            gradient = gradient + self.momentum * velocity if self.nesterov else velocity
+        value -= self.lr * gradient
+
+
+# book/learn/optim.md:278
+class Adam(Optimizer):
+    """Steps of a length that adapts to each element; weight decay is added to the gradient.
+
+    Parameters
+    ----------
+    parameters : iterable of Variable
+        What to move.
+    lr : float
+        Learning rate: about the largest step of any element.
+    betas : pair of float
+        Memory of the mean of gradients, and of the mean of their squares; in [0, 1).
+    eps : float
+        Added to the denominator.
+    weight_decay : float
+        Strength of the pull towards zero.
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        parameters: Iterable[Variable],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr)
+        self.betas = within("betas[0]", betas[0], 1.0), within("betas[1]", betas[1], 1.0)
+        self.eps, self.weight_decay = within("eps", eps), within("weight_decay", weight_decay)
+
+    def update(self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        """Change `value` in place."""
+        if not state:
+            state |= {"steps": np.zeros((), np.int64), "mean": np.zeros_like(value), "square": np.zeros_like(value)}
+        if self.decoupled:
+            value *= 1 - self.lr * self.weight_decay
+        elif self.weight_decay:
+            gradient = gradient + self.weight_decay * value
+        state["steps"] += 1
+        steps = state["steps"].item()
+        for mean, sample, beta in zip((state["mean"], state["square"]), (gradient, gradient * gradient), self.betas, strict=True):
+            mean *= beta
+            mean += (1 - beta) * sample
+        first, second = (1 - beta**steps for beta in self.betas)
+        value -= self.lr / first * state["mean"] / (np.sqrt(state["square"] / second) + self.eps)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: values shrink by ``lr * weight_decay``, whatever their gradients; see `Adam`."""
+
+    decoupled = True
+
+    def __init__(
+        self,
+        parameters: Iterable[Variable],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
