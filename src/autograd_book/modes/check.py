@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b7360b10b3a795e77fd6ff22b7d251ee5590fb332d32d264b066160b2c816d10
+# sha256: 1c5dd1826503d6e6822f84ddbf112a9c6fd99f92d25423951f0f676490adf6fd
 
 __all__ = [
     "Fun",
@@ -23,6 +23,9 @@ __all__ = [
     "directional",
     "Comparison",
     "Report",
+    "TOLERANCES",
+    "tolerance_for",
+    "compare",
     "check_gradients",
 ]
 
@@ -93,6 +96,25 @@ class Report(tuple[Comparison, ...]):
 
 
 # book/modes/check.md:165
+TOLERANCES = {np.dtype(np.float64): 1e-5, np.dtype(np.float32): 2e-3, np.dtype(np.float16): 5e-2}  #: By dtype.
+
+
+def tolerance_for(points: list[Any]) -> float:
+    """Largest relative error to accept, by the coarsest dtype among the arguments."""
+    return max((TOLERANCES.get(p.dtype, 1e-5) for p in points), default=1e-5)
+
+
+# book/modes/check.md:182
+def compare(g: Fun, points: list[Any], directions: list[Any], order: int) -> Comparison:
+    """Derivative of the scalar function g along directions, from rules and from a difference quotient."""
+    doubles = [np.asarray(p, np.float64) for p in points]
+    slope = directional(g, [np.asarray(v, p.dtype) for v, p in zip(directions, points)])
+    reach = sum(float(np.linalg.norm(v)) for v in directions)
+    scale = 1e-2 * reach * max(1.0, abs(float(g(*doubles)))) + 1e-8
+    return Comparison(order, float(slope(*points)), central_difference(g, doubles, directions), scale)
+
+
+# book/modes/check.md:202
 def check_gradients(
     f: Fun,
     *args: Any,
@@ -114,7 +136,7 @@ def check_gradients(
     order : int
         Highest order of derivative to check.
     tolerance : float, optional
-        Largest error accepted, relative; 1e-5 in double precision, 2e-3 in single, 5e-2 in half, unless given.
+        Largest error accepted, relative; by default from `TOLERANCES`, for the coarsest argument.
     seed : int
         Seed of the random directions.
 
@@ -135,24 +157,17 @@ def check_gradients(
             f"check_gradients was asked for modes={modes} and order={order}. "
             "Use modes=('reverse',) and an order of 1 or more."
         )
-    rng = np.random.default_rng(seed)
-    points = [primal(a) for a in args]
-    doubles = [np.asarray(p, np.float64) for p in points]
-    if tolerance is None:
-        coarsest = max((np.finfo(p.dtype).eps for p in points), default=0.0)
-        tolerance = 1e-5 if coarsest < 1e-12 else 2e-3 if coarsest < 1e-5 else 5e-2
+    rng, points, lines = np.random.default_rng(seed), [primal(a) for a in args], []
+    limit = tolerance_for(points) if tolerance is None else tolerance
     g = weighted(f, rng.uniform(0.5, 1.5, np.shape(f(*points))))
-    lines = []
     for k in range(1, order + 1):
         directions = [rng.normal(size=p.shape) for p in points]
-        slope = directional(g, [v.astype(p.dtype) for v, p in zip(directions, points)])
-        scale = sum(float(np.linalg.norm(v)) for v in directions) * max(1.0, abs(float(g(*doubles)))) * 1e-2 + 1e-8
-        lines.append(Comparison(k, float(slope(*points)), central_difference(g, doubles, directions), scale))
+        lines.append(compare(g, points, directions, k))
         g = directional(g, directions)
     report = Report(lines)
-    if not all(line.error <= tolerance for line in report):
+    if not all(line.error <= limit for line in report):
         raise GradientCheckError(
-            f"derivatives of {name_of(f)} disagree with difference quotients beyond {tolerance:.0e}:\n{report}\n"
+            f"derivatives of {name_of(f)} disagree with difference quotients beyond {limit:.0e}:\n{report}\n"
             "Check the rules of its primitives, or move the arguments away from corners and jumps."
         )
     return report

@@ -13,9 +13,20 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a8c31a1645a4cec66fac6221cd810072a301a624e4f63e4f9fe4352c9a6e819b
+# sha256: 77310180289e14ddd52ef760a8568034d6aa95e1aac13233dd6765d31f58f8f7
 
-__all__ = ["Fun", "name_of", "primal", "vjp", "value_and_grad", "grad"]
+__all__ = [
+    "Fun",
+    "name_of",
+    "primal",
+    "run",
+    "zeros",
+    "vjp",
+    "cotangent_like",
+    "of_chosen",
+    "value_and_grad",
+    "grad",
+]
 
 
 # book/modes/transforms.md:64
@@ -29,7 +40,7 @@ import numpy as np
 from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
-from autograd_book.graph.record import Record
+from autograd_book.graph.record import Node, Record
 from autograd_book.graph.variable import Variable, admissible, push, top
 
 Fun = Callable[..., Any]
@@ -50,7 +61,25 @@ def primal(value: Any) -> Any:
     return value if isinstance(value, np.ndarray) and value.dtype.kind == "f" else admissible(value, True)[()]
 
 
-# book/modes/transforms.md:118
+# book/modes/transforms.md:114
+def run(f: Fun, primals: tuple[Any, ...]) -> tuple[Any, Record, list[Variable]]:
+    """Run f once under a Record of its own; the result, the Record, and the watched inputs."""
+    with push(Record, Variable, f"a derivative of {name_of(f)}") as record:
+        inputs = [record.watch(primal(p)) for p in primals]
+        result = f(*inputs)
+    if not hasattr(result, "shape") and not isinstance(result, (int, float)):
+        raise DifferentiationTypeError(
+            f"{name_of(f)} returned a {type(result).__name__}, which has no derivative. Return one array or number."
+        )
+    return result, record, inputs
+
+
+def zeros(variable: Variable) -> Any:
+    """The cotangent of an input that the result does not depend on."""
+    return np.zeros(variable.shape, variable.dtype)[()]
+
+
+# book/modes/transforms.md:151
 def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Value of a function and its vector-Jacobian product.
 
@@ -75,32 +104,48 @@ def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     DifferentiationValueError
         From the pullback, if the cotangent does not have the shape of `out`.
     """
-    with push(Record, Variable, f"a derivative of {name_of(f)}") as record:
-        inputs = [record.watch(primal(p)) for p in primals]
-        result = f(*inputs)
-    if not hasattr(result, "shape") and not isinstance(result, (int, float)):
-        raise DifferentiationTypeError(
-            f"{name_of(f)} returned a {type(result).__name__}, which has no derivative. Return one array or number."
-        )
+    result, record, inputs = run(f, primals)
     if type(result) is not Variable or result.record is not record:
-        return result, lambda g: tuple(np.zeros(v.shape, v.dtype)[()] for v in inputs)
+        return result, lambda g: tuple(map(zeros, inputs))
     node: Any = result.node
-    nodes, shape = [v.node for v in inputs], result.shape
 
     def pullback(g: Any) -> tuple[Any, ...]:
-        if shape_of(g) != shape:
-            raise DifferentiationValueError(
-                f"a pullback of a result of shape {shape} was given a cotangent of shape {shape_of(g)}. "
-                "Give it the shape of the result."
-            )
-        g = g if type(g) is Variable else np.asarray(g, node.dtype)[()]
-        found = walk(node, g, top.get().pull, retain=True)
-        return tuple(found[n] if n in found else np.zeros(n.shape, n.dtype)[()] for n in nodes)
+        found = walk(node, cotangent_like(node, g), top.get().pull, retain=True)
+        return tuple(found[v.node] if v.node in found else zeros(v) for v in inputs)  # type: ignore[index]
 
     return result.data, pullback
 
 
-# book/modes/transforms.md:185
+def cotangent_like(node: Node, g: Any) -> Any:
+    """g as a cotangent of the node, or the error that says why it is none."""
+    if shape_of(g) != node.shape:
+        raise DifferentiationValueError(
+            f"a pullback of a result of shape {node.shape} was given a cotangent of shape {shape_of(g)}. "
+            "Give it the shape of the result."
+        )
+    return g if type(g) is Variable else np.asarray(g, node.dtype)[()]
+
+
+# book/modes/transforms.md:215
+def of_chosen(f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fun:
+    """f as a function of the arguments at `positions` alone."""
+    if not all(-len(args) <= i < len(args) for i in positions):
+        raise DifferentiationValueError(
+            f"{name_of(f)} was called with {len(args)} positional arguments, to be differentiated at {positions}. "
+            "Pass the arguments to differentiate by position, and count them from 0."
+        )
+
+    @wraps(f, updated=())
+    def chosen(*primals: Any) -> Any:
+        full = list(args)
+        for i, p in zip(positions, primals):
+            full[i] = p
+        return f(*full, **kwargs)
+
+    return chosen
+
+
+# book/modes/transforms.md:242
 def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
     """A function that returns the value of `f` and its gradient.
 
@@ -125,20 +170,7 @@ def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        if not all(-len(args) <= i < len(args) for i in positions):
-            raise DifferentiationValueError(
-                f"{name_of(f)} was called with {len(args)} positional arguments and argnums={argnums}. "
-                "Pass the arguments to differentiate by position, and count them from 0."
-            )
-
-        @wraps(f, updated=())
-        def chosen(*primals: Any) -> Any:
-            full = list(args)
-            for i, p in zip(positions, primals):
-                full[i] = p
-            return f(*full, **kwargs)
-
-        out, pullback = vjp(chosen, *(args[i] for i in positions))
+        out, pullback = vjp(of_chosen(f, positions, args, kwargs), *(args[i] for i in positions))
         if shape_of(out) != ():
             raise DifferentiationValueError(
                 f"{name_of(f)} returned an array of shape {shape_of(out)}, and the gradient is defined for one number. "
