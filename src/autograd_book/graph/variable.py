@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e0a383fe1a00a84a3aa4928644c07fc22c35c67994cecf190641aa609a4f3270
+# sha256: ddf0413319c3b9cb14db02b5c651b0d3c9ce375fec4d119d675a485a0d31d24c
 
 __all__ = [
     "Fun",
@@ -483,7 +483,8 @@ class NoGrad(Interpreter):
         """Pass the plain values on."""
         values = [a.numpy() if type(a) is Variable else a for a in args]
         out = self.below.bind(primitive, values, params)
-        return out if primitive.flat else tie(Variable, out, None, None)
+        plain = primitive.flat or not any(type(a) is Variable for a in args)
+        return out if plain else tie(Variable, out, None, None)
 
 
 def no_grad() -> AbstractContextManager[Any]:
@@ -494,7 +495,7 @@ def no_grad() -> AbstractContextManager[Any]:
     return push(NoGrad)
 
 
-# book/graph/variable.md:622
+# book/graph/variable.md:623
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -512,7 +513,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:657
+# book/graph/variable.md:658
 def primitive(arguments: str, joint: Rule | None = None, flat: bool = False, **rules: Rule) -> Callable[[Fun], Fun]:
     """Decorator that makes a function of plain arrays differentiable by rules.
 
