@@ -19,7 +19,7 @@ and on Variables when derivatives of derivatives are wanted.
 __all__ = ["LN2", "LN10", "share", "relu", "astype"]
 
 
-# book/rules/elementwise.md:57
+# book/rules/elementwise.md:63
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ Primitive(np.positive, "x", x=lambda g: g)
 Primitive(np.reciprocal, "x", x=lambda g, out: -g * out * out)
 
 
-# book/rules/elementwise.md:98
+# book/rules/elementwise.md:109
 Primitive(
     np.power,
     "x y",
@@ -49,7 +49,7 @@ Primitive(np.cbrt, "x", x=lambda g, out: g / (3 * out * out))
 Primitive(np.square, "x", x=lambda g, x: 2 * g * x)
 
 
-# book/rules/elementwise.md:134
+# book/rules/elementwise.md:158
 LN2, LN10 = float(np.log(2)), float(np.log(10))
 
 Primitive(np.exp, "x", x=lambda g, out: g * out)
@@ -67,7 +67,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:168
+# book/rules/elementwise.md:234
 Primitive(np.sin, "x", x=lambda g, x: g * np.cos(x))
 Primitive(np.cos, "x", x=lambda g, x: -g * np.sin(x))
 Primitive(np.tan, "x", x=lambda g, out: g * (1 + out * out))
@@ -83,7 +83,7 @@ Primitive(
 Primitive(np.hypot, "x y", x=lambda g, x, out: g * x / out, y=lambda g, y, out: g * y / out)
 
 
-# book/rules/elementwise.md:196
+# book/rules/elementwise.md:268
 Primitive(np.sinh, "x", x=lambda g, x: g * np.cosh(x))
 Primitive(np.cosh, "x", x=lambda g, x: g * np.sinh(x))
 Primitive(np.tanh, "x", x=lambda g, out: g * (1 - out * out))
@@ -92,7 +92,7 @@ Primitive(np.arccosh, "x", x=lambda g, x: g / np.sqrt(x * x - 1))
 Primitive(np.arctanh, "x", x=lambda g, x: g / (1 - x * x))
 
 
-# book/rules/elementwise.md:231
+# book/rules/elementwise.md:320
 def share(g: Any, x: Any, y: Any) -> Any:
     """The part of g that belongs to x in a maximum of x and y: all where x is larger, half in a tie."""
     return g * np.greater(x, y) + 0.5 * (g * np.equal(x, y))
@@ -105,7 +105,7 @@ Primitive(np.minimum, "x y", x=lambda g, x, y: share(g, y, x), y=lambda g, x, y:
 Primitive(np.sign, "x", x=lambda g: g * 0)
 
 
-# book/rules/elementwise.md:254
+# book/rules/elementwise.md:355
 @primitive("x", x=lambda g, out: g * (out > 0))
 def relu(x: Any) -> Any:
     """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
@@ -123,7 +123,7 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-# book/rules/elementwise.md:276
+# book/rules/elementwise.md:404
 Primitive(
     np.where,
     "condition x y",
@@ -132,14 +132,14 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:289
+# book/rules/elementwise.md:423
 for comparison in (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal):
     Primitive(comparison, "x y", flat=True)
 for test in (np.isnan, np.isinf, np.isfinite, np.signbit):
     Primitive(test, "x", flat=True)
 
 
-# book/rules/elementwise.md:307
+# book/rules/elementwise.md:447
 @primitive("x", x=lambda g, dtype: g)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
