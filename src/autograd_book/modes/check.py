@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1c5dd1826503d6e6822f84ddbf112a9c6fd99f92d25423951f0f676490adf6fd
+# sha256: 986785bb11535fa939dd9565e3883b29e33843f4d27608b95c0f818ec224b899
 
 __all__ = [
     "Fun",
@@ -130,7 +130,7 @@ def check_gradients(
     f : callable
         Takes the arguments and returns one array or number. Smooth near the arguments.
     *args : array_like
-        Where to check; floating point.
+        Where to check; floating point, and of a size around 1: the step is about 6e-6 of the largest, and at least that.
     modes : tuple of str
         Which ways of differentiating to check: ``"reverse"``.
     order : int

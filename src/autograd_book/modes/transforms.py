@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 77310180289e14ddd52ef760a8568034d6aa95e1aac13233dd6765d31f58f8f7
+# sha256: 35c7fbfad3cee697fefd9d979e26995fc253e8fa715b032553535843f3da2fc0
 
 __all__ = [
     "Fun",
@@ -22,7 +22,7 @@ __all__ = [
     "run",
     "zeros",
     "vjp",
-    "cotangent_like",
+    "cotangent_of",
     "of_chosen",
     "value_and_grad",
     "grad",
@@ -40,7 +40,7 @@ import numpy as np
 from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
-from autograd_book.graph.record import Node, Record
+from autograd_book.graph.record import Record
 from autograd_book.graph.variable import Variable, admissible, push, top
 
 Fun = Callable[..., Any]
@@ -105,28 +105,27 @@ def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
         From the pullback, if the cotangent does not have the shape of `out`.
     """
     result, record, inputs = run(f, primals)
-    if type(result) is not Variable or result.record is not record:
-        return result, lambda g: tuple(map(zeros, inputs))
-    node: Any = result.node
+    recorded = type(result) is Variable and result.record is record
 
     def pullback(g: Any) -> tuple[Any, ...]:
-        found = walk(node, cotangent_like(node, g), top.get().pull, retain=True)
-        return tuple(found[v.node] if v.node in found else zeros(v) for v in inputs)  # type: ignore[index]
+        g = cotangent_of(result, g)
+        found: Any = walk(result.node, g, top.get().pull, retain=True) if recorded else {}
+        return tuple(found[v.node] if v.node in found else zeros(v) for v in inputs)
 
-    return result.data, pullback
+    return result.data if recorded else result, pullback
 
 
-def cotangent_like(node: Node, g: Any) -> Any:
-    """g as a cotangent of the node, or the error that says why it is none."""
-    if shape_of(g) != node.shape:
+def cotangent_of(result: Any, g: Any) -> Any:
+    """g as a cotangent of the result, or the error that says why it is none."""
+    if shape_of(g) != shape_of(result):
         raise DifferentiationValueError(
-            f"a pullback of a result of shape {node.shape} was given a cotangent of shape {shape_of(g)}. "
+            f"a pullback of a result of shape {shape_of(result)} was given a cotangent of shape {shape_of(g)}. "
             "Give it the shape of the result."
         )
-    return g if type(g) is Variable else np.asarray(g, node.dtype)[()]
+    return g if type(g) is Variable else np.asarray(g, getattr(result, "dtype", None))[()]
 
 
-# book/modes/transforms.md:215
+# book/modes/transforms.md:214
 def of_chosen(f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fun:
     """f as a function of the arguments at `positions` alone."""
     if not all(-len(args) <= i < len(args) for i in positions):
@@ -145,7 +144,7 @@ def of_chosen(f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs:
     return chosen
 
 
-# book/modes/transforms.md:242
+# book/modes/transforms.md:241
 def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
     """A function that returns the value of `f` and its gradient.
 
