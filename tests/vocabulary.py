@@ -147,7 +147,7 @@ def reduction_cases() -> Iterator[tuple[str, Case]]:
             if name == "std" and (shape == () or axis == () or shape == (1, 3)):
                 continue  # a root at zero
             kind = "keepdims" if keepdims else ""
-            f = lambda x, fun=fun, axis=axis, keep=keepdims: fun(x, axis=axis, keepdims=keep)  # noqa: E731
+            f = lambda x, fun=fun, axis=axis, keep=keepdims: fun(x, axis=axis, keepdims=keep)
             yield name, Case(f, (uniform(shape),), label(name, shape, axis, kind))
         for layout in (transposed, strided):
             f = lambda x, fun=fun: fun(x, axis=1)

@@ -1,0 +1,144 @@
+"""Every message says what happened, with the values that arrived, and what to do."""
+
+import copy
+import math
+import operator
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograd_book as ab
+from autograd_book import Variable
+from autograd_book.graph.backward import walk
+from autograd_book.graph.interpreter import ground
+from autograd_book.graph.primitive import Primitive, asked
+
+TYPE, VALUE, RULE = ab.DifferentiationTypeError, ab.DifferentiationValueError, ab.NoRuleError
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An expression, and what its error has to say."""
+
+    name: str
+    make: Callable[[], Any]
+    kind: type[Exception]
+    fact: str
+    remedy: str
+
+
+def x(*shape: int) -> Variable:
+    return Variable(np.ones(shape or (2,)))
+
+
+def freed() -> Variable:
+    v = x()
+    y = (v * v).sum()
+    y.backward()
+    return y
+
+
+def leaked() -> Variable:
+    caught: list[Variable] = []
+
+    def secret(v):
+        caught.append(v * 2.0)
+        return v
+
+    ab.grad(secret)(1.0)
+    return caught[0]
+
+
+def with_rule(rule: Any, **options: Any) -> Callable[..., Any]:
+    def custom(x, scale=1.0):
+        return x * scale
+
+    return ab.primitive("x", x=rule, **options)(custom)
+
+
+def assign(v: Variable) -> None:
+    v[0] = 5.0
+
+
+def set_grad(v: Variable, g: Any) -> None:
+    v.grad = g
+
+
+MISTAKES = [
+    Mistake("integer data", lambda: Variable(np.arange(3, dtype=np.int32)), TYPE, "int32 cannot require a gradient", "np.asarray"),
+    Mistake("integer list", lambda: Variable([1, 2]), TYPE, "int64", "floating point"),
+    Mistake("bool data", lambda: Variable(True), TYPE, "dtype bool", "floating point"),
+    Mistake("complex data", lambda: Variable(1j), TYPE, "complex128", "floating point"),
+    Mistake("text data", lambda: Variable("abc", requires_grad=False), TYPE, "cannot be a Variable", "plain array"),
+    Mistake("Variable of Variable", lambda: Variable(x()), TYPE, "made of a Variable", ".detach()"),
+    Mistake("asarray", lambda: np.asarray(x()), TYPE, "shape (2,)", ".numpy()"),
+    Mistake("list of Variables", lambda: np.array([x(1)[0], 1.0]), TYPE, "drop its gradient", ".detach()"),
+    Mistake("float", lambda: float(x(1)[0]), TYPE, "plain number", ".item()"),
+    Mistake("int", lambda: int(x(1)[0]), TYPE, "plain number", ".item()"),
+    Mistake("math", lambda: math.sin(x(1)[0]), TYPE, "plain number", "functions instead of"),
+    Mistake("item assignment", lambda: assign(x()), TYPE, "item assignment [0]", "np.where"),
+    Mistake("backward of array", lambda: (x() * 2).backward(), VALUE, "shape (2,) without a gradient", ".sum()"),
+    Mistake("backward shape", lambda: x().backward(np.ones(3)), VALUE, "(2,) was given a gradient of shape (3,)", "Variable's shape"),
+    Mistake("backward of constant", lambda: Variable(1.0, False).backward(), TYPE, "depends on none", "requires_grad=True"),
+    Mistake("backward inside grad", lambda: ab.grad(lambda v: (v * v).backward())(1.0), TYPE, "made inside", "Return it"),
+    Mistake("second backward", lambda: freed().backward(), ab.FreedGraphError, "released", "retain_graph=True"),
+    Mistake("second walk", lambda: walk(freed().node, 1.0, ground().pull), ab.FreedGraphError, "released", "compute the result again"),
+    Mistake("grad of computed", lambda: set_grad(x() * 2, 1.0), TYPE, "does not keep one", "requires_grad=True"),
+    Mistake("grad shape", lambda: set_grad(x(), np.ones(3)), VALUE, "(3,) was assigned to a Variable of shape (2,)", "Give it"),
+    Mistake("leak", lambda: leaked() + 1.0, ab.LeakedVariableError, "secret", "Return the value"),
+    Mistake("leak into grad", lambda: ab.grad(lambda v: v * leaked())(1.0), ab.LeakedVariableError, "used outside it", "Return the value"),
+    Mistake("pickle", lambda: pickle.dumps(x() * 2), TYPE, "shape (2,)", ".detach()"),
+    Mistake("copy", lambda: copy.copy(x() * 2), TYPE, "graph cannot be", ".detach()"),
+    Mistake("deepcopy", lambda: copy.deepcopy(x() * 2), TYPE, "graph cannot be", ".detach()"),
+    Mistake("unknown function", lambda: np.fft.fft(x()), RULE, "fft was called with a Variable", "autograd_book.primitive"),
+    Mistake("close function", lambda: np.nanmax(x()), RULE, "nanmax was called", "Did you mean"),
+    Mistake("linalg", lambda: np.linalg.inv(x(2, 2)), RULE, "inv was called", "."),
+    Mistake("unknown ufunc", lambda: np.floor(x()), RULE, "floor was called", "."),
+    Mistake("reduce", lambda: np.add.reduce(x()), RULE, "add.reduce", "np.sum"),
+    Mistake("accumulate", lambda: np.multiply.accumulate(x()), RULE, "multiply.accumulate", "np.sum"),
+    Mistake("outer", lambda: np.add.outer(x(), x()), RULE, "add.outer", "np.sum"),
+    Mistake("at", lambda: np.add.at(np.zeros(2), [0, 1], x()), RULE, "add.at", "np.sum"),
+    Mistake("ufunc where", lambda: np.add(x(), 1.0, where=[True, False]), RULE, "where=[True, False]", "Leave "),
+    Mistake("ufunc out", lambda: np.add(x(), 1.0, out=np.empty(2)), RULE, "out=", "Leave "),
+    Mistake("in-place on array", lambda: operator.iadd(np.ones(2), x()), RULE, "out=", "Leave "),
+    Mistake("sum where", lambda: np.sum(x(), where=[True, False]), RULE, "sum was called with where=", "Leave "),
+    Mistake("sum dtype", lambda: np.sum(x(), dtype=np.float32), RULE, "dtype=", "Leave "),
+    Mistake("sum initial", lambda: np.sum(x(), initial=3.0), RULE, "initial=3.0", "Leave "),
+    Mistake("where condition", lambda: np.where(x()), RULE, "where", "."),
+    Mistake("dot of stacks", lambda: np.dot(x(2, 2, 2), x(2, 2, 2)), RULE, "3 and 3 axes", "np.matmul"),
+    Mistake("unread parameter", lambda: with_rule(lambda g: g)(x(), scale=2.0), RULE, "scale=2.0", "Leave "),
+    Mistake("rule without g", lambda: asked(lambda x: x), TYPE, "('x',)", "lambda g"),
+    Mistake("rule for nobody", lambda: Primitive(lambda x: x, "x", z=lambda g: g), TYPE, "['z']", "Name each rule"),
+    Mistake("rule of wrong shape", lambda: with_rule(lambda g: g[:1])(x()).sum().backward(), VALUE, "shape (1,)", "Make the rule"),
+    Mistake("missing rule", lambda: ab.primitive("x y", x=lambda g: g)(lambda x, y: x)(1.0, x()), RULE, "argument y", "plain array"),
+    Mistake("grad of integers", lambda: ab.grad(lambda v: v)(3), TYPE, "int64", "floating point"),
+    Mistake("grad of array result", lambda: ab.grad(lambda v: v)(np.ones(2)), VALUE, "shape (2,)", "np.sum"),
+    Mistake("grad of None", lambda: ab.grad(lambda v: None)(1.0), TYPE, "NoneType", "Return one"),
+    Mistake("grad of list", lambda: ab.grad(lambda v: [v])(1.0), TYPE, "list", "Return one"),
+    Mistake("argnums", lambda: ab.grad(lambda v: v, 2)(1.0), VALUE, "(2,)", "count them from 0"),
+    Mistake("pullback shape", lambda: ab.vjp(np.sin, np.ones(2))[1](1.0), VALUE, "(2,) was given a cotangent of shape ()", "Give it"),
+    Mistake("check order", lambda: ab.check_gradients(np.sin, 1.0, order=0), VALUE, "order=0", "1 or more"),
+    Mistake("check mode", lambda: ab.check_gradients(np.sin, 1.0, modes=("up",)), VALUE, "('up',)", "reverse"),
+    Mistake("check failed", lambda: ab.check_gradients(with_rule(lambda g: 2 * g), 1.0), ab.GradientCheckError, "analytic", "Check the rules"),
+]
+
+
+def test_there_are_at_least_forty_mistakes() -> None:
+    assert len(MISTAKES) >= 40
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: m.name)
+def test_the_message_has_one_sentence_of_fact_and_one_of_remedy(mistake: Mistake) -> None:
+    with pytest.raises(mistake.kind) as caught:
+        mistake.make()
+    assert isinstance(caught.value, ab.AutogradError)
+    message = str(caught.value)
+    fact, _, remedy = message.partition(mistake.fact)
+    assert remedy, f"the fact {mistake.fact!r} is missing: {message}"
+    assert mistake.remedy in remedy, f"the remedy {mistake.remedy!r} does not follow the fact: {message}"
+    assert ". " in message or ".\n" in message or ":\n" in message, f"one sentence only: {message}"
+    assert message.endswith((".", "?")), message
