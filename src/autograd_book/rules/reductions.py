@@ -15,7 +15,7 @@ from them: variance and standard deviation.
     print(total.numpy(), x.grad.numpy())
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 028a2c8a3921c188b91e7342a550526eb5c98f6464a67b02ac3aa13cc90a63f4
+# sha256: 15eacb44813f40d15a89874cf381395f2a02a99154bafc0debd3fc5ef921bd84
 
 __all__ = [
     "kept",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-# book/rules/reductions.md:57
+# book/rules/reductions.md:56
 import math
 from typing import Any
 
@@ -46,6 +46,7 @@ def kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     return tuple(1 if i in gone else n for i, n in enumerate(shape))
 
 
+# book/rules/reductions.md:81
 def spread(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """Copy the cotangent of a reduction over `axis` back along it, into `shape`."""
     return np.broadcast_to(np.reshape(g, kept(shape, axis)), shape)
@@ -56,12 +57,12 @@ def count(shape: tuple[int, ...], axis: Any) -> int:
     return math.prod(n for n, left in zip(shape, kept(shape, axis)) if n != left)
 
 
-# book/rules/reductions.md:94
+# book/rules/reductions.md:115
 Primitive(np.sum, "x", x=lambda g, x_shape, axis=None, keepdims=False: spread(g, x_shape, axis))
 Primitive(np.mean, "x", x=lambda g, x_shape, axis=None, keepdims=False: spread(g / count(x_shape, axis), x_shape, axis))
 
 
-# book/rules/reductions.md:115
+# book/rules/reductions.md:138
 def winners(g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Share the cotangent of a maximum or minimum equally between the elements that attained it."""
     shape = kept(x.shape, axis)
@@ -74,18 +75,19 @@ Primitive(np.min, "x", x=lambda g, x, out, axis=None, keepdims=False: winners(g,
 functions.update({np.amax: np.max, np.amin: np.min})
 
 
-# book/rules/reductions.md:144
+# book/rules/reductions.md:173
 for fun in (np.argmax, np.argmin, np.all, np.any, np.count_nonzero):
     Primitive(fun, "x", flat=True)
 
 
-# book/rules/reductions.md:166
+# book/rules/reductions.md:202
 def softmax_of(g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Cotangent of logsumexp: g times the softmax of x."""
     shape = kept(x.shape, axis)
     return np.reshape(g, shape) * np.exp(x - np.reshape(out, shape))
 
 
+# book/rules/reductions.md:217
 @primitive("x", x=lambda g, x, out, axis=None, keepdims=False: softmax_of(g, x, out, axis))
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exponentials, without overflow.
@@ -111,7 +113,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return out if keepdims else out.reshape(np.sum(top, axis=axis).shape)[()]
 
 
-# book/rules/reductions.md:228
+# book/rules/reductions.md:291
 @implements(np.var)
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
     """Variance over `axis`, as `numpy.var`."""
