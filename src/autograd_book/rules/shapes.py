@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-# book/rules/shapes.md:57
+# book/rules/shapes.md:66
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def reshape(x: Any, shape: Any) -> Any:
 functions[np.reshape] = reshape
 
 
-# book/rules/shapes.md:85
+# book/rules/shapes.md:97
 @implements(np.ravel)
 def ravel(x: Any) -> Any:
     """All elements along one axis."""
@@ -71,7 +71,7 @@ def squeeze(x: Any, axis: Any = None) -> Any:
     return reshape(x, np.squeeze(np.empty(x.shape, np.bool_), axis).shape)
 
 
-# book/rules/shapes.md:118
+# book/rules/shapes.md:141
 def inverse(axes: Any) -> Any:
     """The axes that undo a transpose by `axes`; None, the reversal, undoes itself."""
     return None if axes is None else tuple(int(a) for a in np.argsort([a % len(axes) for a in axes]))
@@ -80,7 +80,7 @@ def inverse(axes: Any) -> Any:
 Primitive(np.transpose, "x", x=lambda g, axes=None: np.transpose(g, inverse(axes)))
 
 
-# book/rules/shapes.md:138
+# book/rules/shapes.md:169
 @implements(np.swapaxes)
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged."""
@@ -104,11 +104,11 @@ def moved(n: int, source: Any, destination: Any) -> tuple[int, ...]:
     return tuple(int(a) for a in order)
 
 
-# book/rules/shapes.md:176
+# book/rules/shapes.md:210
 Primitive(np.broadcast_to, "x", x=lambda g, x_shape, shape: unbroadcast(g, x_shape))
 
 
-# book/rules/shapes.md:216
+# book/rules/shapes.md:258
 def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any, ...]:
     """Cut g along `axis` into arrays of the given shapes."""
     ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
@@ -124,7 +124,7 @@ def join(*xs: Any, axis: int = 0) -> Any:
 joined = Primitive(join, "*xs", joint=lambda g, xs_shapes, axis=0: pieces(g, xs_shapes, axis))
 
 
-# book/rules/shapes.md:240
+# book/rules/shapes.md:284
 from collections.abc import Sequence
 
 
