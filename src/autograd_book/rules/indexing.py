@@ -14,12 +14,12 @@ indices add up.
     print(x.grad)
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b61b6ba128ae3855af37a5dd64b8841bac7c0a133f00c79d059f61ab591103a6
+# sha256: f1a5c25b49eccbd53ff4f38be406d5609d25d691456f392ed044b2672d27c6b3
 
 __all__ = ["BASIC", "is_basic", "scatter", "getitem"]
 
 
-# book/rules/indexing.md:58
+# book/rules/indexing.md:65
 import operator
 from typing import Any
 
@@ -38,7 +38,7 @@ def is_basic(index: Any) -> bool:
     return all(part is None or part is Ellipsis or (isinstance(part, BASIC) and type(part) is not bool) for part in parts)
 
 
-# book/rules/indexing.md:85
+# book/rules/indexing.md:109
 @primitive("g", g=lambda g, index, shape: g[index])
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
@@ -65,6 +65,7 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     return out
 
 
+# book/rules/indexing.md:146
 @primitive("x", x=lambda g, x_shape, index: scatter(g, x_shape, index))
 def getitem(x: Any, index: Any) -> Any:
     """The elements of x at an index, as ``x[index]``."""
