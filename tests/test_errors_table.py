@@ -137,7 +137,7 @@ def test_the_message_has_one_sentence_of_fact_and_one_of_remedy(mistake: Mistake
         mistake.make()
     assert isinstance(caught.value, ab.AutogradError)
     message = str(caught.value)
-    fact, _, remedy = message.partition(mistake.fact)
+    _, _, remedy = message.partition(mistake.fact)
     assert remedy, f"the fact {mistake.fact!r} is missing: {message}"
     assert mistake.remedy in remedy, f"the remedy {mistake.remedy!r} does not follow the fact: {message}"
     assert ". " in message or ".\n" in message or ":\n" in message, f"one sentence only: {message}"

@@ -17,7 +17,8 @@ from autograd_book.rules.indexing import getitem, scatter
 from autograd_book.rules.shapes import reshape
 
 # Primitives that tests define themselves come later, and are not rows of the book.
-ROWS: dict[str, Primitive] = {p.name: p for p in dict.fromkeys(primitives.values())}
+ROWS: dict[str, Primitive] = {p.name: p for p in primitives.values()}
+NUMBER_OF_ROWS = len(set(primitives.values()))
 FLAT = {name for name, row in ROWS.items() if row.flat}
 
 
@@ -314,10 +315,10 @@ def choices(n: int) -> list[tuple[int, ...]]:
 
 
 def held(fun: Callable[..., Any], args: list[Any], chosen: tuple[int, ...]) -> Callable[..., Any]:
-    """The function of the chosen arguments alone, the others being constants."""
+    """The function of the chosen arguments alone, the others being constants of their precision."""
 
     def partial(*moving: Any) -> Any:
-        full = list(args)
+        full = [kept_layout(a, moving[0].dtype) for a in args]
         for i, value in zip(chosen, moving, strict=True):
             full[i] = value
         return fun(*full)
