@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ddf0413319c3b9cb14db02b5c651b0d3c9ce375fec4d119d675a485a0d31d24c
+# sha256: 190a443cb2c61eba89b77b32c22da54591fdda5bc43ada08b00181d033ef5bfa
 
 __all__ = [
     "Fun",
@@ -26,20 +26,20 @@ __all__ = [
     "implements",
     "call",
     "Protocols",
-    "Guards",
     "expect_constant",
+    "Guards",
     "Methods",
     "Conversions",
     "Gradients",
     "Variable",
     "admissible",
-    "place_gradient",
-    "seed",
-    "deliver",
     "base",
     "top",
     "bind",
     "push",
+    "seed",
+    "deliver",
+    "place_gradient",
     "NoGrad",
     "no_grad",
     "Link",
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 
-# book/graph/variable.md:54
+# book/graph/variable.md:91
 import operator
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -81,6 +81,7 @@ def unary(fun: Fun) -> Callable[[Any], "Variable"]:
     return apply
 
 
+# book/graph/variable.md:134
 def binary(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     """Operator with the Variable on the left."""
 
@@ -99,7 +100,7 @@ def reflected(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:110
+# book/graph/variable.md:161
 class Operators:
     """Python's operators, each the NumPy function of the same meaning."""
 
@@ -119,7 +120,7 @@ class Operators:
     __hash__ = object.__hash__
 
 
-# book/graph/variable.md:141
+# book/graph/variable.md:210
 functions: dict[Fun, Fun] = {
     np.shape: shape_of,
     np.ndim: lambda a: len(shape_of(a)),
@@ -137,6 +138,7 @@ def implements(*known: Fun) -> Callable[[Fun], Fun]:
     return enter
 
 
+# book/graph/variable.md:240
 def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function of Variables, by its primitive or by our composition.
 
@@ -158,7 +160,7 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     )
 
 
-# book/graph/variable.md:184
+# book/graph/variable.md:272
 class Protocols:
     """How NumPy hands a call over to a Variable."""
 
@@ -176,7 +178,17 @@ class Protocols:
         return call(func, args, kwargs)
 
 
-# book/graph/variable.md:211
+# book/graph/variable.md:305
+def expect_constant(variable: Any, what: str, remedy: str) -> None:
+    """Raise if a conversion would drop the gradient of a Variable."""
+    if variable.node is not None:
+        raise DifferentiationTypeError(
+            f"a Variable of shape {variable.shape} that needs a gradient was {what}, which would drop its gradient. "
+            f"{remedy} if that is meant."
+        )
+
+
+# book/graph/variable.md:319
 class Guards:
     """Conversions that would drop a gradient, and writes that would change one."""
 
@@ -203,16 +215,7 @@ class Guards:
         )
 
 
-def expect_constant(variable: Any, what: str, remedy: str) -> None:
-    """Raise if a conversion would drop the gradient of a Variable."""
-    if variable.node is not None:
-        raise DifferentiationTypeError(
-            f"a Variable of shape {variable.shape} that needs a gradient was {what}, which would drop its gradient. "
-            f"{remedy} if that is meant."
-        )
-
-
-# book/graph/variable.md:255
+# book/graph/variable.md:366
 class Methods:
     """Methods and attributes of arrays, each the NumPy function of the same name."""
 
@@ -268,7 +271,7 @@ class Methods:
         return (self[i] for i in range(len(self.data)))
 
 
-# book/graph/variable.md:317
+# book/graph/variable.md:436
 class Conversions:
     """Ways out: to arrays, numbers, text and files."""
 
@@ -302,7 +305,7 @@ class Conversions:
         return Variable, (self.data, self.requires_grad)
 
 
-# book/graph/variable.md:359
+# book/graph/variable.md:486
 class Gradients:
     """The face that a training loop sees."""
 
@@ -354,7 +357,7 @@ class Gradients:
             deliver(leaf, g)
 
 
-# book/graph/variable.md:417
+# book/graph/variable.md:552
 @final
 class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     """An array that can be differentiated with respect to.
@@ -380,7 +383,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
         self.record: Record | None = base if requires_grad else None
 
 
-# book/graph/variable.md:449
+# book/graph/variable.md:586
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -396,23 +399,34 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:469
-def place_gradient(variable: Variable, value: Any) -> None:
-    """Put a gradient into the leaf of a Variable."""
-    if not isinstance(variable.node, Leaf):
-        raise DifferentiationTypeError(
-            "a gradient was assigned to a Variable that does not keep one. Only a Variable made with "
-            "requires_grad=True keeps its gradient; assign it there."
-        )
-    if value is not None and shape_of(value) != variable.shape:
-        raise DifferentiationValueError(
-            f"a gradient of shape {shape_of(value)} was assigned to a Variable of shape {variable.shape}. "
-            "Give it the Variable's shape."
-        )
-    variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
+# book/graph/variable.md:614
+base = Record(ground(), Variable)
+top: ContextVar[Interpreter] = ContextVar("top", default=base)
 
 
-# book/graph/variable.md:491
+def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
+    """Apply a primitive at the top of the stack."""
+    return top.get().bind(primitive, args, params)
+
+
+# book/graph/variable.md:636
+@contextmanager
+def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
+    """Put an interpreter on the stack for the duration of a with block.
+
+    Parameters
+    ----------
+    level : callable
+        Makes the interpreter: ``level(below, *args)``.
+    """
+    token = top.set(level(top.get(), *args))
+    try:
+        yield top.get()
+    finally:
+        top.reset(token)
+
+
+# book/graph/variable.md:665
 def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     if end.node is None:
@@ -440,40 +454,30 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     return end.node, gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()]
 
 
-# book/graph/variable.md:523
+# book/graph/variable.md:704
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
     arrived = g if type(g) is Variable else tie(Variable, np.array(g), None, None)
     leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:537
-base = Record(ground(), Variable)
-top: ContextVar[Interpreter] = ContextVar("top", default=base)
+# book/graph/variable.md:724
+def place_gradient(variable: Variable, value: Any) -> None:
+    """Put a gradient into the leaf of a Variable."""
+    if not isinstance(variable.node, Leaf):
+        raise DifferentiationTypeError(
+            "a gradient was assigned to a Variable that does not keep one. Only a Variable made with "
+            "requires_grad=True keeps its gradient; assign it there."
+        )
+    if value is not None and shape_of(value) != variable.shape:
+        raise DifferentiationValueError(
+            f"a gradient of shape {shape_of(value)} was assigned to a Variable of shape {variable.shape}. "
+            "Give it the Variable's shape."
+        )
+    variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
 
 
-def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
-    """Apply a primitive at the top of the stack."""
-    return top.get().bind(primitive, args, params)
-
-
-@contextmanager
-def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
-    """Put an interpreter on the stack for the duration of a with block.
-
-    Parameters
-    ----------
-    level : callable
-        Makes the interpreter: ``level(below, *args)``.
-    """
-    token = top.set(level(top.get(), *args))
-    try:
-        yield top.get()
-    finally:
-        top.reset(token)
-
-
-# book/graph/variable.md:587
+# book/graph/variable.md:883
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -495,7 +499,7 @@ def no_grad() -> AbstractContextManager[Any]:
     return push(NoGrad)
 
 
-# book/graph/variable.md:623
+# book/graph/variable.md:943
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -504,16 +508,16 @@ class Link(Interpreter):
     def pull(self, node: Node, g: Any) -> Any:
         """Pull through a copy of the node whose saved values are Variables."""
         plan: Any = node.plan
-        saved = tuple(
+        saved = [
             value if origin is None else tie(Variable, value, origin, base)
             for value, origin in zip(node.saved, plan.origins(node), strict=True)
-        )
+        ]
         linked = copy(node)
         linked.saved = saved
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:658
+# book/graph/variable.md:992
 def primitive(arguments: str, joint: Rule | None = None, flat: bool = False, **rules: Rule) -> Callable[[Fun], Fun]:
     """Decorator that makes a function of plain arrays differentiable by rules.
 
