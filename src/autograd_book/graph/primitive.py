@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 164ebf89232239828473196becb2a072c6c31a6b9af99b7546a13e9aeea8162d
+# sha256: 465ce67111f6607c9889ae5d195a56738a46b4d17513866fbc06c254eb6c2046
 
 __all__ = [
     "Rule",
@@ -41,6 +41,7 @@ __all__ = [
 # book/graph/primitive.md:64
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -63,7 +64,7 @@ def asked(rule: Rule) -> tuple[str, ...]:
     return names[1:]
 
 
-# book/graph/primitive.md:114
+# book/graph/primitive.md:115
 def shape_of(value: Any) -> tuple[int, ...]:
     """Shape of an array, a Variable, or anything NumPy would make an array of."""
     return value.shape if hasattr(value, "shape") else np.shape(value)
@@ -81,7 +82,7 @@ def sources(arguments: list[str]) -> dict[str, str]:
     return found
 
 
-# book/graph/primitive.md:142
+# book/graph/primitive.md:143
 def wanted(rules: list[Rule], known: dict[str, str]) -> list[str]:
     """Names of what has to be saved for these rules."""
     names = {name for rule in rules for name in asked(rule)}
@@ -93,7 +94,7 @@ def save_text(asks: list[str], known: dict[str, str]) -> str:
     return f"lambda out, args: ({''.join(known[name] + ', ' for name in asks)})"
 
 
-# book/graph/primitive.md:168
+# book/graph/primitive.md:169
 def argument_text(name: str, asks: list[str], rule: Rule) -> str:
     """Source of one argument in the call of a rule: a saved value, or a parameter of the call."""
     if name in asks:
@@ -114,7 +115,7 @@ def pull_text(rules: list[Rule], asks: list[str], joint: bool) -> str:
     return "lambda g, saved, params: " + chosen.format(", ".join(calls))
 
 
-# book/graph/primitive.md:199
+# book/graph/primitive.md:200
 class Plan:
     """What a primitive saves, and how it pulls, when the arguments in `mask` are differentiated."""
 
@@ -137,7 +138,7 @@ class Plan:
         return [known.get(name) for name in self.asks]
 
 
-# book/graph/primitive.md:228
+# book/graph/primitive.md:229
 class Plans(dict[int, Plan | None]):
     """Plans of one primitive, made at the first use: bit i of the key says whether argument i is differentiated.
 
@@ -154,7 +155,7 @@ class Plans(dict[int, Plan | None]):
         return plan
 
 
-# book/graph/primitive.md:253
+# book/graph/primitive.md:254
 primitives: dict[Callable[..., Any], "Primitive"] = {}
 
 
@@ -213,22 +214,24 @@ class Primitive:
         return self.rules[name]
 
 
-# book/graph/primitive.md:342
+# book/graph/primitive.md:343
 UFUNC_OPTIONS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 
 
 @cache
 def signature(fun: Callable[..., Any], arguments: tuple[str, ...]) -> inspect.Signature:
     """Signature of a NumPy function or ufunc, in NumPy's order and with NumPy's defaults."""
-    if not isinstance(fun, np.ufunc):
-        return inspect.signature(fun)
+    known = UFUNC_OPTIONS if isinstance(fun, np.ufunc) else {}
+    if not known:
+        with suppress(ValueError):  # raised for a function in C that tells nothing of itself
+            return inspect.signature(fun)
     kind = inspect.Parameter
     arrays = [kind(name, kind.POSITIONAL_ONLY) for name in arguments]
-    options = [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in UFUNC_OPTIONS.items()]
+    options = [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in known.items()]
     return inspect.Signature(arrays + options)
 
 
-# book/graph/primitive.md:365
+# book/graph/primitive.md:368
 def is_default(value: Any, default: Any) -> bool:
     """Whether a parameter was given the value that it has anyway."""
     simple = type(value) is type(default) and isinstance(value, (bool, int, str))
@@ -247,7 +250,7 @@ def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
             )
 
 
-# book/graph/primitive.md:394
+# book/graph/primitive.md:397
 def arrange(
     primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -259,4 +262,4 @@ def arrange(
     given, parameters = list(bound.arguments.items()), bound.signature.parameters
     params = {name: value for name, value in given[count:] if not is_default(value, parameters[name].default)}
     refuse_unread(primitive, params)
-    return tuple(value for _, value in given[:count]), params
+    return tuple([value for _, value in given[:count]]), params

@@ -15,7 +15,7 @@ from them: variance and standard deviation.
     print(total.numpy(), x.grad.numpy())
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 15eacb44813f40d15a89874cf381395f2a02a99154bafc0debd3fc5ef921bd84
+# sha256: d9afe514d47ce9306d69085611b50c93fe98e55a74caf2a185121947abece359
 
 __all__ = [
     "kept",
@@ -43,7 +43,7 @@ def kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     """The shape that a reduction over `axis` leaves when it keeps the reduced axes as 1."""
     axes = range(len(shape)) if axis is None else (axis,) if np.ndim(axis) == 0 else axis
     gone = {a % len(shape) for a in axes} if shape else set()
-    return tuple(1 if i in gone else n for i, n in enumerate(shape))
+    return tuple([1 if i in gone else n for i, n in enumerate(shape)])
 
 
 # book/rules/reductions.md:81
