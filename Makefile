@@ -7,6 +7,7 @@ PY := $(VENV)/bin/python
 
 # The environment remembers the folder it was made in: a checkout that moved gets a new one.
 PLACE := $(shell pwd | cksum | cut -d' ' -f1)
+PACKAGES := $(VENV)/.packages-$(PLACE)
 ENV := $(VENV)/.ready-$(PLACE)
 FLOOR := $(VENV)-floor/.ready-$(PLACE)
 SITE := _build/.site
@@ -34,10 +35,13 @@ help:
 	@echo "make lock        pin the requirement files anew"
 	@echo "make clean       remove what was built; make distclean: the environments too"
 
-$(ENV): requirements/dev.txt pyproject.toml
+$(PACKAGES): requirements/dev.txt
 	@$(CHECK_PYTHON)
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PY) -m pip install --quiet -r requirements/dev.txt
+	@touch $@
+
+$(ENV): $(PACKAGES) pyproject.toml
 	$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 

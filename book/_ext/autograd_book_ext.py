@@ -3,12 +3,14 @@
 The answers come from ``autograd_book.literate.weave``; this module only hands them to Sphinx.
 """
 
+import inspect
 import json
 from importlib import import_module
 from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.pycode import ModuleAnalyzer
 
 from autograd_book.literate.extract import find_root, survey
 from autograd_book.literate.weave import explained, explanation, weave
@@ -73,25 +75,39 @@ def list_modules(app, docname, source):
     if folder == "api":
         for chapter in app.book_chapters.values():
             if chapter.exports and (chapter.docname.rpartition("/")[0] or "whole") == part:
-                source[0] += module_section(chapter)
+                source[0] += module_section(chapter, app.book_places)
 
 
-def module_section(chapter):
+def module_section(chapter, places):
     """The Markdown that documents one module: what its cells define, and what it passes on."""
-    own = [name for cell in weave(chapter) for name in cell.names]
-    passed_on = [name for name in vars(import_module(chapter.module)).get("__all__", ()) if name not in own]
-    members = f"\n   :members: {', '.join(own)}" if own else ""
-    lines = [f"## `{chapter.module}`", f"Written in {{doc}}`/{chapter.docname}`.",
-             f"```{{eval-rst}}\n.. automodule:: {chapter.module}{members}\n```"]
-    if passed_on:
-        lines += ["It shows under a short name what is defined elsewhere:", "\n".join(f"* {origin(chapter, name)}" for name in passed_on)]
+    module = import_module(chapter.module)
+    names = [name for cell in weave(chapter) for name in cell.names]
+    own = [name for name in names if places[f"{chapter.module}.{name}"].path == chapter.path]
+    lines = [f"## `{chapter.module}`", f"Written in {{doc}}`/{chapter.docname}`."]
+    lines += ["\n".join(["```{eval-rst}", f".. automodule:: {chapter.module}", "   :no-members:", "", *describe(module, own), "```"])]
+    if len(own) < len(names):
+        lines += ["Shown once more under a short name:", "\n".join(f"* {origin(module, name)}" for name in names if name not in own)]
     return "\n\n" + "\n\n".join(lines) + "\n"
 
 
-def origin(chapter, name):
+def describe(module, names):
+    """The reStructuredText for some objects of a module."""
+    comments = ModuleAnalyzer.for_module(module.__name__).find_attr_docs()
+    for name in names:
+        target, full = getattr(module, name), f"{module.__name__}.{name}"
+        if isinstance(target, type) and target.__name__ == name:
+            yield from [f".. autoclass:: {full}", *["   :show-inheritance:"] * (target.__bases__ != (object,)), ""]
+        elif inspect.isfunction(target):
+            yield from [f".. autofunction:: {full}", ""]
+        else:
+            kind = type(target).__name__
+            yield from [f".. py:data:: {name}", f"   :module: {module.__name__}", f"   :type: {kind}", "",
+                        *(f"   {line}" for line in comments.get(("", name), ())), ""]
+
+
+def origin(module, name):
     """A link to an object under the name that it was defined with."""
-    target = getattr(import_module(chapter.module), name)
-    home = getattr(target, "__module__", None)
+    home = getattr(getattr(module, name), "__module__", None)
     return f"{{py:obj}}`{name} <{home}.{name}>`" if home else f"`{name}`"
 
 

@@ -1,0 +1,96 @@
+"""What the tests of the site share: a browser, a server, a book of one page."""
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Without these a fresh Chromium asks its maker for updates.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+HEAD = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+    format_version: 0.13
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+"""
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no browser found (none of {', '.join(BROWSERS)}): what only a browser sees is not tested here")
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """A function that serves a folder on the loopback and returns its address."""
+    servers = []
+
+    def start(folder):
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+
+
+def flags():
+    """The flags that the Makefile builds the book with."""
+    return re.search(r"jupyter-book build (.*?) --path-output", (ROOT / "Makefile").read_text())[1].split()
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    """A function that builds a book of one page with this project's configuration, and returns (exit status, output, folder)."""
+    (tmp_path / "book").mkdir()
+    for name in ("_ext", "_static", "_public", "references.bib"):
+        source, target = ROOT / "book" / name, tmp_path / "book" / name
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    (tmp_path / "book" / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+
+    def build(text, **environment):
+        page, content = tmp_path / "book" / "index.md", f"{HEAD}\n# One page\n\n{text}\n"
+        if not page.is_file() or page.read_text() != content:
+            page.write_text(content)
+        command = [str(Path(sys.executable).with_name("jupyter-book")), "build", *flags(), "--path-output", str(tmp_path),
+                   "--config", str(tmp_path / "_config.yml"), "--toc", str(tmp_path / "book" / "_toc.yml"), str(tmp_path / "book")]
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, cwd=tmp_path)
+        return done.returncode, done.stdout + done.stderr, tmp_path / "_build" / "html"
+
+    return build

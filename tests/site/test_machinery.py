@@ -1,0 +1,69 @@
+"""The tool chain, on a book of one page: what must fail fails, and what must be fresh is fresh."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def cell(code, *tags):
+    return "```{code-cell} ipython3\n" + (f":tags: [{', '.join(tags)}]\n\n" if tags else "") + f"{code}\n```\n"
+
+
+def test_a_failing_cell_fails_the_build(small_book):
+    status, output, _ = small_book(cell("1 / 0"))
+    assert status != 0
+    assert "ZeroDivisionError" in output
+
+
+def test_a_failure_on_purpose_is_published_with_its_message(small_book):
+    status, output, site = small_book(cell("1 / 0", "raises-exception"))
+    assert status == 0, output
+    assert "division by zero" in (site / "index.html").read_text()
+
+
+def test_a_link_to_nowhere_fails_the_build(small_book):
+    status, output, _ = small_book("{py:obj}`autograd_book.nothing.of.this.name`")
+    assert status != 0
+    assert "autograd_book.nothing.of.this.name" in output
+
+
+def test_kinds_of_cells_are_told_apart(small_book):
+    status, output, site = small_book(cell("a = 1", "synopsis") + cell("assert a", "check") + cell("a"))
+    assert status == 0, output
+    page = (site / "index.html").read_text()
+    assert [kind for kind in ("synopsis", "check", "example") if f"cell-{kind}" in page] == ["synopsis", "check", "example"]
+
+
+def test_alternative_text_and_caption_reach_a_figure(small_book):
+    metadata = "---\nmystnb:\n  figure: {caption: What is drawn., name: fig-one}\n  image: {alt: A rising line.}\n---\n"
+    status, output, site = small_book("```{code-cell} ipython3\n" + metadata + "import matplotlib.pyplot as plt\nplt.plot([0, 1]);\n```\n")
+    assert status == 0, output
+    page = (site / "index.html").read_text()
+    assert 'alt="A rising line."' in page
+    assert "What is drawn." in page
+
+
+def test_a_changed_package_changes_the_outputs_of_an_unchanged_chapter(small_book, tmp_path):
+    module = tmp_path / "library" / "changing.py"
+    module.parent.mkdir()
+    pages = []
+    for answer in ("first-answer", "second-answer"):
+        module.write_text(f"answer = {answer!r}\n")
+        status, output, site = small_book(cell("import changing\nchanging.answer"), PYTHONPATH=str(module.parent), PYTHONDONTWRITEBYTECODE="1")
+        assert status == 0, output
+        pages.append((site / "index.html").read_text())
+    assert "first-answer" in pages[0]
+    assert "second-answer" in pages[1]
+    assert "first-answer" not in pages[1]
+
+
+def test_the_public_address_stands_in_one_place():
+    address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    owner = re.escape(address.removeprefix("https://"))
+    kept = [path for path in ROOT.rglob("*") if path.suffix in {".md", ".yml", ".yaml", ".toml", ".py", ".cff", ".txt", ".cfg", ".css", ""}
+            and path.is_file() and not {part for part in path.relative_to(ROOT).parts if part.startswith((".venv", ".git", "_build", "build", "dist"))} - {".github"}]
+    holding = [str(path.relative_to(ROOT)) for path in kept if re.search(owner, path.read_text(errors="replace"))]
+    assert holding == ["_config.yml"]
