@@ -15,7 +15,7 @@ what happened, epoch by epoch.
     print(history[-1])
 """
 # Generated from book/learn/training.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4637d38ec0201732bb9f2b548c83fa9e860106d328c736811c78abf877ff0130
+# sha256: 677bf0851cb1192cdc16fe8999ec33f09bd4c41e91c6fe4c9d8f1ee98cffe006
 
 __all__ = [
     "perceptron",
@@ -151,10 +151,10 @@ def progress(epochs: int, plain: bool = False) -> Callable[[Epoch], Any]:
         plain = True
     if plain:
         return print
-    bar = tqdm(total=epochs, bar_format="{l_bar}{bar:20}{postfix} [{elapsed}]")
+    bar = tqdm(total=epochs, bar_format="{bar:20} {desc} [{elapsed}]")
 
     def advance(epoch: Epoch) -> None:
-        bar.set_postfix_str(str(epoch))
+        bar.set_description_str(str(epoch), refresh=False)
         bar.update()
         if epoch.number == epochs:
             bar.close()

@@ -1,0 +1,241 @@
+"""Modules: parameters are found once and in order, states travel, layers compute what their formula says."""
+
+import io
+
+import numpy as np
+import pytest
+
+import autograd_book as ab
+from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
+
+
+def small():
+    return Sequential(Linear(3, 4, rng=0), ReLU(), Linear(4, 2, rng=1))
+
+
+def names(module):
+    return [name for name, _ in module.named_parameters()]
+
+
+# Finding parameters
+
+
+def test_parameters_come_in_the_order_of_definition():
+    class Late(Module):
+        def __init__(self):
+            self.z, self.a = ab.Variable(1.0), ab.Variable(2.0)
+            self.inner = Linear(1, 1)
+
+    assert names(Late()) == ["z", "a", "inner.weight", "inner.bias"]
+
+
+def test_parameters_are_found_in_lists_tuples_and_dictionaries():
+    class Holder(Module):
+        def __init__(self):
+            self.list, self.tuple = [ab.Variable(1.0), Linear(1, 1, bias=False)], (ab.Variable(2.0),)
+            self.dict = {"left": ab.Variable(3.0), "right": [ab.Variable(4.0)]}
+
+    assert names(Holder()) == ["list.0", "list.1.weight", "tuple.0", "dict.left", "dict.right.0"]
+
+
+def test_a_shared_parameter_appears_once_under_its_first_name():
+    layer = Linear(2, 2, rng=0)
+    assert names(Sequential(layer, ReLU(), layer)) == ["layers.0.weight", "layers.0.bias"]
+
+
+def test_modules_that_know_each_other_do_not_recur():
+    a, b = Linear(1, 1), Linear(1, 1)
+    a.friend, b.friend = b, a
+    assert names(a) == ["weight", "bias", "friend.weight", "friend.bias"]
+
+
+def test_computed_values_constants_and_arrays_are_no_parameters():
+    module = Linear(2, 2)
+    module.seen, module.mean = module.weight * 2, np.zeros(2)
+    module.fixed = ab.Variable([1.0], requires_grad=False)
+    assert names(module) == ["weight", "bias"]
+
+
+def test_replacing_an_attribute_replaces_the_parameter():
+    module = Linear(2, 2)
+    module.bias = ab.Variable(np.ones(2))
+    assert list(module.parameters())[1] is module.bias
+
+
+def test_a_module_without_parameters_yields_none():
+    assert list(ReLU().parameters()) == [] and ReLU().state_dict() == {}
+
+
+def test_zero_grad_forgets_every_gradient():
+    network = small()
+    np.sum(network(np.ones((2, 3)))).backward()
+    assert all(p.grad is not None for p in network.parameters())
+    network.zero_grad()
+    assert all(p.grad is None for p in network.parameters())
+
+
+def test_a_module_without_call_says_what_to_define():
+    class Empty(Module):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Empty.*Define __call__"):
+        Empty()(1.0)
+
+
+# States
+
+
+def test_a_state_goes_through_a_file_and_gives_the_same_outputs():
+    network, twin, file = small(), Sequential(Linear(3, 4), ReLU(), Linear(4, 2)), io.BytesIO()
+    np.savez(file, **network.state_dict())
+    file.seek(0)
+    twin.load_state_dict(np.load(file))
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    np.testing.assert_array_equal(twin(x).numpy(), network(x).numpy())
+
+
+def test_a_state_is_a_copy_that_training_leaves_alone():
+    network = small()
+    state = network.state_dict()
+    before = state["layers.0.weight"].copy()
+    network[0].weight.data += 1
+    np.testing.assert_array_equal(state["layers.0.weight"], before)
+    assert all(type(array) is np.ndarray for array in state.values())
+
+
+def test_loading_copies_and_keeps_identity_and_dtype():
+    network = small()
+    weight, data = network[0].weight, network[0].weight.data
+    state = {name: np.full(array.shape, 2.0) for name, array in network.state_dict().items()}
+    network.load_state_dict(state)
+    state["layers.0.weight"][:] = 5.0
+    assert network[0].weight is weight and weight.data is data
+    assert weight.dtype == np.float32 and (weight.numpy() == 2.0).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [
+        (lambda s: s.pop("layers.2.bias"), r"lacks \['layers.2.bias'\] and has nothing too many"),
+        (lambda s: s.update(more=np.ones(1)), r"lacks nothing and has \['more'\]"),
+        (lambda s: s.update({"layers.2.bias": np.ones(3)}), r"shape \(3,\) for layers.2.bias, which has shape \(2,\)"),
+        (lambda s: s.update({"layers.2.bias": 1.0}), r"shape \(\) for layers.2.bias"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, fact):
+    network = small()
+    before, state = network.state_dict(), {name: array + 1 for name, array in network.state_dict().items()}
+    change(state)
+    with pytest.raises(ab.DifferentiationValueError, match=fact):
+        network.load_state_dict(state)
+    for name, array in network.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+# Layers
+
+
+def test_linear_multiplies_and_adds():
+    layer, x = Linear(3, 2, rng=0, dtype=np.float64), np.random.default_rng(1).normal(size=(4, 3))
+    layer.bias.data[:] = [10.0, 20.0]
+    by_hand = [[sum(row[i] * layer.weight.data[i, j] for i in range(3)) + 10.0 * (j + 1) for j in range(2)] for row in x]
+    np.testing.assert_allclose(layer(x).numpy(), by_hand, rtol=1e-14)
+
+
+def test_linear_without_bias_sends_zero_to_zero():
+    layer = Linear(3, 2, bias=False, rng=0)
+    assert names(layer) == ["weight"] and not layer(np.zeros((1, 3))).numpy().any()
+
+
+@pytest.mark.parametrize("lead", [(), (5,), (2, 5)])
+def test_leading_axes_pass_through_linear(lead):
+    assert Linear(3, 2)(np.ones((*lead, 3))).shape == (*lead, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_linear_has_the_dtype_it_was_given(dtype):
+    layer = Linear(3, 2, dtype=dtype)
+    out = layer(np.ones((4, 3), dtype))
+    np.sum(out).backward()
+    assert {out.dtype, layer.weight.dtype, layer.weight.grad.dtype, layer.bias.grad.dtype} == {np.dtype(dtype)}
+
+
+def test_linear_is_single_precision_unless_told_otherwise():
+    assert Linear(3, 2)(np.ones((4, 3), np.float32)).dtype == np.float32
+
+
+def test_weights_have_the_stated_spread_and_biases_are_zero():
+    layer = Linear(400, 300, rng=0)
+    weight = layer.weight.numpy()
+    assert abs(weight.mean()) < 1e-3 and weight.std() == pytest.approx((2 / 400) ** 0.5, rel=0.01)
+    assert not layer.bias.numpy().any()
+
+
+def test_a_seed_determines_the_weights_and_a_generator_goes_on():
+    def weights(rng):
+        return Linear(3, 2, rng=rng).weight.numpy()
+
+    np.testing.assert_array_equal(weights(7), weights(7))
+    rng = np.random.default_rng(7)
+    first, second = weights(rng), weights(rng)
+    np.testing.assert_array_equal(first, weights(7))
+    assert (first != second).any() and (weights(None) != weights(None)).any()
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (3, 4), (), (0,)])
+def test_an_input_of_another_length_is_refused_with_both_sizes(shape):
+    with pytest.raises(ab.DifferentiationValueError, match=r"Linear\(3, 4\) was called with .*length 3"):
+        Linear(3, 4)(np.ones(shape))
+
+
+@pytest.mark.parametrize("sizes", [(0, 2), (2, 0), (-1, 2)])
+def test_a_layer_without_weights_is_refused(sizes):
+    with pytest.raises(ab.DifferentiationValueError, match="at least one input"):
+        Linear(*sizes)
+
+
+def test_integer_weights_are_refused():
+    with pytest.raises(ab.DifferentiationTypeError, match="int64"):
+        Linear(2, 2, dtype=np.int64)
+
+
+def test_gradients_of_a_network_agree_with_difference_quotients():
+    hidden, out = Linear(3, 5, rng=0, dtype=np.float64), Linear(5, 2, rng=1, dtype=np.float64)
+    out.weight, out.bias = out.weight.numpy(), out.bias.numpy()
+    labels = np.array([0, 1, 1, 0])
+
+    def loss(x, weight, bias):
+        hidden.weight, hidden.bias = weight, bias
+        return ab.nn.cross_entropy(Sequential(hidden, np.tanh, out)(x), labels)
+
+    rng = np.random.default_rng(0)
+    ab.check_gradients(loss, *(rng.normal(size=shape) for shape in ((4, 3), (3, 5), (5,))))
+
+
+# Sequential
+
+
+def test_sequential_applies_its_layers_in_order():
+    network = Sequential(lambda x: x + 1, lambda x: x * 10)
+    assert network(2.0) == 30.0
+
+
+def test_sequential_is_indexed_sliced_counted_and_iterated():
+    network = small()
+    assert len(network) == 3 and isinstance(network[1], ReLU) and network[-1] is network[2]
+    assert list(network) == network.layers and isinstance(network[1:], Sequential)
+    assert list(network[2:].parameters()) == list(network.parameters())[2:]
+
+
+def test_an_empty_sequence_returns_its_input():
+    x = np.ones(3)
+    assert Sequential()(x) is x
+
+
+def test_a_network_prints_its_structure():
+    assert repr(Sequential(Linear(3, 4), ReLU(), np.tanh)) == "Sequential(Linear(3, 4), ReLU(), tanh)"
+
+
+def test_under_no_grad_a_network_returns_a_constant():
+    with ab.no_grad():
+        assert not small()(np.ones((1, 3))).requires_grad

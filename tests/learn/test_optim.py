@@ -1,0 +1,271 @@
+"""Optimisers: against the published recursions, written out in scalars, and against careless use."""
+
+import gc
+import io
+import math
+
+import numpy as np
+import pytest
+
+import autograd_book as ab
+from autograd_book.learn.optim import SGD, Adam, AdamW, Optimizer
+
+GRADIENTS = [0.5, -1.0, 0.25, 3.0, 0.0, -0.125]
+
+
+def walked(make, gradients=GRADIENTS, start=2.0):
+    """The values of one parameter under an optimiser that is fed gradients."""
+    p = ab.Variable(start)
+    optimizer, values = make([p]), []
+    for g in gradients:
+        p.grad = g
+        optimizer.step()
+        values.append(p.item())
+    return values
+
+
+# Formulas
+
+
+def test_plain_descent_moves_by_lr_times_gradient():
+    assert walked(lambda p: SGD(p, lr=0.1)) == pytest.approx(list(2.0 - 0.1 * np.cumsum(GRADIENTS)))
+
+
+def test_momentum_adds_up_velocity_without_dampening():
+    p, v, expected = 2.0, 0.0, []
+    for g in GRADIENTS:
+        v = 0.9 * v + g
+        p -= 0.1 * v
+        expected.append(p)
+    assert walked(lambda p: SGD(p, lr=0.1, momentum=0.9)) == pytest.approx(expected)
+
+
+def test_nesterov_looks_one_step_ahead():
+    p, v, expected = 2.0, 0.0, []
+    for g in GRADIENTS:
+        v = 0.9 * v + g
+        p -= 0.1 * (g + 0.9 * v)
+        expected.append(p)
+    assert walked(lambda p: SGD(p, lr=0.1, momentum=0.9, nesterov=True)) == pytest.approx(expected)
+
+
+def test_weight_decay_of_descent_is_added_to_the_gradient():
+    p, expected = 2.0, []
+    for g in GRADIENTS:
+        p -= 0.1 * (g + 0.3 * p)
+        expected.append(p)
+    assert walked(lambda p: SGD(p, lr=0.1, weight_decay=0.3)) == pytest.approx(expected)
+
+
+def adam_by_hand(lr, b1, b2, eps, decay, decoupled):
+    p, m, s, values = 2.0, 0.0, 0.0, []
+    for t, g in enumerate(GRADIENTS, 1):
+        if decoupled:
+            p -= lr * decay * p
+        else:
+            g += decay * p
+        m, s = b1 * m + (1 - b1) * g, b2 * s + (1 - b2) * g * g
+        p -= lr * (m / (1 - b1**t)) / (math.sqrt(s / (1 - b2**t)) + eps)
+        values.append(p)
+    return values
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+@pytest.mark.parametrize(("kind", "decoupled"), [(Adam, False), (AdamW, True)])
+def test_adam_follows_the_published_recursion(kind, decoupled, decay):
+    settings = {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": decay}
+    assert walked(lambda p: kind(p, **settings)) == pytest.approx(adam_by_hand(0.05, 0.8, 0.95, 1e-3, decay, decoupled))
+
+
+def test_defaults_are_those_of_the_papers():
+    assert walked(Adam) == pytest.approx(adam_by_hand(1e-3, 0.9, 0.999, 1e-8, 0.0, False))
+    assert walked(AdamW) == pytest.approx(adam_by_hand(1e-3, 0.9, 0.999, 1e-8, 1e-2, True))
+
+
+def test_the_first_step_of_adam_has_length_lr_for_any_gradient():
+    for g in (1e-3, 1.0, 1e6, -1e6):
+        assert walked(lambda p: Adam(p, lr=0.1), [g], 0.0)[0] == pytest.approx(-math.copysign(0.1, g), rel=1e-4)
+
+
+def test_decay_inside_adam_depends_on_the_gradients_size_and_decoupled_does_not():
+    def left(kind, size):
+        noise = np.random.default_rng(0).choice([-size, size], 500)
+        return walked(lambda p: kind(p, lr=1e-3, weight_decay=0.5), noise, 1.0)[-1]
+
+    still = walked(lambda p: AdamW(p, lr=1e-3, weight_decay=0.5), [0.0] * 500, 1.0)[-1]
+    assert still == pytest.approx((1 - 5e-4) ** 500)
+    assert left(AdamW, 0.01) == pytest.approx(left(AdamW, 10.0), rel=1e-3)
+    assert left(Adam, 10.0) - left(Adam, 0.01) > 0.05
+
+
+# In place
+
+
+@pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1, 0.9), Adam, AdamW])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_change_in_place_and_keep_their_dtype(make, dtype):
+    p = ab.Variable(np.ones(3, dtype))
+    data, optimizer = p.data, make([p])
+    view = data[1:]
+    for _ in range(3):
+        p.grad = np.ones(3, dtype)
+        optimizer.step()
+    assert p.data is data and p.dtype == dtype and (view < 1).all()
+    assert {a.dtype for a in optimizer.state[0].values()} <= {np.dtype(dtype), np.dtype(np.int64)}
+
+
+@pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1, 0.9, 0.1), lambda p: AdamW(p, weight_decay=0.1)])
+def test_a_parameter_without_a_gradient_stays_as_it_is(make):
+    used, unused = ab.Variable(1.0), ab.Variable(1.0)
+    optimizer = make([used, unused])
+    used.grad = 1.0
+    optimizer.step()
+    assert unused.item() == 1.0 and used.item() < 1.0 and optimizer.state[1] == {}
+
+
+def test_gradients_are_read_and_left_alone():
+    p = ab.Variable([1.0, 2.0])
+    p.grad = np.array([1.0, -1.0])
+    for optimizer in (SGD([p], 0.1, 0.9, 0.1), SGD([p], 0.1, 0.9, nesterov=True), Adam([p], weight_decay=0.1)):
+        optimizer.step()
+        optimizer.step()
+    np.testing.assert_array_equal(p.grad.numpy(), [1.0, -1.0])
+
+
+def test_zero_grad_forgets_all_gradients():
+    p, q = ab.Variable(1.0), ab.Variable(2.0)
+    optimizer = SGD([p, q], 0.1)
+    (p * q).backward()
+    optimizer.zero_grad()
+    assert p.grad is None and q.grad is None
+
+
+def test_the_learning_rate_may_change_between_steps():
+    p = ab.Variable(0.0)
+    optimizer = SGD([p], 1.0)
+    for optimizer.lr in (1.0, 0.1):
+        p.grad = -1.0
+        optimizer.step()
+    assert p.item() == pytest.approx(1.1)
+
+
+def test_a_subclass_needs_only_update():
+    class Sign(Optimizer):
+        def update(self, value, gradient, state):
+            value -= self.lr * np.sign(gradient)
+
+    assert walked(lambda p: Sign(p, 0.5)) == [1.5, 2.0, 1.5, 1.0, 1.0, 1.5]
+    with pytest.raises(NotImplementedError, match="Define update"):
+        walked(lambda p: Optimizer(p, 0.5))
+
+
+def test_every_optimiser_finds_the_bottom_of_a_bowl():
+    for make in (lambda p: SGD(p, 0.1), lambda p: SGD(p, 0.05, 0.8), lambda p: Adam(p, 0.1), lambda p: AdamW(p, 0.1, weight_decay=0.0)):
+        p = ab.Variable([3.0, -2.0])
+        optimizer = make([p])
+        for _ in range(300):
+            optimizer.zero_grad()
+            np.sum((p - np.array([1.0, 2.0])) ** 2).backward()
+            optimizer.step()
+        np.testing.assert_allclose(p.numpy(), [1.0, 2.0], atol=1e-3)
+
+
+# States
+
+
+@pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1, 0.9), lambda p: Adam(p, 0.1), lambda p: AdamW(p, 0.1)])
+def test_a_state_through_a_file_continues_the_walk(make):
+    whole = walked(make)
+    p = ab.Variable(2.0)
+    first = make([p])
+    for g in GRADIENTS[:3]:
+        p.grad = g
+        first.step()
+    file = io.BytesIO()
+    np.savez(file, **first.state_dict())
+    file.seek(0)
+    second = make([p])
+    second.lr = 77.0
+    second.load_state_dict(np.load(file))
+    for g in GRADIENTS[3:]:
+        p.grad = g
+        second.step()
+    assert p.item() == whole[-1]
+
+
+def test_a_state_is_a_copy():
+    p = ab.Variable([1.0])
+    optimizer = SGD([p], 0.1, 0.9)
+    p.grad = [1.0]
+    optimizer.step()
+    state = optimizer.state_dict()
+    optimizer.step()
+    assert state["0.velocity"] == 1.0 and optimizer.state[0]["velocity"] == 1.9
+
+
+@pytest.mark.parametrize("key", ["1.velocity", "layers.0.weight"])
+def test_the_state_of_another_network_is_refused_and_changes_nothing(key):
+    optimizer = SGD([ab.Variable([1.0])], 0.1)
+    with pytest.raises(ab.DifferentiationValueError, match=key):
+        optimizer.load_state_dict({"lr": 5.0, key: [1.0]})
+    assert optimizer.lr == 0.1 and optimizer.state == [{}]
+
+
+def test_a_state_of_another_shape_is_refused():
+    with pytest.raises(ab.DifferentiationValueError, match=r"shape \(2,\)"):
+        SGD([ab.Variable([1.0])], 0.1).load_state_dict({"lr": 5.0, "0.velocity": [1.0, 2.0]})
+
+
+# Careless use
+
+
+@pytest.mark.parametrize(
+    "thing", [np.ones(2), 1.0, ab.Variable([1.0]) * 2, ab.Variable([1.0], requires_grad=False)], ids=["array", "number", "computed", "constant"]
+)
+def test_what_keeps_no_gradient_is_refused_with_its_place(thing):
+    with pytest.raises(ab.DifferentiationTypeError, match="parameter 1 of an optimiser"):
+        SGD([ab.Variable(1.0), thing], 0.1)
+
+
+def test_no_parameters_and_repeated_ones_are_refused():
+    p = ab.Variable(1.0)
+    with pytest.raises(ab.DifferentiationValueError, match="0 parameters"):
+        SGD([], 0.1)
+    with pytest.raises(ab.DifferentiationValueError, match="2 parameters, of which 1 are different"):
+        SGD([p, p], 0.1)
+
+
+def test_generators_and_single_variables_are_taken():
+    network = ab.nn.Linear(2, 2)
+    assert len(Adam(network.parameters()).parameters) == 2
+    assert Adam(network.weight).parameters == [network.weight]
+
+
+@pytest.mark.parametrize(
+    ("make", "fact"),
+    [
+        (lambda p: SGD(p, -0.1), "lr=-0.1"),
+        (lambda p: SGD(p, float("nan")), "lr=nan"),
+        (lambda p: SGD(p, 0.1, momentum=1.0), "momentum=1.0"),
+        (lambda p: SGD(p, 0.1, weight_decay=-1), "weight_decay=-1"),
+        (lambda p: Adam(p, betas=(0.9, 1.0)), r"betas\[1\]=1.0"),
+        (lambda p: AdamW(p, eps=-1e-8), "eps=-1e-08"),
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(make, fact):
+    with pytest.raises(ab.DifferentiationValueError, match=fact):
+        make([ab.Variable(1.0)])
+
+
+def test_an_optimiser_lets_go_of_its_parameters():
+    gc.collect()
+    gc.disable()
+    try:
+        p = ab.Variable(np.ones(3))
+        optimizer = Adam([p])
+        p.grad = np.ones(3)
+        optimizer.step()
+        del optimizer, p
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -1,0 +1,249 @@
+"""Training: the digits are learned, nothing piles up, and the program says what it did."""
+
+import builtins
+import gc
+import re
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import autograd_book as ab
+from autograd_book.learn.digits import Digits, load_digits, split
+from autograd_book.learn.optim import SGD, AdamW
+from autograd_book.learn.training import Epoch, batches, evaluate, main, perceptron, progress, step, train
+
+SEEN, UNSEEN = split(load_digits())
+FEW = SEEN.take(slice(32))
+
+
+@pytest.fixture
+def without_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+@pytest.fixture
+def traced():
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@pytest.fixture
+def without_tqdm(monkeypatch):
+    def refuse(name, *args, **kwargs):
+        if name == "tqdm":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    real = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+# The main job
+
+
+@pytest.fixture(scope="module")
+def run():
+    network, reported = perceptron(seed=0), []
+    history = train(network, AdamW(network.parameters(), lr=2e-3), SEEN, UNSEEN, epochs=30, report=reported.append)
+    return network, history, reported
+
+
+def test_at_least_97_percent_of_the_held_out_fifth_are_read(run):
+    network, history, _ = run
+    assert len(UNSEEN.labels) == 359
+    right = sum(int(np.argmax(network(image[None]).numpy()) == label) for image, label in zip(*UNSEEN, strict=True))
+    assert right / 359 >= 0.97
+    assert history[-1].accuracy == right / 359
+
+
+def test_history_has_one_entry_for_each_epoch_and_each_was_reported(run):
+    _, history, reported = run
+    assert [epoch.number for epoch in history] == list(range(1, 31)) and history == reported
+
+
+def test_losses_fall_while_learning(run):
+    _, history, _ = run
+    assert history[0].loss > 1.0 > 0.1 > history[-1].loss
+    assert history[-1].unseen_loss < 0.2
+
+
+def test_the_network_stays_in_single_precision(run):
+    network, _, _ = run
+    assert {p.dtype for p in network.parameters()} == {np.dtype(np.float32)}
+
+
+def test_seeds_determine_the_run():
+    def once(seed, order):
+        network = perceptron(8, seed)
+        return train(network, AdamW(network.parameters()), SEEN, UNSEEN, epochs=1, seed=order)
+
+    assert once(0, 0) == once(0, 0)
+    assert once(0, 0) != once(1, 0)
+    assert once(0, 0) != once(0, 1)
+
+
+# Pieces
+
+
+@pytest.mark.parametrize("size", [1, 7, 32, 5000])
+def test_batches_hold_every_digit_once(size):
+    numbered = Digits(np.arange(50.0)[:, None], np.arange(50))
+    parts = list(batches(numbered, size, np.random.default_rng(0)))
+    assert sorted(np.concatenate([part.labels for part in parts]).tolist()) == list(range(50))
+    assert all((part.images[:, 0] == part.labels).all() for part in parts)
+    assert [len(part.labels) for part in parts[:-1]] == [size] * (len(parts) - 1) and 0 < len(parts[-1].labels) <= size
+
+
+def test_batches_come_in_another_order_each_epoch():
+    rng = np.random.default_rng(0)
+    first, second = (next(batches(SEEN, 100, rng)).images for _ in range(2))
+    assert (first != second).any()
+
+
+def test_a_step_returns_the_loss_before_it_and_moves_along_this_batch_alone():
+    network = perceptron(8)
+    state = network.state_dict()
+    step(network, SGD(network.parameters(), lr=1.0), SEEN.take(slice(32, 64)))  # leaves gradients behind
+    network.load_state_dict(state)
+
+    def loss(w):
+        return ab.nn.cross_entropy(ab.relu(FEW.images @ w + state["layers.0.bias"]) @ state["layers.2.weight"], FEW.labels)
+
+    value, slope = ab.value_and_grad(loss)(state["layers.0.weight"])
+    assert step(network, SGD(network.parameters(), lr=0.5), FEW) == pytest.approx(float(value), rel=1e-6)
+    np.testing.assert_allclose(network[0].weight.numpy(), state["layers.0.weight"] - 0.5 * slope, rtol=1e-4, atol=1e-6)
+
+
+def test_evaluating_records_and_changes_nothing():
+    network = perceptron(8)
+    before = network.state_dict()
+    loss, score = evaluate(network, FEW)
+    assert loss == pytest.approx(ab.nn.cross_entropy(network(FEW.images), FEW.labels).item())
+    assert score == ab.nn.accuracy(network(FEW.images), FEW.labels)
+    assert all(p.grad is None for p in network.parameters())
+    assert all((before[name] == array).all() for name, array in network.state_dict().items())
+
+
+# Memory
+
+
+def bytes_in_arrays():
+    snapshot = tracemalloc.take_snapshot()
+    return sum(trace.size for trace in snapshot.filter_traces([tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)]).traces)
+
+
+def bytes_in_all():
+    """What is allocated, without CPython's lists of spare objects: after freeze() nothing can be collected, only those are emptied."""
+    gc.freeze()
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+@pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1), lambda p: SGD(p, 0.1, 0.9), AdamW])
+def test_100_steps_leave_the_arrays_where_the_first_left_them(make, traced, without_collector):
+    network = perceptron()
+    optimizer = make(network.parameters())
+    held = []
+    for _ in range(100):
+        step(network, optimizer, FEW)
+        held.append(bytes_in_arrays())
+    assert set(held) == {held[0]}
+    parameters = sum(p.data.nbytes for p in network.parameters())
+    assert held[0] >= parameters
+
+
+def test_after_the_interpreters_stores_are_full_100_steps_leave_all_memory_as_it_was(traced, without_collector):
+    network = perceptron()
+    optimizer = AdamW(network.parameters())
+    for _ in range(400):
+        step(network, optimizer, FEW)
+        bytes_in_all()
+    held = np.zeros(100, np.int64)
+    for i in range(100):
+        step(network, optimizer, FEW)
+        held[i] = bytes_in_all()
+    assert set(held.tolist()) == {held[0]}
+
+
+def test_100_steps_leave_nothing_for_the_collector(without_collector):
+    network = perceptron()
+    optimizer = AdamW(network.parameters())
+    step(network, optimizer, FEW)
+    gc.collect()
+    for _ in range(100):
+        step(network, optimizer, FEW)
+    assert gc.collect() == 0
+
+
+def test_the_measures_would_see_a_cycle_that_keeps_an_array(traced, without_collector):
+    before = bytes_in_arrays(), bytes_in_all()
+    cycle = [np.zeros(1000)]
+    cycle.append(cycle)
+    del cycle
+    after = bytes_in_arrays(), bytes_in_all()
+    assert after[0] - before[0] == 8000 and after[1] - before[1] >= 8000
+
+
+# The program
+
+
+def test_the_program_prints_a_line_for_each_epoch_and_the_accuracy(capsys):
+    assert main(["--epochs", "2", "--hidden", "8", "--plain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and lines[0].startswith("epoch  1") and lines[1].startswith("epoch  2")
+    assert re.fullmatch(r"accuracy \d+\.\d\d% on 359 unseen digits, after \d+\.\d s of training", lines[2])
+
+
+def test_without_tqdm_the_program_prints_lines(capsys, without_tqdm):
+    assert main(["--epochs", "1", "--hidden", "4"]) == 0
+    assert capsys.readouterr().out.startswith("epoch  1  loss")
+
+
+def test_with_tqdm_progress_moves_a_bar_on_the_error_stream(capsys):
+    pytest.importorskip("tqdm")
+    report = progress(2)
+    report(Epoch(1, 0.5, 0.6, 0.25))
+    report(Epoch(2, 0.4, 0.5, 0.75))
+    out, err = capsys.readouterr()
+    assert out == "" and "accuracy 75.00%" in err
+
+
+def test_the_options_change_the_run(capsys):
+    def last(*options):
+        main(["--epochs", "1", "--plain", *options])
+        return capsys.readouterr().out.splitlines()[0]
+
+    base = last()
+    assert last() == base
+    runs = [last("--seed", "1"), last("--lr", "0.01"), last("--hidden", "16"), last("--batch-size", "64")]
+    assert len({base, *runs}) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "fact"),
+    [
+        (["--epochs", "0"], "'0' is not a count"),
+        (["--batch-size", "-3"], "'-3' is not a count"),
+        (["--hidden", "many"], "'many' is not a count"),
+        (["--lr", "-1"], "lr=-1.0"),
+        (["--seed", "x"], "seed"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_with_status_2(options, fact, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(options)
+    assert stopped.value.code == 2 and fact in capsys.readouterr().err
+
+
+def test_the_package_runs_it_as_a_command():
+    command = [sys.executable, "-m", "autograd_book", "train", "--epochs", "1", "--hidden", "8"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "unseen digits" in done.stdout
