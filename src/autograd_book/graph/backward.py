@@ -22,7 +22,7 @@ left behind.
 __all__ = ["reachable", "unbroadcast", "fit", "walk"]
 
 
-# book/graph/backward.md:59
+# book/graph/backward.md:65
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -44,7 +44,7 @@ def reachable(end: Node) -> list[Node]:
     return sorted(seen, key=attrgetter("index"))
 
 
-# book/graph/backward.md:107
+# book/graph/backward.md:158
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum `g` over the axes along which an array of `shape` was broadcast.
 
@@ -66,7 +66,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     return np.sum(g, axis=axes).reshape(shape) if axes else g
 
 
-# book/graph/backward.md:137
+# book/graph/backward.md:190
 def fit(g: Any, target: Node, source: Node) -> Any:
     """Bring a cotangent that `source` pulled into the shape and dtype of its input `target`.
 
@@ -88,7 +88,7 @@ def fit(g: Any, target: Node, source: Node) -> Any:
     return g if g.dtype == target.dtype else g.astype(target.dtype)
 
 
-# book/graph/backward.md:166
+# book/graph/backward.md:241
 def walk(end: Node, g: Any, pull: Callable[[Node, Any], Any], retain: bool = False) -> dict[Leaf, Any]:
     """Carry the cotangent of `end` back to the leaves.
 
