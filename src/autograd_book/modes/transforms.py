@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ad72ba30d75e585d649e6d2ea666fa172d1ca747c06354d21b064ae95d9af407
+# sha256: 35c7fbfad3cee697fefd9d979e26995fc253e8fa715b032553535843f3da2fc0
 
 __all__ = [
     "Fun",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-# book/modes/transforms.md:64
+# book/modes/transforms.md:132
 import inspect
 from collections.abc import Callable
 from functools import wraps
@@ -61,7 +61,7 @@ def primal(value: Any) -> Any:
     return value if isinstance(value, np.ndarray) and value.dtype.kind == "f" else admissible(value, True)[()]
 
 
-# book/modes/transforms.md:114
+# book/modes/transforms.md:184
 def run(f: Fun, primals: tuple[Any, ...]) -> tuple[Any, Record, list[Variable]]:
     """Run f once under a Record of its own; the result, the Record, and the watched inputs."""
     with push(Record, Variable, f"a derivative of {name_of(f)}") as record:
@@ -79,7 +79,7 @@ def zeros(variable: Variable) -> Any:
     return np.zeros(variable.shape, variable.dtype)[()]
 
 
-# book/modes/transforms.md:151
+# book/modes/transforms.md:225
 def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Value of a function and its vector-Jacobian product.
 
@@ -110,7 +110,7 @@ def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     def pullback(g: Any) -> tuple[Any, ...]:
         g = cotangent_of(result, g)
         found: Any = walk(result.node, g, top.get().pull, retain=True) if recorded else {}
-        return tuple([found[v.node] if v.node in found else zeros(v) for v in inputs])
+        return tuple(found[v.node] if v.node in found else zeros(v) for v in inputs)
 
     return result.data if recorded else result, pullback
 
@@ -125,7 +125,7 @@ def cotangent_of(result: Any, g: Any) -> Any:
     return g if type(g) is Variable else np.asarray(g, getattr(result, "dtype", None))[()]
 
 
-# book/modes/transforms.md:214
+# book/modes/transforms.md:300
 def of_chosen(f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fun:
     """f as a function of the arguments at `positions` alone."""
     if not all(-len(args) <= i < len(args) for i in positions):
@@ -144,7 +144,7 @@ def of_chosen(f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs:
     return chosen
 
 
-# book/modes/transforms.md:241
+# book/modes/transforms.md:327
 def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
     """A function that returns the value of `f` and its gradient.
 
