@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 35c7fbfad3cee697fefd9d979e26995fc253e8fa715b032553535843f3da2fc0
+# sha256: ad72ba30d75e585d649e6d2ea666fa172d1ca747c06354d21b064ae95d9af407
 
 __all__ = [
     "Fun",
@@ -110,7 +110,7 @@ def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     def pullback(g: Any) -> tuple[Any, ...]:
         g = cotangent_of(result, g)
         found: Any = walk(result.node, g, top.get().pull, retain=True) if recorded else {}
-        return tuple(found[v.node] if v.node in found else zeros(v) for v in inputs)
+        return tuple([found[v.node] if v.node in found else zeros(v) for v in inputs])
 
     return result.data if recorded else result, pullback
 
