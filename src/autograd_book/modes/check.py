@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-# book/modes/check.md:71
+# book/modes/check.md:77
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -52,7 +52,7 @@ def central_difference(f: Fun, args: list[Any], directions: list[Any]) -> float:
     return float(ahead - behind) / (2.0 * h)
 
 
-# book/modes/check.md:103
+# book/modes/check.md:119
 def weighted(f: Fun, weights: Any) -> Fun:
     """The scalar function ``sum(weights * f(...))``."""
     return lambda *args: np.sum(f(*args) * weights)
@@ -69,7 +69,7 @@ def directional(f: Fun, directions: list[Any]) -> Fun:
     return slope
 
 
-# book/modes/check.md:133
+# book/modes/check.md:151
 class Comparison(NamedTuple):
     """One derivative from rules beside the same from a difference quotient."""
 
@@ -95,7 +95,7 @@ class Report(tuple[Comparison, ...]):
         return "\n".join(map(str, self))
 
 
-# book/modes/check.md:165
+# book/modes/check.md:188
 TOLERANCES = {np.dtype(np.float64): 1e-5, np.dtype(np.float32): 2e-3, np.dtype(np.float16): 5e-2}  #: By dtype.
 
 
@@ -104,7 +104,7 @@ def tolerance_for(points: list[Any]) -> float:
     return max((TOLERANCES.get(p.dtype, 1e-5) for p in points), default=1e-5)
 
 
-# book/modes/check.md:182
+# book/modes/check.md:207
 def compare(g: Fun, points: list[Any], directions: list[Any], order: int) -> Comparison:
     """Derivative of the scalar function g along directions, from rules and from a difference quotient."""
     doubles = [np.asarray(p, np.float64) for p in points]
@@ -114,7 +114,7 @@ def compare(g: Fun, points: list[Any], directions: list[Any], order: int) -> Com
     return Comparison(order, float(slope(*points)), central_difference(g, doubles, directions), scale)
 
 
-# book/modes/check.md:202
+# book/modes/check.md:227
 def check_gradients(
     f: Fun,
     *args: Any,
