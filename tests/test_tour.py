@@ -171,6 +171,30 @@ def test_a_function_without_a_rule_says_so():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Networks, losses and optimisers
+
+
+def test_a_network_is_called_and_knows_its_parameters():
+    network = ab.nn.Sequential(ab.nn.Linear(4, 3, rng=0), ab.nn.ReLU(), ab.nn.Linear(3, 2, rng=1))
+    assert network(np.ones((5, 4), np.float32)).shape == (5, 2)
+    assert [p.shape for p in network.parameters()] == [(4, 3), (3,), (3, 2), (2,)]
+
+
+def test_a_loss_compares_scores_with_labels():
+    loss = ab.nn.cross_entropy(ab.Variable([[2.0, 2.0], [0.0, 0.0]]), np.array([0, 1]))
+    np.testing.assert_allclose(loss.item(), np.log(2.0))
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "AdamW"])
+def test_an_optimiser_steps_downhill(kind):
+    weight = ab.Variable([4.0, -2.0])
+    optimizer = getattr(ab.optim, kind)([weight], lr=0.1)
+    np.sum(weight**2).backward()
+    optimizer.step()
+    assert np.sum(weight.numpy() ** 2) < 20.0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # All of it at once: a small regression
 
 

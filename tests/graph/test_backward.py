@@ -265,8 +265,9 @@ def test_unbroadcast_is_the_transpose_of_broadcast(shape) -> None:
 
 
 def test_unbroadcast_returns_what_fits_untouched() -> None:
-    g = np.ones((2, 3))
-    assert unbroadcast(g, (2, 3)) is g
+    for shape in [(2, 3), (1, 3), (1, 1), ()]:
+        g = np.ones(shape)
+        assert unbroadcast(g, shape) is g
 
 
 def test_unbroadcast_of_empty_axes_gives_zeros() -> None:
