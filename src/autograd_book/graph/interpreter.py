@@ -26,7 +26,7 @@ does its part and hands the operation down, and NumPy stands at the bottom.
 __all__ = ["Interpreter", "Evaluate", "STRONG_SCALARS", "WeakScalars", "ground"]
 
 
-# book/graph/interpreter.md:66
+# book/graph/interpreter.md:78
 from typing import Any
 
 from autograd_book.graph.primitive import Primitive
@@ -55,7 +55,7 @@ class Interpreter:
         return self.below.pull(node, g)
 
 
-# book/graph/interpreter.md:99
+# book/graph/interpreter.md:113
 class Evaluate(Interpreter):
     """The bottom of the stack: NumPy itself, and the rules."""
 
@@ -70,7 +70,7 @@ class Evaluate(Interpreter):
         return node.plan.pull(g, node.saved, node.params)
 
 
-# book/graph/interpreter.md:142
+# book/graph/interpreter.md:237
 import numpy as np
 
 STRONG_SCALARS = np.lib.NumpyVersion(np.__version__) < "2.0.0"
