@@ -190,7 +190,7 @@ def test_an_input_of_another_length_is_refused_with_both_sizes(shape):
 
 @pytest.mark.parametrize("sizes", [(0, 2), (2, 0), (-1, 2)])
 def test_a_layer_without_weights_is_refused(sizes):
-    with pytest.raises(ab.DifferentiationValueError, match="at least one input"):
+    with pytest.raises(ab.DifferentiationValueError, match="at least one input and one output"):
         Linear(*sizes)
 
 

@@ -269,3 +269,10 @@ def test_an_optimiser_lets_go_of_its_parameters():
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_a_state_with_an_impossible_rate_changes_nothing():
+    optimizer = SGD([ab.Variable([1.0])], 0.1)
+    with pytest.raises(ab.DifferentiationValueError, match="lr=-5.0"):
+        optimizer.load_state_dict({"lr": -5.0, "0.velocity": [1.0]})
+    assert optimizer.lr == 0.1 and optimizer.state == [{}]

@@ -13,7 +13,7 @@ part of them aside.
     print(digits.images.shape, digits.images.dtype, seen.labels.size, unseen.labels.size)
 """
 # Generated from book/learn/digits.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9cb6119ee903df6ec78bc056499a866720f966ac22536e46b27cc2ebd98079d8
+# sha256: 4315654a9995a701d55a014f191bf4ba4b880082908e8ce207a86ef69cccadee
 
 __all__ = ["Digits", "load_digits", "split"]
 
@@ -27,25 +27,17 @@ from autograd_book.graph.errors import DifferentiationValueError
 
 
 class Digits(NamedTuple):
-    """Images of digits and what they show.
+    """Images of digits and what they show."""
 
-    Attributes
-    ----------
-    images : ndarray
-        float32 of shape (n, 64): rows of 8 × 8 pixels, from 0 (paper) to 1 (ink).
-    labels : ndarray
-        int64 of shape (n,), from 0 to 9.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
+    images: np.ndarray  #: float32 of shape (n, 64): rows of 8 × 8 pixels, from 0 (paper) to 1 (ink).
+    labels: np.ndarray  #: int64 of shape (n,), from 0 to 9.
 
     def take(self, index: Any) -> "Digits":
         """The same rows of both arrays, for any index that NumPy accepts along the first axis."""
         return Digits(self.images[index], self.labels[index])
 
 
-# book/learn/digits.md:98
+# book/learn/digits.md:90
 def load_digits() -> Digits:
     """The 1,797 handwritten digits that come with the package.
 
@@ -64,7 +56,7 @@ def load_digits() -> Digits:
         return Digits(arrays["images"].astype(np.float32) / 16, arrays["labels"].astype(np.int64))
 
 
-# book/learn/digits.md:178
+# book/learn/digits.md:170
 def split(digits: Digits, held_out: float = 0.2, seed: int = 0) -> tuple[Digits, Digits]:
     """Shuffle the digits and set a part of them aside.
 

@@ -15,9 +15,16 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8a9c3d19c666211aaed83894d910a624f71b2a507d285799ccbef24e71c86817
+# sha256: 81b92a9e0c76084c46963c500a8c7542929593320da463d074c2b7086634b3b4
 
-__all__ = ["batch_of", "cross_entropy", "mean_squared_error", "accuracy"]
+__all__ = [
+    "integers",
+    "expect_batch",
+    "batch_of",
+    "cross_entropy",
+    "mean_squared_error",
+    "accuracy",
+]
 
 
 # book/learn/losses.md:84
@@ -31,24 +38,36 @@ from autograd_book.graph.variable import Variable
 from autograd_book.rules.reductions import logsumexp
 
 
-def batch_of(logits: Any, labels: Any) -> tuple[Any, Any]:
-    """Logits of shape (n, classes) and labels of shape (n,), or the error that says what does not fit."""
-    logits = logits if type(logits) is Variable else np.asarray(logits)
+def integers(labels: Any) -> np.ndarray:
+    """Labels as an array of integers, or the error that says what they are instead."""
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":
         raise DifferentiationTypeError(
             f"labels of dtype {labels.dtype} do not name classes. Give integers, for example labels.astype(int)."
         )
-    if len(logits.shape) != 2 or 0 in logits.shape:
+    return labels
+
+
+# book/learn/losses.md:121
+def expect_batch(shape: tuple[int, ...], labels: np.ndarray) -> None:
+    """Raise unless `shape` is (n, classes) and there are n labels."""
+    if len(shape) != 2 or 0 in shape:
         raise DifferentiationValueError(
-            f"logits of shape {logits.shape} are not a batch. Give at least one row of scores, with shape (n, classes)."
+            f"logits of shape {shape} are not a batch. Give at least one row of scores, with shape (n, classes)."
         )
-    n, classes = logits.shape
-    if labels.shape != (n,):
+    if labels.shape != shape[:1]:
         raise DifferentiationValueError(
-            f"logits of shape {logits.shape} came with labels of shape {labels.shape}. "
-            f"Give one label for each row, with shape ({n},)."
+            f"logits of shape {shape} came with labels of shape {labels.shape}. "
+            f"Give one label for each row, with shape {shape[:1]}."
         )
+
+
+# book/learn/losses.md:145
+def batch_of(logits: Any, labels: Any) -> tuple[Any, np.ndarray]:
+    """Logits of shape (n, classes) and labels of shape (n,), or the error that says what does not fit."""
+    logits, labels = logits if type(logits) is Variable else np.asarray(logits), integers(labels)
+    expect_batch(logits.shape, labels)
+    classes = logits.shape[1]
     if labels.min() < 0 or labels.max() >= classes:
         raise DifferentiationValueError(
             f"labels reach from {labels.min()} to {labels.max()}, and the logits have {classes} classes. "
@@ -57,7 +76,7 @@ def batch_of(logits: Any, labels: Any) -> tuple[Any, Any]:
     return logits, labels
 
 
-# book/learn/losses.md:141
+# book/learn/losses.md:173
 def cross_entropy(logits: Any, labels: Any) -> Any:
     """Mean over the batch of the negative logarithm of the probability given to the true class.
 
@@ -84,7 +103,7 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     return np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels])
 
 
-# book/learn/losses.md:235
+# book/learn/losses.md:267
 def mean_squared_error(predictions: Any, targets: Any) -> Any:
     """Mean over all elements of the squared difference.
 
@@ -111,7 +130,7 @@ def mean_squared_error(predictions: Any, targets: Any) -> Any:
     return np.mean(np.square(np.subtract(predictions, targets)))
 
 
-# book/learn/losses.md:278
+# book/learn/losses.md:310
 def accuracy(logits: Any, labels: Any) -> float:
     """Fraction of rows whose largest logit is that of the true class; parameters and errors as for `cross_entropy`."""
     logits, labels = batch_of(logits, labels)

@@ -14,13 +14,15 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0488de22c73ce0e4ffe887e3682fc4897d1ce9aac3fd2d5b3d7cc430d4624efa
+# sha256: 55caa209f16ceada5ab597d6c33dd40f986ee41a51b9cc049d5407642c579a27
 
 __all__ = [
     "leaves",
     "Module",
     "fitting",
+    "he_normal",
     "Linear",
+    "expect_length",
     "ReLU",
     "Sequential",
     "accuracy",
@@ -122,6 +124,16 @@ def fitting(own: dict[str, Variable], state: Any) -> None:
 
 
 # book/learn/nn.md:225
+def he_normal(inputs: int, outputs: int, rng: Any = None) -> np.ndarray:
+    """A matrix of normal numbers with variance ``2 / inputs``, from a generator, a seed, or fresh ones for None."""
+    if inputs < 1 or outputs < 1:
+        raise DifferentiationValueError(
+            f"a layer of {inputs} inputs and {outputs} outputs has no weights. Give it at least one input and one output."
+        )
+    return np.random.default_rng(rng).normal(0.0, (2 / inputs) ** 0.5, (inputs, outputs))
+
+
+# book/learn/nn.md:243
 class Linear(Module):
     """The map ``x @ weight + bias``.
 
@@ -137,36 +149,15 @@ class Linear(Module):
         Source of the weights, or its seed; None draws fresh ones. Two layers with one seed get the same numbers.
     dtype : dtype_like
         Floating point.
-
-    Attributes
-    ----------
-    weight : Variable
-        Shape (inputs, outputs).
-    bias : Variable or None
-        Shape (outputs,).
-
-    Raises
-    ------
-    DifferentiationValueError
-        If a size is less than one; when called, if the input's last axis is not of length `inputs`.
     """
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True, rng: Any = None, dtype: Any = np.float32) -> None:
-        if inputs < 1 or outputs < 1:
-            raise DifferentiationValueError(
-                f"Linear({inputs}, {outputs}) has no weights. Give it at least one input and one output."
-            )
-        weight = np.random.default_rng(rng).normal(0.0, (2 / inputs) ** 0.5, (inputs, outputs))
-        self.weight = Variable(weight.astype(dtype))
-        self.bias = Variable(np.zeros(outputs, dtype)) if bias else None
+        self.weight = Variable(he_normal(inputs, outputs, rng).astype(dtype))  #: Shape (inputs, outputs).
+        self.bias = Variable(np.zeros(outputs, dtype)) if bias else None  #: Shape (outputs,), or None.
 
     def __call__(self, x: Any) -> Any:
         """Apply the layer to an array or Variable of shape (..., inputs)."""
-        if np.shape(x)[-1:] != self.weight.shape[:1]:
-            raise DifferentiationValueError(
-                f"{self} was called with an input of shape {np.shape(x)}. "
-                f"Give it an array whose last axis has length {self.weight.shape[0]}."
-            )
+        expect_length(self, np.shape(x), self.weight.shape[0])
         out = np.matmul(x, self.weight)
         return out if self.bias is None else out + self.bias
 
@@ -174,7 +165,16 @@ class Linear(Module):
         return f"Linear({', '.join(map(str, self.weight.shape))})"
 
 
-# book/learn/nn.md:297
+# book/learn/nn.md:279
+def expect_length(layer: Module, shape: tuple[int, ...], length: int) -> None:
+    """Raise unless the last axis of an input of the given shape has the length that a layer takes."""
+    if shape[-1:] != (length,):
+        raise DifferentiationValueError(
+            f"{layer} was called with an input of shape {shape}. Give it an array whose last axis has length {length}."
+        )
+
+
+# book/learn/nn.md:309
 class ReLU(Module):
     """Rectified linear unit: max(x, 0), elementwise."""
 
@@ -186,6 +186,7 @@ class ReLU(Module):
         return "ReLU()"
 
 
+# book/learn/nn.md:329
 class Sequential(Module):
     """Applies its layers one after another.
 
@@ -214,7 +215,7 @@ class Sequential(Module):
         return f"Sequential({', '.join(getattr(layer, '__name__', repr(layer)) for layer in self.layers)})"
 
 
-# book/learn/nn.md:379
+# book/learn/nn.md:400
 from autograd_book.learn.losses import accuracy as accuracy
 from autograd_book.learn.losses import cross_entropy as cross_entropy
 from autograd_book.learn.losses import mean_squared_error as mean_squared_error

@@ -17,12 +17,22 @@ gradients, ``step`` moves each of them in place.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 19d01b0a4d3c0686ef8d742170f916618e1fa1ee9e4368f0bbbb19fee5d00ce8
+# sha256: b3cd80e0a46c26b5d6e5cd8b55cd53b71e72de7957e4fadcb756b271e3e91e44
 
-__all__ = ["Optimizer", "movable", "within", "remembered", "SGD", "Adam", "AdamW"]
+__all__ = [
+    "Optimizer",
+    "movable",
+    "within",
+    "remembered",
+    "SGD",
+    "blend",
+    "begin",
+    "Adam",
+    "AdamW",
+]
 
 
-# book/learn/optim.md:61
+# book/learn/optim.md:63
 from collections.abc import Iterable
 from typing import Any
 
@@ -43,12 +53,6 @@ class Optimizer:
     lr : float
         Learning rate: the step for a gradient of one. May be changed at any time.
 
-    Attributes
-    ----------
-    parameters : list of Variable
-    state : list of dict
-        What the method remembers of each parameter, as arrays by name.
-
     Raises
     ------
     DifferentiationTypeError
@@ -58,8 +62,8 @@ class Optimizer:
     """
 
     def __init__(self, parameters: Iterable[Variable], lr: float) -> None:
-        self.parameters = movable(parameters)
-        self.state: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]
+        self.parameters = movable(parameters)  #: List of Variables.
+        self.state: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]  #: What is remembered of each.
         self.lr = within("lr", lr)
 
     def update(self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]) -> None:
@@ -79,8 +83,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """The learning rate, and copies of what is remembered, as ``"<number of parameter>.<name>"``."""
-        arrays = {f"{i}.{name}": value.copy() for i, state in enumerate(self.state) for name, value in state.items()}
-        return {"lr": self.lr, **arrays}
+        return {"lr": self.lr} | {f"{i}.{name}": a.copy() for i, state in enumerate(self.state) for name, a in state.items()}
 
     def load_state_dict(self, state: Any) -> None:
         """Continue where the optimiser stood from which `state` was taken.
@@ -90,11 +93,11 @@ class Optimizer:
         DifferentiationValueError
             If it speaks of a parameter that is not there, or has another shape; nothing is changed then.
         """
-        self.state = remembered(state, self.parameters)
-        self.lr = within("lr", float(state.get("lr", self.lr)))
+        found = remembered(state, self.parameters)
+        self.lr, self.state = within("lr", float(state.get("lr", self.lr))), found
 
 
-# book/learn/optim.md:145
+# book/learn/optim.md:136
 def movable(parameters: Iterable[Any]) -> list[Variable]:
     """The parameters as a list, or the error that says which of them an optimiser cannot move."""
     found = [parameters] if isinstance(parameters, Variable) else list(parameters)
@@ -112,6 +115,7 @@ def movable(parameters: Iterable[Any]) -> list[Variable]:
     return found
 
 
+# book/learn/optim.md:164
 def within(name: str, value: float, end: float = np.inf) -> float:
     """The setting itself if ``0 <= value < end``, or the error that names it."""
     if not 0 <= value < end:
@@ -119,7 +123,7 @@ def within(name: str, value: float, end: float = np.inf) -> float:
     return value
 
 
-# book/learn/optim.md:180
+# book/learn/optim.md:184
 def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndarray]]:
     """The arrays of a flat state, as one dictionary for each parameter."""
     found: list[dict[str, np.ndarray]] = [{} for _ in parameters]
@@ -137,7 +141,7 @@ def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndar
     return found
 
 
-# book/learn/optim.md:214
+# book/learn/optim.md:236
 class SGD(Optimizer):
     """Gradient descent, with momentum if wanted.
 
@@ -174,7 +178,20 @@ class SGD(Optimizer):
         value -= self.lr * gradient
 
 
-# book/learn/optim.md:278
+# book/learn/optim.md:304
+def blend(mean: np.ndarray, sample: np.ndarray, beta: float) -> None:
+    """Move a running mean towards a sample, in place, so that a fraction `beta` of it stays."""
+    mean *= beta
+    mean += (1 - beta) * sample
+
+
+def begin(state: dict[str, np.ndarray], value: np.ndarray) -> dict[str, np.ndarray]:
+    """The given state with the running means and the count of steps set to zero."""
+    state |= {"steps": np.zeros((), np.int64), "mean": np.zeros_like(value), "square": np.zeros_like(value)}
+    return state
+
+
+# book/learn/optim.md:328
 class Adam(Optimizer):
     """Steps of a length that adapts to each element; weight decay is added to the gradient.
 
@@ -208,21 +225,19 @@ class Adam(Optimizer):
 
     def update(self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]) -> None:
         """Change `value` in place."""
-        if not state:
-            state |= {"steps": np.zeros((), np.int64), "mean": np.zeros_like(value), "square": np.zeros_like(value)}
+        state = state or begin(state, value)
         if self.decoupled:
             value *= 1 - self.lr * self.weight_decay
         elif self.weight_decay:
             gradient = gradient + self.weight_decay * value
         state["steps"] += 1
-        steps = state["steps"].item()
-        for mean, sample, beta in zip((state["mean"], state["square"]), (gradient, gradient * gradient), self.betas, strict=True):
-            mean *= beta
-            mean += (1 - beta) * sample
-        first, second = (1 - beta**steps for beta in self.betas)
+        blend(state["mean"], gradient, self.betas[0])
+        blend(state["square"], gradient * gradient, self.betas[1])
+        first, second = [1 - beta ** state["steps"].item() for beta in self.betas]
         value -= self.lr / first * state["mean"] / (np.sqrt(state["square"] / second) + self.eps)
 
 
+# book/learn/optim.md:389
 class AdamW(Adam):
     """Adam with decoupled weight decay: values shrink by ``lr * weight_decay``, whatever their gradients; see `Adam`."""
 

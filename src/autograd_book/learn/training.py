@@ -15,7 +15,7 @@ what happened, epoch by epoch.
     print(history[-1])
 """
 # Generated from book/learn/training.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 677bf0851cb1192cdc16fe8999ec33f09bd4c41e91c6fe4c9d8f1ee98cffe006
+# sha256: 1c10f7218b2d17aed832b35e1002c9c5eab66f68cef2773a4c3cb7a1a8d34d40
 
 __all__ = [
     "perceptron",
@@ -81,27 +81,18 @@ def evaluate(network: Module, digits: Digits) -> tuple[float, float]:
 
 # book/learn/training.md:237
 class Epoch(NamedTuple):
-    """What is known after one passage over the data.
+    """What is known after one passage over the data."""
 
-    Attributes
-    ----------
-    number : int
-        From 1.
-    loss : float
-        Mean over the batches, while learning, in nats.
-    unseen_loss, accuracy : float
-        On the digits set aside: nats, and the fraction read correctly.
-    """
-
-    number: int
-    loss: float
-    unseen_loss: float
-    accuracy: float
+    number: int  #: From 1.
+    loss: float  #: Mean over the batches, while learning, in nats.
+    unseen_loss: float  #: On the digits set aside, in nats.
+    accuracy: float  #: Fraction of the digits set aside that were read correctly.
 
     def __str__(self) -> str:
         return f"epoch {self.number:2}  loss {self.loss:.4f}  unseen {self.unseen_loss:.4f}  accuracy {self.accuracy:.2%}"
 
 
+# book/learn/training.md:258
 def train(
     network: Module,
     optimizer: Optimizer,
@@ -142,7 +133,7 @@ def train(
     return history
 
 
-# book/learn/training.md:413
+# book/learn/training.md:412
 def progress(epochs: int, plain: bool = False) -> Callable[[Epoch], Any]:
     """What to do with each epoch: move a bar on, if tqdm is installed, or print a line."""
     try:
@@ -162,7 +153,7 @@ def progress(epochs: int, plain: bool = False) -> Callable[[Epoch], Any]:
     return advance
 
 
-# book/learn/training.md:441
+# book/learn/training.md:440
 def count(text: str) -> int:
     """A whole number of at least one, from the command line."""
     if not text.isdecimal() or int(text) < 1:
@@ -170,6 +161,7 @@ def count(text: str) -> int:
     return int(text)
 
 
+# book/learn/training.md:458
 def options() -> ArgumentParser:
     """The options of the training program."""
     asked = ArgumentParser("autograd-book train", description="Train a multilayer perceptron on handwritten digits.")
@@ -182,6 +174,7 @@ def options() -> ArgumentParser:
     return asked
 
 
+# book/learn/training.md:479
 def main(argv: list[str] | None = None) -> int:
     """Train, print progress, and then the accuracy on the fifth of the digits that was set aside."""
     asked = options()
