@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-# book/graph/record.md:64
+# book/graph/record.md:68
 import itertools
 from typing import Any, Final
 
@@ -58,7 +58,7 @@ class Node:
         self.saved, self.inputs = FREED, ()
 
 
-# book/graph/record.md:100
+# book/graph/record.md:113
 class Leaf(Node):
     """Node of a Variable that was not computed: an end of the graph, and the place of its gradient."""
 
@@ -70,7 +70,7 @@ class Leaf(Node):
         self.grad: Any = None  #: Sum of the gradients delivered so far.
 
 
-# book/graph/record.md:127
+# book/graph/record.md:142
 new: Any = object.__new__
 
 
@@ -81,7 +81,7 @@ def tie(handle: Any, data: Any, node: Node | None, record: "Record | None") -> A
     return variable
 
 
-# book/graph/record.md:150
+# book/graph/record.md:167
 class Record(Interpreter):
     """Ties the result of each operation on its Variables to a node.
 
@@ -138,7 +138,7 @@ class Record(Interpreter):
         return tie(self.handle, data, Leaf(shape_of(data), data.dtype), self)
 
 
-# book/graph/record.md:217
+# book/graph/record.md:236
 def expect_below(level: Interpreter, variable: Any) -> None:
     """Raise LeakedVariableError unless the Record that made `variable` is at work below `level`."""
     below = level.below
