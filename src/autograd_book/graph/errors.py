@@ -14,7 +14,7 @@ catch the second and old code keeps working.
         print(type(error).__name__, "is also a TypeError:", isinstance(error, TypeError))
 """
 # Generated from book/graph/errors.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6d9610bf9bef2da43e0c5817ad929015a208c0ccd4a35912d40ead440c7c837f
+# sha256: 7b3b0743c43c6bf6cea96710c470afde59e25481dc40212a45333358b1def1e9
 
 __all__ = [
     "AutogradError",
@@ -82,7 +82,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     import difflib  # only when something is unknown: the import costs more than this chapter
 
-    close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
+    close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.75)
     if close:
         return f"Did you mean {' or '.join(close)}?"
     return "Write it in terms of functions that are, or define it with autograd_book.primitive."
