@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-# book/graph/primitive.md:64
+# book/graph/primitive.md:68
 import inspect
 from collections.abc import Callable
 from contextlib import suppress
@@ -64,7 +64,7 @@ def asked(rule: Rule) -> tuple[str, ...]:
     return names[1:]
 
 
-# book/graph/primitive.md:115
+# book/graph/primitive.md:123
 def shape_of(value: Any) -> tuple[int, ...]:
     """Shape of an array, a Variable, or anything NumPy would make an array of."""
     return value.shape if hasattr(value, "shape") else np.shape(value)
@@ -82,7 +82,7 @@ def sources(arguments: list[str]) -> dict[str, str]:
     return found
 
 
-# book/graph/primitive.md:143
+# book/graph/primitive.md:153
 def wanted(rules: list[Rule], known: dict[str, str]) -> list[str]:
     """Names of what has to be saved for these rules."""
     names = {name for rule in rules for name in asked(rule)}
@@ -94,7 +94,7 @@ def save_text(asks: list[str], known: dict[str, str]) -> str:
     return f"lambda out, args: ({''.join(known[name] + ', ' for name in asks)})"
 
 
-# book/graph/primitive.md:169
+# book/graph/primitive.md:179
 def argument_text(name: str, asks: list[str], rule: Rule) -> str:
     """Source of one argument in the call of a rule: a saved value, or a parameter of the call."""
     if name in asks:
@@ -115,7 +115,7 @@ def pull_text(rules: list[Rule], asks: list[str], joint: bool) -> str:
     return "lambda g, saved, params: " + chosen.format(", ".join(calls))
 
 
-# book/graph/primitive.md:200
+# book/graph/primitive.md:216
 class Plan:
     """What a primitive saves, and how it pulls, when the arguments in `mask` are differentiated."""
 
@@ -138,7 +138,7 @@ class Plan:
         return [known.get(name) for name in self.asks]
 
 
-# book/graph/primitive.md:229
+# book/graph/primitive.md:247
 class Plans(dict[int, Plan | None]):
     """Plans of one primitive, made at the first use: bit i of the key says whether argument i is differentiated.
 
@@ -155,7 +155,7 @@ class Plans(dict[int, Plan | None]):
         return plan
 
 
-# book/graph/primitive.md:254
+# book/graph/primitive.md:274
 primitives: dict[Callable[..., Any], "Primitive"] = {}
 
 
@@ -214,7 +214,7 @@ class Primitive:
         return self.rules[name]
 
 
-# book/graph/primitive.md:343
+# book/graph/primitive.md:365
 UFUNC_OPTIONS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 
 
@@ -231,7 +231,7 @@ def signature(fun: Callable[..., Any], arguments: tuple[str, ...]) -> inspect.Si
     return inspect.Signature(arrays + options)
 
 
-# book/graph/primitive.md:368
+# book/graph/primitive.md:392
 def is_default(value: Any, default: Any) -> bool:
     """Whether a parameter was given the value that it has anyway."""
     simple = type(value) is type(default) and isinstance(value, (bool, int, str))
@@ -250,7 +250,7 @@ def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
             )
 
 
-# book/graph/primitive.md:397
+# book/graph/primitive.md:423
 def arrange(
     primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
