@@ -52,6 +52,18 @@ def test_rules_compute_in_the_precision_of_their_operands(dtype) -> None:
     assert set(seen) == {(np.dtype(dtype), np.dtype(dtype))}
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_walk_starts_in_the_precision_of_its_end(dtype) -> None:
+    @ab.primitive("x", x=lambda g: seen.append(g.dtype) or g)
+    def watch(x):
+        return x + 0
+
+    seen: list = []
+    for start in (None, np.array(2.0), 2.0):
+        watch(Variable(np.array(1.5, dtype))).backward(start)
+    assert seen == [np.dtype(dtype)] * 3
+
+
 def test_mixed_precision_follows_numpy_and_gradients_go_home() -> None:
     x, y = Variable(np.float32([1.0, 2.0])), Variable([3.0, 4.0])
     z = x * y

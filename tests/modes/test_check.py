@@ -9,6 +9,7 @@ from vocabulary import DOMAINS, ROWS, function_of, uniform
 import autograd_book as ab
 from autograd_book import check_gradients
 from autograd_book.graph.primitive import Primitive
+from autograd_book.modes.check import central_difference
 
 # First and second derivatives, from a table of formulas and not from the engine.
 BY_HAND = {
@@ -191,6 +192,17 @@ def test_linear_functions_pass_at_the_second_order() -> None:
 @pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
 def test_the_check_grows_its_step_with_the_arguments(scale) -> None:
     check_gradients(lambda x: np.sin(x / scale) * scale, scale * np.array([0.3, 0.9]))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6, 1e9])
+def test_the_difference_quotient_is_as_exact_for_large_arguments(scale) -> None:
+    slope = central_difference(lambda x: np.sin(x / scale) * scale, [scale * np.array(0.3)], [np.array(1.0)])
+    assert slope == pytest.approx(math.cos(0.3), rel=1e-9)
+
+
+def test_the_difference_quotient_follows_its_direction() -> None:
+    x, v = np.array([1.0, 2.0]), np.array([0.5, -3.0])
+    assert central_difference(lambda x: float(np.sum(x**2)), [x], [v]) == pytest.approx(2 * x @ v)
 
 
 def test_a_corner_is_reported() -> None:

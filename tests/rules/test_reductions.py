@@ -5,6 +5,7 @@ import pytest
 from vocabulary import assert_derivatives, cases_of, without_cases
 
 import autograd_book as ab
+from autograd_book.rules.reductions import winners
 
 CHAPTER = "rules.reductions"
 
@@ -54,3 +55,9 @@ def test_values_and_dtypes_are_those_of_numpy(name, axis) -> None:
         plain = getattr(np, name)(a, axis=axis, keepdims=keepdims)
         assert (ours.shape, ours.dtype) == (np.shape(plain), plain.dtype)
         np.testing.assert_allclose(ours.numpy(), plain, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_the_shares_of_a_tie_are_computed_in_the_precision_of_the_cotangent(dtype) -> None:
+    x = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]], dtype)
+    assert winners(np.ones(2, dtype), x, x.max(1), 1).dtype == dtype
