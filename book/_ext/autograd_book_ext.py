@@ -24,6 +24,13 @@ def read_chapters(app):
     chapters, _ = survey(find_root(Path(app.srcdir)))
     app.book_chapters = {chapter.docname: chapter for chapter in chapters}
     app.book_places = explained(chapters)
+    # A name that a module passes on has one entry, where it is defined; code that uses the other name links there.
+    app.config.codeautolink_inventory_map |= {name: home(app, name) for name in app.book_places if home(app, name) != name}
+
+
+def home(app, name):
+    """The dotted name under which an object is defined, and listed in the reference."""
+    return f"{app.book_chapters[app.book_places[name].docname].module}.{name.rpartition('.')[2]}"
 
 
 # Cells
@@ -38,7 +45,7 @@ def mark_cells(app, doctree):
         if cell:
             node["classes"].append(f"cell-{cell.kind}")
             if cell.module:
-                node.insert(0, destination(app.env.docname, chapter.file, cell))
+                node.insert(0, destination(app, chapter.file, cell))
 
 
 def hide_folders(app, doctree):
@@ -51,12 +58,12 @@ def hide_folders(app, doctree):
             block.rawsource = block.rawsource.replace(here, "")
 
 
-def destination(docname, file, cell):
+def destination(app, file, cell):
     """The line above an exported cell: the module's file, and the public names that the cell defines."""
     line = nodes.paragraph(classes=["cell-place"])
-    line += cross_reference(docname, "mod", cell.module, file.removeprefix("src/"))
+    line += cross_reference(app.env.docname, "mod", cell.module, file.removeprefix("src/"))
     for name in cell.names[:3]:
-        line += [nodes.Text(" · "), cross_reference(docname, "obj", f"{cell.module}.{name}", name)]
+        line += [nodes.Text(" · "), cross_reference(app.env.docname, "obj", home(app, f"{cell.module}.{name}"), name)]
     return line
 
 
@@ -75,18 +82,19 @@ def list_modules(app, docname, source):
     if folder == "api":
         for chapter in app.book_chapters.values():
             if chapter.exports and (chapter.docname.rpartition("/")[0] or "whole") == part:
-                source[0] += module_section(chapter, app.book_places)
+                source[0] += module_section(app, chapter)
 
 
-def module_section(chapter, places):
+def module_section(app, chapter):
     """The Markdown that documents one module: what its cells define, and what it passes on."""
     module = import_module(chapter.module)
     names = [name for cell in weave(chapter) for name in cell.names]
-    own = [name for name in names if places[f"{chapter.module}.{name}"].path == chapter.path]
+    homes = {name: home(app, f"{chapter.module}.{name}") for name in names}
+    own = [name for name in names if homes[name] == f"{chapter.module}.{name}"]
     lines = [f"## `{chapter.module}`", f"Written in {{doc}}`/{chapter.docname}`."]
     lines += ["\n".join(["```{eval-rst}", f".. automodule:: {chapter.module}", "   :no-members:", "", *describe(module, own), "```"])]
     if len(own) < len(names):
-        lines += ["Shown once more under a short name:", "\n".join(f"* {origin(module, name)}" for name in names if name not in own)]
+        lines += ["Shown once more under a short name:", "\n".join(f"* {{py:obj}}`{name} <{homes[name]}>`" for name in names if name not in own)]
     return "\n\n" + "\n\n".join(lines) + "\n"
 
 
@@ -103,12 +111,6 @@ def describe(module, names):
             kind = type(target).__name__
             yield from [f".. py:data:: {name}", f"   :module: {module.__name__}", f"   :type: {kind}", "",
                         *(f"   {line}" for line in comments.get(("", name), ())), ""]
-
-
-def origin(module, name):
-    """A link to an object under the name that it was defined with."""
-    home = getattr(getattr(module, name), "__module__", None)
-    return f"{{py:obj}}`{name} <{home}.{name}>`" if home else f"`{name}`"
 
 
 def shorten_docstring(app, what, name, obj, options, lines):
@@ -177,7 +179,7 @@ def count_pages(app, exception):
 
 def setup(app):
     """Connect all of this to Sphinx."""
-    app.connect("builder-inited", read_chapters)
+    app.connect("builder-inited", read_chapters, priority=100)  # before sphinx-codeautolink reads its settings
     app.connect("source-read", list_modules)
     app.connect("autodoc-process-docstring", shorten_docstring)
     app.connect("doctree-read", mark_cells)
