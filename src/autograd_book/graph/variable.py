@@ -454,14 +454,14 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     return end.node, gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()]
 
 
-# book/graph/variable.md:704
+# book/graph/variable.md:706
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
     arrived = g if type(g) is Variable else tie(Variable, np.array(g), None, None)
     leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:724
+# book/graph/variable.md:726
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -477,7 +477,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
 
 
-# book/graph/variable.md:883
+# book/graph/variable.md:885
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -499,7 +499,7 @@ def no_grad() -> AbstractContextManager[Any]:
     return push(NoGrad)
 
 
-# book/graph/variable.md:943
+# book/graph/variable.md:945
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -517,7 +517,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:992
+# book/graph/variable.md:994
 def primitive(arguments: str, joint: Rule | None = None, flat: bool = False, **rules: Rule) -> Callable[[Fun], Fun]:
     """Decorator that makes a function of plain arrays differentiable by rules.
 
