@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 986785bb11535fa939dd9565e3883b29e33843f4d27608b95c0f818ec224b899
+# sha256: b33401532eace312a7f7dc023847f5160fa93cd1142da52289da240ebf97ed46
 
 __all__ = [
     "Fun",
@@ -37,6 +37,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError, GradientCheckError
+from autograd_book.graph.variable import no_grad
 from autograd_book.modes.transforms import name_of, primal, vjp
 
 Fun = Callable[..., Any]
@@ -52,7 +53,7 @@ def central_difference(f: Fun, args: list[Any], directions: list[Any]) -> float:
     return float(ahead - behind) / (2.0 * h)
 
 
-# book/modes/check.md:119
+# book/modes/check.md:120
 def weighted(f: Fun, weights: Any) -> Fun:
     """The scalar function ``sum(weights * f(...))``."""
     return lambda *args: np.sum(f(*args) * weights)
@@ -69,7 +70,7 @@ def directional(f: Fun, directions: list[Any]) -> Fun:
     return slope
 
 
-# book/modes/check.md:151
+# book/modes/check.md:152
 class Comparison(NamedTuple):
     """One derivative from rules beside the same from a difference quotient."""
 
@@ -95,7 +96,7 @@ class Report(tuple[Comparison, ...]):
         return "\n".join(map(str, self))
 
 
-# book/modes/check.md:188
+# book/modes/check.md:189
 TOLERANCES = {np.dtype(np.float64): 1e-5, np.dtype(np.float32): 2e-3, np.dtype(np.float16): 5e-2}  #: By dtype.
 
 
@@ -104,7 +105,8 @@ def tolerance_for(points: list[Any]) -> float:
     return max((TOLERANCES.get(p.dtype, 1e-5) for p in points), default=1e-5)
 
 
-# book/modes/check.md:207
+# book/modes/check.md:208
+@no_grad()
 def compare(g: Fun, points: list[Any], directions: list[Any], order: int) -> Comparison:
     """Derivative of the scalar function g along directions, from rules and from a difference quotient."""
     doubles = [np.asarray(p, np.float64) for p in points]
@@ -114,7 +116,7 @@ def compare(g: Fun, points: list[Any], directions: list[Any], order: int) -> Com
     return Comparison(order, float(slope(*points)), central_difference(g, doubles, directions), scale)
 
 
-# book/modes/check.md:227
+# book/modes/check.md:229
 def check_gradients(
     f: Fun,
     *args: Any,
