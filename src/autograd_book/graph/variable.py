@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 190a443cb2c61eba89b77b32c22da54591fdda5bc43ada08b00181d033ef5bfa
+# sha256: 1254d7ebb0681977e6c8e1ae7fd32db7537c9760ba64ddabe90b3ea487ebae9b
 
 __all__ = [
     "Fun",
@@ -50,7 +50,7 @@ __all__ = [
 # book/graph/variable.md:91
 import operator
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import _GeneratorContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from copy import copy
 from functools import wraps
@@ -491,7 +491,7 @@ class NoGrad(Interpreter):
         return out if plain else tie(Variable, out, None, None)
 
 
-def no_grad() -> AbstractContextManager[Any]:
+def no_grad() -> "_GeneratorContextManager[Any]":
     """Context manager, or decorator, under which nothing is recorded.
 
     Results of Variables are constants: Variables with ``requires_grad=False``.
