@@ -108,7 +108,7 @@ MISTAKES = [
     Mistake("sum where", lambda: np.sum(x(), where=[True, False]), RULE, "sum was called with where=", "Leave "),
     Mistake("sum dtype", lambda: np.sum(x(), dtype=np.float32), RULE, "dtype=", "Leave "),
     Mistake("sum initial", lambda: np.sum(x(), initial=3.0), RULE, "initial=3.0", "Leave "),
-    Mistake("where condition", lambda: np.where(x()), RULE, "where", "."),
+    Mistake("where condition", lambda: np.where(x(), 1.0, 2.0), RULE, "argument condition", "plain array"),
     Mistake("dot of stacks", lambda: np.dot(x(2, 2, 2), x(2, 2, 2)), RULE, "3 and 3 axes", "np.matmul"),
     Mistake("unread parameter", lambda: with_rule(lambda g: g)(x(), scale=2.0), RULE, "scale=2.0", "Leave "),
     Mistake("rule without g", lambda: asked(lambda x: x), TYPE, "('x',)", "lambda g"),

@@ -56,7 +56,7 @@ def test_rules_compute_in_the_precision_of_their_operands(dtype) -> None:
 def test_the_walk_starts_in_the_precision_of_its_end(dtype) -> None:
     @ab.primitive("x", x=lambda g: seen.append(g.dtype) or g)
     def watch(x):
-        return x + 0
+        return +x
 
     seen: list = []
     for start in (None, np.array(2.0), 2.0):
