@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b33401532eace312a7f7dc023847f5160fa93cd1142da52289da240ebf97ed46
+# sha256: d6e55a591eef1d890b78a01bf2cee2bba4e6f1fafc134a404e1f00434f1d5f72
 
 __all__ = [
     "Fun",
@@ -112,7 +112,7 @@ def compare(g: Fun, points: list[Any], directions: list[Any], order: int) -> Com
     doubles = [np.asarray(p, np.float64) for p in points]
     slope = directional(g, [np.asarray(v, p.dtype) for v, p in zip(directions, points)])
     reach = sum(float(np.linalg.norm(v)) for v in directions)
-    scale = 1e-2 * reach * max(1.0, abs(float(g(*doubles)))) + 1e-8
+    scale = 1e-4 * reach * max(1.0, abs(float(g(*doubles)))) + 1e-8
     return Comparison(order, float(slope(*points)), central_difference(g, doubles, directions), scale)
 
 
