@@ -17,7 +17,7 @@ gradients, ``step`` moves each of them in place.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b3cd80e0a46c26b5d6e5cd8b55cd53b71e72de7957e4fadcb756b271e3e91e44
+# sha256: 1c521183b6ec37ddab2a1bd26f3aa17e816d5520cbf1e18d4c3af31cfb5a6664
 
 __all__ = [
     "Optimizer",
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-# book/learn/optim.md:63
+# book/learn/optim.md:69
 from collections.abc import Iterable
 from typing import Any
 
@@ -97,7 +97,7 @@ class Optimizer:
         self.lr, self.state = within("lr", float(state.get("lr", self.lr))), found
 
 
-# book/learn/optim.md:136
+# book/learn/optim.md:148
 def movable(parameters: Iterable[Any]) -> list[Variable]:
     """The parameters as a list, or the error that says which of them an optimiser cannot move."""
     found = [parameters] if isinstance(parameters, Variable) else list(parameters)
@@ -115,7 +115,7 @@ def movable(parameters: Iterable[Any]) -> list[Variable]:
     return found
 
 
-# book/learn/optim.md:164
+# book/learn/optim.md:178
 def within(name: str, value: float, end: float = np.inf) -> float:
     """The setting itself if ``0 <= value < end``, or the error that names it."""
     if not 0 <= value < end:
@@ -123,7 +123,7 @@ def within(name: str, value: float, end: float = np.inf) -> float:
     return value
 
 
-# book/learn/optim.md:184
+# book/learn/optim.md:202
 def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndarray]]:
     """The arrays of a flat state, as one dictionary for each parameter."""
     found: list[dict[str, np.ndarray]] = [{} for _ in parameters]
@@ -141,7 +141,7 @@ def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndar
     return found
 
 
-# book/learn/optim.md:236
+# book/learn/optim.md:262
 class SGD(Optimizer):
     """Gradient descent, with momentum if wanted.
 
@@ -171,14 +171,16 @@ class SGD(Optimizer):
         if self.weight_decay:
             gradient = gradient + self.weight_decay * value
         if self.momentum:
-            velocity = state.setdefault("velocity", np.zeros_like(value))
+            if "velocity" not in state:
+                state["velocity"] = np.zeros_like(value)
+            velocity = state["velocity"]
             velocity *= self.momentum
             velocity += gradient
             gradient = gradient + self.momentum * velocity if self.nesterov else velocity
         value -= self.lr * gradient
 
 
-# book/learn/optim.md:304
+# book/learn/optim.md:338
 def blend(mean: np.ndarray, sample: np.ndarray, beta: float) -> None:
     """Move a running mean towards a sample, in place, so that a fraction `beta` of it stays."""
     mean *= beta
@@ -191,7 +193,7 @@ def begin(state: dict[str, np.ndarray], value: np.ndarray) -> dict[str, np.ndarr
     return state
 
 
-# book/learn/optim.md:328
+# book/learn/optim.md:364
 class Adam(Optimizer):
     """Steps of a length that adapts to each element; weight decay is added to the gradient.
 
@@ -237,7 +239,7 @@ class Adam(Optimizer):
         value -= self.lr / first * state["mean"] / (np.sqrt(state["square"] / second) + self.eps)
 
 
-# book/learn/optim.md:389
+# book/learn/optim.md:429
 class AdamW(Adam):
     """Adam with decoupled weight decay: values shrink by ``lr * weight_decay``, whatever their gradients; see `Adam`."""
 
