@@ -151,7 +151,7 @@ def write_notebooks(app, exception):
     for chapter in app.book_chapters.values():
         if chapter.cells:
             notebook = jupytext.read(Path(app.srcdir, f"{chapter.docname}.md"))
-            notebook.cells.insert(0, jupytext_cell(preamble(url, chapter.docname)))
+            notebook.cells.insert(0, jupytext_cell(preamble(url, chapter)))
             target = Path(app.outdir, NOTEBOOKS, f"{chapter.docname}.ipynb")
             target.parent.mkdir(parents=True, exist_ok=True)
             jupytext.write(notebook, target)
@@ -164,11 +164,12 @@ def jupytext_cell(source):
     return new_code_cell(source, id="fetch-the-book")
 
 
-def preamble(url, docname):
+def preamble(url, chapter):
     """Fetch the book, install its package, and stand where the chapter stands."""
     name = url.rstrip("/").rpartition("/")[2]
-    folder = "/".join([name, "book", *docname.split("/")[:-1]])
-    return f"!git clone --quiet --depth 1 {url} {name}\n%pip install --quiet -e {name}[plot,precision,progress]\n%cd {folder}"
+    folder = "/".join([name, "book", *chapter.docname.split("/")[:-1]])
+    extras = "book" if "autograd_book.literate" in chapter.text else "plot,precision,progress"
+    return f"!git clone --quiet --depth 1 {url} {name}\n%pip install --quiet -e {name}[{extras}]\n%cd {folder}"
 
 
 def count_pages(app, exception):
