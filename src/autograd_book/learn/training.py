@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-# book/learn/training.md:88
+# book/learn/training.md:92
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ def perceptron(hidden: int = 128, seed: int = 0) -> Sequential:
     return Sequential(Linear(64, hidden, rng=rng), ReLU(), Linear(hidden, 10, rng=rng))
 
 
-# book/learn/training.md:123
+# book/learn/training.md:131
 def batches(digits: Digits, size: int, rng: np.random.Generator) -> Iterator[Digits]:
     """All digits once, in random order, `size` at a time; the last batch may be smaller."""
     order = rng.permutation(len(digits.labels))
@@ -61,7 +61,7 @@ def batches(digits: Digits, size: int, rng: np.random.Generator) -> Iterator[Dig
         yield digits.take(order[start : start + size])
 
 
-# book/learn/training.md:142
+# book/learn/training.md:154
 def step(network: Module, optimizer: Optimizer, batch: Digits) -> float:
     """Learn from one batch; return its loss, in nats, as it was before."""
     optimizer.zero_grad()
@@ -71,7 +71,7 @@ def step(network: Module, optimizer: Optimizer, batch: Digits) -> float:
     return float(loss.item())
 
 
-# book/learn/training.md:217
+# book/learn/training.md:235
 def evaluate(network: Module, digits: Digits) -> tuple[float, float]:
     """Loss in nats, and fraction read correctly; nothing is recorded or changed."""
     with no_grad():
@@ -79,7 +79,7 @@ def evaluate(network: Module, digits: Digits) -> tuple[float, float]:
     return float(cross_entropy(logits, digits.labels).item()), accuracy(logits, digits.labels)
 
 
-# book/learn/training.md:237
+# book/learn/training.md:257
 class Epoch(NamedTuple):
     """What is known after one passage over the data."""
 
@@ -92,7 +92,7 @@ class Epoch(NamedTuple):
         return f"epoch {self.number:2}  loss {self.loss:.4f}  unseen {self.unseen_loss:.4f}  accuracy {self.accuracy:.2%}"
 
 
-# book/learn/training.md:258
+# book/learn/training.md:282
 def train(
     network: Module,
     optimizer: Optimizer,
@@ -133,7 +133,7 @@ def train(
     return history
 
 
-# book/learn/training.md:412
+# book/learn/training.md:446
 def progress(epochs: int, plain: bool = False) -> Callable[[Epoch], Any]:
     """What to do with each epoch: move a bar on, if tqdm is installed, or print a line."""
     try:
@@ -153,7 +153,7 @@ def progress(epochs: int, plain: bool = False) -> Callable[[Epoch], Any]:
     return advance
 
 
-# book/learn/training.md:440
+# book/learn/training.md:476
 def count(text: str) -> int:
     """A whole number of at least one, from the command line."""
     if not text.isdecimal() or int(text) < 1:
@@ -161,7 +161,7 @@ def count(text: str) -> int:
     return int(text)
 
 
-# book/learn/training.md:458
+# book/learn/training.md:494
 def options() -> ArgumentParser:
     """The options of the training program."""
     asked = ArgumentParser("autograd-book train", description="Train a multilayer perceptron on handwritten digits.")
@@ -174,7 +174,7 @@ def options() -> ArgumentParser:
     return asked
 
 
-# book/learn/training.md:479
+# book/learn/training.md:515
 def main(argv: list[str] | None = None) -> int:
     """Train, print progress, and then the accuracy on the fifth of the digits that was set aside."""
     asked = options()
