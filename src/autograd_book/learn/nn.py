@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-# book/learn/nn.md:62
+# book/learn/nn.md:66
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,7 +59,7 @@ def leaves(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Variabl
             yield from leaves(part, f"{name}.{key}" if name else str(key), seen)
 
 
-# book/learn/nn.md:100
+# book/learn/nn.md:108
 class Module:
     """Base of networks: attributes that are Variables or modules are its parameters.
 
@@ -106,7 +106,7 @@ class Module:
             parameter.data[...] = state[name]
 
 
-# book/learn/nn.md:164
+# book/learn/nn.md:176
 def fitting(own: dict[str, Variable], state: Any) -> None:
     """Raise unless `state` has an array of the right shape for each parameter in `own`, and no others."""
     missing, unknown = sorted(own.keys() - set(state)), sorted(set(state) - own.keys())
@@ -123,7 +123,7 @@ def fitting(own: dict[str, Variable], state: Any) -> None:
             )
 
 
-# book/learn/nn.md:225
+# book/learn/nn.md:243
 def he_normal(inputs: int, outputs: int, rng: Any = None) -> np.ndarray:
     """A matrix of normal numbers with variance ``2 / inputs``, from a generator, a seed, or fresh ones for None."""
     if inputs < 1 or outputs < 1:
@@ -133,7 +133,7 @@ def he_normal(inputs: int, outputs: int, rng: Any = None) -> np.ndarray:
     return np.random.default_rng(rng).normal(0.0, (2 / inputs) ** 0.5, (inputs, outputs))
 
 
-# book/learn/nn.md:243
+# book/learn/nn.md:263
 class Linear(Module):
     """The map ``x @ weight + bias``.
 
@@ -165,7 +165,7 @@ class Linear(Module):
         return f"Linear({', '.join(map(str, self.weight.shape))})"
 
 
-# book/learn/nn.md:279
+# book/learn/nn.md:301
 def expect_length(layer: Module, shape: tuple[int, ...], length: int) -> None:
     """Raise unless the last axis of an input of the given shape has the length that a layer takes."""
     if shape[-1:] != (length,):
@@ -174,7 +174,7 @@ def expect_length(layer: Module, shape: tuple[int, ...], length: int) -> None:
         )
 
 
-# book/learn/nn.md:309
+# book/learn/nn.md:333
 class ReLU(Module):
     """Rectified linear unit: max(x, 0), elementwise."""
 
@@ -186,7 +186,7 @@ class ReLU(Module):
         return "ReLU()"
 
 
-# book/learn/nn.md:329
+# book/learn/nn.md:355
 class Sequential(Module):
     """Applies its layers one after another.
 
@@ -215,7 +215,7 @@ class Sequential(Module):
         return f"Sequential({', '.join(getattr(layer, '__name__', repr(layer)) for layer in self.layers)})"
 
 
-# book/learn/nn.md:400
+# book/learn/nn.md:434
 from autograd_book.learn.losses import accuracy as accuracy
 from autograd_book.learn.losses import cross_entropy as cross_entropy
 from autograd_book.learn.losses import mean_squared_error as mean_squared_error
