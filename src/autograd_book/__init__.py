@@ -1,5 +1,8 @@
 """The public face.
 
+The engine under one name: Variables that remember, functions that
+differentiate functions, and what it takes to train a network.
+
 ::
 
     import numpy as np
@@ -12,7 +15,7 @@
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4bcb69d2783ec7c4693f5a3b742c42983eb88abefd49341e2e23301779d62c18
+# sha256: 4b7bea71d0f4cb9b70c3197b76ac605b8f452689a6c5af7fe18f1e9107940e91
 
 __all__ = [
     "Variable",
@@ -37,35 +40,35 @@ __all__ = [
 ]
 
 
-# book/__init__.md:47
+# book/__init__.md:51
 from autograd_book.graph.variable import Variable as Variable
 from autograd_book.graph.variable import no_grad as no_grad
 from autograd_book.graph.variable import primitive as primitive
 
 
-# book/__init__.md:57
+# book/__init__.md:61
 from autograd_book.modes.check import check_gradients as check_gradients
 from autograd_book.modes.transforms import grad as grad
 from autograd_book.modes.transforms import value_and_grad as value_and_grad
 from autograd_book.modes.transforms import vjp as vjp
 
 
-# book/__init__.md:68
+# book/__init__.md:80
 from autograd_book.rules import elementwise, indexing, linear, reductions, shapes
 from autograd_book.rules.elementwise import relu as relu
 from autograd_book.rules.reductions import logsumexp as logsumexp
 
 
-# book/__init__.md:78
+# book/__init__.md:90
 from autograd_book.learn import nn as nn
 from autograd_book.learn import optim as optim
 
 
-# book/__init__.md:87
+# book/__init__.md:99
 from autograd_book.learn.digits import load_digits as load_digits
 
 
-# book/__init__.md:95
+# book/__init__.md:109
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
 from autograd_book.graph.errors import DifferentiationValueError as DifferentiationValueError
@@ -75,5 +78,5 @@ from autograd_book.graph.errors import LeakedVariableError as LeakedVariableErro
 from autograd_book.graph.errors import NoRuleError as NoRuleError
 
 
-# book/__init__.md:109
+# book/__init__.md:129
 __version__ = "0.1.0"
