@@ -94,17 +94,9 @@ def test_a_browser_without_a_network_finds_nothing_to_complain_of(mode, browser,
 
 
 def visit(context, base, page, mode):
-    """Open a page with every other host closed; return what the browser and the page's images have to say."""
+    """Open a page; return what the browser and the page's images have to say."""
     seen, tab = [], context.new_page()
-
-    def gate(route):
-        if route.request.url.startswith((base, "data:", "blob:")):
-            route.continue_()
-        else:
-            seen.append(f"wanted to leave: {route.request.url}")
-            route.abort()
-
-    tab.route("**/*", gate)
+    tab.on("request", lambda request: None if request.url.startswith((base, "data:", "blob:")) else seen.append(f"wanted to leave: {request.url}"))
     tab.on("console", lambda message: seen.append(f"console: {message.text}") if message.type == "error" else None)
     tab.on("pageerror", lambda error: seen.append(f"script: {error}"))
     tab.on("response", lambda response: seen.append(f"{response.status}: {response.url}") if response.status >= 400 else None)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import yaml
+from test_built_site import MODES, visit
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,3 +68,11 @@ def test_the_public_address_stands_in_one_place():
             and path.is_file() and not {part for part in path.relative_to(ROOT).parts if part.startswith((".venv", ".git", "_build", "build", "dist"))} - {".github"}]
     holding = [str(path.relative_to(ROOT)) for path in kept if re.search(owner, path.read_text(errors="replace"))]
     assert holding == ["_config.yml"]
+
+
+def test_the_watch_over_the_pages_sees_what_it_should_see(browser, serve, tmp_path):
+    (tmp_path / "page.html").write_text('<img src="https://example.org/a.png" alt="a"><script>nothing()</script><div style="width: 3000px">wide</div>')
+    context = browser.new_context(**MODES["phone"])
+    seen = "\n".join(visit(context, serve(tmp_path), "page.html", "phone"))
+    context.close()
+    assert [word for word in ("wanted to leave", "broken image", "script:", "scrolls sideways") if word not in seen] == []
