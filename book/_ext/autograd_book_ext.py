@@ -58,6 +58,13 @@ def hide_folders(app, doctree):
             block.rawsource = block.rawsource.replace(here, "")
 
 
+def hide_folders_in_sources(app, error):
+    """The same for the executed notebooks behind the download button."""
+    here = f"{Path(app.srcdir).parent}/"
+    for page in Path(app.outdir, "_sources").rglob("*.ipynb"):
+        page.write_text(page.read_text("utf-8").replace(here, ""), "utf-8")
+
+
 def destination(app, file, cell):
     """The line above an exported cell: the module's file, and the public names that the cell defines."""
     line = nodes.paragraph(classes=["cell-place"])
@@ -187,6 +194,7 @@ def setup(app):
     app.connect("doctree-read", hide_folders)
     app.connect("doctree-resolved", link_explanations)
     app.connect("html-page-context", point_colab, priority=502)
+    app.connect("build-finished", hide_folders_in_sources)
     app.connect("build-finished", write_notebooks)
     app.connect("build-finished", count_pages)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

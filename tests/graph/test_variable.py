@@ -432,3 +432,9 @@ def test_truth_follows_the_value() -> None:
 @pytest.mark.skipif(not STRONG_SCALARS, reason="NumPy 2 has weak scalars by itself")
 def test_weak_scalars_are_provided_where_numpy_has_none() -> None:
     assert (Variable(np.float32(1.0)) * 2.0).dtype == np.float32
+
+
+@pytest.mark.parametrize("fun", [np.zeros_like, np.ones_like, np.empty_like])
+def test_an_array_like_a_variable_is_plain(fun):
+    made = fun(Variable(np.ones((2, 3), np.float32)))
+    assert type(made) is np.ndarray and made.shape == (2, 3) and made.dtype == np.float32

@@ -103,7 +103,7 @@ def visit(context, base, page, mode):
     tab.goto(f"{base}/{page}", wait_until="networkidle")
     seen += tab.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => 'broken image: ' + i.src)")
     seen += tab.evaluate("[...document.querySelectorAll('mjx-merror')].map(e => 'formula: ' + e.textContent)")
-    if mode == "phone" and tab.evaluate("document.documentElement.scrollWidth > window.innerWidth + 2"):
+    if mode == "phone" and tab.evaluate("document.documentElement.scrollWidth > screen.width + 2"):
         seen.append("scrolls sideways")
     tab.close()
     return seen

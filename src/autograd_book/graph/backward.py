@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a14dbc226b21354e20fe671dd87fe0ca288c3502798148f2e5384d094040c71c
+# sha256: 0f40b8e0e6a908a281f4cca298e4ab8811b131f1186ec312717dab8f2596d1c1
 
 __all__ = ["reachable", "unbroadcast", "fit", "walk"]
 
@@ -75,9 +75,14 @@ def fit(g: Any, target: Node, source: Node) -> Any:
     DifferentiationValueError
         If the rule returned a shape that no broadcast explains.
     """
+    plan: Any = source.plan
+    if g is None:
+        raise DifferentiationValueError(
+            f"a rule of {plan.primitive.name} returned None for an argument of shape {target.shape}. "
+            "Return the cotangent, or zeros if there is none."
+        )
     if not hasattr(g, "dtype"):
         g = np.asarray(g, target.dtype)
-    plan: Any = source.plan
     if g.shape != target.shape and plan.primitive.broadcasts:
         g = unbroadcast(g, target.shape)
     if g.shape != target.shape:
@@ -88,7 +93,7 @@ def fit(g: Any, target: Node, source: Node) -> Any:
     return g if g.dtype == target.dtype else g.astype(target.dtype)
 
 
-# book/graph/backward.md:241
+# book/graph/backward.md:246
 def walk(end: Node, g: Any, pull: Callable[[Node, Any], Any], retain: bool = False) -> dict[Leaf, Any]:
     """Carry the cotangent of `end` back to the leaves.
 

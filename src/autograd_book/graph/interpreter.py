@@ -21,7 +21,7 @@ does its part and hands the operation down, and NumPy stands at the bottom.
     print(stack.bind(primitives[np.multiply], (6.0, 7.0), {}), counts)
 """
 # Generated from book/graph/interpreter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 42c353b5d2568e034207f2e9f87534ced7ec7f5ae5a1f6709af166e0a2dbf3cc
+# sha256: e0c44ac622a4c642547ab0dd2dfd46f10f930cc462ac0dd759bd7b465430f9b1
 
 __all__ = ["Interpreter", "Evaluate", "STRONG_SCALARS", "WeakScalars", "ground"]
 
@@ -73,7 +73,7 @@ class Evaluate(Interpreter):
 # book/graph/interpreter.md:237
 import numpy as np
 
-STRONG_SCALARS = np.lib.NumpyVersion(np.__version__) < "2.0.0"
+STRONG_SCALARS = np.lib.NumpyVersion(np.__version__) < "2.0.0"  #: Whether Python numbers have a dtype of their own.
 
 
 class WeakScalars(Interpreter):

@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 465ce67111f6607c9889ae5d195a56738a46b4d17513866fbc06c254eb6c2046
+# sha256: e11df6b8cddc69c31788d42cebea798dcc40a5bee9c3ea343a09d9a4e252de13
 
 __all__ = [
     "Rule",
@@ -33,6 +33,7 @@ __all__ = [
     "UFUNC_OPTIONS",
     "signature",
     "is_default",
+    "REMEDIES",
     "refuse_unread",
     "arrange",
 ]
@@ -49,7 +50,7 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, NoRuleError
 
-Rule = Callable[..., Any]
+Rule = Callable[..., Any]  #: A derivative rule: the cotangent ``g`` first, then what it asks for by name.
 
 
 def asked(rule: Rule) -> tuple[str, ...]:
@@ -156,7 +157,7 @@ class Plans(dict[int, Plan | None]):
 
 
 # book/graph/primitive.md:274
-primitives: dict[Callable[..., Any], "Primitive"] = {}
+primitives: dict[Callable[..., Any], "Primitive"] = {}  #: The one table: from a function to its primitive.
 
 
 class Primitive:
@@ -215,7 +216,7 @@ class Primitive:
 
 
 # book/graph/primitive.md:365
-UFUNC_OPTIONS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
+UFUNC_OPTIONS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}  #: And their defaults.
 
 
 @cache
@@ -238,6 +239,9 @@ def is_default(value: Any, default: Any) -> bool:
     return value is default or (simple and value == default)
 
 
+REMEDIES = {"out": "Write a = a - b instead of a -= b, or take the plain value with .numpy()."}  #: By parameter.
+
+
 def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
     """Raise for a parameter that no rule reads, and for ``out``."""
     rules = [primitive.joint] if primitive.joint else primitive.rules.values()
@@ -246,11 +250,11 @@ def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
         if name == "out" or not (primitive.flat or name in read):
             raise NoRuleError(
                 f"{primitive.name} was called with {name}={params[name]!r}, which its derivative rules do not read. "
-                "Leave that parameter out, or apply it in a step of its own."
+                + REMEDIES.get(name, "Leave that parameter out, or apply it in a step of its own.")
             )
 
 
-# book/graph/primitive.md:423
+# book/graph/primitive.md:426
 def arrange(
     primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:

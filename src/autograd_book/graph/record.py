@@ -14,7 +14,7 @@ nodes, never at the values a user holds, and never forward.
     print("saved by the product:", z.node.inputs[0].saved)
 """
 # Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9a043453421b5858daf14416b6da3dcaee5fb04e2552ad0b0e4460f13b5eaaab
+# sha256: b6906633db62ec0a1b96cfcc544c5619d7e1809baa836cf88c1785731fbb7541
 
 __all__ = [
     "FREED",
@@ -36,8 +36,8 @@ from autograd_book.graph.errors import LeakedVariableError
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Plan, Primitive, shape_of
 
-FREED: Final = ("freed",)
-next_index = itertools.count().__next__
+FREED: Final = ("freed",)  #: What a released node has in place of saved values.
+next_index = itertools.count().__next__  #: The moment of creation, as a number.
 
 
 class Node:
@@ -71,7 +71,7 @@ class Leaf(Node):
 
 
 # book/graph/record.md:142
-new: Any = object.__new__
+new: Any = object.__new__  #: Makes an object without calling its constructor.
 
 
 def tie(handle: Any, data: Any, node: Node | None, record: "Record | None") -> Any:

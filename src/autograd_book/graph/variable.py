@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1254d7ebb0681977e6c8e1ae7fd32db7537c9760ba64ddabe90b3ea487ebae9b
+# sha256: 9747c3632df2319b5f830be8353f7e1f67048a75734382afb59ae2cbddde1342
 
 __all__ = [
     "Fun",
@@ -69,7 +69,7 @@ from autograd_book.graph.interpreter import Interpreter, ground
 from autograd_book.graph.primitive import Primitive, Rule, arrange, primitives, shape_of
 from autograd_book.graph.record import Leaf, Node, Record, tie
 
-Fun = Callable[..., Any]
+Fun = Callable[..., Any]  #: Any function of arrays.
 
 
 def unary(fun: Fun) -> Callable[[Any], "Variable"]:
@@ -121,10 +121,14 @@ class Operators:
 
 
 # book/graph/variable.md:210
+#: From a NumPy function to our composition of it.
 functions: dict[Fun, Fun] = {
     np.shape: shape_of,
     np.ndim: lambda a: len(shape_of(a)),
     np.size: lambda a, axis=None: int(np.prod(shape_of(a) if axis is None else shape_of(a)[axis])),
+    np.zeros_like: lambda a, **options: np.zeros_like(a.numpy(), **options),
+    np.ones_like: lambda a, **options: np.ones_like(a.numpy(), **options),
+    np.empty_like: lambda a, **options: np.empty_like(a.numpy(), **options),
 }
 
 
@@ -138,7 +142,7 @@ def implements(*known: Fun) -> Callable[[Fun], Fun]:
     return enter
 
 
-# book/graph/variable.md:240
+# book/graph/variable.md:244
 def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function of Variables, by its primitive or by our composition.
 
@@ -160,7 +164,7 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     )
 
 
-# book/graph/variable.md:272
+# book/graph/variable.md:276
 class Protocols:
     """How NumPy hands a call over to a Variable."""
 
@@ -178,7 +182,7 @@ class Protocols:
         return call(func, args, kwargs)
 
 
-# book/graph/variable.md:305
+# book/graph/variable.md:309
 def expect_constant(variable: Any, what: str, remedy: str) -> None:
     """Raise if a conversion would drop the gradient of a Variable."""
     if variable.node is not None:
@@ -188,7 +192,7 @@ def expect_constant(variable: Any, what: str, remedy: str) -> None:
         )
 
 
-# book/graph/variable.md:319
+# book/graph/variable.md:323
 class Guards:
     """Conversions that would drop a gradient, and writes that would change one."""
 
@@ -215,7 +219,7 @@ class Guards:
         )
 
 
-# book/graph/variable.md:366
+# book/graph/variable.md:370
 class Methods:
     """Methods and attributes of arrays, each the NumPy function of the same name."""
 
@@ -271,7 +275,7 @@ class Methods:
         return (self[i] for i in range(len(self.data)))
 
 
-# book/graph/variable.md:436
+# book/graph/variable.md:440
 class Conversions:
     """Ways out: to arrays, numbers, text and files."""
 
@@ -305,7 +309,7 @@ class Conversions:
         return Variable, (self.data, self.requires_grad)
 
 
-# book/graph/variable.md:486
+# book/graph/variable.md:490
 class Gradients:
     """The face that a training loop sees."""
 
@@ -357,7 +361,7 @@ class Gradients:
             deliver(leaf, g)
 
 
-# book/graph/variable.md:552
+# book/graph/variable.md:556
 @final
 class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     """An array that can be differentiated with respect to.
@@ -383,7 +387,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
         self.record: Record | None = base if requires_grad else None
 
 
-# book/graph/variable.md:586
+# book/graph/variable.md:590
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -399,9 +403,9 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:614
-base = Record(ground(), Variable)
-top: ContextVar[Interpreter] = ContextVar("top", default=base)
+# book/graph/variable.md:618
+base = Record(ground(), Variable)  #: The Record that is always there.
+top: ContextVar[Interpreter] = ContextVar("top", default=base)  #: The top of this thread's stack.
 
 
 def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
@@ -409,7 +413,7 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
     return top.get().bind(primitive, args, params)
 
 
-# book/graph/variable.md:636
+# book/graph/variable.md:640
 @contextmanager
 def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
     """Put an interpreter on the stack for the duration of a with block.
@@ -426,7 +430,7 @@ def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
         top.reset(token)
 
 
-# book/graph/variable.md:665
+# book/graph/variable.md:669
 def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     if end.node is None:
@@ -438,6 +442,11 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
         raise DifferentiationTypeError(
             f"backward() was called on a Variable made inside {getattr(end.record, 'owner', 'another call')}. "
             "Return it from the function; the transformation differentiates it."
+        )
+    if end.dtype.kind != "f":
+        raise DifferentiationTypeError(
+            f"backward() was called on a Variable of dtype {end.dtype}, which has no gradient of this kind. "
+            "Reduce it to a real number first."
         )
     if gradient is None and end.size != 1:
         raise DifferentiationValueError(
@@ -454,14 +463,14 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     return end.node, gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()]
 
 
-# book/graph/variable.md:706
+# book/graph/variable.md:715
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
     arrived = g if type(g) is Variable else tie(Variable, np.array(g), None, None)
     leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:726
+# book/graph/variable.md:735
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -477,7 +486,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
 
 
-# book/graph/variable.md:885
+# book/graph/variable.md:894
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -499,7 +508,7 @@ def no_grad() -> "_GeneratorContextManager[Any]":
     return push(NoGrad)
 
 
-# book/graph/variable.md:945
+# book/graph/variable.md:954
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -517,7 +526,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:994
+# book/graph/variable.md:1003
 def primitive(arguments: str, joint: Rule | None = None, flat: bool = False, **rules: Rule) -> Callable[[Fun], Fun]:
     """Decorator that makes a function of plain arrays differentiable by rules.
 
@@ -533,6 +542,12 @@ def primitive(arguments: str, joint: Rule | None = None, flat: bool = False, **r
     callable
         Decorator; the decorated function accepts arrays and Variables.
     """
+
+    if not isinstance(arguments, str):
+        raise DifferentiationTypeError(
+            f"primitive was given {arguments!r} where the names of the array arguments belong. "
+            'Write @primitive("x", x=lambda g, ...: ...) above the function.'
+        )
 
     def make(fun: Fun) -> Fun:
         made = Primitive(fun, arguments, joint, flat, **rules)

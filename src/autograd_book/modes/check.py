@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d6e55a591eef1d890b78a01bf2cee2bba4e6f1fafc134a404e1f00434f1d5f72
+# sha256: 578fad17f8cb47961823a1555d2c31ff08d253c77ff38d368fae04d33c313ee4
 
 __all__ = [
     "Fun",
@@ -40,8 +40,8 @@ from autograd_book.graph.errors import DifferentiationValueError, GradientCheckE
 from autograd_book.graph.variable import no_grad
 from autograd_book.modes.transforms import name_of, primal, vjp
 
-Fun = Callable[..., Any]
-STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
+Fun = Callable[..., Any]  #: Any function of arrays.
+STEP = float(np.finfo(np.float64).eps) ** (1 / 3)  #: Of the difference quotient, for arguments of size 1.
 
 
 def central_difference(f: Fun, args: list[Any], directions: list[Any]) -> float:

@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ad72ba30d75e585d649e6d2ea666fa172d1ca747c06354d21b064ae95d9af407
+# sha256: 38d3cdc32b0871bcebb29f9882c572516d182c884452a4061e648f8f883da281
 
 __all__ = [
     "Fun",
@@ -43,7 +43,7 @@ from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.record import Record
 from autograd_book.graph.variable import Variable, admissible, push, top
 
-Fun = Callable[..., Any]
+Fun = Callable[..., Any]  #: Any function of arrays.
 
 
 def name_of(f: Fun) -> str:
@@ -71,6 +71,11 @@ def run(f: Fun, primals: tuple[Any, ...]) -> tuple[Any, Record, list[Variable]]:
         raise DifferentiationTypeError(
             f"{name_of(f)} returned a {type(result).__name__}, which has no derivative. Return one array or number."
         )
+    if getattr(result, "dtype", np.dtype(float)).kind != "f":
+        raise DifferentiationTypeError(
+            f"{name_of(f)} returned values of dtype {result.dtype}, which have no derivative. "
+            "Return floating-point numbers, for example the comparison's choice by np.where."
+        )
     return result, record, inputs
 
 
@@ -79,7 +84,7 @@ def zeros(variable: Variable) -> Any:
     return np.zeros(variable.shape, variable.dtype)[()]
 
 
-# book/modes/transforms.md:225
+# book/modes/transforms.md:230
 def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Value of a function and its vector-Jacobian product.
 
@@ -125,7 +130,7 @@ def cotangent_of(result: Any, g: Any) -> Any:
     return g if type(g) is Variable else np.asarray(g, getattr(result, "dtype", None))[()]
 
 
-# book/modes/transforms.md:300
+# book/modes/transforms.md:305
 def of_chosen(f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fun:
     """f as a function of the arguments at `positions` alone."""
     if not all(-len(args) <= i < len(args) for i in positions):
@@ -144,7 +149,7 @@ def of_chosen(f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs:
     return chosen
 
 
-# book/modes/transforms.md:327
+# book/modes/transforms.md:332
 def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
     """A function that returns the value of `f` and its gradient.
 

@@ -14,9 +14,9 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 79d9b71077f16577e79e69127cc1550c8e52a87726e4718d45b5563d51582dad
+# sha256: 2a0e4650578e285731589f0a930dd1ae5a607caa1acc86aa0410df55a370cf01
 
-__all__ = ["LN2", "LN10", "share", "relu", "astype"]
+__all__ = ["share", "relu", "astype"]
 
 
 # book/rules/elementwise.md:63
@@ -50,14 +50,14 @@ Primitive(np.square, "x", x=lambda g, x: 2 * g * x)
 
 
 # book/rules/elementwise.md:158
-LN2, LN10 = float(np.log(2)), float(np.log(10))
+_LN2, _LN10 = float(np.log(2)), float(np.log(10))
 
 Primitive(np.exp, "x", x=lambda g, out: g * out)
-Primitive(np.exp2, "x", x=lambda g, out: g * out * LN2)
+Primitive(np.exp2, "x", x=lambda g, out: g * out * _LN2)
 Primitive(np.expm1, "x", x=lambda g, out: g * (out + 1))
 Primitive(np.log, "x", x=lambda g, x: g / x)
-Primitive(np.log2, "x", x=lambda g, x: g / (x * LN2))
-Primitive(np.log10, "x", x=lambda g, x: g / (x * LN10))
+Primitive(np.log2, "x", x=lambda g, x: g / (x * _LN2))
+Primitive(np.log10, "x", x=lambda g, x: g / (x * _LN10))
 Primitive(np.log1p, "x", x=lambda g, x: g / (1 + x))
 Primitive(
     np.logaddexp,

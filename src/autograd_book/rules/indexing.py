@@ -14,7 +14,7 @@ indices add up.
     print(x.grad)
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f1a5c25b49eccbd53ff4f38be406d5609d25d691456f392ed044b2672d27c6b3
+# sha256: 55ee99e3af77f8123392274193a97985e8e3e2f07d815c17dabcd7303f000a5b
 
 __all__ = ["BASIC", "is_basic", "scatter", "getitem"]
 
@@ -29,7 +29,7 @@ from autograd_book.graph.primitive import primitives
 from autograd_book.graph.variable import primitive
 
 
-BASIC = (int, slice, np.integer)
+BASIC = (int, slice, np.integer)  #: Besides None and the ellipsis.
 
 
 def is_basic(index: Any) -> bool:

@@ -13,7 +13,7 @@ operand and no table of cases.
     print(stack.grad.shape, vector.grad)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 212cd1148eadec504eac08ce40a382152e4f933470e4c2aa069a67affda7022b
+# sha256: 253ee6f917e799181c68e6a89e4a9e174fd2fa038a507299644ce96713a739cb
 
 __all__ = ["Shape", "as_matrices", "to", "matmul_x", "tall", "matmul_y", "dot"]
 
@@ -27,7 +27,7 @@ from autograd_book.graph.backward import unbroadcast
 from autograd_book.graph.primitive import Primitive
 from autograd_book.rules.shapes import reshape, swapaxes
 
-Shape = tuple[int, ...]
+Shape = tuple[int, ...]  #: Of an array.
 
 
 def as_matrices(x_shape: Shape, y_shape: Shape, z_shape: Shape) -> tuple[Shape, Shape, Shape]:

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: cc547660c0057e909829d437061dc41758fd2f7f6ddb249a83cb473ba083d517
+# sha256: 16d095548febd85241f4487ad2eb41fdb93c24fcb33fb3611238824bbd2b9a5a
 
 __all__ = [
     "reshape",
@@ -121,10 +121,11 @@ def join(*xs: Any, axis: int = 0) -> Any:
     return np.concatenate(xs, axis=axis)
 
 
+#: Concatenation, with one rule for all arrays.
 joined = Primitive(join, "*xs", joint=lambda g, xs_shapes, axis=0: pieces(g, xs_shapes, axis))
 
 
-# book/rules/shapes.md:284
+# book/rules/shapes.md:285
 from collections.abc import Sequence
 
 
