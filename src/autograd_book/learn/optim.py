@@ -17,7 +17,7 @@ gradients, ``step`` moves each of them in place.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1c521183b6ec37ddab2a1bd26f3aa17e816d5520cbf1e18d4c3af31cfb5a6664
+# sha256: 33fbb361516270ae877b6c9f22b4c180fd4c8be63c85d3b4903d1865a50d4008
 
 __all__ = [
     "Optimizer",
@@ -211,7 +211,7 @@ class Adam(Optimizer):
         Strength of the pull towards zero.
     """
 
-    decoupled = False
+    decoupled = False  #: Whether weight decay goes around the quotient.
 
     def __init__(
         self,
@@ -243,7 +243,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: values shrink by ``lr * weight_decay``, whatever their gradients; see `Adam`."""
 
-    decoupled = True
+    decoupled = True  #: As Loshchilov and Hutter have it.
 
     def __init__(
         self,

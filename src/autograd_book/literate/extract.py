@@ -15,7 +15,7 @@ never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 96b186554a6912a86c1448b72ec6812e5a525f1daae0183878380fff4e064a02
+# sha256: e727cee304c04a185c576fcecffc25feb7235de7672b77d28f4b4b933aa2c23b
 
 __all__ = [
     "PACKAGE",
@@ -710,7 +710,7 @@ def on_disk(root: Path) -> dict[str, str]:
 # book/literate/extract.md:1105
 _REFUSALS = {
     "edited": "this generated file was edited by hand; carry the edit into the chapter "
-    "with autograd-book stitch, or discard it by deleting the file",
+    "with autograd-book stitch, or discard it by deleting the file and typing make extract",
     "foreign": "this file was not generated; move it out of the package, "
     "or write it as a chapter",
 }
