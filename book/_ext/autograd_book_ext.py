@@ -96,13 +96,19 @@ def module_section(app, chapter):
     """The Markdown that documents one module: what its cells define, and what it passes on."""
     module = import_module(chapter.module)
     names = [name for cell in weave(chapter) for name in cell.names]
-    homes = {name: home(app, f"{chapter.module}.{name}") for name in names}
+    homes = {name: target_of(app, module, name) for name in names}
     own = [name for name in names if homes[name] == f"{chapter.module}.{name}"]
     lines = [f"## `{chapter.module}`", f"Written in {{doc}}`/{chapter.docname}`."]
     lines += ["\n".join(["```{eval-rst}", f".. automodule:: {chapter.module}", "   :no-members:", "", *describe(module, own), "```"])]
     if len(own) < len(names):
         lines += ["Shown once more under a short name:", "\n".join(f"* {{py:obj}}`{name} <{homes[name]}>`" for name in names if name not in own)]
     return "\n\n" + "\n\n".join(lines) + "\n"
+
+
+def target_of(app, module, name):
+    """What the reference calls a name of a module: a module by its own name, all else by where it is defined."""
+    value = getattr(module, name)
+    return value.__name__ if inspect.ismodule(value) else home(app, f"{module.__name__}.{name}")
 
 
 def describe(module, names):
@@ -112,7 +118,7 @@ def describe(module, names):
         target, full = getattr(module, name), f"{module.__name__}.{name}"
         if isinstance(target, type) and target.__name__ == name:
             yield from [f".. autoclass:: {full}", *["   :show-inheritance:"] * (target.__bases__ != (object,)), ""]
-        elif inspect.isfunction(target):
+        elif inspect.isfunction(inspect.unwrap(target)):
             yield from [f".. autofunction:: {full}", ""]
         else:
             kind = type(target).__name__

@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e11df6b8cddc69c31788d42cebea798dcc40a5bee9c3ea343a09d9a4e252de13
+# sha256: 784f8994a0ed8b72962f5f454bd76d6c6d04e25587747342e0217866b6a18e5a
 
 __all__ = [
     "Rule",
@@ -118,7 +118,19 @@ def pull_text(rules: list[Rule], asks: list[str], joint: bool) -> str:
 
 # book/graph/primitive.md:216
 class Plan:
-    """What a primitive saves, and how it pulls, when the arguments in `mask` are differentiated."""
+    """What a primitive saves, and how it pulls, when the arguments in `mask` are differentiated.
+
+    Attributes
+    ----------
+    tracked : list of int
+        Positions of the differentiated arguments.
+    asks : list of str
+        Names of what is saved.
+    save, pull : callable
+        ``save(out, args)`` gives the saved tuple, ``pull(g, saved, params)`` one cotangent for each tracked argument.
+    text : str
+        The source of both.
+    """
 
     __slots__ = ("primitive", "tracked", "asks", "save", "pull", "text")
 
@@ -139,7 +151,7 @@ class Plan:
         return [known.get(name) for name in self.asks]
 
 
-# book/graph/primitive.md:247
+# book/graph/primitive.md:259
 class Plans(dict[int, Plan | None]):
     """Plans of one primitive, made at the first use: bit i of the key says whether argument i is differentiated.
 
@@ -156,7 +168,7 @@ class Plans(dict[int, Plan | None]):
         return plan
 
 
-# book/graph/primitive.md:274
+# book/graph/primitive.md:286
 primitives: dict[Callable[..., Any], "Primitive"] = {}  #: The one table: from a function to its primitive.
 
 
@@ -215,7 +227,7 @@ class Primitive:
         return self.rules[name]
 
 
-# book/graph/primitive.md:365
+# book/graph/primitive.md:377
 UFUNC_OPTIONS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}  #: And their defaults.
 
 
@@ -232,7 +244,7 @@ def signature(fun: Callable[..., Any], arguments: tuple[str, ...]) -> inspect.Si
     return inspect.Signature(arrays + options)
 
 
-# book/graph/primitive.md:392
+# book/graph/primitive.md:404
 def is_default(value: Any, default: Any) -> bool:
     """Whether a parameter was given the value that it has anyway."""
     simple = type(value) is type(default) and isinstance(value, (bool, int, str))
@@ -254,7 +266,7 @@ def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
             )
 
 
-# book/graph/primitive.md:426
+# book/graph/primitive.md:438
 def arrange(
     primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
