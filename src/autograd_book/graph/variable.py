@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9747c3632df2319b5f830be8353f7e1f67048a75734382afb59ae2cbddde1342
+# sha256: 5ba7b6ffe857bd02f6fc27ff9fa31ef7ef698b75f56097d1509aaabaddf570a1
 
 __all__ = [
     "Fun",
@@ -229,7 +229,7 @@ class Methods:
     ndim = property(lambda self: self.data.ndim, doc="Number of axes.")
     size = property(lambda self: self.data.size, doc="Number of elements.")
     dtype = property(lambda self: self.data.dtype, doc="NumPy dtype.")
-    T = property(lambda self: np.transpose(self), doc="The transpose: all axes reversed.")
+    T = property(lambda self: np.transpose(self), doc="The transpose, with all axes reversed.")
 
     def sum(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
         """Sum over `axis`, as `numpy.sum`."""
@@ -382,7 +382,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     __slots__ = ("data", "node", "record", "__weakref__")
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        self.data: Any = admissible(data, requires_grad)  #: The value: an array, or a NumPy scalar.
+        self.data: Any = admissible(data, requires_grad)  #: The value, an array or a NumPy scalar.
         self.node: Node | None = Leaf(self.data.shape, self.data.dtype) if requires_grad else None
         self.record: Record | None = base if requires_grad else None
 

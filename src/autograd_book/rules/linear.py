@@ -18,7 +18,7 @@ operand and no table of cases.
 __all__ = ["Shape", "as_matrices", "to", "matmul_x", "tall", "matmul_y", "dot"]
 
 
-# book/rules/linear.md:83
+# book/rules/linear.md:81
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def as_matrices(x_shape: Shape, y_shape: Shape, z_shape: Shape) -> tuple[Shape, 
     return x, y, (*z_shape[: len(z_shape) - 2 + row + column], x[-2], y[-1])
 
 
-# book/rules/linear.md:125
+# book/rules/linear.md:123
 def to(x: Any, shape: Shape) -> Any:
     """x in another shape, itself if it has that shape."""
     return x if x.shape == shape else reshape(x, shape)
@@ -51,7 +51,7 @@ def matmul_x(g: Any, x_shape: Shape, y: Any) -> Any:
     return to(unbroadcast(product, x_matrix), x_shape)
 
 
-# book/rules/linear.md:153
+# book/rules/linear.md:151
 def tall(x: Any) -> Any:
     """A stack of matrices as one tall matrix."""
     return to(x, (-1, x.shape[-1])) if len(x.shape) != 2 else x
@@ -67,7 +67,7 @@ def matmul_y(g: Any, x: Any, y_shape: Shape) -> Any:
     return to(unbroadcast(product, y_matrix), y_shape)
 
 
-# book/rules/linear.md:177
+# book/rules/linear.md:175
 Primitive(
     np.matmul,
     "x y",
@@ -76,7 +76,7 @@ Primitive(
 )
 
 
-# book/rules/linear.md:210
+# book/rules/linear.md:208
 from autograd_book.graph.errors import NoRuleError
 from autograd_book.graph.variable import implements
 
