@@ -10,15 +10,18 @@ a command it prints what there is.
     main([])
 """
 # Generated from book/__main__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8cabe27950b27db8810718c3f375ce0ac399f9898b24d71102ba214825313338
+# sha256: 1967787b729306f154ba6ef45d883a3b7885e04b4039d7732b0a77bfe1f6d44a
 
-__all__ = ["COMMANDS", "parser", "main"]
+__all__ = ["COMMANDS", "parser", "run", "main"]
 
 
 # book/__main__.md:50
+import os
 import sys
 from argparse import REMAINDER, ArgumentParser
 from importlib import import_module
+
+from autograd_book import __version__
 
 #: Each command: its module, what that is told first, and its help.
 COMMANDS = {
@@ -29,10 +32,11 @@ COMMANDS = {
 }
 
 
-# book/__main__.md:77
+# book/__main__.md:80
 def parser() -> ArgumentParser:
     """Return the parser of the command line; what follows a command is left to it."""
     top = ArgumentParser("autograd-book", description="The engine and its book.")
+    top.add_argument("--version", action="version", version=f"autograd-book {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND")
     for verb, (_, _, about) in COMMANDS.items():
         command = verbs.add_parser(verb, help=about, add_help=False, prefix_chars="\0")
@@ -40,9 +44,9 @@ def parser() -> ArgumentParser:
     return top
 
 
-# book/__main__.md:105
-def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit status; without a command, print the help."""
+# book/__main__.md:109
+def run(argv: list[str] | None) -> int:
+    """Run one command; without a command, print the help."""
     options = parser().parse_args(argv)
     if options.verb is None:
         parser().print_help()
@@ -52,6 +56,19 @@ def main(argv: list[str] | None = None) -> int:
     return int(command.main([*first, *options.rest]))
 
 
-# book/__main__.md:127
+# book/__main__.md:125
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status: 1 if nobody read its output to the end."""
+    try:
+        try:
+            return run(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+# book/__main__.md:157
 if __name__ == "__main__" and "__file__" in globals():
     sys.exit(main())

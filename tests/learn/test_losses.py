@@ -78,6 +78,10 @@ def test_labels_of_any_integer_type_mean_the_same(labels):
         (LOGITS, LABELS[:5], ab.DifferentiationValueError, r"labels of shape \(5,\)"),
         (LOGITS[0], 0, ab.DifferentiationValueError, r"logits of shape \(4,\) are not a batch"),
         (np.zeros((0, 4)), np.zeros(0, int), ab.DifferentiationValueError, r"logits of shape \(0, 4\) are not a batch"),
+        (np.zeros((0, 4)), [], ab.DifferentiationValueError, r"logits of shape \(0, 4\) are not a batch"),
+        (LOGITS, [], ab.DifferentiationValueError, r"labels of shape \(0,\)"),
+        (LOGITS, np.eye(4)[LABELS], ab.DifferentiationValueError, r"labels of shape \(6, 4\)"),
+        (LOGITS, list("abcabc"), ab.DifferentiationTypeError, "dtype <U1"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_values_that_arrived(loss, logits, labels, error, fact):
@@ -113,6 +117,12 @@ def test_squared_error_has_right_derivatives_of_two_orders():
 def test_squared_error_never_broadcasts(a, b):
     with pytest.raises(ab.DifferentiationValueError, match="the same shape"):
         mean_squared_error(ab.Variable(np.ones(a)), np.ones(b))
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
+def test_squared_error_of_nothing_is_refused(shape):
+    with pytest.raises(ab.DifferentiationValueError, match="hold no number"):
+        mean_squared_error(ab.Variable(np.ones(shape)), np.ones(shape))
 
 
 # Accuracy

@@ -132,6 +132,12 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, fact):
         np.testing.assert_array_equal(array, before[name])
 
 
+@pytest.mark.parametrize("state", [None, 5, small(), [("weight", 1.0)]], ids=["None", "number", "network", "pairs"])
+def test_what_is_no_mapping_is_refused_as_a_state(state):
+    with pytest.raises(ab.DifferentiationTypeError, match="was given as a state.*state_dict"):
+        small().load_state_dict(state)
+
+
 # Layers
 
 
@@ -184,14 +190,26 @@ def test_a_seed_determines_the_weights_and_a_generator_goes_on():
 
 @pytest.mark.parametrize("shape", [(4, 2), (3, 4), (), (0,)])
 def test_an_input_of_another_length_is_refused_with_both_sizes(shape):
-    with pytest.raises(ab.DifferentiationValueError, match=r"Linear\(3, 4\) was called with .*length 3"):
+    with pytest.raises(ab.DifferentiationValueError, match=r"Linear\(3, 4\) was called with .*length 3") as caught:
         Linear(3, 4)(np.ones(shape))
+    assert f"shape {shape}" in str(caught.value) and "weight has shape (3, 4)" in str(caught.value)
 
 
 @pytest.mark.parametrize("sizes", [(0, 2), (2, 0), (-1, 2)])
 def test_a_layer_without_weights_is_refused(sizes):
     with pytest.raises(ab.DifferentiationValueError, match="at least one input and one output"):
         Linear(*sizes)
+
+
+@pytest.mark.parametrize("sizes", [("3", 4), (3, "4"), (3.0, 4), (None, 4), ((3, 4), 2)], ids=str)
+def test_sizes_that_are_no_whole_numbers_are_refused_with_both(sizes):
+    with pytest.raises(ab.DifferentiationTypeError, match="whole numbers") as caught:
+        Linear(*sizes)
+    assert f"{sizes[0]!r} inputs and {sizes[1]!r} outputs" in str(caught.value)
+
+
+def test_sizes_may_be_integers_of_numpy():
+    assert Linear(np.int64(3), np.uint8(2)).weight.shape == (3, 2)
 
 
 def test_integer_weights_are_refused():
@@ -225,6 +243,16 @@ def test_sequential_is_indexed_sliced_counted_and_iterated():
     assert len(network) == 3 and isinstance(network[1], ReLU) and network[-1] is network[2]
     assert list(network) == network.layers and isinstance(network[1:], Sequential)
     assert list(network[2:].parameters()) == list(network.parameters())[2:]
+
+
+@pytest.mark.parametrize(
+    ("thing", "kind"),
+    [([Linear(1, 1), ReLU()], "of type list"), (Linear, "the class Linear"), (None, "of type NoneType"), ("relu", "of type str"), (ab.Variable(1.0), "of type Variable")],
+    ids=["list", "class", "None", "str", "Variable"],
+)
+def test_what_is_no_layer_is_refused_with_its_place_when_the_sequence_is_made(thing, kind):
+    with pytest.raises(ab.DifferentiationTypeError, match=f"layer 1 of a Sequential is {kind}. Give modules and functions"):
+        Sequential(ReLU(), thing)
 
 
 def test_an_empty_sequence_returns_its_input():

@@ -235,6 +235,16 @@ def test_no_parameters_and_repeated_ones_are_refused():
         SGD([p, p], 0.1)
 
 
+@pytest.mark.parametrize("make", [SGD, Adam, AdamW])
+@pytest.mark.parametrize(
+    "thing", [ab.nn.Linear(2, 2), ab.nn.Sequential(ab.nn.ReLU()), ab.nn.Linear(2, 2).parameters, 5, None, np.ones(2), np.array(1.0)],
+    ids=["module", "sequence", "method", "number", "None", "array", "scalar"],
+)
+def test_what_is_no_collection_of_parameters_is_refused_by_its_type(make, thing):
+    with pytest.raises(ab.DifferentiationTypeError, match=f"value of type {type(thing).__name__}.*network.parameters"):
+        make(thing)
+
+
 def test_generators_and_single_variables_are_taken():
     network = ab.nn.Linear(2, 2)
     assert len(Adam(network.parameters()).parameters) == 2
@@ -250,11 +260,56 @@ def test_generators_and_single_variables_are_taken():
         (lambda p: SGD(p, 0.1, weight_decay=-1), "weight_decay=-1"),
         (lambda p: Adam(p, betas=(0.9, 1.0)), r"betas\[1\]=1.0"),
         (lambda p: AdamW(p, eps=-1e-8), "eps=-1e-08"),
+        (lambda p: SGD(p, float("inf")), "lr=inf"),
+        (lambda p: Adam(p, betas=0.9), "betas=0.9 .*two numbers"),
+        (lambda p: Adam(p, betas=(0.9,)), r"betas=\(0.9,\)"),
+        (lambda p: Adam(p, betas=(0.9, 0.99, 0.999)), r"betas=\(0.9, 0.99, 0.999\)"),
+        (lambda p: AdamW(p, betas=None), "betas=None"),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(make, fact):
     with pytest.raises(ab.DifferentiationValueError, match=fact):
         make([ab.Variable(1.0)])
+
+
+@pytest.mark.parametrize("value", ["0.1", None, [0.1], np.ones(1), 1j, ab.Variable(0.1)], ids=str)
+@pytest.mark.parametrize("name", ["lr", "eps", "weight_decay"])
+def test_settings_that_are_no_numbers_are_refused_by_name(name, value):
+    with pytest.raises(ab.DifferentiationTypeError, match=f"^{name}=.*Give a plain number"):
+        Adam([ab.Variable(1.0)], **{name: value})
+
+
+def test_momentum_and_betas_that_are_no_numbers_are_refused_by_name():
+    with pytest.raises(ab.DifferentiationTypeError, match="momentum='0.9'"):
+        SGD([ab.Variable(1.0)], 0.1, momentum="0.9")
+    with pytest.raises(ab.DifferentiationTypeError, match=r"betas\[0\]='a'"):
+        Adam([ab.Variable(1.0)], betas=("a", 0.9))
+
+
+def test_a_rate_of_zero_moves_nothing():
+    assert walked(lambda p: SGD(p, 0, 0.9)) == walked(lambda p: AdamW(p, 0)) == [2.0] * len(GRADIENTS)
+
+
+def test_numbers_of_numpy_become_plain_settings():
+    adam = Adam([ab.Variable(1.0)], np.float64(0.1), (np.float32(0.5), 0), np.float64(1e-8))
+    assert {type(setting) for setting in (adam.lr, *adam.betas, adam.eps)} == {float}
+
+
+def test_descent_has_the_default_rate_of_pytorch():
+    assert SGD([ab.Variable(1.0)]).lr == 1e-3
+
+
+@pytest.mark.parametrize("state", [None, 5, SGD([ab.Variable(1.0)], 0.1)], ids=["None", "number", "optimiser"])
+def test_what_is_no_mapping_is_refused_as_a_state(state):
+    with pytest.raises(ab.DifferentiationTypeError, match="was given as a state.*state_dict"):
+        SGD([ab.Variable(1.0)], 0.1).load_state_dict(state)
+
+
+def test_a_state_with_a_rate_in_words_changes_nothing():
+    optimizer = SGD([ab.Variable([1.0])], 0.1)
+    with pytest.raises(ab.DifferentiationTypeError, match="lr=.*fast"):
+        optimizer.load_state_dict({"lr": "fast", "0.velocity": [1.0]})
+    assert optimizer.lr == 0.1 and optimizer.state == [{}]
 
 
 def test_an_optimiser_lets_go_of_its_parameters():

@@ -131,6 +131,30 @@ def test_evaluating_records_and_changes_nothing():
     assert all((before[name] == array).all() for name, array in network.state_dict().items())
 
 
+@pytest.mark.filterwarnings("error")
+def test_training_that_diverges_stops_at_that_epoch_and_has_reported_it():
+    network, reported = perceptron(8), []
+    with pytest.raises(ab.DifferentiationValueError, match=r"diverged in epoch \d+: with lr=1e\+09 the loss became .*nan"):
+        train(network, AdamW(network.parameters(), lr=1e9), FEW, UNSEEN, report=reported.append)
+    assert [epoch.diverged for epoch in reported] == [False] * (len(reported) - 1) + [True]
+
+
+def test_an_epoch_has_diverged_when_either_loss_is_not_finite():
+    finite, odd = 0.5, (np.inf, -np.inf, np.nan)
+    assert not Epoch(1, finite, finite, 0.9).diverged
+    assert all(Epoch(1, finite, x, 0.9).diverged and Epoch(1, x, finite, 0.9).diverged for x in odd)
+
+
+@pytest.mark.parametrize("setting", [{"epochs": 0}, {"epochs": -2}, {"epochs": 1.5}, {"batch_size": 0}, {"batch_size": -3}], ids=str)
+def test_counts_that_leave_nothing_to_learn_are_refused_before_anything_moves(setting):
+    network = perceptron(4)
+    before = network.state_dict()
+    name, value = next(iter(setting.items()))
+    with pytest.raises(ab.DifferentiationValueError, match=f"{name}={value} .* 1 or more"):
+        train(network, AdamW(network.parameters()), FEW, UNSEEN, **setting)
+    assert all((before[name] == array).all() for name, array in network.state_dict().items())
+
+
 # Memory
 
 
@@ -219,17 +243,38 @@ def test_the_options_change_the_run(capsys):
 @pytest.mark.parametrize(
     ("options", "fact"),
     [
-        (["--epochs", "0"], "'0' is not a count"),
-        (["--batch-size", "-3"], "'-3' is not a count"),
-        (["--hidden", "many"], "'many' is not a count"),
+        (["--epochs", "0"], "--epochs: '0' is not a whole number of at least 1. Give 1 or more."),
+        (["--epochs", "-1"], "'-1' is not a whole number"),
+        (["--batch-size", "-3"], "'-3' is not a whole number"),
+        (["--hidden", "many"], "'many' is not a whole number"),
         (["--lr", "-1"], "lr=-1.0"),
-        (["--seed", "x"], "seed"),
+        (["--lr", "nan"], "lr=nan"),
+        (["--lr", "inf"], "lr=inf"),
+        (["--lr", "fast"], "'fast'"),
+        (["--seed", "x"], "'x' is not a whole number"),
+        (["--seed", "-1"], "--seed: '-1' is not a whole number of at least 0. Give 0 or more."),
     ],
 )
 def test_options_that_make_no_sense_are_refused_with_status_2(options, fact, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(options)
     assert stopped.value.code == 2 and fact in capsys.readouterr().err
+
+
+def test_a_seed_of_zero_is_one_of_the_seeds(capsys):
+    assert main(["--epochs", "1", "--hidden", "4", "--seed", "0", "--plain"]) == 0
+
+
+@pytest.mark.parametrize("plain", [["--plain"], []], ids=["lines", "bar"])
+def test_a_run_that_diverges_says_so_and_ends_with_status_1(plain, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--lr", "1e9", *plain])
+    err = capsys.readouterr().err
+    assert stopped.value.code == 1
+    said = err.splitlines()[-1]
+    assert re.search(r"^autograd-book train: training diverged in epoch \d+: .*lr=1e\+09 .*(inf|nan)", said)
+    assert said.endswith("a smaller lr, --lr on the command line.")
+    assert "Traceback" not in err and "Warning" not in err
 
 
 def test_the_package_runs_it_as_a_command():

@@ -13,7 +13,7 @@ part of them aside.
     print(digits.images.shape, digits.images.dtype, seen.labels.size, unseen.labels.size)
 """
 # Generated from book/learn/digits.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4315654a9995a701d55a014f191bf4ba4b880082908e8ce207a86ef69cccadee
+# sha256: d2c3278639529c5ebebc2efe4cc5feb118a37db7c5f03be3a336951026dd4f05
 
 __all__ = ["Digits", "load_digits", "split"]
 
@@ -29,11 +29,11 @@ from autograd_book.graph.errors import DifferentiationValueError
 class Digits(NamedTuple):
     """Images of digits and what they show."""
 
-    images: np.ndarray  #: float32 of shape (n, 64): rows of 8 × 8 pixels, from 0 (paper) to 1 (ink).
+    images: np.ndarray  #: float32 of shape (n, 64): 8 × 8 pixels from 0 (paper) to 1 (ink).
     labels: np.ndarray  #: int64 of shape (n,), from 0 to 9.
 
     def take(self, index: Any) -> "Digits":
-        """The same rows of both arrays, for any index that NumPy accepts along the first axis."""
+        """The same rows of both arrays, for any index that NumPy accepts."""
         return Digits(self.images[index], self.labels[index])
 
 
@@ -41,8 +41,8 @@ class Digits(NamedTuple):
 def load_digits() -> Digits:
     """The 1,797 handwritten digits that come with the package.
 
-    Source: E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits* (1998), UCI Machine Learning
-    Repository, doi:10.24432/C50P49, test part; licence CC BY 4.0.
+    Source: E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits* (1998),
+    UCI Machine Learning Repository, doi:10.24432/C50P49, test part; licence CC BY 4.0.
 
     Returns
     -------
@@ -53,10 +53,11 @@ def load_digits() -> Digits:
 
     with (files("autograd_book.learn") / "digits.npz").open("rb") as file:
         arrays = np.load(file)
-        return Digits(arrays["images"].astype(np.float32) / 16, arrays["labels"].astype(np.int64))
+        images, labels = arrays["images"], arrays["labels"]
+    return Digits(images.astype(np.float32) / 16, labels.astype(np.int64))
 
 
-# book/learn/digits.md:170
+# book/learn/digits.md:172
 def split(digits: Digits, held_out: float = 0.2, seed: int = 0) -> tuple[Digits, Digits]:
     """Shuffle the digits and set a part of them aside.
 
@@ -83,7 +84,8 @@ def split(digits: Digits, held_out: float = 0.2, seed: int = 0) -> tuple[Digits,
     cut = round(n * held_out)
     if not 0 < cut < n:
         raise DifferentiationValueError(
-            f"held_out={held_out} of {n} images leaves {n - cut} to learn from and {cut} to judge by. "
+            f"held_out={held_out} of {n} images leaves {n - cut} to learn from "
+            f"and {cut} to judge by. "
             "Choose a fraction between 0 and 1 that leaves some of both."
         )
     order = np.random.default_rng(seed).permutation(n)

@@ -15,13 +15,14 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 81b92a9e0c76084c46963c500a8c7542929593320da463d074c2b7086634b3b4
+# sha256: 5aa846ddda8112fc2f50577329334768116da864cee59de69a8d17c954d7bd19
 
 __all__ = [
     "integers",
     "expect_batch",
     "batch_of",
     "cross_entropy",
+    "expect_pairs",
     "mean_squared_error",
     "accuracy",
 ]
@@ -43,40 +44,43 @@ def integers(labels: Any) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":
         raise DifferentiationTypeError(
-            f"labels of dtype {labels.dtype} do not name classes. Give integers, for example labels.astype(int)."
+            f"labels of dtype {labels.dtype} do not name classes. "
+            "Give integers, for example labels.astype(int)."
         )
     return labels
 
 
-# book/learn/losses.md:121
-def expect_batch(shape: tuple[int, ...], labels: np.ndarray) -> None:
-    """Raise unless `shape` is (n, classes) and there are n labels."""
+# book/learn/losses.md:122
+def expect_batch(shape: tuple[int, ...], labels: tuple[int, ...]) -> None:
+    """Raise unless the shape of logits is (n, classes), and that of their labels (n,)."""
     if len(shape) != 2 or 0 in shape:
         raise DifferentiationValueError(
-            f"logits of shape {shape} are not a batch. Give at least one row of scores, with shape (n, classes)."
+            f"logits of shape {shape} are not a batch. "
+            "Give at least one row of scores, with shape (n, classes)."
         )
-    if labels.shape != shape[:1]:
+    if labels != shape[:1]:
         raise DifferentiationValueError(
-            f"logits of shape {shape} came with labels of shape {labels.shape}. "
+            f"logits of shape {shape} came with labels of shape {labels}. "
             f"Give one label for each row, with shape {shape[:1]}."
         )
 
 
-# book/learn/losses.md:145
+# book/learn/losses.md:147
 def batch_of(logits: Any, labels: Any) -> tuple[Any, np.ndarray]:
-    """Logits of shape (n, classes) and labels of shape (n,), or the error that says what does not fit."""
-    logits, labels = logits if type(logits) is Variable else np.asarray(logits), integers(labels)
-    expect_batch(logits.shape, labels)
-    classes = logits.shape[1]
+    """Logits of shape (n, classes) and n labels, or the error that says what does not fit."""
+    logits = logits if type(logits) is Variable else np.asarray(logits)
+    expect_batch(logits.shape, np.shape(labels))
+    labels, classes = integers(labels), logits.shape[1]
     if labels.min() < 0 or labels.max() >= classes:
         raise DifferentiationValueError(
-            f"labels reach from {labels.min()} to {labels.max()}, and the logits have {classes} classes. "
+            f"labels reach from {labels.min()} to {labels.max()}, "
+            f"and the logits have {classes} classes. "
             f"Number the classes from 0 to {classes - 1}."
         )
     return logits, labels
 
 
-# book/learn/losses.md:173
+# book/learn/losses.md:176
 def cross_entropy(logits: Any, labels: Any) -> Any:
     """Mean over the batch of the negative logarithm of the probability given to the true class.
 
@@ -103,14 +107,29 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     return np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels])
 
 
-# book/learn/losses.md:267
+# book/learn/losses.md:270
+def expect_pairs(shape: tuple[int, ...], targets: tuple[int, ...]) -> None:
+    """Raise unless predictions and targets have one shape, with something in it."""
+    if shape != targets:
+        raise DifferentiationValueError(
+            f"predictions of shape {shape} came with targets of shape {targets}. Give both the "
+            "same shape, for example with .reshape; broadcasting would compare each with all."
+        )
+    if 0 in shape:
+        raise DifferentiationValueError(
+            f"predictions and targets of shape {shape} hold no number. "
+            "Give at least one of each, or leave an empty batch out."
+        )
+
+
+# book/learn/losses.md:293
 def mean_squared_error(predictions: Any, targets: Any) -> Any:
     """Mean over all elements of the squared difference.
 
     Parameters
     ----------
     predictions, targets : array_like or Variable
-        Of equal shapes; nothing is broadcast.
+        Of equal shapes and not empty; nothing is broadcast.
 
     Returns
     -------
@@ -120,18 +139,14 @@ def mean_squared_error(predictions: Any, targets: Any) -> Any:
     Raises
     ------
     DifferentiationValueError
-        If the shapes differ.
+        If the shapes differ, or hold nothing.
     """
-    if shape_of(predictions) != shape_of(targets):
-        raise DifferentiationValueError(
-            f"predictions of shape {shape_of(predictions)} came with targets of shape {shape_of(targets)}. "
-            "Give both the same shape, for example with .reshape; broadcasting would compare each with all."
-        )
+    expect_pairs(shape_of(predictions), shape_of(targets))
     return np.mean(np.square(np.subtract(predictions, targets)))
 
 
-# book/learn/losses.md:310
+# book/learn/losses.md:326
 def accuracy(logits: Any, labels: Any) -> float:
-    """Fraction of rows whose largest logit is that of the true class; parameters and errors as for `cross_entropy`."""
+    """Fraction of rows whose largest logit is the true class's; see `cross_entropy`."""
     logits, labels = batch_of(logits, labels)
     return float(np.mean(np.argmax(logits, axis=1) == labels))

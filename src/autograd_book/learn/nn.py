@@ -6,24 +6,27 @@ leaves.
 ::
 
     import numpy as np
-    import autograd_book as ab
+    from autograd_book import nn
 
-    network = ab.nn.Sequential(ab.nn.Linear(64, 32, rng=0), ab.nn.ReLU(), ab.nn.Linear(32, 10, rng=1))
+    network = nn.Sequential(nn.Linear(64, 32, rng=0), nn.ReLU(), nn.Linear(32, 10, rng=1))
     logits = network(np.ones((5, 64), np.float32))
     print(logits.shape, logits.dtype)
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 55caa209f16ceada5ab597d6c33dd40f986ee41a51b9cc049d5407642c579a27
+# sha256: e73a3c6def34e7db5e4c8cab4f1a3f5f79e461157d280859708345cb6f046dc9
 
 __all__ = [
     "leaves",
     "Module",
+    "expect_state",
     "fitting",
+    "expect_sizes",
     "he_normal",
     "Linear",
     "expect_length",
     "ReLU",
+    "expect_layer",
     "Sequential",
     "accuracy",
     "cross_entropy",
@@ -31,20 +34,21 @@ __all__ = [
 ]
 
 
-# book/learn/nn.md:66
-from collections.abc import Iterator
+# book/learn/nn.md:67
+from collections.abc import Iterator, Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationValueError
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable
 from autograd_book.rules.elementwise import relu
 
 
 def leaves(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Variable]]:
-    """Names and parameters in a value: a Variable, a module, or a list, tuple or dictionary of those."""
+    """Names and parameters in a value: a Variable, a module, or a container of those."""
     if id(value) in seen:
         return
     seen.add(id(value))
@@ -59,19 +63,22 @@ def leaves(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Variabl
             yield from leaves(part, f"{name}.{key}" if name else str(key), seen)
 
 
-# book/learn/nn.md:108
+# book/learn/nn.md:110
 class Module:
     """Base of networks: attributes that are Variables or modules are its parameters.
 
-    A subclass sets attributes in ``__init__`` and defines ``__call__``. There is nothing to register.
+    A subclass sets attributes in ``__init__`` and defines ``__call__``.
+    There is nothing to register.
     """
 
     def __call__(self, x: Any) -> Any:
         """The network's output for a batch of inputs."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it computes. Define __call__ in it.")
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say what it computes. Define __call__ in it."
+        )
 
     def named_parameters(self) -> Iterator[tuple[str, Variable]]:
-        """Pairs of name and Variable, in the order of definition; a shared one once, under its first name."""
+        """Pairs of name and Variable, in the order of definition; a shared one comes once."""
         return leaves(self, "", set())
 
     def parameters(self) -> Iterator[Variable]:
@@ -97,6 +104,8 @@ class Module:
 
         Raises
         ------
+        DifferentiationTypeError
+            If it is not a mapping.
         DifferentiationValueError
             If names or shapes differ; nothing is changed then.
         """
@@ -106,9 +115,20 @@ class Module:
             parameter.data[...] = state[name]
 
 
-# book/learn/nn.md:176
+# book/learn/nn.md:183
+def expect_state(state: Any) -> None:
+    """Raise unless a state is a mapping from names to arrays."""
+    if not isinstance(state, Mapping):
+        raise DifferentiationTypeError(
+            f"a value of type {type(state).__name__} was given as a state. "
+            "Give a mapping from names to arrays, as state_dict() returns it."
+        )
+
+
+# book/learn/nn.md:203
 def fitting(own: dict[str, Variable], state: Any) -> None:
-    """Raise unless `state` has an array of the right shape for each parameter in `own`, and no others."""
+    """Raise unless `state` has one array of the right shape for each parameter in `own`."""
+    expect_state(state)
     missing, unknown = sorted(own.keys() - set(state)), sorted(set(state) - own.keys())
     if missing or unknown:
         raise DifferentiationValueError(
@@ -118,26 +138,35 @@ def fitting(own: dict[str, Variable], state: Any) -> None:
     for name, parameter in own.items():
         if np.shape(state[name]) != parameter.shape:
             raise DifferentiationValueError(
-                f"a state has shape {np.shape(state[name])} for {name}, which has shape {parameter.shape}. "
+                f"a state has shape {np.shape(state[name])} for {name}, "
+                f"which has shape {parameter.shape}. "
                 "Build the network with the sizes that the state was taken from."
             )
 
 
-# book/learn/nn.md:243
+# book/learn/nn.md:272
+def expect_sizes(inputs: Any, outputs: Any) -> None:
+    """Raise unless a layer has whole numbers of inputs and outputs, at least one of each."""
+    fact = f"a layer of {inputs!r} inputs and {outputs!r} outputs has no weights."
+    if not isinstance(inputs, Integral) or not isinstance(outputs, Integral):
+        raise DifferentiationTypeError(f"{fact} Give whole numbers, for example int(inputs).")
+    if min(inputs, outputs) < 1:
+        raise DifferentiationValueError(f"{fact} Give it at least one input and one output.")
+
+
+# book/learn/nn.md:292
 def he_normal(inputs: int, outputs: int, rng: Any = None) -> np.ndarray:
-    """A matrix of normal numbers with variance ``2 / inputs``, from a generator, a seed, or fresh ones for None."""
-    if inputs < 1 or outputs < 1:
-        raise DifferentiationValueError(
-            f"a layer of {inputs} inputs and {outputs} outputs has no weights. Give it at least one input and one output."
-        )
+    """A matrix of normal numbers with variance ``2 / inputs``; for `rng` see `Linear`."""
+    expect_sizes(inputs, outputs)
     return np.random.default_rng(rng).normal(0.0, (2 / inputs) ** 0.5, (inputs, outputs))
 
 
-# book/learn/nn.md:263
+# book/learn/nn.md:309
 class Linear(Module):
     """The map ``x @ weight + bias``.
 
-    Weights are drawn from a normal distribution with variance ``2 / inputs`` (He and others, 2015), biases are zero.
+    Weights are drawn from a normal distribution with variance ``2 / inputs``
+    (He and others, 2015), biases are zero.
 
     Parameters
     ----------
@@ -146,18 +175,28 @@ class Linear(Module):
     bias : bool
         Whether to add a bias.
     rng : numpy.random.Generator, int or None
-        Source of the weights, or its seed; None draws fresh ones. Two layers with one seed get the same numbers.
+        Source of the weights, or its seed; None draws fresh ones.
+        Two layers with one seed get the same numbers.
     dtype : dtype_like
         Floating point.
     """
 
-    def __init__(self, inputs: int, outputs: int, bias: bool = True, rng: Any = None, dtype: Any = np.float32) -> None:
-        self.weight = Variable(he_normal(inputs, outputs, rng).astype(dtype))  #: Shape (inputs, outputs).
-        self.bias = Variable(np.zeros(outputs, dtype)) if bias else None  #: Shape (outputs,), or None.
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        bias: bool = True,
+        rng: Any = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        #: Shape (inputs, outputs).
+        self.weight = Variable(he_normal(inputs, outputs, rng).astype(dtype))
+        #: Shape (outputs,), or None.
+        self.bias = Variable(np.zeros(outputs, dtype)) if bias else None
 
     def __call__(self, x: Any) -> Any:
         """Apply the layer to an array or Variable of shape (..., inputs)."""
-        expect_length(self, np.shape(x), self.weight.shape[0])
+        expect_length(self, np.shape(x), self.weight.shape)
         out = np.matmul(x, self.weight)
         return out if self.bias is None else out + self.bias
 
@@ -165,16 +204,18 @@ class Linear(Module):
         return f"Linear({', '.join(map(str, self.weight.shape))})"
 
 
-# book/learn/nn.md:301
-def expect_length(layer: Module, shape: tuple[int, ...], length: int) -> None:
-    """Raise unless the last axis of an input of the given shape has the length that a layer takes."""
-    if shape[-1:] != (length,):
+# book/learn/nn.md:358
+def expect_length(layer: Module, shape: tuple[int, ...], weight: tuple[int, ...]) -> None:
+    """Raise unless an input of the given shape can be multiplied by a layer's weight."""
+    if shape[-1:] != weight[:1]:
         raise DifferentiationValueError(
-            f"{layer} was called with an input of shape {shape}. Give it an array whose last axis has length {length}."
+            f"{layer} was called with an input of shape {shape}, "
+            f"and its weight has shape {weight}. "
+            f"Give it an array whose last axis has length {weight[0]}."
         )
 
 
-# book/learn/nn.md:333
+# book/learn/nn.md:392
 class ReLU(Module):
     """Rectified linear unit: max(x, 0), elementwise."""
 
@@ -186,17 +227,37 @@ class ReLU(Module):
         return "ReLU()"
 
 
-# book/learn/nn.md:355
+# book/learn/nn.md:416
+def expect_layer(place: int, layer: Any) -> None:
+    """Raise unless a part of a sequence is a module or a function."""
+    named = isinstance(layer, type)
+    if named or not callable(layer):
+        kind = f"the class {layer.__name__}" if named else f"of type {type(layer).__name__}"
+        raise DifferentiationTypeError(
+            f"layer {place} of a Sequential is {kind}. Give modules and functions one by one, "
+            "as in Sequential(Linear(3, 4), numpy.tanh)."
+        )
+
+
+# book/learn/nn.md:438
 class Sequential(Module):
     """Applies its layers one after another.
 
     Parameters
     ----------
     *layers : callable
-        Modules, or functions of one array such as `numpy.tanh`. Indexing, slicing, `len` and iteration work on them.
+        Modules, or functions of one array such as `numpy.tanh`.
+        Indexing, slicing, `len` and iteration work on them.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If one of them is something else, such as a list of layers or a class.
     """
 
     def __init__(self, *layers: Any) -> None:
+        for place, layer in enumerate(layers):
+            expect_layer(place, layer)
         self.layers = list(layers)
 
     def __call__(self, x: Any) -> Any:
@@ -206,16 +267,18 @@ class Sequential(Module):
         return x
 
     def __getitem__(self, index: Any) -> Any:
-        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
+        part = self.layers[index]
+        return Sequential(*part) if isinstance(index, slice) else part
 
     def __len__(self) -> int:
         return len(self.layers)
 
     def __repr__(self) -> str:
-        return f"Sequential({', '.join(getattr(layer, '__name__', repr(layer)) for layer in self.layers)})"
+        names = (getattr(layer, "__name__", repr(layer)) for layer in self.layers)
+        return f"Sequential({', '.join(names)})"
 
 
-# book/learn/nn.md:434
+# book/learn/nn.md:527
 from autograd_book.learn.losses import accuracy as accuracy
 from autograd_book.learn.losses import cross_entropy as cross_entropy
 from autograd_book.learn.losses import mean_squared_error as mean_squared_error

@@ -17,16 +17,18 @@ gradients, ``step`` moves each of them in place.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 33fbb361516270ae877b6c9f22b4c180fd4c8be63c85d3b4903d1865a50d4008
+# sha256: 9ede1bdf6185f20c5bf1c336c092dc8133abdd51bc73228b1562413871a24356
 
 __all__ = [
     "Optimizer",
+    "listed",
     "movable",
     "within",
     "remembered",
     "SGD",
     "blend",
     "begin",
+    "pair",
     "Adam",
     "AdamW",
 ]
@@ -34,6 +36,7 @@ __all__ = [
 
 # book/learn/optim.md:69
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -41,6 +44,7 @@ import numpy as np
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable
+from autograd_book.learn.nn import expect_state
 
 
 class Optimizer:
@@ -56,19 +60,24 @@ class Optimizer:
     Raises
     ------
     DifferentiationTypeError
-        If something in `parameters` is not a leaf that requires a gradient.
+        If something in `parameters` is not a leaf that requires a gradient, or `lr` no number.
     DifferentiationValueError
-        If there are no parameters, one appears twice, or `lr` is negative.
+        If there are no parameters, one appears twice, or `lr` is negative or infinite.
     """
 
     def __init__(self, parameters: Iterable[Variable], lr: float) -> None:
         self.parameters = movable(parameters)  #: List of Variables.
-        self.state: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]  #: What is remembered of each.
+        #: What is remembered of each.
+        self.state: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]
         self.lr = within("lr", lr)
 
-    def update(self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]) -> None:
+    def update(
+        self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]
+    ) -> None:
         """Change `value` in place."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how to move. Define update in it.")
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say how to move. Define update in it."
+        )
 
     def step(self) -> None:
         """Move every parameter that has a gradient."""
@@ -82,50 +91,81 @@ class Optimizer:
             parameter.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
-        """The learning rate, and copies of what is remembered, as ``"<number of parameter>.<name>"``."""
-        return {"lr": self.lr} | {f"{i}.{name}": a.copy() for i, state in enumerate(self.state) for name, a in state.items()}
+        """The rate, and copies of what is remembered, as ``"<number of parameter>.<name>"``."""
+        found: dict[str, Any] = {"lr": self.lr}
+        for i, state in enumerate(self.state):
+            found |= {f"{i}.{name}": array.copy() for name, array in state.items()}
+        return found
 
     def load_state_dict(self, state: Any) -> None:
         """Continue where the optimiser stood from which `state` was taken.
 
         Raises
         ------
+        DifferentiationTypeError
+            If it is not a mapping, or its rate is no number.
         DifferentiationValueError
-            If it speaks of a parameter that is not there, or has another shape; nothing is changed then.
+            If it speaks of a parameter that is not there, or has another shape.
+            In either case nothing is changed.
         """
         found = remembered(state, self.parameters)
-        self.lr, self.state = within("lr", float(state.get("lr", self.lr))), found
+        self.lr, self.state = within("lr", np.asarray(state.get("lr", self.lr))[()]), found
 
 
-# book/learn/optim.md:148
-def movable(parameters: Iterable[Any]) -> list[Variable]:
-    """The parameters as a list, or the error that says which of them an optimiser cannot move."""
-    found = [parameters] if isinstance(parameters, Variable) else list(parameters)
+# book/learn/optim.md:161
+def listed(parameters: Any) -> list[Any]:
+    """What an optimiser was given as a list, or the error that says that it is none."""
+    if isinstance(parameters, Variable):
+        return [parameters]
+    if not isinstance(parameters, Iterable) or isinstance(parameters, np.ndarray):
+        raise DifferentiationTypeError(
+            f"an optimiser was given a value of type {type(parameters).__name__}. "
+            "Give it network.parameters(), or Variables in a list."
+        )
+    return list(parameters)
+
+
+# book/learn/optim.md:184
+def movable(parameters: Any) -> list[Variable]:
+    """The parameters as a list, or the error that says which of them cannot be moved."""
+    found = listed(parameters)
     for i, parameter in enumerate(found):
         if not isinstance(parameter, Variable) or not isinstance(parameter.node, Leaf):
             raise DifferentiationTypeError(
-                f"parameter {i} of an optimiser is a {type(parameter).__name__} that keeps no gradient. "
-                "Give it Variables made with requires_grad=True, as network.parameters() yields them."
+                f"parameter {i} of an optimiser is a {type(parameter).__name__} "
+                "that keeps no gradient. Give it Variables made with requires_grad=True, "
+                "as network.parameters() yields them."
             )
-    if not found or len(set(map(id, found))) < len(found):
+    different = len(set(map(id, found)))
+    if not found or different < len(found):
         raise DifferentiationValueError(
-            f"an optimiser was given {len(found)} parameters, of which {len(set(map(id, found)))} are different. "
+            f"an optimiser was given {len(found)} parameters, "
+            f"of which {different} are different. "
             "Give it at least one, and each once."
         )
     return found
 
 
-# book/learn/optim.md:178
-def within(name: str, value: float, end: float = np.inf) -> float:
-    """The setting itself if ``0 <= value < end``, or the error that names it."""
-    if not 0 <= value < end:
-        raise DifferentiationValueError(f"{name}={value} was given to an optimiser. Choose it from 0 up to, not including, {end}.")
-    return value
+# book/learn/optim.md:217
+def within(name: str, value: Any, end: float = np.inf) -> float:
+    """The setting as a float if ``0 <= value < end``, or the error that names it."""
+    if not isinstance(value, Real):
+        raise DifferentiationTypeError(
+            f"{name}={value!r} was given to an optimiser. Give a plain number, such as 0.1."
+        )
+    number = float(value)
+    if not 0 <= number < end:
+        raise DifferentiationValueError(
+            f"{name}={value} was given to an optimiser. "
+            f"Choose it from 0 up to, not including, {end}."
+        )
+    return number
 
 
-# book/learn/optim.md:202
+# book/learn/optim.md:249
 def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndarray]]:
     """The arrays of a flat state, as one dictionary for each parameter."""
+    expect_state(state)
     found: list[dict[str, np.ndarray]] = [{} for _ in parameters]
     for key in state:
         number, _, name = key.partition(".")
@@ -134,14 +174,15 @@ def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndar
         i = int(number) if number.isdigit() else len(found)
         if i >= len(found) or np.shape(state[key]) not in ((), parameters[i].shape):
             raise DifferentiationValueError(
-                f"a state remembers {key} with shape {np.shape(state[key])}, which fits none of the {len(found)} parameters. "
+                f"a state remembers {key} with shape {np.shape(state[key])}, "
+                f"which fits none of the {len(found)} parameters. "
                 "Load it into an optimiser of the network that it was taken from."
             )
         found[i][name] = np.array(state[key])
     return found
 
 
-# book/learn/optim.md:262
+# book/learn/optim.md:311
 class SGD(Optimizer):
     """Gradient descent, with momentum if wanted.
 
@@ -160,13 +201,21 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[Variable], lr: float, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
+        self,
+        parameters: Iterable[Variable],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
     ) -> None:
         super().__init__(parameters, lr)
-        self.momentum, self.weight_decay = within("momentum", momentum, 1.0), within("weight_decay", weight_decay)
+        self.momentum = within("momentum", momentum, 1.0)
+        self.weight_decay = within("weight_decay", weight_decay)
         self.nesterov = nesterov
 
-    def update(self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]) -> None:
+    def update(
+        self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]
+    ) -> None:
         """Change `value` in place."""
         if self.weight_decay:
             gradient = gradient + self.weight_decay * value
@@ -180,7 +229,7 @@ class SGD(Optimizer):
         value -= self.lr * gradient
 
 
-# book/learn/optim.md:338
+# book/learn/optim.md:395
 def blend(mean: np.ndarray, sample: np.ndarray, beta: float) -> None:
     """Move a running mean towards a sample, in place, so that a fraction `beta` of it stays."""
     mean *= beta
@@ -189,11 +238,25 @@ def blend(mean: np.ndarray, sample: np.ndarray, beta: float) -> None:
 
 def begin(state: dict[str, np.ndarray], value: np.ndarray) -> dict[str, np.ndarray]:
     """The given state with the running means and the count of steps set to zero."""
-    state |= {"steps": np.zeros((), np.int64), "mean": np.zeros_like(value), "square": np.zeros_like(value)}
+    state |= {
+        "steps": np.zeros((), np.int64),
+        "mean": np.zeros_like(value),
+        "square": np.zeros_like(value),
+    }
     return state
 
 
-# book/learn/optim.md:364
+# book/learn/optim.md:425
+def pair(betas: Any) -> tuple[float, float]:
+    """Both memories, or the error that says what came in their place."""
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise DifferentiationValueError(
+            f"betas={betas!r} was given to an optimiser. Give two numbers, as in (0.9, 0.999)."
+        )
+    return within("betas[0]", betas[0], 1.0), within("betas[1]", betas[1], 1.0)
+
+
+# book/learn/optim.md:445
 class Adam(Optimizer):
     """Steps of a length that adapts to each element; weight decay is added to the gradient.
 
@@ -222,10 +285,12 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr)
-        self.betas = within("betas[0]", betas[0], 1.0), within("betas[1]", betas[1], 1.0)
+        self.betas = pair(betas)
         self.eps, self.weight_decay = within("eps", eps), within("weight_decay", weight_decay)
 
-    def update(self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]) -> None:
+    def update(
+        self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]
+    ) -> None:
         """Change `value` in place."""
         state = state or begin(state, value)
         if self.decoupled:
@@ -236,12 +301,16 @@ class Adam(Optimizer):
         blend(state["mean"], gradient, self.betas[0])
         blend(state["square"], gradient * gradient, self.betas[1])
         first, second = [1 - beta ** state["steps"].item() for beta in self.betas]
-        value -= self.lr / first * state["mean"] / (np.sqrt(state["square"] / second) + self.eps)
+        size = np.sqrt(state["square"] / second) + self.eps
+        value -= self.lr / first * state["mean"] / size
 
 
-# book/learn/optim.md:429
+# book/learn/optim.md:513
 class AdamW(Adam):
-    """Adam with decoupled weight decay: values shrink by ``lr * weight_decay``, whatever their gradients; see `Adam`."""
+    """Adam with decoupled weight decay; parameters as for `Adam`.
+
+    Values shrink by ``lr * weight_decay``, whatever their gradients.
+    """
 
     decoupled = True  #: As Loshchilov and Hutter have it.
 

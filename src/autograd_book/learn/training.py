@@ -15,7 +15,7 @@ what happened, epoch by epoch.
     print(history[-1])
 """
 # Generated from book/learn/training.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1c10f7218b2d17aed832b35e1002c9c5eab66f68cef2773a4c3cb7a1a8d34d40
+# sha256: 017c87f98a4d0e90e8891db54b67c43bfd16723e9b0e30cda861c19ec5b890c6
 
 __all__ = [
     "perceptron",
@@ -23,18 +23,22 @@ __all__ = [
     "step",
     "evaluate",
     "Epoch",
+    "expect_finite",
+    "expect_count",
     "train",
     "progress",
-    "count",
+    "whole",
     "options",
     "main",
 ]
 
 
-# book/learn/training.md:92
+# book/learn/training.md:94
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
+from functools import partial
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +57,7 @@ def perceptron(hidden: int = 128, seed: int = 0) -> Sequential:
     return Sequential(Linear(64, hidden, rng=rng), ReLU(), Linear(hidden, 10, rng=rng))
 
 
-# book/learn/training.md:131
+# book/learn/training.md:135
 def batches(digits: Digits, size: int, rng: np.random.Generator) -> Iterator[Digits]:
     """All digits once, in random order, `size` at a time; the last batch may be smaller."""
     order = rng.permutation(len(digits.labels))
@@ -61,7 +65,7 @@ def batches(digits: Digits, size: int, rng: np.random.Generator) -> Iterator[Dig
         yield digits.take(order[start : start + size])
 
 
-# book/learn/training.md:154
+# book/learn/training.md:158
 def step(network: Module, optimizer: Optimizer, batch: Digits) -> float:
     """Learn from one batch; return its loss, in nats, as it was before."""
     optimizer.zero_grad()
@@ -71,7 +75,7 @@ def step(network: Module, optimizer: Optimizer, batch: Digits) -> float:
     return float(loss.item())
 
 
-# book/learn/training.md:235
+# book/learn/training.md:240
 def evaluate(network: Module, digits: Digits) -> tuple[float, float]:
     """Loss in nats, and fraction read correctly; nothing is recorded or changed."""
     with no_grad():
@@ -79,7 +83,7 @@ def evaluate(network: Module, digits: Digits) -> tuple[float, float]:
     return float(cross_entropy(logits, digits.labels).item()), accuracy(logits, digits.labels)
 
 
-# book/learn/training.md:257
+# book/learn/training.md:262
 class Epoch(NamedTuple):
     """What is known after one passage over the data."""
 
@@ -88,11 +92,39 @@ class Epoch(NamedTuple):
     unseen_loss: float  #: On the digits set aside, in nats.
     accuracy: float  #: Fraction of the digits set aside that were read correctly.
 
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss is infinite or no number, so that no further epoch can help."""
+        return not np.isfinite(self.loss + self.unseen_loss)
+
     def __str__(self) -> str:
-        return f"epoch {self.number:2}  loss {self.loss:.4f}  unseen {self.unseen_loss:.4f}  accuracy {self.accuracy:.2%}"
+        return (
+            f"epoch {self.number:2}  loss {self.loss:.4f}  "
+            f"unseen {self.unseen_loss:.4f}  accuracy {self.accuracy:.2%}"
+        )
 
 
-# book/learn/training.md:282
+# book/learn/training.md:295
+def expect_finite(epoch: Epoch, lr: float) -> None:
+    """Raise if training diverged in an epoch."""
+    if epoch.diverged:
+        raise DifferentiationValueError(
+            f"training diverged in epoch {epoch.number}: with lr={lr:g} the loss "
+            f"became {epoch.loss:g}, and {epoch.unseen_loss:g} on unseen digits. "
+            "Start again with a new network and a smaller lr, --lr on the command line."
+        )
+
+
+# book/learn/training.md:316
+def expect_count(name: str, value: Any) -> None:
+    """Raise unless a setting of the training loop is a whole number of at least one."""
+    if not isinstance(value, Integral) or value < 1:
+        raise DifferentiationValueError(
+            f"{name}={value!r} was given to a training loop. Give a whole number, 1 or more."
+        )
+
+
+# book/learn/training.md:329
 def train(
     network: Module,
     optimizer: Optimizer,
@@ -124,16 +156,26 @@ def train(
     -------
     list of Epoch
         One for each passage over the data.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If a count is less than one, or the loss became infinite or nan in an epoch.
     """
+    expect_count("epochs", epochs)
+    expect_count("batch_size", batch_size)
     rng, history = np.random.default_rng(seed), []
     for number in range(1, epochs + 1):
-        losses = [step(network, optimizer, batch) for batch in batches(seen, batch_size, rng)]
-        history.append(Epoch(number, float(np.mean(losses)), *evaluate(network, unseen)))
+        shuffled = batches(seen, batch_size, rng)
+        with np.errstate(over="ignore", invalid="ignore"):  # said by expect_finite
+            loss = float(np.mean([step(network, optimizer, batch) for batch in shuffled]))
+            history.append(Epoch(number, loss, *evaluate(network, unseen)))
         report(history[-1])
+        expect_finite(history[-1], optimizer.lr)
     return history
 
 
-# book/learn/training.md:446
+# book/learn/training.md:505
 def progress(epochs: int, plain: bool = False) -> Callable[[Epoch], Any]:
     """What to do with each epoch: move a bar on, if tqdm is installed, or print a line."""
     try:
@@ -141,53 +183,62 @@ def progress(epochs: int, plain: bool = False) -> Callable[[Epoch], Any]:
     except ImportError:
         plain = True
     if plain:
-        return print
+        return partial(print, flush=True)
     bar = tqdm(total=epochs, bar_format="{bar:20} {desc} [{elapsed}]")
 
     def advance(epoch: Epoch) -> None:
         bar.set_description_str(str(epoch), refresh=False)
         bar.update()
-        if epoch.number == epochs:
+        if epoch.number == epochs or epoch.diverged:
             bar.close()
 
     return advance
 
 
-# book/learn/training.md:476
-def count(text: str) -> int:
-    """A whole number of at least one, from the command line."""
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a count. Give a whole number of at least 1.")
+# book/learn/training.md:535
+def whole(text: str, least: int = 0) -> int:
+    """A whole number from the command line, not below `least`."""
+    if not text.isdecimal() or int(text) < least:
+        raise ArgumentTypeError(
+            f"{text!r} is not a whole number of at least {least}. Give {least} or more."
+        )
     return int(text)
 
 
-# book/learn/training.md:494
+# book/learn/training.md:555
 def options() -> ArgumentParser:
     """The options of the training program."""
-    asked = ArgumentParser("autograd-book train", description="Train a multilayer perceptron on handwritten digits.")
-    asked.add_argument("--epochs", type=count, default=30, help="passages over the data (default: %(default)s)")
-    asked.add_argument("--batch-size", type=count, default=32, help="images a step (default: %(default)s)")
-    asked.add_argument("--hidden", type=count, default=128, help="units in the hidden layer (default: %(default)s)")
-    asked.add_argument("--lr", type=float, default=2e-3, help="learning rate (default: %(default)s)")
-    asked.add_argument("--seed", type=int, default=0, help="of the weights and of the batches (default: %(default)s)")
-    asked.add_argument("--plain", action="store_true", help="print lines instead of a progress bar")
+    about = "Train a multilayer perceptron on handwritten digits."
+    asked = ArgumentParser("autograd-book train", description=about)
+    add, count, usual = asked.add_argument, partial(whole, least=1), " (default: %(default)s)"
+    add("--epochs", type=count, default=30, help="passages over the data" + usual)
+    add("--batch-size", type=count, default=32, help="images a step" + usual)
+    add("--hidden", type=count, default=128, help="units in the hidden layer" + usual)
+    add("--lr", type=float, default=2e-3, help="learning rate" + usual)
+    add("--seed", type=whole, default=0, help="of the weights and of the batches" + usual)
+    add("--plain", action="store_true", help="print lines instead of a progress bar")
     return asked
 
 
-# book/learn/training.md:515
+# book/learn/training.md:578
 def main(argv: list[str] | None = None) -> int:
-    """Train, print progress, and then the accuracy on the fifth of the digits that was set aside."""
+    """Train, print progress, and then the accuracy on the fifth of the digits set aside."""
     asked = options()
     given = asked.parse_args(argv)
-    network = perceptron(given.hidden, abs(given.seed))
+    network = perceptron(given.hidden, given.seed)
     try:
         optimizer = AdamW(network.parameters(), lr=given.lr)
     except DifferentiationValueError as error:
         asked.error(str(error))
     seen, unseen = split(load_digits())
-    start = time.perf_counter()
-    report = progress(given.epochs, given.plain)
-    history = train(network, optimizer, seen, unseen, given.epochs, given.batch_size, abs(given.seed), report)
-    seconds = time.perf_counter() - start
-    print(f"accuracy {history[-1].accuracy:.2%} on {len(unseen.labels)} unseen digits, after {seconds:.1f} s of training")
+    report, start = progress(given.epochs, given.plain), time.perf_counter()
+    counts = given.epochs, given.batch_size
+    try:
+        last = train(network, optimizer, seen, unseen, *counts, given.seed, report)[-1]
+    except DifferentiationValueError as error:
+        asked.exit(1, f"{asked.prog}: {error}\n")
+    print(
+        f"accuracy {last.accuracy:.2%} on {len(unseen.labels)} unseen digits, "
+        f"after {time.perf_counter() - start:.1f} s of training"
+    )
     return 0
