@@ -272,7 +272,9 @@ FAULTS = {
     "a later chapter from the package": (export("from autograd_book import later"), "import later", "comes later"),
     "a later chapter, relative": (export("from .later import z"), "import z", "comes later"),
     "a later chapter, in a function": (export("def f():\n    from . import later"), "import later", "comes later"),
-    "the chapter itself": (export("import autograd_book.here"), "import autograd_book.here", "comes later"),
+    "the chapter itself": (export("import autograd_book.here"), "import autograd_book.here", "autograd_book.here is this chapter itself"),
+    "a name of the chapter itself": (export("from autograd_book.here import os"), "here import os", "is this chapter itself"),
+    "the chapter itself, from the package": (export("from autograd_book import here"), "import here", "is this chapter itself"),
     "an unknown module": (export("from autograd_book.nowhere import z"), "import z", "no chapter exports"),
     "a chapter without module": (export("import autograd_book.first"), "autograd_book.first", "no chapter exports"),
     "beyond the package": (export("from ...x import y"), "from ...x", "no chapter exports"),
@@ -384,6 +386,52 @@ def test_all_problems_of_all_chapters_are_reported_at_once(small):
     small.contents()
     chapters = sorted(problem.split(":")[0] for problem in refused(small))
     assert chapters == ["book/_toc.yml", "book/a.md", "book/a.md", "book/a.md", "book/b.md", "book/c.md"]
+
+
+# Each cause once
+
+CAUSES = {
+    "a tag with a slip": lambda book: book.chapter("graph/a", synopsis(), cell("x = 1", "exprot")),
+    "tags that are no list": lambda book: book.chapter("graph/a", synopsis(), "```{code-cell} ipython3\n:tags: export\n\nx = 1\n```"),
+    "a file that is not utf-8": lambda book: book.chapter("graph/a", export("x = 1")).write_bytes(b"caf\xe9"),
+    "no notebook": lambda book: book.raw("graph/a", "# A\n\n" + export("x = 1") + "\n"),
+    "a missing file": lambda book: book.chapter("graph/a", export("x = 1")).unlink(),
+    "not in the contents": lambda book: book.chapter("graph/a", synopsis(), export("x = 1"), listed=False),
+    "no synopsis": lambda book: book.chapter("graph/a", export("x = 1")),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_fault_of_one_chapter_is_not_told_again_by_those_that_import_it(small, cause):
+    CAUSES[cause](small)
+    small.chapter("b", synopsis(), export("from autograd_book.graph.a import x"), export("from autograd_book.graph import a"))
+    small.chapter("c", synopsis(), export("import autograd_book.graph"))
+    [problem] = refused(small)
+    assert "graph/a.md" in problem
+
+
+def test_a_fault_of_one_chapter_hides_neither_the_order_nor_the_faults_of_others(small):
+    small.chapter("a", synopsis(), export("from autograd_book.b import y\nfrom autograd_book.nowhere import z"))
+    small.chapter("b", synopsis(), export("y = 1"), cell("x", "exprot"))
+    first, second, third = refused(small)
+    assert "b comes later" in first and "no chapter exports to autograd_book.nowhere" in second and "exprot" in third
+
+
+def test_an_error_of_the_extractor_itself_is_not_blamed_on_the_chapter(small, monkeypatch):
+    def mistaken(text, notebook):
+        raise TypeError("our own mistake")
+
+    small.chapter("a", synopsis(), export("x = 1"))
+    monkeypatch.setattr(extractor, "_cells", mistaken)
+    with pytest.raises(TypeError, match="our own mistake"):
+        extract(small.root)
+
+
+@pytest.mark.parametrize("matter", ["- a\n- list", "word", "a: [1", "kernelspec: python"])
+def test_front_matter_that_the_reader_can_not_take_is_reported(small, matter):
+    small.raw("a", f"---\n{matter}\n---\n\n" + export("x = 1") + "\n")
+    [problem] = refused(small)
+    assert problem.startswith("book/a.md:") and "; " in problem
 
 
 # The package on disk always imports

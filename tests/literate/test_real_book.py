@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import traceback
-from functools import cache
 from types import CodeType
 
 import pytest
@@ -157,8 +156,7 @@ def test_an_error_inside_the_package_leads_to_the_line_of_the_chapter(root):
     assert (root / path).read_text().split("\n")[int(line) - 1].strip() == frame.line
 
 
-def test_every_public_name_of_the_package_leads_to_a_line_that_defines_it(root, chapters, monkeypatch):
-    monkeypatch.setattr(ast, "parse", cache(ast.parse))  # one file is asked for all of its names
+def test_every_public_name_of_the_package_leads_to_a_line_that_defines_it(root, chapters):
     for chapter in chapters:
         for cell in chapter.exports:
             for line, name in defined(parse(cell.source).body):
@@ -205,3 +203,11 @@ def test_the_extractor_runs_as_a_script_alone_and_mends_a_package_that_does_not_
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert "x = 1" in small.module("a").read_text()
+
+
+def test_code_in_the_chapters_on_the_machinery_fits_the_page(chapters):
+    wide = []
+    for chapter in (chapter for chapter in chapters if chapter.docname.startswith("literate/")):
+        lines = ((cell.line + n, line) for cell in chapter.cells for n, line in enumerate(cell.source.split("\n")))
+        wide += [f"{chapter.path}:{number}" for number, line in lines if len(line) > 96]
+    assert wide == []

@@ -15,7 +15,7 @@ never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e727cee304c04a185c576fcecffc25feb7235de7672b77d28f4b4b933aa2c23b
+# sha256: 2f4f9a0565f8be2a23842ebf54945175376137c12c534f655f8e1053a46c9ebb
 
 __all__ = [
     "PACKAGE",
@@ -67,6 +67,7 @@ __all__ = [
     "restitch",
     "stitch",
     "where",
+    "exported",
     "find",
     "find_root",
     "main",
@@ -74,7 +75,7 @@ __all__ = [
 ]
 
 
-# book/literate/extract.md:65
+# book/literate/extract.md:68
 import ast
 import hashlib
 import os
@@ -100,7 +101,7 @@ SOURCE = f"src/{PACKAGE}"  #: The folder of the package.
 CONTENTS = f"{BOOK}/_toc.yml"  #: The order of the chapters.
 
 
-# book/literate/extract.md:95
+# book/literate/extract.md:100
 class BookError(ValueError):
     """All that is wrong in a book, one ``file:line: fact; remedy`` a line."""
 
@@ -109,7 +110,7 @@ class BookError(ValueError):
         super().__init__("\n".join(self.problems))
 
 
-# book/literate/extract.md:114
+# book/literate/extract.md:125
 class Cell(NamedTuple):
     """A code cell: its place in the notebook, its first line of code, code and tags."""
 
@@ -119,7 +120,7 @@ class Cell(NamedTuple):
     tags: tuple[str, ...]
 
 
-# book/literate/extract.md:126
+# book/literate/extract.md:139
 class Heading(NamedTuple):
     """A heading of a chapter: line, level from 1, and its text as written."""
 
@@ -128,7 +129,7 @@ class Heading(NamedTuple):
     title: str
 
 
-# book/literate/extract.md:141
+# book/literate/extract.md:154
 @dataclass(frozen=True)
 class Chapter:
     """A chapter as the extractor sees it: text, code cells, headings, paragraphs."""
@@ -165,20 +166,23 @@ class Chapter:
         return tuple(cell for cell in self.cells if "export" in cell.tags)
 
 
-# book/literate/extract.md:180
+# book/literate/extract.md:195
 def dotted(docname: str) -> str:
     """Return the module that the page ``docname`` exports to."""
     parts = [PACKAGE, *docname.split("/")]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-# book/literate/extract.md:228
+# book/literate/extract.md:247
 def parse_chapter(path: str, text: str, extensions: Iterable[str] = ()) -> Chapter:
     """Read one chapter's text, through myst-nb's own reader."""
     read, parser, config = _reader(frozenset(extensions))
     unix = text.replace("\r\n", "\n")
-    notebook = read(unix, config=config, add_source_map=True, path=path)
-    tokens = parser.parse(unix)
+    try:
+        notebook = read(unix, config=config, add_source_map=True, path=path)
+        tokens = parser.parse(unix)
+    except Exception as error:  # one of their errors is private, others are a TypeError
+        raise _unreadable(path, unix, error) from error
     blocks = list(pairwise(tokens))
     return Chapter(
         path,
@@ -197,7 +201,7 @@ def parse_chapter(path: str, text: str, extensions: Iterable[str] = ()) -> Chapt
     )
 
 
-# book/literate/extract.md:261
+# book/literate/extract.md:287
 @cache
 def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
     try:
@@ -212,7 +216,7 @@ def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
     return read_myst_markdown_notebook, create_md_parser(config, RendererHTML), config
 
 
-# book/literate/extract.md:281
+# book/literate/extract.md:311
 def _cells(text: str, notebook: Any) -> Iterator[Cell]:
     lines = [line.rstrip() for line in text.split("\n")]
     places = zip(notebook.cells, notebook.metadata["source_map"], strict=True)
@@ -225,20 +229,20 @@ def _cells(text: str, notebook: Any) -> Iterator[Cell]:
             yield Cell(index, line, source, tuple(map(str, tags)))
 
 
-# book/literate/extract.md:298
+# book/literate/extract.md:328
 def _first_line(lines: list[str], fence: int, source: str) -> int:
     code = [line.rstrip() for line in source.split("\n")]
     starts = range(fence, len(lines) - len(code) + 1)
     return next((i + 1 for i in starts if lines[i : i + len(code)] == code), 0)
 
 
-# book/literate/extract.md:309
+# book/literate/extract.md:341
 def trim(source: str) -> str:
     """Return code without the blank lines around it."""
     return re.sub(r"\A(?:[ \t]*\n)+", "", source).rstrip()
 
 
-# book/literate/extract.md:341
+# book/literate/extract.md:374
 def _yaml() -> Any:
     _reader(frozenset())
     import yaml
@@ -246,7 +250,7 @@ def _yaml() -> Any:
     return yaml
 
 
-# book/literate/extract.md:351
+# book/literate/extract.md:388
 def contents(root: Path) -> list[tuple[int, str]]:
     """Return line and name of each entry in the table of contents, in order."""
     yaml = _yaml()
@@ -260,7 +264,7 @@ def contents(root: Path) -> list[tuple[int, str]]:
     return list(_entries(tree)) if tree else []
 
 
-# book/literate/extract.md:369
+# book/literate/extract.md:406
 def _entries(node: Any) -> Iterator[tuple[int, str]]:
     if node.id == "sequence":
         for item in node.value:
@@ -273,7 +277,7 @@ def _entries(node: Any) -> Iterator[tuple[int, str]]:
                 yield from _entries(value)
 
 
-# book/literate/extract.md:392
+# book/literate/extract.md:431
 _BUILT_IN = ("colon_fence", "dollarmath", "linkify", "substitution", "tasklist")
 
 
@@ -284,7 +288,7 @@ def extensions(root: Path) -> tuple[str, ...]:
     return tuple(((tree or {}).get("parse") or {}).get("myst_enable_extensions", _BUILT_IN))
 
 
-# book/literate/extract.md:415
+# book/literate/extract.md:456
 def survey(root: Path) -> tuple[list[Chapter], list[str]]:
     """Read all chapters in the order of the contents; return them and the problems."""
     chapters, problems, enabled = [], [], extensions(root)
@@ -304,19 +308,13 @@ def survey(root: Path) -> tuple[list[Chapter], list[str]]:
     return chapters, problems + list(_unlisted(root, chapters, enabled, problems))
 
 
-# book/literate/extract.md:443
+# book/literate/extract.md:486
 def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
-    text = ""
     try:
         text = (root / path).read_bytes().decode("utf-8")
-        chapter = parse_chapter(path, text, enabled)
-    except BookError:
-        raise
-    except Exception as error:  # whatever the readers of Markdown and YAML raise
-        fact = f"{error}".split("\n")[0] or type(error).__name__
-        raise BookError(
-            [f"{path}:{_line(text, fact)}: unreadable ({fact}); correct the chapter"]
-        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, "", error) from error
+    chapter = parse_chapter(path, text, enabled)
     if chapter.cells and not _is_notebook(text):
         raise BookError(
             [
@@ -327,21 +325,23 @@ def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
     return chapter
 
 
-# book/literate/extract.md:470
-def _line(text: str, fact: str) -> int:
+# book/literate/extract.md:507
+def _unreadable(path: str, text: str, error: Exception) -> BookError:
+    fact = f"{error}".split("\n")[0] or type(error).__name__
     told = re.search(r"line (\d+)", fact)
     tags = re.search(r"^:?tags: *\w", text, re.M)  # a word where a list is wanted
-    return int(told[1]) if told else text[: tags.start() if tags else 0].count("\n") + 1
+    line = int(told[1]) if told else text[: tags.start() if tags else 0].count("\n") + 1
+    return BookError([f"{path}:{line}: unreadable ({fact}); correct the chapter"])
 
 
-# book/literate/extract.md:479
+# book/literate/extract.md:520
 def _is_notebook(text: str) -> bool:
     from myst_nb.core.read import is_myst_markdown_notebook
 
     return bool(is_myst_markdown_notebook(text))
 
 
-# book/literate/extract.md:490
+# book/literate/extract.md:532
 def _unlisted(
     root: Path, chapters: list[Chapter], enabled: tuple[str, ...], known: list[str]
 ) -> Iterator[str]:
@@ -363,7 +363,7 @@ def _unlisted(
                 )
 
 
-# book/literate/extract.md:520
+# book/literate/extract.md:562
 def write(file: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new, never a part."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -375,7 +375,7 @@ def write(file: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-# book/literate/extract.md:563
+# book/literate/extract.md:611
 @cache
 def parse(source: str) -> ast.Module | SyntaxError:
     """Return the tree of a cell's code, or why there is none."""
@@ -386,7 +386,7 @@ def parse(source: str) -> ast.Module | SyntaxError:
         return error
 
 
-# book/literate/extract.md:578
+# book/literate/extract.md:628
 def _trees(chapter: Chapter) -> Iterator[tuple[Cell, ast.Module]]:
     for cell in chapter.exports:
         tree = parse(cell.source)
@@ -394,7 +394,7 @@ def _trees(chapter: Chapter) -> Iterator[tuple[Cell, ast.Module]]:
             yield cell, tree
 
 
-# book/literate/extract.md:599
+# book/literate/extract.md:651
 def defined(statements: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield line and name of whatever statements at the top of a module define."""
     for statement in statements:
@@ -402,7 +402,7 @@ def defined(statements: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
             yield getattr(statement, "lineno", 1), name
 
 
-# book/literate/extract.md:609
+# book/literate/extract.md:663
 def _bound(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
@@ -422,19 +422,19 @@ def _bound(node: ast.AST) -> Iterator[str]:
                 yield from _bound(child)
 
 
-# book/literate/extract.md:634
+# book/literate/extract.md:690
 def _last_name(node: ast.AST) -> str:
     return getattr(node, "attr", getattr(node, "id", ""))
 
 
-# book/literate/extract.md:643
+# book/literate/extract.md:699
 def public(chapter: Chapter) -> list[str]:
     """Return the public names of a chapter, in order of definition."""
     names = (name for _, tree in _trees(chapter) for _, name in defined(tree.body))
     return [name for name in dict.fromkeys(names) if not name.startswith("_")]
 
 
-# book/literate/extract.md:662
+# book/literate/extract.md:721
 class Import(NamedTuple):
     """One imported name: line, module, and what is taken from it ("" for itself)."""
 
@@ -455,7 +455,7 @@ def imports(tree: ast.AST, chapter: Chapter) -> Iterator[Import]:
             yield from (Import(node.lineno, module, alias.name) for alias in node.names)
 
 
-# book/literate/extract.md:685
+# book/literate/extract.md:746
 def absolute(package: str, level: int, module: str) -> str:
     """Return the absolute name of a module; dots that lead outside stay in front."""
     parts = package.split(".")
@@ -465,18 +465,19 @@ def absolute(package: str, level: int, module: str) -> str:
     return ".".join(filter(None, [*above, module]))
 
 
-# book/literate/extract.md:708
+# book/literate/extract.md:771
 class Shelf:
     """Where each module stands in the order of the contents; packages stand first."""
 
-    def __init__(self, chapters: Iterable[Chapter]) -> None:
+    def __init__(self, chapters: Iterable[Chapter], faulty: Iterable[str] = ()) -> None:
         exporting = [chapter for chapter in chapters if chapter.exports]
+        docnames = [*faulty, *(chapter.docname for chapter in exporting)]
         self.packages = {PACKAGE} | {
-            dotted("/".join(parts[:end]))
-            for parts in (chapter.docname.split("/") for chapter in exporting)
-            for end in range(1, len(parts))
+            dotted("/".join(name.split("/")[:end]))
+            for name in docnames
+            for end in range(1, name.count("/") + 1)
         }
-        self.place = dict.fromkeys(self.packages, -1)
+        self.place = dict.fromkeys([*self.packages, *map(dotted, docnames)], -1)
         self.place |= {c.module: place for place, c in enumerate(exporting)}
 
 
@@ -484,7 +485,7 @@ class Shelf:
 Check = Callable[[Chapter, Shelf], Iterator[tuple[int, str]]]
 
 
-# book/literate/extract.md:733
+# book/literate/extract.md:800
 _MAGIC = re.compile(r"^[%!?]|=\s*[%!]|\?$")
 
 
@@ -503,7 +504,7 @@ def _syntax(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield cell.line + line - 1, magic if _MAGIC.search(code) else wrong
 
 
-# book/literate/extract.md:758
+# book/literate/extract.md:827
 def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in _trees(chapter):
         for node in ast.walk(tree):
@@ -512,7 +513,7 @@ def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield line, "get_ipython is a magic too; do not export it"
 
 
-# book/literate/extract.md:771
+# book/literate/extract.md:842
 #: The tags that a cell may carry.
 TAGS = {"export", "synopsis", "check", "raises-exception", "scroll-output"} | {
     f"{verb}-{what}" for verb in ("hide", "remove") for what in ("input", "output", "cell")
@@ -525,7 +526,7 @@ def _tags(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield cell.line, f"the tag {tag} is unknown; use some of {sorted(TAGS)}"
 
 
-# book/literate/extract.md:786
+# book/literate/extract.md:861
 def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     found = [cell for cell in chapter.cells if "synopsis" in cell.tags]
     if chapter.exports and not found:
@@ -534,7 +535,7 @@ def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield cell.line, f"a second synopsis, after line {found[0].line}; keep one"
 
 
-# book/literate/extract.md:801
+# book/literate/extract.md:876
 def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     first: dict[str, int] = {}
     for cell, tree in _trees(chapter):
@@ -544,7 +545,7 @@ def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield here, f"{name} stands already at line {first[name]}; define it once"
 
 
-# book/literate/extract.md:815
+# book/literate/extract.md:892
 def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     names = chapter.module.split(".")
     bad = [n for n in names if not n.isidentifier() or iskeyword(n)]
@@ -555,7 +556,7 @@ def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield 1, f"{chapter.module} is a folder too; rename one of them"
 
 
-# book/literate/extract.md:830
+# book/literate/extract.md:911
 def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in _trees(chapter):
         for line, module, name in imports(tree, chapter):
@@ -563,7 +564,7 @@ def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield cell.line + line - 1, fact
 
 
-# book/literate/extract.md:840
+# book/literate/extract.md:923
 def _import_faults(
     module: str, name: str, chapter: Chapter, shelf: Shelf
 ) -> Iterator[str]:
@@ -573,13 +574,15 @@ def _import_faults(
         yield f"{name} from __future__ would change other cells; do without it"
     if module.split(".")[0] in (PACKAGE, ""):
         target = f"{module}.{name}" if f"{module}.{name}" in shelf.place else module
-        if target not in shelf.place:
+        if target == chapter.module:
+            yield f"{target} is this chapter itself; use its names without importing them"
+        elif target not in shelf.place:
             yield f"no chapter exports to {target}; correct the name"
         elif shelf.place[target] >= shelf.place.get(chapter.module, 0):
             yield f"{target} comes later in {CONTENTS}; import only what stands before"
 
 
-# book/literate/extract.md:862
+# book/literate/extract.md:951
 #: All that a chapter is checked for.
 CHECKS: tuple[Check, ...] = (
     _syntax,
@@ -592,27 +595,30 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def faults(chapters: list[Chapter]) -> list[str]:
-    """Return all that is wrong in chapters, as ``file:line: fact; remedy``."""
-    shelf = Shelf(chapters)
-    return [
-        f"{chapter.path}:{line}: {text}"
-        for chapter in chapters
-        for line, text in sorted(p for check in CHECKS for p in check(chapter, shelf))
-    ]
+# book/literate/extract.md:968
+def faults(chapters: list[Chapter], known: Iterable[str] = ()) -> list[str]:
+    """Return what is known to be wrong and what the checks find, each cause once."""
+    problems = list(known)
+    faulty = set(re.findall(rf"{BOOK}/(\S+)\.md", "\n".join(problems)))
+    found: list[tuple[int, int, str]] = []
+    for check in CHECKS:
+        shelf = Shelf(chapters, faulty)
+        for place, chapter in enumerate(chapters):
+            found += [(place, line, text) for line, text in check(chapter, shelf)]
+        faulty |= {chapters[place].docname for place, _, _ in found}
+    return problems + [f"{chapters[n].path}:{line}: {text}" for n, line, text in sorted(found)]
 
 
-# book/literate/extract.md:887
+# book/literate/extract.md:986
 def read_book(root: Path) -> list[Chapter]:
     """Return the chapters of a sound book, in the order of its contents."""
     chapters, problems = survey(root)
-    problems += faults(chapters)
-    if problems:
+    if problems := faults(chapters, problems):
         raise BookError(problems)
     return chapters
 
 
-# book/literate/extract.md:945
+# book/literate/extract.md:1061
 _PLAIN = (
     (r"\{[\w:.-]+\}`([^`<]*?)(?:\s*<[^`>]*>)?`", r"\1"),
     (r"\[([^\]]*)\]\([^)]*\)", r"\1"),
@@ -621,7 +627,7 @@ _PLAIN = (
 )
 
 
-# book/literate/extract.md:956
+# book/literate/extract.md:1074
 def plain(markdown: str) -> str:
     """Return a paragraph of MyST as the plain text of a docstring."""
     for pattern, replacement in _PLAIN:
@@ -629,7 +635,7 @@ def plain(markdown: str) -> str:
     return " ".join(markdown.split())
 
 
-# book/literate/extract.md:972
+# book/literate/extract.md:1094
 def docstring(chapter: Chapter) -> str:
     """Return the module's docstring: title, what the synopsis is about, the synopsis."""
     cell = next(cell for cell in chapter.cells if "synopsis" in cell.tags)
@@ -642,7 +648,7 @@ def docstring(chapter: Chapter) -> str:
     return f'"""{text}\n"""'
 
 
-# book/literate/extract.md:993
+# book/literate/extract.md:1117
 def render(chapter: Chapter) -> str:
     """Return the module that a chapter exports, as text."""
     names = ", ".join(f'"{name}"' for name in public(chapter))
@@ -653,15 +659,16 @@ def render(chapter: Chapter) -> str:
     return seal(docstring(chapter), chapter.path, "\n\n\n".join([face, *blocks]))
 
 
-# book/literate/extract.md:1013
+# book/literate/extract.md:1137
 def seal(doc: str, source: str, body: str) -> str:
     """Return a generated file: docstring, origin, hash of all the rest, body."""
-    origin = f"# Generated from {source} by autograd-book extract; edit the chapter, not this file."
+    remedy = "edit the chapter, not this file."
+    origin = f"# Generated from {source} by autograd-book extract; {remedy}"
     text = f"{doc}\n{origin}\n\n{body}".rstrip() + "\n"
     return text.replace(origin, f"{origin}\n# sha256: {fingerprint(text)}", 1)
 
 
-# book/literate/extract.md:1023
+# book/literate/extract.md:1152
 #: The comment above each block of a module: chapter and line.
 MARKER = re.compile(rf"^# ({BOOK}/\S+\.md):(\d+)$", re.M)
 _ORIGIN = re.compile(r"^# Generated from (\S+) by autograd-book extract", re.M)
@@ -675,7 +682,7 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# book/literate/extract.md:1048
+# book/literate/extract.md:1181
 def state(text: str) -> str:
     """Return what a file of the package is: generated, edited or foreign."""
     sealed = HASH.search(text)
@@ -684,7 +691,7 @@ def state(text: str) -> str:
     return "generated" if sealed[1] == fingerprint(text) else "edited"
 
 
-# book/literate/extract.md:1067
+# book/literate/extract.md:1202
 def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     """Return every file of the package, by name, as the chapters would have it."""
     exporting = [chapter for chapter in chapters if chapter.exports]
@@ -696,7 +703,7 @@ def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     return texts | {chapter.file: render(chapter) for chapter in exporting}
 
 
-# book/literate/extract.md:1081
+# book/literate/extract.md:1220
 def on_disk(root: Path) -> dict[str, str]:
     """Return the files of the package that are there, by name."""
     files = [*sorted((root / SOURCE).rglob("*.py")), root / SOURCE / "py.typed"]
@@ -707,7 +714,7 @@ def on_disk(root: Path) -> dict[str, str]:
     }
 
 
-# book/literate/extract.md:1105
+# book/literate/extract.md:1246
 _REFUSALS = {
     "edited": "this generated file was edited by hand; carry the edit into the chapter "
     "with autograd-book stitch, or discard it by deleting the file and typing make extract",
@@ -730,14 +737,14 @@ def guard(disk: dict[str, str], texts: dict[str, str]) -> list[str]:
     return refusals
 
 
-# book/literate/extract.md:1132
+# book/literate/extract.md:1275
 def diff(before: str, after: str, file: str) -> str:
     """Return what leads from one text of a file to another, as a unified diff."""
     lines = unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="")
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1153
+# book/literate/extract.md:1298
 _IMPORT = "import sys; sys.path.insert(0, sys.argv[1]); [*map(__import__, sys.argv[2:])]"
 
 
@@ -761,7 +768,7 @@ def file_module(file: str) -> str:
     return dotted(file.removeprefix(f"{SOURCE}/").removesuffix(".py"))
 
 
-# book/literate/extract.md:1183
+# book/literate/extract.md:1328
 def locate(text: str, line: int) -> str | None:
     """Return the place in a chapter that a line of a generated module came from."""
     rows = text.split("\n")[:line]
@@ -774,7 +781,7 @@ def locate(text: str, line: int) -> str | None:
     return f"{origin[1]}:1" if origin and origin[1].endswith(".md") else None
 
 
-# book/literate/extract.md:1200
+# book/literate/extract.md:1347
 def _why(traceback: str, stage: Path) -> str:
     error = (traceback.strip().split("\n") or ["the interpreter died"])[-1]
     if "No module named 'numpy'" in error:
@@ -787,7 +794,7 @@ def _why(traceback: str, stage: Path) -> str:
     return f"{place}: the package would not import ({error}); correct the cell"
 
 
-# book/literate/extract.md:1229
+# book/literate/extract.md:1380
 def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     """Bring the package up to date; return the files that changed, and the diff.
 
@@ -799,7 +806,7 @@ def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     return update(root, texts, disk, check)
 
 
-# book/literate/extract.md:1243
+# book/literate/extract.md:1398
 def update(
     root: Path, texts: dict[str, str], disk: dict[str, str], check: bool = False
 ) -> tuple[list[str], str]:
@@ -814,7 +821,7 @@ def update(
     return changed, "\n".join(filter(None, shown))
 
 
-# book/literate/extract.md:1264
+# book/literate/extract.md:1419
 def remove(file: Path) -> None:
     """Delete a module without a chapter, and its folder when that is empty."""
     file.unlink()
@@ -823,13 +830,13 @@ def remove(file: Path) -> None:
         file.parent.rmdir()
 
 
-# book/literate/extract.md:1298
+# book/literate/extract.md:1459
 def _parts(text: str) -> list[str]:
     head, *pieces = MARKER.split(HASH.sub("", text, count=1))
     return [trim(head), *map(trim, pieces[2::3])]
 
 
-# book/literate/extract.md:1309
+# book/literate/extract.md:1472
 def carry(chapter: Chapter, text: str) -> str:
     """Return a chapter's text with the blocks of an edited module in its cells."""
     numbers = [int(number) for _, number in MARKER.findall(text)]
@@ -848,7 +855,7 @@ def carry(chapter: Chapter, text: str) -> str:
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1336
+# book/literate/extract.md:1501
 def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Return chapters with the edits of the package in them, and what they export."""
     chapters, disk, enabled = read_book(root), on_disk(root), extensions(root)
@@ -867,10 +874,11 @@ def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     problems = problems or _lost(edits, texts, new) or trial(root, new)
     if problems:
         raise BookError(problems)
-    return {f.path: f.text for c, f in zip(chapters, fresh, strict=True) if c.text != f.text}, new
+    pairs = zip(chapters, fresh, strict=True)
+    return {f.path: f.text for c, f in pairs if c.text != f.text}, new
 
 
-# book/literate/extract.md:1364
+# book/literate/extract.md:1530
 def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> list[str]:
     lost = []
     for file, text in edits.items():
@@ -882,7 +890,7 @@ def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> li
     return lost
 
 
-# book/literate/extract.md:1378
+# book/literate/extract.md:1548
 def stitch(root: Path) -> list[str]:
     """Carry edits of generated files into their chapters; return those chapters."""
     chapters, texts = restitch(root)
@@ -892,56 +900,178 @@ def stitch(root: Path) -> list[str]:
     return list(chapters)
 
 
-# book/literate/extract.md:1407
+# book/literate/extract.md:1578
 def where(query: str, package: Path) -> str:
-    """Return the chapter and line behind ``file:line`` or a dotted name."""
-    name, _, line = query.rpartition(":")
-    file, number = (_file(name, package), int(line)) if name else find(query, package)
-    place = locate(file.read_text(encoding="utf-8"), number)
+    """Return the chapter and line behind ``file:line`` or a dotted name.
+
+    For a line of a chapter, return the module and line in front of it.
+    """
+    name, line = _question(query)
+    if name.endswith(".md"):
+        return _module_line(query, name, line, package)
+    file, number = (_file(name, package), 1) if name.endswith(".py") else find(name, package)
+    text = file.read_text(encoding="utf-8")
+    last = len(text.splitlines())
+    number = number if line is None else line
+    if not 1 <= number <= last:
+        raise BookError([f"{query}: the file has {last} lines; give one from 1 to {last}"])
+    place = locate(text, number)
     if place is None:
-        raise BookError([f"{query}: no chapter exports this; see {CONTENTS}"])
+        raise _orphan(query, file, package)
     return place
 
 
-# book/literate/extract.md:1422
+# book/literate/extract.md:1605
+def _question(query: str) -> tuple[str, int | None]:
+    name, colon, line = query.rpartition(":")
+    if not colon or re.search(r"[/\\]", line):
+        return query, None
+    if not line.isdecimal():
+        fact = f"{line!r} is no line number"
+        raise BookError([f"{query}: {fact}; write digits after the colon, or no colon"])
+    return name, int(line)
+
+
+# book/literate/extract.md:1621
 def _file(name: str, package: Path) -> Path:
-    inside = package / name.replace("\\", "/").rpartition(f"{PACKAGE}/")[2]
-    found = [file for file in (Path(name), inside) if file.is_file()]
+    path = name.replace("\\", "/")
+    if path.endswith(".py") and Path(path).is_file():
+        return Path(path)
+    end = re.sub(rf"^(?:.*/)?(?:{PACKAGE}|{BOOK})/", "", path[:-3]) + ".py"
+    files = sorted(package.rglob("*.py"))
+    found = [file for file in files if file == package / end]
+    found = found or [file for file in files if file.as_posix().endswith(f"/{end}")]
     if not found:
-        raise BookError([f"{name}: there is no such file; give one of {package}"])
+        fact = f"{package} has no module of this path"
+        raise BookError([f"{name}: {fact}; give one of its files, or a chapter that exports"])
+    if len(found) > 1:
+        fits = " and ".join(file.relative_to(package).as_posix() for file in found)
+        raise BookError([f"{name}: this fits {fits}; give more of the path"])
     return found[0]
 
 
+# book/literate/extract.md:1645
+def exported(text: str) -> dict[int, int]:
+    """Return the lines of a chapter that a module holds, each with the module's line."""
+    lines: dict[int, int] = {}
+    for marker, code in zip(MARKER.finditer(text), _parts(text)[1:], strict=True):
+        first = text.count("\n", 0, marker.end()) + 2
+        lines |= {int(marker[2]) + n: first + n for n in range(code.count("\n") + 1)}
+    return lines
+
+
+# book/literate/extract.md:1666
+def _module_line(query: str, name: str, line: int | None, package: Path) -> str:
+    file = _file(name, package)
+    lines = exported(file.read_text(encoding="utf-8"))
+    if not lines:
+        raise _orphan(query, file, package)
+    if line is not None and line not in lines:
+        nearest = min(lines, key=lambda known: abs(known - line))
+        fact = "this line stands in no exported cell"
+        raise BookError([f"{query}: {fact}; the nearest that does is line {nearest}"])
+    inside = file.relative_to(package).as_posix()
+    return f"{SOURCE}/{inside}:{1 if line is None else lines[line]}"
+
+
+def _orphan(query: str, file: Path, package: Path) -> BookError:
+    fact = f"no chapter is exported to {file.name}"
+    return BookError([f"{query}: {fact}; {_instead(file, package)}"])
+
+
+def _instead(file: Path, package: Path) -> str:
+    if not file.resolve().is_relative_to(package.resolve()):
+        return f"give a file of {package}"
+    names = sorted({other.stem for other in file.parent.glob("*.py")} - {"__init__"})
+    return f"the modules beside it are {', '.join(names)}"
+
+
+# book/literate/extract.md:1701
+_Found = tuple[Path, int] | None
+
+
 def find(name: str, package: Path) -> tuple[Path, int]:
-    """Return file and line of a dotted name, through re-exports, without importing."""
+    """Return file and line of a dotted name, without importing."""
     parts = name.split(".")
     for end in range(len(parts), 0, -1):
+        if found := _find(parts[:end], package):
+            break
+    else:
+        remedy = f"begin it with {PACKAGE}, or give FILE:LINE"
+        raise BookError([f"{name}: this is no name of {PACKAGE}; {remedy}"])
+    if end < len(parts):
+        file, line = found
+        place = locate(file.read_text(encoding="utf-8"), line)
+        remedy = f"look for the name at {place}" if place else _instead(file, package)
+        fact = f"{'.'.join(parts[:end])} has no {parts[end]}"
+        raise BookError([f"{name}: {fact}; {remedy}"])
+    return found
+
+
+# book/literate/extract.md:1729
+def _find(parts: list[str], package: Path) -> _Found:
+    for end in range(len(parts) if parts[0] == PACKAGE else 0, 0, -1):
         base = package.joinpath(*parts[1:end])
         for file in (base.with_suffix(".py"), base / "__init__.py"):
-            if parts[0] == PACKAGE and file.is_file():
-                return _follow(name, file, parts[end:], package)
-    raise BookError([f"{name}: there is no such module; give a name from {PACKAGE}"])
+            if file.is_file():
+                return _search(file, _body(file), parts[end:], package)
+    return None
 
 
-# book/literate/extract.md:1448
-def _follow(name: str, file: Path, rest: list[str], package: Path) -> tuple[Path, int]:
-    line, body = 1, ast.parse(file.read_text(encoding="utf-8")).body
-    for depth, part in enumerate(rest, 1):
-        for node in body:
-            if isinstance(node, ast.ImportFrom):
-                origin = {alias.asname or alias.name: alias.name for alias in node.names}
-                if part in origin and not node.level:
-                    target = [str(node.module), origin[part], *rest[depth:]]
-                    return find(".".join(target), package)
-            elif part in _bound(node):
-                line, body = node.lineno, getattr(node, "body", [])
-                break
-        else:
-            raise BookError([f"{name}: {file.name} defines no {part}; check the name"])
-    return file, line
+def _body(file: Path) -> list[ast.stmt]:
+    tree = parse(file.read_text(encoding="utf-8"))
+    if isinstance(tree, SyntaxError):
+        fact = f"this is no Python ({tree.msg})"
+        raise BookError([f"{file}:{tree.lineno}: {fact}; correct the line, or extract again"])
+    return tree.body
 
 
-# book/literate/extract.md:1480
+# book/literate/extract.md:1752
+def _search(file: Path, body: list[ast.stmt], names: list[str], package: Path) -> _Found:
+    if not names:
+        return file, 1
+    name, *rest = names
+    for place, node in enumerate(body):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            origin = {alias.asname or alias.name: alias.name for alias in node.names}
+            if name in origin:
+                return _find([*str(node.module).split("."), origin[name], *rest], package)
+        elif name in _bound(node):
+            if not rest:
+                return file, node.lineno
+            if isinstance(node, ast.ClassDef):
+                return _member(file, node, body[:place], rest, package)
+    return None
+
+
+# book/literate/extract.md:1775
+def _member(
+    file: Path, node: ast.ClassDef, above: list[ast.stmt], names: list[str], package: Path
+) -> _Found:
+    if found := _search(file, node.body, names, package):
+        return found
+    if names[0] in (lines := _attributes(node)):
+        return file, lines[names[0]]
+    bases = ([*ast.unparse(base).split("."), *names] for base in node.bases)
+    tries = (_search(file, above, base, package) for base in bases)
+    return next(filter(None, tries), None)
+
+
+# book/literate/extract.md:1792
+def _attributes(node: ast.ClassDef) -> dict[str, int]:
+    slots: dict[str, int] = {}
+    stored: dict[str, int] = {}
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Assign([ast.Name("__slots__")], ast.Tuple(names)):
+                found = (name for name in names if isinstance(name, ast.Constant))
+                slots |= {str(name.value): name.lineno for name in found}
+            case ast.Attribute(ast.Name("self"), name, ast.Store()):
+                stored[name] = min(inner.lineno, stored.get(name, inner.lineno))
+    return slots | stored
+
+
+# book/literate/extract.md:1821
 def find_root(start: Path) -> Path:
     """Return the nearest folder, from ``start`` upwards, that holds a book."""
     start = start.resolve()
@@ -951,7 +1081,7 @@ def find_root(start: Path) -> Path:
     raise BookError([f"{start}: no {CONTENTS} here or above; go into a book, or use --root"])
 
 
-# book/literate/extract.md:1496
+# book/literate/extract.md:1837
 def _extract(options: Namespace) -> int:
     changed, shown = extract(options.root or find_root(Path.cwd()), options.check)
     print(shown if options.check else "\n".join(changed), end="\n" if changed else "")
@@ -966,7 +1096,7 @@ def _stitch(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1513
+# book/literate/extract.md:1856
 def _where(options: Namespace) -> int:
     try:
         package = (options.root or find_root(Path.cwd())) / SOURCE
@@ -976,7 +1106,7 @@ def _where(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1527
+# book/literate/extract.md:1870
 def main(argv: list[str] | None = None) -> int:
     """Run ``extract``, ``stitch`` or ``where``; return the exit status."""
     parser = ArgumentParser(prog="autograd-book", description="Extract the package.")
@@ -995,7 +1125,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-# book/literate/extract.md:1550
+# book/literate/extract.md:1893
 #: The commands: name, function, and help.
 COMMANDS = (
     ("extract", _extract, "write the package from the chapters"),
@@ -1006,10 +1136,10 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     "extract": {
         "--check": {"action": "store_true", "help": "write nothing; fail when stale"}
     },
-    "where": {"place": {"help": "FILE:LINE, or a dotted name"}},
+    "where": {"place": {"help": "FILE:LINE of module or chapter, or a dotted name"}},
 }
 
 
-# book/literate/extract.md:1570
+# book/literate/extract.md:1915
 if __name__ == "__main__" and "__file__" in globals():
     sys.exit(main())
