@@ -148,7 +148,7 @@ def test_saved_values_are_released_while_the_walk_is_under_way() -> None:
     x = Variable(np.ones(100))
     first = np.exp(x)
     second = np.exp(first)
-    refs = [weakref.ref(second.data), weakref.ref(first.data)]
+    refs = [weakref.ref(second.value), weakref.ref(first.value)]
     out = second.sum()
     del first, second
     alive = []

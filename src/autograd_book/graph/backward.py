@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0f40b8e0e6a908a281f4cca298e4ab8811b131f1186ec312717dab8f2596d1c1
+# sha256: 1158b1e4a2d1081610415cf3610b7d7c2042fa7cdb6511aada9f8966404cdbb9
 
 __all__ = ["reachable", "unbroadcast", "fit", "walk"]
 
@@ -83,7 +83,9 @@ def fit(g: Any, target: Node, source: Node) -> Any:
         )
     if not hasattr(g, "dtype"):
         g = np.asarray(g, target.dtype)
-    if g.shape != target.shape and plan.primitive.broadcasts:
+    if g.dtype.kind == "c" and target.dtype.kind == "f":
+        g = np.real(g)
+    if g.shape != target.shape and plan.primitive.elementwise:
         g = unbroadcast(g, target.shape)
     if g.shape != target.shape:
         raise DifferentiationValueError(
@@ -93,7 +95,7 @@ def fit(g: Any, target: Node, source: Node) -> Any:
     return g if g.dtype == target.dtype else g.astype(target.dtype)
 
 
-# book/graph/backward.md:246
+# book/graph/backward.md:248
 def walk(end: Node, g: Any, pull: Callable[[Node, Any], Any], retain: bool = False) -> dict[Leaf, Any]:
     """Carry the cotangent of `end` back to the leaves.
 
@@ -127,6 +129,8 @@ def walk(end: Node, g: Any, pull: Callable[[Node, Any], Any], retain: bool = Fal
     while nodes:
         node = nodes.pop()
         g = cotangents.pop(node)
+        for hook in node.hooks or ():
+            g = hook(g)
         if isinstance(node, Leaf):
             found[node] = g
             continue

@@ -14,7 +14,7 @@ catch the second and old code keeps working.
         print(type(error).__name__, "is also a TypeError:", isinstance(error, TypeError))
 """
 # Generated from book/graph/errors.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7b3b0743c43c6bf6cea96710c470afde59e25481dc40212a45333358b1def1e9
+# sha256: ddb0599e5d5eb4e8236f64797901e3c258bee202ff20501daf0df936cf7446ef
 
 __all__ = [
     "AutogradError",
@@ -22,7 +22,9 @@ __all__ = [
     "DifferentiationValueError",
     "NoRuleError",
     "FreedGraphError",
+    "MutatedValueError",
     "LeakedVariableError",
+    "NonFiniteError",
     "GradientCheckError",
     "nearest",
 ]
@@ -52,16 +54,25 @@ class FreedGraphError(AutogradError, RuntimeError):
     """A second walk over a graph whose saved values were released by the first."""
 
 
+class MutatedValueError(AutogradError, RuntimeError):
+    """A value that the graph needs and that was changed in place before the way back read it."""
+
+
 class LeakedVariableError(AutogradError, RuntimeError):
     """A Variable that is used where its Record is not at work."""
 
 
-# book/graph/errors.md:100
+# book/graph/errors.md:104
+class NonFiniteError(AutogradError, FloatingPointError):
+    """An operation, or a rule on the way back, that made a NaN or an infinity of finite numbers."""
+
+
+# book/graph/errors.md:113
 class GradientCheckError(AutogradError, AssertionError):
     """An analytic derivative that disagrees with the numeric one."""
 
 
-# book/graph/errors.md:131
+# book/graph/errors.md:144
 from collections.abc import Iterable
 
 

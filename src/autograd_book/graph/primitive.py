@@ -15,17 +15,22 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 784f8994a0ed8b72962f5f454bd76d6c6d04e25587747342e0217866b6a18e5a
+# sha256: 2faa17cbae1d1b33f26ddbfd651df7232b35cb100a421c645d6a6130f67d65ce
 
 __all__ = [
     "Rule",
     "asked",
+    "SEAL",
     "shape_of",
     "sources",
     "wanted",
     "save_text",
     "argument_text",
     "pull_text",
+    "WIDTH",
+    "fingerprint",
+    "seal",
+    "intact",
     "Plan",
     "Plans",
     "primitives",
@@ -66,6 +71,9 @@ def asked(rule: Rule) -> tuple[str, ...]:
 
 
 # book/graph/primitive.md:123
+SEAL = "_seal"  #: Ends the name under which the seal of an argument is kept.
+
+
 def shape_of(value: Any) -> tuple[int, ...]:
     """Shape of an array, a Variable, or anything NumPy would make an array of."""
     return value.shape if hasattr(value, "shape") else np.shape(value)
@@ -80,10 +88,11 @@ def sources(arguments: list[str]) -> dict[str, str]:
         else:
             found[name] = f"args[{i}]"
             found[name + "_shape"] = f"shape_of(args[{i}])"
+            found[name + SEAL] = f"seal(args[{i}])"
     return found
 
 
-# book/graph/primitive.md:153
+# book/graph/primitive.md:157
 def wanted(rules: list[Rule], known: dict[str, str]) -> list[str]:
     """Names of what has to be saved for these rules."""
     names = {name for rule in rules for name in asked(rule)}
@@ -95,9 +104,11 @@ def save_text(asks: list[str], known: dict[str, str]) -> str:
     return f"lambda out, args: ({''.join(known[name] + ', ' for name in asks)})"
 
 
-# book/graph/primitive.md:179
+# book/graph/primitive.md:183
 def argument_text(name: str, asks: list[str], rule: Rule) -> str:
     """Source of one argument in the call of a rule: a saved value, or a parameter of the call."""
+    if name + SEAL in asks:
+        return f"intact(saved[{asks.index(name)}], saved[{asks.index(name + SEAL)}], owner, {name!r})"
     if name in asks:
         return f"saved[{asks.index(name)}]"
     default = inspect.signature(rule).parameters[name].default
@@ -116,7 +127,43 @@ def pull_text(rules: list[Rule], asks: list[str], joint: bool) -> str:
     return "lambda g, saved, params: " + chosen.format(", ".join(calls))
 
 
-# book/graph/primitive.md:216
+# book/graph/primitive.md:226
+from autograd_book.graph.errors import MutatedValueError
+
+WIDTH = 1021  #: Columns of the table that a large array is laid out in; a prime.
+
+
+def fingerprint(array: Any) -> int:
+    """One number made of all the bytes of an array, in their places."""
+    if array.size < 4 * WIDTH or array.dtype.hasobject:
+        return hash(array.tobytes())
+    words = array.ravel("K").view(f"u{min(array.itemsize, 8)}")
+    whole = words.size - words.size % WIDTH
+    sums = np.add.reduce(words[:whole].reshape(-1, WIDTH), axis=0, dtype=words.dtype)
+    return hash((sums.tobytes(), words[whole:].tobytes()))
+
+
+def seal(value: Any) -> int | None:
+    """Fingerprint of what its owner could still write into; None for numbers and for arrays closed to writing."""
+    if isinstance(value, list):
+        return fingerprint(np.asarray(value))
+    if not isinstance(value, np.ndarray) or not (value.flags.writeable or value.base is not None):
+        return None
+    return fingerprint(value)
+
+
+# book/graph/primitive.md:260
+def intact(value: Any, noted: int | None, owner: str, name: str) -> Any:
+    """The saved constant, or MutatedValueError if it is no longer what it was."""
+    if noted is not None and seal(value) != noted:
+        raise MutatedValueError(
+            f"the argument {name} of {owner}, an array of shape {np.shape(value)}, was changed in place after "
+            "the forward pass used it. Pass a copy, or change it after the backward pass."
+        )
+    return value
+
+
+# book/graph/primitive.md:283
 class Plan:
     """What a primitive saves, and how it pulls, when the arguments in `mask` are differentiated.
 
@@ -138,10 +185,12 @@ class Plan:
         self.primitive = primitive
         self.tracked = [i for i in range(mask.bit_length()) if mask >> i & 1]
         rules = [primitive.joint] if primitive.joint else [primitive.rule(i) for i in self.tracked]
-        known = sources(primitive.arguments)
+        known, constants = sources(primitive.arguments), set(primitive.arguments) - set(map(primitive.name_of, self.tracked))
         self.asks = wanted(rules, known)
+        self.asks += [name + SEAL for name in self.asks if name in constants]
         save, pull = save_text(self.asks, known), pull_text(rules, self.asks, primitive.joint is not None)
-        scope = {"rules": rules, "tracked": self.tracked, "shape_of": shape_of}
+        scope = {"rules": rules, "tracked": self.tracked, "owner": primitive.name}
+        scope |= {"shape_of": shape_of, "seal": seal, "intact": intact}
         self.save, self.pull, self.text = eval(save, scope), eval(pull, scope), f"{save}\n{pull}"
 
     def origins(self, node: Any) -> list[Any]:
@@ -151,7 +200,7 @@ class Plan:
         return [known.get(name) for name in self.asks]
 
 
-# book/graph/primitive.md:259
+# book/graph/primitive.md:328
 class Plans(dict[int, Plan | None]):
     """Plans of one primitive, made at the first use: bit i of the key says whether argument i is differentiated.
 
@@ -168,7 +217,7 @@ class Plans(dict[int, Plan | None]):
         return plan
 
 
-# book/graph/primitive.md:286
+# book/graph/primitive.md:355
 primitives: dict[Callable[..., Any], "Primitive"] = {}  #: The one table: from a function to its primitive.
 
 
@@ -185,6 +234,11 @@ class Primitive:
         One rule that returns the cotangents of all arguments, where separate rules would repeat work.
     flat : bool, optional
         True when the result does not depend smoothly on any argument: it then carries no gradient.
+    linear : str, optional
+        Names of the arguments in which the function is linear, each while the others are held.
+    elementwise : bool, optional
+        True when each element of the result depends on one element of each argument, after broadcasting; by
+        default for universal functions. The walk then undoes the broadcasting.
     **rules : callable
         For each argument name a rule ``lambda g, ...``: the cotangent of that argument.
 
@@ -194,14 +248,23 @@ class Primitive:
         If a rule is named for an argument that the primitive does not have.
     """
 
-    __slots__ = ("fun", "name", "arguments", "joint", "flat", "rules", "plans", "broadcasts")
+    __slots__ = ("fun", "name", "arguments", "joint", "flat", "linear", "elementwise", "rules", "plans")
 
     def __init__(
-        self, fun: Callable[..., Any], arguments: str, joint: Rule | None = None, flat: bool = False, **rules: Rule
+        self,
+        fun: Callable[..., Any],
+        arguments: str,
+        joint: Rule | None = None,
+        flat: bool = False,
+        linear: str = "",
+        elementwise: bool | None = None,
+        **rules: Rule,
     ) -> None:
         self.fun, self.name, self.arguments = fun, fun.__name__, arguments.split()
         self.joint, self.flat, self.rules, self.plans = joint, flat, rules, Plans(self)
-        self.broadcasts = isinstance(fun, np.ufunc) and fun.signature is None
+        self.linear = linear.split()
+        plain_ufunc = isinstance(fun, np.ufunc) and fun.signature is None
+        self.elementwise = plain_ufunc if elementwise is None else elementwise
         if not rules.keys() <= set(self.arguments):
             raise DifferentiationTypeError(
                 f"{self.name} has the arguments {self.arguments} and got rules for {sorted(rules)}. "
@@ -227,7 +290,7 @@ class Primitive:
         return self.rules[name]
 
 
-# book/graph/primitive.md:377
+# book/graph/primitive.md:460
 UFUNC_OPTIONS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}  #: And their defaults.
 
 
@@ -244,7 +307,7 @@ def signature(fun: Callable[..., Any], arguments: tuple[str, ...]) -> inspect.Si
     return inspect.Signature(arrays + options)
 
 
-# book/graph/primitive.md:404
+# book/graph/primitive.md:487
 def is_default(value: Any, default: Any) -> bool:
     """Whether a parameter was given the value that it has anyway."""
     simple = type(value) is type(default) and isinstance(value, (bool, int, str))
@@ -266,7 +329,7 @@ def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
             )
 
 
-# book/graph/primitive.md:438
+# book/graph/primitive.md:521
 def arrange(
     primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -14,7 +14,7 @@ nodes, never at the values a user holds, and never forward.
     print("saved by the product:", z.node.inputs[0].saved)
 """
 # Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b6906633db62ec0a1b96cfcc544c5619d7e1809baa836cf88c1785731fbb7541
+# sha256: c2eabbeb3498c1a44599168e7e76711877b3c4952b0e5099446d9d5dd53fd2cc
 
 __all__ = [
     "FREED",
@@ -43,7 +43,7 @@ next_index = itertools.count().__next__  #: The moment of creation, as a number.
 class Node:
     """What remains of one operation: all that its pull needs."""
 
-    __slots__ = ("plan", "inputs", "saved", "params", "shape", "dtype", "index", "__weakref__")
+    __slots__ = ("plan", "inputs", "saved", "params", "shape", "dtype", "index", "hooks", "__weakref__")
 
     plan: Plan | None  #: Which rules to run; None for a leaf.
     inputs: Any  #: Nodes of the differentiated arguments, in the order of the plan.
@@ -52,13 +52,14 @@ class Node:
     shape: tuple[int, ...]  #: Shape of the result.
     dtype: Any  #: Dtype of the result.
     index: int  #: Creation order, over all threads.
+    hooks: Any  #: List of functions that the walk calls with the node's cotangent, or None.
 
     def free(self) -> None:
         """Let go of everything that only the way back needed."""
         self.saved, self.inputs = FREED, ()
 
 
-# book/graph/record.md:113
+# book/graph/record.md:114
 class Leaf(Node):
     """Node of a Variable that was not computed: an end of the graph, and the place of its gradient."""
 
@@ -66,22 +67,22 @@ class Leaf(Node):
 
     def __init__(self, shape: Any, dtype: Any) -> None:
         self.plan, self.inputs, self.saved, self.params = None, (), (), {}
-        self.shape, self.dtype, self.index = shape, dtype, next_index()
+        self.shape, self.dtype, self.index, self.hooks = shape, dtype, next_index(), None
         self.grad: Any = None  #: Sum of the gradients delivered so far.
 
 
-# book/graph/record.md:142
+# book/graph/record.md:143
 new: Any = object.__new__  #: Makes an object without calling its constructor.
 
 
-def tie(handle: Any, data: Any, node: Node | None, record: "Record | None") -> Any:
+def tie(handle: Any, value: Any, node: Node | None, record: "Record | None") -> Any:
     """A Variable of class `handle` with the given state, without the checks of its constructor."""
     variable = new(handle)
-    variable.data, variable.node, variable.record = data, node, record
+    variable.value, variable.node, variable.record = value, node, record
     return variable
 
 
-# book/graph/record.md:167
+# book/graph/record.md:168
 class Record(Interpreter):
     """Ties the result of each operation on its Variables to a node.
 
@@ -90,7 +91,7 @@ class Record(Interpreter):
     below : Interpreter
         The next level.
     handle : type
-        Class of the Variables; its instances have the attributes ``data``, ``node`` and ``record``.
+        Class of the Variables; its instances have the attributes ``value``, ``node`` and ``record``.
     owner : str
         Who opened the Record, for messages.
     """
@@ -112,10 +113,10 @@ class Record(Interpreter):
                 if a.record is self:
                     inputs.append(a.node)
                     mask += bit
-                    a = a.data
+                    a = a.value
                 elif a.record is None:
                     constants = True
-                    a = a.data
+                    a = a.value
                 else:
                     expect_below(self, a)
             values.append(a)
@@ -125,20 +126,20 @@ class Record(Interpreter):
             node: Node = new(Node)
             node.plan, node.inputs, node.saved = plan, inputs, plan.save(out, values)
             node.params, node.shape, node.dtype = params, out.shape, out.dtype
-            node.index = next_index()
+            node.index, node.hooks = next_index(), None
             variable = new(handle)
-            variable.data, variable.node, variable.record = out, node, self
+            variable.value, variable.node, variable.record = out, node, self
             return variable
         if constants and type(out) is not handle and not primitive.flat:
             return tie(handle, out, None, None)
         return out
 
-    def watch(self, data: Any) -> Any:
+    def watch(self, value: Any) -> Any:
         """A Variable of this Record for a value it has not seen: a new leaf."""
-        return tie(self.handle, data, Leaf(shape_of(data), data.dtype), self)
+        return tie(self.handle, value, Leaf(shape_of(value), value.dtype), self)
 
 
-# book/graph/record.md:236
+# book/graph/record.md:237
 def expect_below(level: Interpreter, variable: Any) -> None:
     """Raise LeakedVariableError unless the Record that made `variable` is at work below `level`."""
     below = level.below

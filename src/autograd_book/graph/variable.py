@@ -14,30 +14,39 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5ba7b6ffe857bd02f6fc27ff9fa31ef7ef698b75f56097d1509aaabaddf570a1
+# sha256: 79f7d2ea569e3e443ba7c0b26a4987e4c1625107d00bef02e1b238ef4f1643bc
 
 __all__ = [
     "Fun",
     "unary",
     "binary",
     "reflected",
+    "in_place",
     "Operators",
     "functions",
+    "refusals",
+    "refuse",
     "implements",
     "call",
     "Protocols",
     "expect_constant",
     "Guards",
+    "method",
     "Methods",
+    "closed",
     "Conversions",
     "Gradients",
     "Variable",
     "admissible",
+    "replacement",
     "base",
     "top",
     "bind",
     "push",
+    "hang",
+    "fit_answer",
     "seed",
+    "turned",
     "deliver",
     "place_gradient",
     "NoGrad",
@@ -101,6 +110,25 @@ def reflected(fun: Fun) -> Callable[[Any, Any], "Variable"]:
 
 
 # book/graph/variable.md:161
+def in_place(fun: Fun) -> Callable[[Any, Any], "Variable"]:
+    """Operator such as ``+=``: a new result for a computed Variable, an update for a leaf under `no_grad`."""
+
+    def apply(self: Any, other: Any) -> Any:
+        out = top.get().bind(primitives[fun], (self, other), {})
+        if not isinstance(self.node, Leaf) or self.record is not base:
+            return out
+        if type(out) is not Variable or out.node is not None:
+            raise DifferentiationTypeError(
+                f"{fun.__name__} was used in place on a Variable of shape {self.shape} that requires a gradient. "
+                "Write 'with no_grad():' around an update, or y = x + ... for a new result."
+            )
+        self.data = out
+        return self
+
+    return apply
+
+
+# book/graph/variable.md:184
 class Operators:
     """Python's operators, each the NumPy function of the same meaning."""
 
@@ -113,6 +141,10 @@ class Operators:
     __truediv__, __rtruediv__ = binary(np.divide), reflected(np.divide)
     __pow__, __rpow__ = binary(np.power), reflected(np.power)
     __matmul__, __rmatmul__ = binary(np.matmul), reflected(np.matmul)
+    __mod__, __rmod__ = binary(np.remainder), reflected(np.remainder)
+    __floordiv__, __rfloordiv__ = binary(np.floor_divide), reflected(np.floor_divide)
+    __iadd__, __isub__ = in_place(np.add), in_place(np.subtract)
+    __imul__, __itruediv__ = in_place(np.multiply), in_place(np.divide)
     __lt__, __le__ = binary(np.less), binary(np.less_equal)
     __gt__, __ge__ = binary(np.greater), binary(np.greater_equal)
     __eq__: Any = binary(np.equal)
@@ -120,7 +152,7 @@ class Operators:
     __hash__ = object.__hash__
 
 
-# book/graph/variable.md:210
+# book/graph/variable.md:237
 #: From a NumPy function to our composition of it.
 functions: dict[Fun, Fun] = {
     np.shape: shape_of,
@@ -130,6 +162,14 @@ functions: dict[Fun, Fun] = {
     np.ones_like: lambda a, **options: np.ones_like(a.numpy(), **options),
     np.empty_like: lambda a, **options: np.empty_like(a.numpy(), **options),
 }
+
+
+refusals: dict[Fun, str] = {}  #: From a NumPy function that has no derivative to what to do instead.
+
+
+def refuse(remedy: str, *known: Fun) -> None:
+    """Enter NumPy functions that are refused, with the sentence that says what to do instead."""
+    refusals.update(dict.fromkeys(known, remedy))
 
 
 def implements(*known: Fun) -> Callable[[Fun], Fun]:
@@ -142,7 +182,7 @@ def implements(*known: Fun) -> Callable[[Fun], Fun]:
     return enter
 
 
-# book/graph/variable.md:244
+# book/graph/variable.md:279
 def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function of Variables, by its primitive or by our composition.
 
@@ -160,29 +200,31 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     known = [f.__name__ for f in (*primitives, *functions)]
     raise NoRuleError(
         f"{getattr(fun, '__name__', fun)} was called with a Variable, and no derivative is known for it. "
-        + nearest(fun.__name__, known)
+        + (refusals.get(fun) or nearest(fun.__name__, known))
     )
 
 
-# book/graph/variable.md:276
+# book/graph/variable.md:311
 class Protocols:
     """How NumPy hands a call over to a Variable."""
 
     __slots__ = ()
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__":
-            raise NoRuleError(
-                f"{ufunc.__name__}.{method} was called with a Variable, and no derivative is known for it. "
-                "Use np.sum, np.max, np.min or np.mean along an axis."
-            )
-        return call(ufunc, inputs, kwargs)
+        if method == "__call__":
+            return call(ufunc, inputs, kwargs)
+        if (fun := getattr(ufunc, method)) in functions:
+            return functions[fun](*inputs, **kwargs)
+        raise NoRuleError(
+            f"{ufunc.__name__}.{method} was called with a Variable, and no derivative is known for it. "
+            "Use np.sum, np.prod, np.max, np.cumsum or another function along an axis."
+        )
 
     def __array_function__(self, func: Fun, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return call(func, args, kwargs)
 
 
-# book/graph/variable.md:309
+# book/graph/variable.md:346
 def expect_constant(variable: Any, what: str, remedy: str) -> None:
     """Raise if a conversion would drop the gradient of a Variable."""
     if variable.node is not None:
@@ -192,7 +234,7 @@ def expect_constant(variable: Any, what: str, remedy: str) -> None:
         )
 
 
-# book/graph/variable.md:323
+# book/graph/variable.md:360
 class Guards:
     """Conversions that would drop a gradient, and writes that would change one."""
 
@@ -200,56 +242,65 @@ class Guards:
 
     def __array__(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         expect_constant(self, "converted to a plain array", "Use .numpy(), or .detach()")
-        return np.array(self.data, dtype) if copy else np.asarray(self.data, dtype)
+        return np.array(self.numpy(), dtype) if copy else np.asarray(self.numpy(), dtype)
 
     def __float__(self: Any) -> float:
         expect_constant(self, "converted to a plain number", "Use .item(), and NumPy's functions instead of math's")
-        return float(self.data)
+        return float(self.value)
 
     def __int__(self: Any) -> int:
         return int(float(self))
 
     def __bool__(self: Any) -> bool:
-        return bool(self.data)
+        return bool(self.value)
+
+    def __complex__(self: Any) -> complex:
+        expect_constant(self, "converted to a plain number", "Use .item(), and NumPy's functions instead of cmath's")
+        return complex(self.value)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise DifferentiationTypeError(
             f"item assignment [{index!r}] would overwrite a value that the graph may still need. "
-            "Build the array with np.where or np.concatenate, or assign to .data outside a computation."
+            "Write y = x.at[index].set(value), or build the array with np.where or np.concatenate."
         )
 
 
-# book/graph/variable.md:370
+# book/graph/variable.md:411
+def method(fun: Fun) -> Callable[..., Any]:
+    """Method that calls a NumPy function with the Variable in front."""
+
+    def apply(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return call(fun, (self, *args), kwargs)
+
+    apply.__name__, apply.__doc__ = fun.__name__, f"As `numpy.{fun.__name__}`, of this Variable."
+    return apply
+
+
+# book/graph/variable.md:424
 class Methods:
     """Methods and attributes of arrays, each the NumPy function of the same name."""
 
     __slots__ = ()
 
-    shape = property(lambda self: self.data.shape, doc="Shape, as of an array.")
-    ndim = property(lambda self: self.data.ndim, doc="Number of axes.")
-    size = property(lambda self: self.data.size, doc="Number of elements.")
-    dtype = property(lambda self: self.data.dtype, doc="NumPy dtype.")
+    shape = property(lambda self: self.value.shape, doc="Shape, as of an array.")
+    ndim = property(lambda self: self.value.ndim, doc="Number of axes.")
+    size = property(lambda self: self.value.size, doc="Number of elements.")
+    dtype = property(lambda self: self.value.dtype, doc="NumPy dtype.")
     T = property(lambda self: np.transpose(self), doc="The transpose, with all axes reversed.")
 
-    def sum(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """Sum over `axis`, as `numpy.sum`."""
-        return call(np.sum, (self,), {"axis": axis, "keepdims": keepdims})
+    real = property(lambda self: np.real(self), doc="Real part.")
+    imag = property(lambda self: np.imag(self), doc="Imaginary part; zeros of a real Variable.")
+    flat = property(lambda self: iter(np.ravel(self)), doc="Iterator over the elements.")
 
-    def mean(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """Mean over `axis`, as `numpy.mean`."""
-        return call(np.mean, (self,), {"axis": axis, "keepdims": keepdims})
-
-    def max(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """Maximum over `axis`, as `numpy.max`; ties share the gradient."""
-        return call(np.max, (self,), {"axis": axis, "keepdims": keepdims})
-
-    def min(self: Any, axis: Any = None, keepdims: bool = False) -> "Variable":
-        """Minimum over `axis`, as `numpy.min`; ties share the gradient."""
-        return call(np.min, (self,), {"axis": axis, "keepdims": keepdims})
-
-    def argmax(self: Any, axis: Any = None) -> Any:
-        """Index of the maximum, a plain integer array."""
-        return np.argmax(self, axis=axis)
+    sum, mean, prod, var, std = map(method, (np.sum, np.mean, np.prod, np.var, np.std))
+    max, min, ptp, cumsum, cumprod = map(method, (np.max, np.min, np.ptp, np.cumsum, np.cumprod))
+    clip, round, conj, conjugate = map(method, (np.clip, np.round, np.conjugate, np.conjugate))
+    ravel, flatten, squeeze, swapaxes = map(method, (np.ravel, np.ravel, np.squeeze, np.swapaxes))
+    repeat, take, choose, compress = map(method, (np.repeat, np.take, np.choose, np.compress))
+    dot, trace, diagonal = map(method, (np.dot, np.trace, np.diagonal))
+    argmax, argmin, argsort, all, any, nonzero = map(
+        method, (np.argmax, np.argmin, np.argsort, np.all, np.any, np.nonzero)
+    )
 
     def reshape(self: Any, *shape: Any) -> "Variable":
         """The same elements in another shape, given as one tuple or as several numbers."""
@@ -260,8 +311,8 @@ class Methods:
         return call(np.transpose, (self, (axes[0] if len(axes) == 1 else axes) or None), {})
 
     def astype(self: Any, dtype: Any) -> "Variable":
-        """Converted to another floating-point dtype, the gradient converted back; a plain array for any other dtype."""
-        if np.dtype(dtype).kind != "f":
+        """Converted to another floating-point or complex dtype; a plain array for any other dtype."""
+        if np.dtype(dtype).kind not in "fc":
             return self.numpy().astype(dtype)
         return bind(primitives[np.ndarray.astype], self, dtype=np.dtype(dtype))
 
@@ -269,21 +320,45 @@ class Methods:
         return bind(primitives[operator.getitem], self, index=index)
 
     def __len__(self: Any) -> int:
-        return len(self.data)
+        return len(self.value)
 
     def __iter__(self: Any) -> Iterator["Variable"]:
-        return (self[i] for i in range(len(self.data)))
+        return (self[i] for i in range(len(self)))
+
+    def copy(self: Any) -> "Variable":
+        """A Variable of the same value, computed from this one."""
+        return call(np.positive, (self,), {})
+
+    def tolist(self: Any) -> Any:
+        """The numbers as nested lists, of a Variable that needs no gradient."""
+        return np.asarray(self).tolist()
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"a Variable has no attribute {name!r}. "
+            + (nearest(name, dir(Variable)) if not name.startswith("__") else "It is not an array; .numpy() is.")
+        )
 
 
-# book/graph/variable.md:440
+# book/graph/variable.md:506
+def closed(value: Any) -> Any:
+    """The same value, closed to writing: a read-only view of an array, or what cannot be written to anyway."""
+    if not isinstance(value, np.ndarray):
+        return value
+    view = value.view()
+    view.flags.writeable = False
+    return view
+
+
 class Conversions:
     """Ways out: to arrays, numbers, text and files."""
 
     __slots__ = ()
 
     def numpy(self: Any) -> np.ndarray:
-        """The value as a plain array; shares memory."""
-        return self.data.numpy() if type(self.data) is Variable else np.asarray(self.data)
+        """The value as a plain array, closed to writing; shares memory."""
+        value = self.value
+        return value.numpy() if type(value) is Variable else np.asarray(closed(value))
 
     def item(self) -> float:
         """The value of a single number, as a Python float."""
@@ -291,7 +366,8 @@ class Conversions:
 
     def detach(self) -> "Variable":
         """A constant with the same value; shares memory."""
-        return tie(Variable, self.numpy(), None, None)
+        value = self.value
+        return value.detach() if type(value) is Variable else tie(Variable, value, None, None)
 
     def __repr__(self: Any) -> str:
         text = "Variable" + repr(self.numpy())[len("array") :]
@@ -306,10 +382,10 @@ class Conversions:
                 f"a computed Variable of shape {self.shape} was pickled or copied, and its graph cannot be. "
                 "Pickle or copy .detach() of it."
             )
-        return Variable, (self.data, self.requires_grad)
+        return Variable, (self.value, self.requires_grad)
 
 
-# book/graph/variable.md:490
+# book/graph/variable.md:567
 class Gradients:
     """The face that a training loop sees."""
 
@@ -332,6 +408,21 @@ class Gradients:
     def zero_grad(self: Any) -> None:
         """Forget the gradient."""
         self.grad = None
+
+    def register_hook(self: Any, hook: Fun) -> Fun:
+        """Show the gradient of this Variable to a function, each time a backward pass has completed it.
+
+        Parameters
+        ----------
+        hook : callable
+            Takes the gradient, a Variable of this Variable's shape. What it returns, unless None, takes its place.
+
+        Returns
+        -------
+        callable
+            Takes the hook off again.
+        """
+        return hang(self, hook)
 
     def backward(self: Any, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add the gradient of this Variable to `.grad` of every leaf that it depends on.
@@ -361,7 +452,7 @@ class Gradients:
             deliver(leaf, g)
 
 
-# book/graph/variable.md:556
+# book/graph/variable.md:648
 @final
 class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     """An array that can be differentiated with respect to.
@@ -369,7 +460,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     Parameters
     ----------
     data : array_like
-        Numbers of any shape; copied. float16, float32 and float64 keep their dtype.
+        Numbers of any shape; copied. Floating-point and complex numbers keep their dtype.
     requires_grad : bool, optional
         Whether to record operations on it. Integers and truth values cannot require a gradient.
 
@@ -379,15 +470,24 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
         If `data` is of a kind that has no derivative, or is itself a Variable.
     """
 
-    __slots__ = ("data", "node", "record", "__weakref__")
+    __slots__ = ("value", "node", "record", "__weakref__")
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        self.data: Any = admissible(data, requires_grad)  #: The value, an array or a NumPy scalar.
-        self.node: Node | None = Leaf(self.data.shape, self.data.dtype) if requires_grad else None
+        self.value: Any = admissible(data, requires_grad)  #: An array, or a NumPy scalar; the engine's own.
+        self.node: Node | None = Leaf(self.value.shape, self.value.dtype) if requires_grad else None
         self.record: Record | None = base if requires_grad else None
 
+    @property
+    def data(self) -> Any:
+        """The value as an array or scalar, closed to writing. What is assigned is copied."""
+        return closed(self.value)
 
-# book/graph/variable.md:590
+    @data.setter
+    def data(self, data: Any) -> None:
+        self.value = replacement(self, data)
+
+
+# book/graph/variable.md:693
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -395,7 +495,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
             "a Variable was made of a Variable. Use it as it is, or its .detach() for a constant."
         )
     value = np.array(data)
-    if value.dtype.kind not in ("f" if requires_grad else "fiub"):
+    if value.dtype.kind not in ("fc" if requires_grad else "fciub"):
         raise DifferentiationTypeError(
             f"data of dtype {value.dtype} cannot {'require a gradient' if requires_grad else 'be a Variable'}. "
             "Convert it to floating point, as in np.asarray(data, float), or keep it a plain array."
@@ -403,7 +503,27 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:618
+# book/graph/variable.md:715
+def replacement(variable: Variable, data: Any) -> np.ndarray:
+    """A fresh array that can take the place of a Variable's value, or the error that says why it cannot."""
+    if type(data) is Variable:
+        expect_constant(data, "assigned to .data", "Assign .detach() of it")
+        data = data.numpy()
+    value = admissible(data, False)
+    if value.shape != variable.shape:
+        raise DifferentiationValueError(
+            f"data of shape {value.shape} was assigned to a Variable of shape {variable.shape}. "
+            "Assign an array of the Variable's shape, or make a new Variable."
+        )
+    if not np.can_cast(value.dtype, variable.dtype, "same_kind"):
+        raise DifferentiationTypeError(
+            f"data of dtype {value.dtype} was assigned to a Variable of dtype {variable.dtype}. "
+            "Convert it first, with .astype."
+        )
+    return value.astype(variable.dtype, copy=False)
+
+
+# book/graph/variable.md:743
 base = Record(ground(), Variable)  #: The Record that is always there.
 top: ContextVar[Interpreter] = ContextVar("top", default=base)  #: The top of this thread's stack.
 
@@ -413,7 +533,7 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
     return top.get().bind(primitive, args, params)
 
 
-# book/graph/variable.md:640
+# book/graph/variable.md:765
 @contextmanager
 def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
     """Put an interpreter on the stack for the duration of a with block.
@@ -430,7 +550,37 @@ def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
         top.reset(token)
 
 
-# book/graph/variable.md:669
+# book/graph/variable.md:794
+def hang(variable: Variable, hook: Fun) -> Fun:
+    """Hang a function on the node of a Variable; a function that takes it off again."""
+    node = variable.node
+    if node is None:
+        raise DifferentiationTypeError(
+            f"a hook was registered on a Variable of shape {variable.shape} that needs no gradient. "
+            "Register it on a Variable made with requires_grad=True, or computed from one."
+        )
+
+    def shown(g: Any) -> Any:
+        g = turned(g)
+        answer = hook(g if type(g) is Variable else tie(Variable, g, None, None))
+        return turned(g if answer is None else fit_answer(answer, node))
+
+    node.hooks = [*(node.hooks or ()), shown]
+    return lambda: node.hooks.remove(shown) if shown in node.hooks else None
+
+
+def fit_answer(answer: Any, node: Node) -> Any:
+    """What a hook returned as a gradient of a node, or the error that says why it is none."""
+    if shape_of(answer) != node.shape:
+        raise DifferentiationValueError(
+            f"a hook returned a gradient of shape {shape_of(answer)} for a Variable of shape {node.shape}. "
+            "Return the gradient's shape, or None to leave it as it is."
+        )
+    recorded = type(answer) is Variable and answer.node is not None
+    return answer if recorded else np.asarray(getattr(answer, "value", answer), node.dtype)[()]
+
+
+# book/graph/variable.md:839
 def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     if end.node is None:
@@ -443,10 +593,10 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
             f"backward() was called on a Variable made inside {getattr(end.record, 'owner', 'another call')}. "
             "Return it from the function; the transformation differentiates it."
         )
-    if end.dtype.kind != "f":
+    if gradient is None and end.dtype.kind != "f":
         raise DifferentiationTypeError(
             f"backward() was called on a Variable of dtype {end.dtype}, which has no gradient of this kind. "
-            "Reduce it to a real number first."
+            "Reduce it to a real number first, for example with np.abs, or pass a gradient."
         )
     if gradient is None and end.size != 1:
         raise DifferentiationValueError(
@@ -460,17 +610,24 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
             f"backward() of a Variable of shape {end.shape} was given a gradient of shape {shape_of(gradient)}. "
             "Pass a gradient of the Variable's shape."
         )
-    return end.node, gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()]
+    return end.node, turned(gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()])
 
 
-# book/graph/variable.md:715
+# book/graph/variable.md:892
+def turned(g: Any) -> Any:
+    """A gradient as the walk carries it, and the other way round: the complex conjugate."""
+    return np.conjugate(g) if g.dtype.kind == "c" else g
+
+
+# book/graph/variable.md:912
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
+    g = turned(g)
     arrived = g if type(g) is Variable else tie(Variable, np.array(g), None, None)
     leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:735
+# book/graph/variable.md:933
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -486,7 +643,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
 
 
-# book/graph/variable.md:894
+# book/graph/variable.md:1092
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -508,7 +665,7 @@ def no_grad() -> "_GeneratorContextManager[Any]":
     return push(NoGrad)
 
 
-# book/graph/variable.md:954
+# book/graph/variable.md:1152
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -526,15 +683,22 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1003
-def primitive(arguments: str, joint: Rule | None = None, flat: bool = False, **rules: Rule) -> Callable[[Fun], Fun]:
+# book/graph/variable.md:1201
+def primitive(
+    arguments: str,
+    joint: Rule | None = None,
+    flat: bool = False,
+    linear: str = "",
+    elementwise: bool = False,
+    **rules: Rule,
+) -> Callable[[Fun], Fun]:
     """Decorator that makes a function of plain arrays differentiable by rules.
 
     Parameters
     ----------
     arguments : str
         Names of the array arguments, separated by spaces. Other parameters of the function are passed as they are.
-    joint, flat, **rules
+    joint, flat, linear, elementwise, **rules
         As for `Primitive`: rules are named after the arguments, and ask for what they need by name.
 
     Returns
@@ -550,7 +714,7 @@ def primitive(arguments: str, joint: Rule | None = None, flat: bool = False, **r
         )
 
     def make(fun: Fun) -> Fun:
-        made = Primitive(fun, arguments, joint, flat, **rules)
+        made = Primitive(fun, arguments, joint, flat, linear, elementwise, **rules)
 
         @wraps(fun)
         def bound(*args: Any, **kwargs: Any) -> Any:

@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 38d3cdc32b0871bcebb29f9882c572516d182c884452a4061e648f8f883da281
+# sha256: 2b7e36402a4bb117dbebb4fdea5dea474dc0fd1d812b0aa65c375087b349160a
 
 __all__ = [
     "Fun",
@@ -58,7 +58,7 @@ def primal(value: Any) -> Any:
     """An argument as something a Record can watch: a floating-point array or scalar, or an outer Variable."""
     if type(value) is Variable:
         return value
-    return value if isinstance(value, np.ndarray) and value.dtype.kind == "f" else admissible(value, True)[()]
+    return value if isinstance(value, np.ndarray) and value.dtype.kind in "fc" else admissible(value, True)[()]
 
 
 # book/modes/transforms.md:184
@@ -67,11 +67,11 @@ def run(f: Fun, primals: tuple[Any, ...]) -> tuple[Any, Record, list[Variable]]:
     with push(Record, Variable, f"a derivative of {name_of(f)}") as record:
         inputs = [record.watch(primal(p)) for p in primals]
         result = f(*inputs)
-    if not hasattr(result, "shape") and not isinstance(result, (int, float)):
+    if not hasattr(result, "shape") and not isinstance(result, (int, float, complex)):
         raise DifferentiationTypeError(
             f"{name_of(f)} returned a {type(result).__name__}, which has no derivative. Return one array or number."
         )
-    if getattr(result, "dtype", np.dtype(float)).kind != "f":
+    if getattr(result, "dtype", np.dtype(float)).kind not in "fc":
         raise DifferentiationTypeError(
             f"{name_of(f)} returned values of dtype {result.dtype}, which have no derivative. "
             "Return floating-point numbers, for example the comparison's choice by np.where."
