@@ -75,7 +75,8 @@ def outcome(call: str, function: object, shape: tuple[int, ...], value: float) -
     except REFUSALS:
         return []
     except AttributeError as error:  # NumPy's way of refusing a list; in the engine it would be a mistake
-        assert ENGINE not in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parents
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        assert place.name == "__getattr__" or ENGINE not in Path(place.filename).parents
         return []
 
 

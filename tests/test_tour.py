@@ -204,6 +204,6 @@ def test_a_model_learns():
     for _ in range(200):
         np.mean((x @ w + b - (3 * x - 1)) ** 2).backward()
         for v in (w, b):
-            v.data -= 0.5 * v.grad.data
+            v.data = v.data - 0.5 * v.grad
             v.zero_grad()
     np.testing.assert_allclose([w.item(), b.item()], [3.0, -1.0], atol=1e-3)

@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4b7bea71d0f4cb9b70c3197b76ac605b8f452689a6c5af7fe18f1e9107940e91
+# sha256: 2a2f2dab0d8cb989657b5844c744bf30e12276a31083ceb6c8f6a0993bc340cc
 
 __all__ = [
     "Variable",
@@ -36,6 +36,8 @@ __all__ = [
     "FreedGraphError",
     "GradientCheckError",
     "LeakedVariableError",
+    "MutatedValueError",
+    "NonFiniteError",
     "NoRuleError",
 ]
 
@@ -75,8 +77,10 @@ from autograd_book.graph.errors import DifferentiationValueError as Differentiat
 from autograd_book.graph.errors import FreedGraphError as FreedGraphError
 from autograd_book.graph.errors import GradientCheckError as GradientCheckError
 from autograd_book.graph.errors import LeakedVariableError as LeakedVariableError
+from autograd_book.graph.errors import MutatedValueError as MutatedValueError
+from autograd_book.graph.errors import NonFiniteError as NonFiniteError
 from autograd_book.graph.errors import NoRuleError as NoRuleError
 
 
-# book/__init__.md:129
+# book/__init__.md:131
 __version__ = "0.1.0"

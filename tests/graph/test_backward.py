@@ -282,7 +282,7 @@ def softmax_step(weights: list[Variable], x: np.ndarray, labels: np.ndarray) -> 
     loss = np.mean(ab.logsumexp(scores, axis=1) - picked)
     loss.backward()
     for w in weights:
-        w.data -= 0.1 * w.grad.data
+        w.data = w.data - 0.1 * w.grad
         w.zero_grad()
     return loss.item()
 

@@ -63,20 +63,20 @@ def test_a_sum_saves_no_array() -> None:
 
 
 def test_a_product_with_a_constant_saves_the_constant_alone() -> None:
-    assert (3.0 * Variable(np.ones(5))).node.saved == (3.0,)
+    assert (3.0 * Variable(np.ones(5))).node.saved == (3.0, None)  # a number needs no seal
 
 
 def test_exp_saves_the_very_array_it_returns() -> None:
     y = np.exp(Variable([1.0, 2.0]))
     (kept,) = y.node.saved
-    assert kept is y.data
+    assert kept is y.value
 
 
 @pytest.mark.parametrize("name", sorted(DOMAINS))
 def test_saved_arrays_are_operands_or_results_and_never_copies(name) -> None:
     args = [Variable(uniform((3,), *d, seed=i)) for i, d in enumerate(DOMAINS[name])]
     out = function_of(name)(*args)
-    allowed = [out.data, *(a.data for a in args)]
+    allowed = [out.value, *(a.value for a in args)]
     assert all(any(kept is a for a in allowed) for kept in out.node.saved if isinstance(kept, np.ndarray))
 
 
@@ -91,7 +91,7 @@ def test_nodes_point_at_nodes_and_never_at_variables() -> None:
 def test_a_value_nobody_saved_dies_with_its_variable() -> None:
     x = Variable(np.ones(10))
     middle = x + 1.0
-    alive = weakref.ref(middle.data)
+    alive = weakref.ref(middle.value)
     out = middle + 1.0
     del middle
     assert alive() is None
@@ -101,7 +101,7 @@ def test_a_value_nobody_saved_dies_with_its_variable() -> None:
 def test_a_saved_value_lives_until_the_walk_has_passed() -> None:
     x = Variable(np.ones(10))
     middle = np.exp(x)
-    alive = weakref.ref(middle.data)
+    alive = weakref.ref(middle.value)
     out = (middle * 2.0).sum()
     del middle
     assert alive() is not None
@@ -141,10 +141,10 @@ def test_a_record_unwraps_only_its_own_variables() -> None:
     x, y = outer.watch(np.float64(2.0)), inner.watch(np.float64(3.0))
     out = inner.bind(ROWS["multiply"], (x, y), {})
     assert out.record is inner
-    assert out.data.record is outer
-    assert out.data.data == 6.0
+    assert out.value.record is outer
+    assert out.value.value == 6.0
     assert out.node.inputs == [y.node]
-    assert out.data.node.inputs == [x.node]
+    assert out.value.node.inputs == [x.node]
 
 
 def test_constants_stay_constants_and_make_no_node() -> None:

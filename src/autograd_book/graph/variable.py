@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 79f7d2ea569e3e443ba7c0b26a4987e4c1625107d00bef02e1b238ef4f1643bc
+# sha256: a749d00dfd2a9a69b867aa650e1435ccc32ab77daa53e8eb81dc1ede101ce714
 
 __all__ = [
     "Fun",
@@ -334,13 +334,11 @@ class Methods:
         return np.asarray(self).tolist()
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"a Variable has no attribute {name!r}. "
-            + (nearest(name, dir(Variable)) if not name.startswith("__") else "It is not an array; .numpy() is.")
-        )
+        public = [known for known in dir(Variable) if not known.startswith("_")]
+        raise AttributeError(f"a Variable has no attribute {name!r}. {nearest(name, public)}")
 
 
-# book/graph/variable.md:506
+# book/graph/variable.md:504
 def closed(value: Any) -> Any:
     """The same value, closed to writing: a read-only view of an array, or what cannot be written to anyway."""
     if not isinstance(value, np.ndarray):
@@ -385,7 +383,7 @@ class Conversions:
         return Variable, (self.value, self.requires_grad)
 
 
-# book/graph/variable.md:567
+# book/graph/variable.md:565
 class Gradients:
     """The face that a training loop sees."""
 
@@ -452,7 +450,7 @@ class Gradients:
             deliver(leaf, g)
 
 
-# book/graph/variable.md:648
+# book/graph/variable.md:646
 @final
 class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     """An array that can be differentiated with respect to.
@@ -487,7 +485,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
         self.value = replacement(self, data)
 
 
-# book/graph/variable.md:693
+# book/graph/variable.md:691
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -503,7 +501,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:715
+# book/graph/variable.md:713
 def replacement(variable: Variable, data: Any) -> np.ndarray:
     """A fresh array that can take the place of a Variable's value, or the error that says why it cannot."""
     if type(data) is Variable:
@@ -523,7 +521,7 @@ def replacement(variable: Variable, data: Any) -> np.ndarray:
     return value.astype(variable.dtype, copy=False)
 
 
-# book/graph/variable.md:743
+# book/graph/variable.md:741
 base = Record(ground(), Variable)  #: The Record that is always there.
 top: ContextVar[Interpreter] = ContextVar("top", default=base)  #: The top of this thread's stack.
 
@@ -533,7 +531,7 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
     return top.get().bind(primitive, args, params)
 
 
-# book/graph/variable.md:765
+# book/graph/variable.md:763
 @contextmanager
 def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
     """Put an interpreter on the stack for the duration of a with block.
@@ -550,7 +548,7 @@ def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
         top.reset(token)
 
 
-# book/graph/variable.md:794
+# book/graph/variable.md:792
 def hang(variable: Variable, hook: Fun) -> Fun:
     """Hang a function on the node of a Variable; a function that takes it off again."""
     node = variable.node
@@ -580,7 +578,7 @@ def fit_answer(answer: Any, node: Node) -> Any:
     return answer if recorded else np.asarray(getattr(answer, "value", answer), node.dtype)[()]
 
 
-# book/graph/variable.md:839
+# book/graph/variable.md:837
 def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     if end.node is None:
@@ -613,13 +611,13 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     return end.node, turned(gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()])
 
 
-# book/graph/variable.md:892
+# book/graph/variable.md:890
 def turned(g: Any) -> Any:
     """A gradient as the walk carries it, and the other way round: the complex conjugate."""
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-# book/graph/variable.md:912
+# book/graph/variable.md:910
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
     g = turned(g)
@@ -627,7 +625,7 @@ def deliver(leaf: Leaf, g: Any) -> None:
     leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:933
+# book/graph/variable.md:931
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -643,7 +641,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
 
 
-# book/graph/variable.md:1092
+# book/graph/variable.md:1090
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -665,7 +663,7 @@ def no_grad() -> "_GeneratorContextManager[Any]":
     return push(NoGrad)
 
 
-# book/graph/variable.md:1152
+# book/graph/variable.md:1150
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -683,7 +681,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1201
+# book/graph/variable.md:1199
 def primitive(
     arguments: str,
     joint: Rule | None = None,

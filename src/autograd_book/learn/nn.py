@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e73a3c6def34e7db5e4c8cab4f1a3f5f79e461157d280859708345cb6f046dc9
+# sha256: e7b7fea1c024f4f0660ce841408cdc4343a02788a0594a60373e09938211331f
 
 __all__ = [
     "leaves",
@@ -95,7 +95,7 @@ class Module:
         return {name: parameter.numpy().copy() for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state: Any) -> None:
-        """Copy arrays into the parameters, in place; dtypes of the parameters are kept.
+        """Copy arrays into the parameters; dtypes of the parameters are kept.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class Module:
         own = dict(self.named_parameters())
         fitting(own, state)
         for name, parameter in own.items():
-            parameter.data[...] = state[name]
+            parameter.data = np.asarray(state[name]).astype(parameter.dtype)
 
 
 # book/learn/nn.md:183

@@ -1,7 +1,7 @@
 """Optimisers.
 
 An optimiser holds parameters. After ``backward`` has filled in their
-gradients, ``step`` moves each of them in place.
+gradients, ``step`` moves each of them.
 
 ::
 
@@ -17,9 +17,10 @@ gradients, ``step`` moves each of them in place.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9ede1bdf6185f20c5bf1c336c092dc8133abdd51bc73228b1562413871a24356
+# sha256: 9a6446b8ca7db4ccf987ff67200878434405e4f6ddf24b01a7a02ef27f56977e
 
 __all__ = [
+    "writable_value",
     "Optimizer",
     "listed",
     "movable",
@@ -34,8 +35,9 @@ __all__ = [
 ]
 
 
-# book/learn/optim.md:69
+# book/learn/optim.md:71
 from collections.abc import Iterable
+from sys import getrefcount
 from numbers import Real
 from typing import Any
 
@@ -47,8 +49,14 @@ from autograd_book.graph.variable import Variable
 from autograd_book.learn.nn import expect_state
 
 
+def writable_value(parameter: Variable) -> np.ndarray:
+    """The value of a parameter if nobody else holds it, or a copy: an array to write into."""
+    alone = getrefcount(parameter.value) <= 2  # the parameter's own reference, and the call's
+    return parameter.value if alone else parameter.value.copy()
+
+
 class Optimizer:
-    """Base of optimisers: moves parameters along their gradients, in place.
+    """Base of optimisers: moves parameters along their gradients.
 
     Parameters
     ----------
@@ -83,7 +91,9 @@ class Optimizer:
         """Move every parameter that has a gradient."""
         for parameter, state in zip(self.parameters, self.state, strict=True):
             if parameter.grad is not None:
-                self.update(parameter.data, parameter.grad.numpy(), state)
+                value = writable_value(parameter)
+                self.update(value, parameter.grad.numpy(), state)
+                parameter.value = value
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -112,7 +122,7 @@ class Optimizer:
         self.lr, self.state = within("lr", np.asarray(state.get("lr", self.lr))[()]), found
 
 
-# book/learn/optim.md:161
+# book/learn/optim.md:172
 def listed(parameters: Any) -> list[Any]:
     """What an optimiser was given as a list, or the error that says that it is none."""
     if isinstance(parameters, Variable):
@@ -125,7 +135,7 @@ def listed(parameters: Any) -> list[Any]:
     return list(parameters)
 
 
-# book/learn/optim.md:184
+# book/learn/optim.md:195
 def movable(parameters: Any) -> list[Variable]:
     """The parameters as a list, or the error that says which of them cannot be moved."""
     found = listed(parameters)
@@ -146,7 +156,7 @@ def movable(parameters: Any) -> list[Variable]:
     return found
 
 
-# book/learn/optim.md:217
+# book/learn/optim.md:228
 def within(name: str, value: Any, end: float = np.inf) -> float:
     """The setting as a float if ``0 <= value < end``, or the error that names it."""
     if not isinstance(value, Real):
@@ -162,7 +172,7 @@ def within(name: str, value: Any, end: float = np.inf) -> float:
     return number
 
 
-# book/learn/optim.md:249
+# book/learn/optim.md:260
 def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndarray]]:
     """The arrays of a flat state, as one dictionary for each parameter."""
     expect_state(state)
@@ -182,7 +192,7 @@ def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndar
     return found
 
 
-# book/learn/optim.md:311
+# book/learn/optim.md:322
 class SGD(Optimizer):
     """Gradient descent, with momentum if wanted.
 
@@ -229,7 +239,7 @@ class SGD(Optimizer):
         value -= self.lr * gradient
 
 
-# book/learn/optim.md:395
+# book/learn/optim.md:406
 def blend(mean: np.ndarray, sample: np.ndarray, beta: float) -> None:
     """Move a running mean towards a sample, in place, so that a fraction `beta` of it stays."""
     mean *= beta
@@ -246,7 +256,7 @@ def begin(state: dict[str, np.ndarray], value: np.ndarray) -> dict[str, np.ndarr
     return state
 
 
-# book/learn/optim.md:425
+# book/learn/optim.md:436
 def pair(betas: Any) -> tuple[float, float]:
     """Both memories, or the error that says what came in their place."""
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
@@ -256,7 +266,7 @@ def pair(betas: Any) -> tuple[float, float]:
     return within("betas[0]", betas[0], 1.0), within("betas[1]", betas[1], 1.0)
 
 
-# book/learn/optim.md:445
+# book/learn/optim.md:456
 class Adam(Optimizer):
     """Steps of a length that adapts to each element; weight decay is added to the gradient.
 
@@ -305,7 +315,7 @@ class Adam(Optimizer):
         value -= self.lr / first * state["mean"] / size
 
 
-# book/learn/optim.md:513
+# book/learn/optim.md:524
 class AdamW(Adam):
     """Adam with decoupled weight decay; parameters as for `Adam`.
 
