@@ -11,6 +11,8 @@ BUILT_IN = {
     "NoRuleError": NotImplementedError,
     "FreedGraphError": RuntimeError,
     "LeakedVariableError": RuntimeError,
+    "MutatedValueError": RuntimeError,
+    "NonFiniteError": FloatingPointError,
     "GradientCheckError": AssertionError,
 }
 

@@ -56,7 +56,7 @@ def test_a_rule_for_an_unknown_argument_is_refused() -> None:
 
 def test_a_missing_rule_is_named_with_its_argument_when_it_is_needed() -> None:
     row = made(x=lambda g, y: g * y)
-    assert row.plans[0b01].asks == ["y"]
+    assert row.plans[0b01].asks == ["y", "y_seal"]
     with pytest.raises(ab.NoRuleError, match="sample has no derivative rule for its argument y"):
         row.plans[0b10]
 

@@ -5,6 +5,7 @@ import gc
 import math
 import operator
 import pickle
+import weakref
 
 import numpy as np
 import pytest

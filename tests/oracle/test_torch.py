@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from cases.elementwise import DOMAINS, function_of
+from cases.linear import PRODUCTS
+from casework import BINARY_SHAPES, UNARY_SHAPES, uniform
 from hypothesis import given
 from programs import execute, points, programs, seeds
-from vocabulary import BINARY_SHAPES, DOMAINS, PRODUCTS, UNARY_SHAPES, function_of, uniform
 
 import autograd_book as ab
 

@@ -2,22 +2,8 @@
 
 import numpy as np
 import pytest
-from vocabulary import assert_derivatives, cases_of, without_cases
 
 import autograd_book as ab
-
-CHAPTER = "rules.elementwise"
-
-
-def test_every_primitive_of_the_chapter_has_a_case() -> None:
-    assert without_cases(CHAPTER) == []
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
-@pytest.mark.parametrize("case", cases_of(CHAPTER), ids=str)
-def test_first_and_second_derivatives_agree_with_differences(case, dtype) -> None:
-    assert_derivatives(case, dtype)
-
 
 # Where the formula has no answer: arguments, and the gradients chosen.
 CORNERS = {

@@ -2,22 +2,11 @@
 
 import numpy as np
 import pytest
-from vocabulary import INDICES, assert_derivatives, cases_of, uniform, without_cases
+from cases.indexing import INDICES
+from casework import uniform
 
 import autograd_book as ab
 from autograd_book.rules.indexing import scatter
-
-CHAPTER = "rules.indexing"
-
-
-def test_every_primitive_of_the_chapter_has_a_case() -> None:
-    assert without_cases(CHAPTER) == []
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
-@pytest.mark.parametrize("case", cases_of(CHAPTER), ids=str)
-def test_first_and_second_derivatives_agree_with_differences(case, dtype) -> None:
-    assert_derivatives(case, dtype)
 
 
 def test_repeated_indices_add_up() -> None:

@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1158b1e4a2d1081610415cf3610b7d7c2042fa7cdb6511aada9f8966404cdbb9
+# sha256: afd526561b53bb8732fe76e605fe3a7db244465cf3bec198a98c120dcc34c6a7
 
 __all__ = ["reachable", "unbroadcast", "fit", "walk"]
 
@@ -82,7 +82,7 @@ def fit(g: Any, target: Node, source: Node) -> Any:
             "Return the cotangent, or zeros if there is none."
         )
     if not hasattr(g, "dtype"):
-        g = np.asarray(g, target.dtype)
+        g = np.asarray(g)
     if g.dtype.kind == "c" and target.dtype.kind == "f":
         g = np.real(g)
     if g.shape != target.shape and plan.primitive.elementwise:

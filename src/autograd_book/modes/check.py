@@ -13,18 +13,20 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 578fad17f8cb47961823a1555d2c31ff08d253c77ff38d368fae04d33c313ee4
+# sha256: a0fc90af464c2a8cac28ed274022e87f07470f9eef927f356cfd114e587722f3
 
 __all__ = [
     "Fun",
     "STEP",
     "central_difference",
+    "total",
     "weighted",
     "directional",
     "Comparison",
     "Report",
     "TOLERANCES",
     "tolerance_for",
+    "random_like",
     "compare",
     "check_gradients",
 ]
@@ -32,6 +34,7 @@ __all__ = [
 
 # book/modes/check.md:77
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,10 +56,15 @@ def central_difference(f: Fun, args: list[Any], directions: list[Any]) -> float:
     return float(ahead - behind) / (2.0 * h)
 
 
-# book/modes/check.md:120
+# book/modes/check.md:121
+def total(z: Any) -> Any:
+    """Sum of the real parts of all elements."""
+    return np.sum(np.real(z) if z.dtype.kind == "c" else z)
+
+
 def weighted(f: Fun, weights: Any) -> Fun:
-    """The scalar function ``sum(weights * f(...))``."""
-    return lambda *args: np.sum(f(*args) * weights)
+    """The scalar function ``sum(weights * f(...))``, its real part for complex values."""
+    return lambda *args: total(f(*args) * weights)
 
 
 def directional(f: Fun, directions: list[Any]) -> Fun:
@@ -64,13 +72,13 @@ def directional(f: Fun, directions: list[Any]) -> Fun:
 
     def slope(*args: Any) -> Any:
         pullback = vjp(f, *args)[1]
-        parts = [np.sum(g * v) for g, v in zip(pullback(1.0), directions)]
+        parts = [total(np.conjugate(g) * v) for g, v in zip(pullback(1.0), directions)]
         return sum(parts[1:], parts[0])
 
     return slope
 
 
-# book/modes/check.md:152
+# book/modes/check.md:158
 class Comparison(NamedTuple):
     """One derivative from rules beside the same from a difference quotient."""
 
@@ -96,27 +104,33 @@ class Report(tuple[Comparison, ...]):
         return "\n".join(map(str, self))
 
 
-# book/modes/check.md:189
-TOLERANCES = {np.dtype(np.float64): 1e-5, np.dtype(np.float32): 2e-3, np.dtype(np.float16): 5e-2}  #: By dtype.
+# book/modes/check.md:195
+TOLERANCES = {np.float64: 1e-5, np.float32: 2e-3, np.float16: 5e-2}  #: By the format of a real number.
 
 
 def tolerance_for(points: list[Any]) -> float:
     """Largest relative error to accept, by the coarsest dtype among the arguments."""
-    return max((TOLERANCES.get(p.dtype, 1e-5) for p in points), default=1e-5)
+    return max((TOLERANCES.get(np.finfo(p.dtype).dtype.type, 1e-5) for p in points), default=1e-5)
 
 
-# book/modes/check.md:208
+# book/modes/check.md:214
+def random_like(shape: tuple[int, ...], dtype: Any, draw: Fun) -> Any:
+    """Numbers from ``draw(size=...)`` in double precision; the imaginary parts as well where `dtype` is complex."""
+    real = draw(size=shape)
+    return real + 1j * draw(size=shape) if np.dtype(dtype).kind == "c" else real
+
+
 @no_grad()
 def compare(g: Fun, points: list[Any], directions: list[Any], order: int) -> Comparison:
     """Derivative of the scalar function g along directions, from rules and from a difference quotient."""
-    doubles = [np.asarray(p, np.float64) for p in points]
+    doubles = [np.asarray(p, np.result_type(p.dtype, np.float64)) for p in points]
     slope = directional(g, [np.asarray(v, p.dtype) for v, p in zip(directions, points)])
     reach = sum(float(np.linalg.norm(v)) for v in directions)
     scale = 1e-4 * reach * max(1.0, abs(float(g(*doubles)))) + 1e-8
     return Comparison(order, float(slope(*points)), central_difference(g, doubles, directions), scale)
 
 
-# book/modes/check.md:229
+# book/modes/check.md:241
 def check_gradients(
     f: Fun,
     *args: Any,
@@ -132,7 +146,7 @@ def check_gradients(
     f : callable
         Takes the arguments and returns one array or number. Smooth near the arguments.
     *args : array_like
-        Where to check; floating point, and of a size around 1: the step is about 6e-6 of the largest, and at least that.
+        Where to check; floating point or complex, and of a size around 1: the step is about 6e-6 of the largest, and at least that.
     modes : tuple of str
         Which ways of differentiating to check: ``"reverse"``.
     order : int
@@ -161,9 +175,10 @@ def check_gradients(
         )
     rng, points, lines = np.random.default_rng(seed), [primal(a) for a in args], []
     limit = tolerance_for(points) if tolerance is None else tolerance
-    g = weighted(f, rng.uniform(0.5, 1.5, np.shape(f(*points))))
+    out = np.asarray(f(*points))
+    g = weighted(f, random_like(out.shape, out.dtype, partial(rng.uniform, 0.5, 1.5)))
     for k in range(1, order + 1):
-        directions = [rng.normal(size=p.shape) for p in points]
+        directions = [random_like(p.shape, p.dtype, rng.normal) for p in points]
         lines.append(compare(g, points, directions, k))
         g = directional(g, directions)
     report = Report(lines)

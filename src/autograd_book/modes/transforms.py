@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2b7e36402a4bb117dbebb4fdea5dea474dc0fd1d812b0aa65c375087b349160a
+# sha256: 5bf7e04db22b876951c740258569a426bb4837aa7ccd9a594ad4bcf881b432ba
 
 __all__ = [
     "Fun",
@@ -41,7 +41,7 @@ from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.record import Record
-from autograd_book.graph.variable import Variable, admissible, push, top
+from autograd_book.graph.variable import Variable, admissible, push, top, turned
 
 Fun = Callable[..., Any]  #: Any function of arrays.
 
@@ -113,11 +113,11 @@ def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     recorded = type(result) is Variable and result.record is record
 
     def pullback(g: Any) -> tuple[Any, ...]:
-        g = cotangent_of(result, g)
+        g = turned(cotangent_of(result, g))
         found: Any = walk(result.node, g, top.get().pull, retain=True) if recorded else {}
-        return tuple([found[v.node] if v.node in found else zeros(v) for v in inputs])
+        return tuple([turned(found[v.node]) if v.node in found else zeros(v) for v in inputs])
 
-    return result.data if recorded else result, pullback
+    return result.value if recorded else result, pullback
 
 
 def cotangent_of(result: Any, g: Any) -> Any:
@@ -179,6 +179,11 @@ def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
             raise DifferentiationValueError(
                 f"{name_of(f)} returned an array of shape {shape_of(out)}, and the gradient is defined for one number. "
                 "Reduce the result, for example with np.sum, or use vjp."
+            )
+        if getattr(out, "dtype", np.dtype(float)).kind == "c":
+            raise DifferentiationTypeError(
+                f"{name_of(f)} returned a complex number of dtype {out.dtype}, and the gradient is defined for a real "
+                "one. Reduce the result to a real number, for example with np.abs, or use vjp."
             )
         gradients = pullback(1.0)
         return out, gradients[0] if isinstance(argnums, int) else gradients
