@@ -15,14 +15,20 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2a2f2dab0d8cb989657b5844c744bf30e12276a31083ceb6c8f6a0993bc340cc
+# sha256: 778b2585b4da2838506bdc40281974ebefc19cfe98138efbb8752a8e61ede30d
 
 __all__ = [
     "Variable",
     "no_grad",
     "primitive",
     "check_gradients",
+    "elementwise_grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "grad",
+    "stop_gradient",
     "value_and_grad",
     "vjp",
     "relu",
@@ -50,27 +56,33 @@ from autograd_book.graph.variable import primitive as primitive
 
 # book/__init__.md:61
 from autograd_book.modes.check import check_gradients as check_gradients
+from autograd_book.modes.curvature import elementwise_grad as elementwise_grad
+from autograd_book.modes.curvature import hessian as hessian
+from autograd_book.modes.curvature import hvp as hvp
+from autograd_book.modes.curvature import jacobian as jacobian
+from autograd_book.modes.forward import jvp as jvp
 from autograd_book.modes.transforms import grad as grad
+from autograd_book.modes.transforms import stop_gradient as stop_gradient
 from autograd_book.modes.transforms import value_and_grad as value_and_grad
 from autograd_book.modes.transforms import vjp as vjp
 
 
-# book/__init__.md:80
+# book/__init__.md:86
 from autograd_book.rules import elementwise, indexing, linear, reductions, shapes
 from autograd_book.rules.elementwise import relu as relu
 from autograd_book.rules.reductions import logsumexp as logsumexp
 
 
-# book/__init__.md:90
+# book/__init__.md:96
 from autograd_book.learn import nn as nn
 from autograd_book.learn import optim as optim
 
 
-# book/__init__.md:99
+# book/__init__.md:105
 from autograd_book.learn.digits import load_digits as load_digits
 
 
-# book/__init__.md:109
+# book/__init__.md:115
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
 from autograd_book.graph.errors import DifferentiationValueError as DifferentiationValueError
@@ -82,5 +94,5 @@ from autograd_book.graph.errors import NonFiniteError as NonFiniteError
 from autograd_book.graph.errors import NoRuleError as NoRuleError
 
 
-# book/__init__.md:131
+# book/__init__.md:137
 __version__ = "0.1.0"

@@ -63,12 +63,15 @@ def test_derivatives_equal_formulas_written_by_hand(name) -> None:
 def test_numeric_and_analytic_columns_equal_formulas_written_by_hand(name) -> None:
     first, second = BY_HAND[name]
     x = float(uniform((), *DOMAINS[name][0], seed=3))
-    one, two = check_gradients(function_of(name), x, seed=5)
+    lines = check_gradients(function_of(name), x, seed=5)
     rng = np.random.default_rng(5)
-    weight, v, w = rng.uniform(0.5, 1.5, ()), rng.normal(size=()), rng.normal(size=())
-    for column in ("analytic", "numeric"):
-        assert getattr(one, column) == pytest.approx(first(x) * weight * v, rel=1e-6, abs=1e-7)
-        assert getattr(two, column) == pytest.approx(second(x) * weight * v * w, rel=1e-6, abs=1e-7)
+    weight = rng.uniform(0.5, 1.5, ())
+    assert [line.mode for line in lines] == ["reverse", "reverse", "forward", "forward"]
+    for one, two in (lines[:2], lines[2:]):
+        v, w = rng.normal(size=()), rng.normal(size=())
+        for column in ("analytic", "numeric"):
+            assert getattr(one, column) == pytest.approx(first(x) * weight * v, rel=1e-6, abs=1e-7)
+            assert getattr(two, column) == pytest.approx(second(x) * weight * v * w, rel=1e-6, abs=1e-7)
 
 
 @pytest.fixture
@@ -168,8 +171,9 @@ def test_single_precision_errors_beyond_rounding_are_caught(replaced) -> None:
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_there_is_a_line_for_each_order(order) -> None:
     report = check_gradients(np.sin, np.ones(3), order=order)
-    assert [line.order for line in report] == list(range(1, order + 1))
-    assert str(report).count("analytic") == order
+    assert [line.order for line in report] == 2 * list(range(1, order + 1))
+    assert str(report).count("analytic") == 2 * order
+    assert [line.mode for line in check_gradients(np.sin, 1.0, modes=("forward",), order=order)] == ["forward"] * order
 
 
 def test_the_tolerance_is_obeyed_in_both_directions(replaced) -> None:
@@ -210,7 +214,7 @@ def test_a_corner_is_reported() -> None:
         check_gradients(ab.relu, np.array([0.0, 1.0]), order=1)
 
 
-@pytest.mark.parametrize("options", [{"order": 0}, {"order": -1}, {"modes": ("sideways",)}])
+@pytest.mark.parametrize("options", [{"order": 0}, {"order": -1}, {"modes": ("sideways",)}, {"modes": ()}])
 def test_an_unknown_mode_or_order_is_refused(options) -> None:
     with pytest.raises(ab.DifferentiationValueError, match=str(next(iter(options)))):
         check_gradients(np.sin, 1.0, **options)
@@ -224,4 +228,4 @@ def test_arguments_are_left_as_they_were() -> None:
 
 def test_several_arguments_of_several_shapes() -> None:
     report = check_gradients(lambda x, y, z: np.tanh(x @ y) + z, np.ones((2, 3)), np.ones(3), 0.5)
-    assert len(report) == 2
+    assert len(report) == 4

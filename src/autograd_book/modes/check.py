@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a0fc90af464c2a8cac28ed274022e87f07470f9eef927f356cfd114e587722f3
+# sha256: 63afb8b988a53628eba40fc3aa044a2c6586e04797fe5e35aa02cded0ee9a3f5
 
 __all__ = [
     "Fun",
@@ -21,7 +21,9 @@ __all__ = [
     "central_difference",
     "total",
     "weighted",
-    "directional",
+    "by_pullback",
+    "by_tangents",
+    "MODES",
     "Comparison",
     "Report",
     "TOLERANCES",
@@ -41,6 +43,7 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError, GradientCheckError
 from autograd_book.graph.variable import no_grad
+from autograd_book.modes.forward import jvp
 from autograd_book.modes.transforms import name_of, primal, vjp
 
 Fun = Callable[..., Any]  #: Any function of arrays.
@@ -56,7 +59,7 @@ def central_difference(f: Fun, args: list[Any], directions: list[Any]) -> float:
     return float(ahead - behind) / (2.0 * h)
 
 
-# book/modes/check.md:121
+# book/modes/check.md:122
 def total(z: Any) -> Any:
     """Sum of the real parts of all elements."""
     return np.sum(np.real(z) if z.dtype.kind == "c" else z)
@@ -67,7 +70,7 @@ def weighted(f: Fun, weights: Any) -> Fun:
     return lambda *args: total(f(*args) * weights)
 
 
-def directional(f: Fun, directions: list[Any]) -> Fun:
+def by_pullback(f: Fun, directions: list[Any]) -> Fun:
     """Derivative of the scalar function f along fixed directions, by reverse mode; a scalar function again."""
 
     def slope(*args: Any) -> Any:
@@ -78,10 +81,19 @@ def directional(f: Fun, directions: list[Any]) -> Fun:
     return slope
 
 
-# book/modes/check.md:158
+def by_tangents(f: Fun, directions: list[Any]) -> Fun:
+    """The same by forward mode."""
+    return lambda *args: jvp(f, args, directions)[1]
+
+
+MODES: dict[str, Callable[[Fun, list[Any]], Fun]] = {"reverse": by_pullback, "forward": by_tangents}  #: By name.
+
+
+# book/modes/check.md:167
 class Comparison(NamedTuple):
     """One derivative from rules beside the same from a difference quotient."""
 
+    mode: str
     order: int
     analytic: float
     numeric: float
@@ -94,7 +106,7 @@ class Comparison(NamedTuple):
 
     def __str__(self) -> str:
         pair = f"analytic {self.analytic:+.10e}  numeric {self.numeric:+.10e}"
-        return f"order {self.order}:  {pair}  error {self.error:.1e}"
+        return f"{self.mode} order {self.order}:  {pair}  error {self.error:.1e}"
 
 
 class Report(tuple[Comparison, ...]):
@@ -104,7 +116,7 @@ class Report(tuple[Comparison, ...]):
         return "\n".join(map(str, self))
 
 
-# book/modes/check.md:195
+# book/modes/check.md:205
 TOLERANCES = {np.float64: 1e-5, np.float32: 2e-3, np.float16: 5e-2}  #: By the format of a real number.
 
 
@@ -113,7 +125,7 @@ def tolerance_for(points: list[Any]) -> float:
     return max((TOLERANCES.get(np.finfo(p.dtype).dtype.type, 1e-5) for p in points), default=1e-5)
 
 
-# book/modes/check.md:214
+# book/modes/check.md:224
 def random_like(shape: tuple[int, ...], dtype: Any, draw: Fun) -> Any:
     """Numbers from ``draw(size=...)`` in double precision; the imaginary parts as well where `dtype` is complex."""
     real = draw(size=shape)
@@ -121,20 +133,20 @@ def random_like(shape: tuple[int, ...], dtype: Any, draw: Fun) -> Any:
 
 
 @no_grad()
-def compare(g: Fun, points: list[Any], directions: list[Any], order: int) -> Comparison:
+def compare(g: Fun, points: list[Any], directions: list[Any], mode: str, order: int) -> Comparison:
     """Derivative of the scalar function g along directions, from rules and from a difference quotient."""
     doubles = [np.asarray(p, np.result_type(p.dtype, np.float64)) for p in points]
-    slope = directional(g, [np.asarray(v, p.dtype) for v, p in zip(directions, points)])
+    slope = MODES[mode](g, [np.asarray(v, p.dtype) for v, p in zip(directions, points)])
     reach = sum(float(np.linalg.norm(v)) for v in directions)
     scale = 1e-4 * reach * max(1.0, abs(float(g(*doubles)))) + 1e-8
-    return Comparison(order, float(slope(*points)), central_difference(g, doubles, directions), scale)
+    return Comparison(mode, order, float(slope(*points)), central_difference(g, doubles, directions), scale)
 
 
-# book/modes/check.md:241
+# book/modes/check.md:251
 def check_gradients(
     f: Fun,
     *args: Any,
-    modes: tuple[str, ...] = ("reverse",),
+    modes: tuple[str, ...] = ("reverse", "forward"),
     order: int = 2,
     tolerance: float | None = None,
     seed: int = 0,
@@ -148,7 +160,7 @@ def check_gradients(
     *args : array_like
         Where to check; floating point or complex, and of a size around 1: the step is about 6e-6 of the largest, and at least that.
     modes : tuple of str
-        Which ways of differentiating to check: ``"reverse"``.
+        Which ways of differentiating to check: ``"reverse"``, ``"forward"``.
     order : int
         Highest order of derivative to check.
     tolerance : float, optional
@@ -159,7 +171,7 @@ def check_gradients(
     Returns
     -------
     Report
-        A tuple of comparisons, one for each order.
+        A tuple of comparisons, one for each mode and order.
 
     Raises
     ------
@@ -168,19 +180,21 @@ def check_gradients(
     DifferentiationValueError
         If a mode or the order is not known.
     """
-    if not set(modes) <= {"reverse"} or order < 1:
+    if not modes or not set(modes) <= MODES.keys() or order < 1:
         raise DifferentiationValueError(
             f"check_gradients was asked for modes={modes} and order={order}. "
-            "Use modes=('reverse',) and an order of 1 or more."
+            f"Use modes among {tuple(MODES)} and an order of 1 or more."
         )
     rng, points, lines = np.random.default_rng(seed), [primal(a) for a in args], []
     limit = tolerance_for(points) if tolerance is None else tolerance
     out = np.asarray(f(*points))
-    g = weighted(f, random_like(out.shape, out.dtype, partial(rng.uniform, 0.5, 1.5)))
-    for k in range(1, order + 1):
-        directions = [random_like(p.shape, p.dtype, rng.normal) for p in points]
-        lines.append(compare(g, points, directions, k))
-        g = directional(g, directions)
+    f_weighted = weighted(f, random_like(out.shape, out.dtype, partial(rng.uniform, 0.5, 1.5)))
+    for mode in modes:
+        g = f_weighted
+        for k in range(1, order + 1):
+            directions = [random_like(p.shape, p.dtype, rng.normal) for p in points]
+            lines.append(compare(g, points, directions, mode, k))
+            g = MODES[mode](g, directions)
     report = Report(lines)
     if not all(line.error <= limit for line in report):
         raise GradientCheckError(

@@ -13,19 +13,25 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5bf7e04db22b876951c740258569a426bb4837aa7ccd9a594ad4bcf881b432ba
+# sha256: 68e10d527690bf4d6baafad5dd364d865a6cdab2fdff88517a719232380d7cba
 
 __all__ = [
     "Fun",
     "name_of",
     "primal",
     "run",
+    "expect_number",
     "zeros",
     "vjp",
+    "plain",
+    "own",
+    "expect_pair",
     "cotangent_of",
     "of_chosen",
     "value_and_grad",
     "grad",
+    "expect_real_number",
+    "stop_gradient",
 ]
 
 
@@ -39,9 +45,10 @@ import numpy as np
 
 from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
-from autograd_book.graph.primitive import shape_of
+from autograd_book.graph.primitive import intact, seal, shape_of
 from autograd_book.graph.record import Record
-from autograd_book.graph.variable import Variable, admissible, push, top, turned
+from autograd_book.graph.variable import Operators, Variable, admissible, primitive, push, top, turned
+from autograd_book.modes.trees import Tree, leaves, tree_map
 
 Fun = Callable[..., Any]  #: Any function of arrays.
 
@@ -56,17 +63,22 @@ def name_of(f: Fun) -> str:
 
 def primal(value: Any) -> Any:
     """An argument as something a Record can watch: a floating-point array or scalar, or an outer Variable."""
-    if type(value) is Variable:
+    if isinstance(value, Operators):
         return value
     return value if isinstance(value, np.ndarray) and value.dtype.kind in "fc" else admissible(value, True)[()]
 
 
-# book/modes/transforms.md:184
-def run(f: Fun, primals: tuple[Any, ...]) -> tuple[Any, Record, list[Variable]]:
+# book/modes/transforms.md:185
+def run(f: Fun, primals: tuple[Tree, ...]) -> tuple[Any, Record, tuple[Tree, ...]]:
     """Run f once under a Record of its own; the result, the Record, and the watched inputs."""
     with push(Record, Variable, f"a derivative of {name_of(f)}") as record:
-        inputs = [record.watch(primal(p)) for p in primals]
+        inputs = tree_map(lambda p: record.watch(primal(p)), primals)
         result = f(*inputs)
+    return result, record, inputs
+
+
+def expect_number(f: Fun, result: Any) -> Any:
+    """The result of f, or the error that says why it has no derivative."""
     if not hasattr(result, "shape") and not isinstance(result, (int, float, complex)):
         raise DifferentiationTypeError(
             f"{name_of(f)} returned a {type(result).__name__}, which has no derivative. Return one array or number."
@@ -76,7 +88,7 @@ def run(f: Fun, primals: tuple[Any, ...]) -> tuple[Any, Record, list[Variable]]:
             f"{name_of(f)} returned values of dtype {result.dtype}, which have no derivative. "
             "Return floating-point numbers, for example the comparison's choice by np.where."
         )
-    return result, record, inputs
+    return result
 
 
 def zeros(variable: Variable) -> Any:
@@ -84,23 +96,27 @@ def zeros(variable: Variable) -> Any:
     return np.zeros(variable.shape, variable.dtype)[()]
 
 
-# book/modes/transforms.md:230
-def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+# book/modes/transforms.md:236
+def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
     """Value of a function and its vector-Jacobian product.
 
     Parameters
     ----------
     f : callable
         Takes the primals and returns one array or number.
-    *primals : array_like
-        Where to differentiate; floating point, any shapes.
+    *primals : array_like, or tree of them
+        Where to differentiate; floating point or complex, any shapes.
+    has_aux : bool
+        Whether `f` returns a pair of the result and something else, which is passed on as it is.
 
     Returns
     -------
     out : array or scalar
         ``f(*primals)``.
     pullback : callable
-        Takes a cotangent of the shape of `out`; returns a tuple of cotangents, of the shape and dtype of each primal.
+        Takes a cotangent of the shape of `out`; returns a tuple of cotangents, in the form of the primals.
+    aux : object
+        Only if `has_aux`: what else `f` returned, with plain values in place of Variables.
 
     Raises
     ------
@@ -108,16 +124,52 @@ def vjp(f: Fun, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
         If a primal is not floating point, or `f` does not return one array or number.
     DifferentiationValueError
         From the pullback, if the cotangent does not have the shape of `out`.
+    MutatedValueError
+        From the pullback, if a primal was changed in place since.
     """
+    seals = [(p, seal(p)) for p in leaves(primals)]
     result, record, inputs = run(f, primals)
-    recorded = type(result) is Variable and result.record is record
+    result, aux = expect_pair(f, result) if has_aux else (result, None)
+    recorded = type(expect_number(f, result)) is Variable and result.record is record
 
-    def pullback(g: Any) -> tuple[Any, ...]:
+    def pullback(g: Any) -> tuple[Tree, ...]:
+        for p, noted in seals:
+            intact(p, noted, name_of(f), "to differentiate")
         g = turned(cotangent_of(result, g))
         found: Any = walk(result.node, g, top.get().pull, retain=True) if recorded else {}
-        return tuple([turned(found[v.node]) if v.node in found else zeros(v) for v in inputs])
+        return own(tree_map(lambda v: turned(found[v.node]) if v.node in found else zeros(v), inputs), g)
 
-    return result.value if recorded else result, pullback
+    out = plain(result, record)
+    return (out, pullback, tree_map(lambda v: plain(v, record), aux)) if has_aux else (out, pullback)
+
+
+def plain(value: Any, record: Record) -> Any:
+    """The value of a Variable of this Record, as a copy that the graph does not share; anything else as it is."""
+    if type(value) is not Variable or value.record is not record:
+        return value
+    return value.value.copy() if isinstance(value.value, np.ndarray) else value.value
+
+
+def own(cotangents: Tree, g: Any) -> Tree:
+    """The cotangents, each in memory of its own: rules may hand on what they were given, or one array twice."""
+    seen = {id(g)}
+
+    def apart(part: Any) -> Any:
+        shared = isinstance(part, np.ndarray) and (part.base is not None or id(part) in seen)
+        seen.add(id(part))
+        return part.copy() if shared else part
+
+    return tree_map(apart, cotangents)
+
+
+def expect_pair(f: Fun, result: Any) -> Any:
+    """The two things that f returned, or the error that says that it did not."""
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise DifferentiationTypeError(
+            f"{name_of(f)} returned a {type(result).__name__} where has_aux=True expects a pair. "
+            "Return the result to differentiate and everything else as a tuple of two."
+        )
+    return result
 
 
 def cotangent_of(result: Any, g: Any) -> Any:
@@ -130,7 +182,7 @@ def cotangent_of(result: Any, g: Any) -> Any:
     return g if type(g) is Variable else np.asarray(g, getattr(result, "dtype", None))[()]
 
 
-# book/modes/transforms.md:305
+# book/modes/transforms.md:355
 def of_chosen(f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fun:
     """f as a function of the arguments at `positions` alone."""
     if not all(-len(args) <= i < len(args) for i in positions):
@@ -149,8 +201,8 @@ def of_chosen(f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs:
     return chosen
 
 
-# book/modes/transforms.md:332
-def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
+# book/modes/transforms.md:382
+def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Fun:
     """A function that returns the value of `f` and its gradient.
 
     Parameters
@@ -158,13 +210,15 @@ def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
     f : callable
         Returns a single number.
     argnums : int or tuple of int
-        Positions of the arguments to differentiate.
+        Positions of the arguments to differentiate; each an array or a tree of arrays.
+    has_aux : bool
+        Whether `f` returns a pair of the number and something else.
 
     Returns
     -------
     callable
-        Takes the arguments of `f`; returns ``(value, gradient)``. The gradient has the shape and dtype of the
-        argument, and is a tuple if `argnums` is.
+        Takes the arguments of `f`; returns ``(value, gradient)``, or ``((value, aux), gradient)`` if `has_aux`. The
+        gradient has the form, shapes and dtypes of the argument, and is a tuple if `argnums` is.
 
     Raises
     ------
@@ -174,24 +228,42 @@ def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        out, pullback = vjp(of_chosen(f, positions, args, kwargs), *(args[i] for i in positions))
-        if shape_of(out) != ():
-            raise DifferentiationValueError(
-                f"{name_of(f)} returned an array of shape {shape_of(out)}, and the gradient is defined for one number. "
-                "Reduce the result, for example with np.sum, or use vjp."
-            )
-        if getattr(out, "dtype", np.dtype(float)).kind == "c":
-            raise DifferentiationTypeError(
-                f"{name_of(f)} returned a complex number of dtype {out.dtype}, and the gradient is defined for a real "
-                "one. Reduce the result to a real number, for example with np.abs, or use vjp."
-            )
+        chosen = of_chosen(f, positions, args, kwargs)
+        out, pullback, *aux = vjp(chosen, *(args[i] for i in positions), has_aux=has_aux)
+        expect_real_number(f, out)
         gradients = pullback(1.0)
-        return out, gradients[0] if isinstance(argnums, int) else gradients
+        return (out, *aux) if has_aux else out, gradients[0] if isinstance(argnums, int) else gradients
 
     return transformed
 
 
-def grad(f: Fun, argnums: int | tuple[int, ...] = 0) -> Fun:
-    """A function that returns the gradient of `f`; parameters and errors as for `value_and_grad`."""
-    both = value_and_grad(f, argnums)
-    return lambda *args, **kwargs: both(*args, **kwargs)[1]
+def grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Fun:
+    """A function that returns the gradient of `f`, or ``(gradient, aux)``; parameters and errors as for `value_and_grad`."""
+    both = value_and_grad(f, argnums, has_aux)
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = both(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return transformed
+
+
+def expect_real_number(f: Fun, out: Any) -> None:
+    """Raise unless the result of f is one real number."""
+    if shape_of(out) != ():
+        raise DifferentiationValueError(
+            f"{name_of(f)} returned an array of shape {shape_of(out)}, and the gradient is defined for one number. "
+            "Reduce the result, for example with np.sum, or use vjp."
+        )
+    if getattr(out, "dtype", np.dtype(float)).kind == "c":
+        raise DifferentiationTypeError(
+            f"{name_of(f)} returned a complex number of dtype {out.dtype}, and the gradient is defined for a real "
+            "one. Reduce the result to a real number, for example with np.abs, or use vjp."
+        )
+
+
+# book/modes/transforms.md:477
+@primitive("x", flat=True)
+def stop_gradient(x: Any) -> Any:
+    """A copy of the value of x, which counts as a constant in every derivative."""
+    return np.array(x)[()]

@@ -1,0 +1,203 @@
+"""Curvature.
+
+``jacobian`` and ``hessian`` return matrices, ``hvp`` the product of the
+Hessian with a vector, and ``elementwise_grad`` the slopes of a function that
+treats each element by itself.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    f = lambda x: x[0] ** 2 * x[1]
+    x = np.array([1.0, 3.0])
+    print(ab.hessian(f)(x))
+    print(ab.hvp(f)(x, np.array([1.0, 0.0])))
+    print(ab.elementwise_grad(np.tanh)(x))
+"""
+# Generated from book/modes/curvature.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 392608b4c89c6d09138e0a2a95c24fdfe681b79982a5785c2b8678bd0fd3471f
+
+__all__ = [
+    "basis",
+    "by_rows",
+    "by_columns",
+    "joined",
+    "MODES",
+    "jacobian",
+    "columns_are_better",
+    "hessian",
+    "hvp",
+    "elementwise_grad",
+]
+
+
+# book/modes/curvature.md:53
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.primitive import shape_of
+from autograd_book.graph.variable import turned
+from autograd_book.modes.forward import jvp
+from autograd_book.modes.transforms import Fun, grad, name_of, of_chosen, primal, vjp
+from autograd_book.modes.trees import Tree, kind_of, leaves, tree_map
+
+
+def basis(like: Any) -> Iterator[np.ndarray]:
+    """All arrays of the shape and dtype of `like` with a single 1 in them, in order."""
+    size = int(np.prod(shape_of(like)))
+    for i in range(size):
+        unit = np.zeros(size, like.dtype)
+        unit[i] = 1
+        yield unit.reshape(shape_of(like))[()]
+
+
+# book/modes/curvature.md:82
+def by_rows(f: Fun, x: Tree) -> Tree:
+    """Jacobian of f at x by one pullback for each element of the result."""
+    out, pullback = vjp(f, x)
+    rows = [pullback(unit)[0] for unit in basis(np.zeros_like(out))]
+    shapes = tree_map(lambda leaf: primal(leaf), x)
+    return tree_map(lambda leaf, *parts: joined(parts, leaf, shape_of(out) + shape_of(leaf)), shapes, *rows)
+
+
+def by_columns(f: Fun, x: Any) -> Any:
+    """Jacobian of f at an array x by one pass of forward mode for each of its elements."""
+    x = primal(x)
+    out = f(x) if x.size == 0 else None
+    columns = [jvp(f, (x,), (unit,))[1] for unit in basis(x)]
+    shape = shape_of(columns[0] if columns else out)
+    stacked = joined(columns, x, (x.size, *shape))
+    return np.moveaxis(stacked, 0, -1).reshape(shape + x.shape)
+
+
+def joined(parts: Any, like: Any, shape: tuple[int, ...]) -> Any:
+    """Arrays as one array of the given shape; zeros of the dtype of `like` if there are none."""
+    return np.stack(parts).reshape(shape) if parts else np.zeros(shape, like.dtype)
+
+
+# book/modes/curvature.md:116
+MODES = ("auto", "reverse", "forward")  #: Ways to a Jacobian.
+
+
+def jacobian(f: Fun, argnums: int = 0, mode: str = "auto") -> Fun:
+    """A function that returns the Jacobian of `f`.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one array or number.
+    argnums : int
+        Position of the argument to differentiate: an array, or for ``"reverse"`` a tree of arrays.
+    mode : str
+        ``"reverse"``: one pullback for each element of the result. ``"forward"``: one pass for each element of the
+        argument. ``"auto"``: the one that takes fewer; forward mode wherever complex numbers occur.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; returns an array of shape ``out.shape + x.shape``, or a tree of them.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If the mode is not known.
+    """
+    if mode not in MODES:
+        raise DifferentiationValueError(f"jacobian was given mode={mode!r}. Use one of {', '.join(map(repr, MODES))}.")
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        chosen = of_chosen(f, (argnums,), args, kwargs)
+        x = args[argnums]
+        return by_columns(chosen, x) if columns_are_better(chosen, x, mode) else by_rows(chosen, x)
+
+    return transformed
+
+
+def columns_are_better(f: Fun, x: Tree, mode: str) -> bool:
+    """Whether to go by columns: told so, or complex, or fewer columns than rows."""
+    if kind_of(x) or mode != "auto":
+        if kind_of(x) and mode == "forward":
+            raise DifferentiationTypeError(
+                f"jacobian of {name_of(f)} was asked for mode='forward' with a {type(x).__name__} as its argument. "
+                "Use mode='reverse', or give one array."
+            )
+        return mode == "forward"
+    x, out = primal(x), f(x)
+    complex_ones = "c" in (x.dtype.kind, np.asarray(getattr(out, "value", out)).dtype.kind)
+    return complex_ones or x.size < np.size(out)
+
+
+# book/modes/curvature.md:180
+def hessian(f: Fun, argnums: int = 0) -> Fun:
+    """A function that returns the matrix of second derivatives of `f`, of shape ``x.shape + x.shape``.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a single number.
+    argnums : int
+        Position of the argument to differentiate, an array.
+    """
+    return jacobian(grad(f, argnums), argnums, mode="reverse")
+
+
+def hvp(f: Fun, argnums: int = 0) -> Fun:
+    """A function that returns the product of the Hessian of `f` with a vector.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a single number.
+    argnums : int
+        Position of the argument to differentiate, an array or a tree of arrays.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f` and then a vector in the form of the argument; returns the product in the same form.
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> Tree:
+        *args, v = args
+        chosen = of_chosen(f, (argnums,), tuple(args), kwargs)
+        return jvp(grad(chosen), (args[argnums],), (v,))[1]
+
+    return transformed
+
+
+def elementwise_grad(f: Fun, argnums: int = 0) -> Fun:
+    """A function that returns the slope of `f` at each element.
+
+    Parameters
+    ----------
+    f : callable
+        Treats each element of its argument by itself, as universal functions do.
+    argnums : int
+        Position of the argument to differentiate, an array.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; returns slopes in the shape of the argument.
+
+    Raises
+    ------
+    DifferentiationValueError
+        From the returned function, if the result of `f` does not have the shape of the argument.
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        chosen = of_chosen(f, (argnums,), args, kwargs)
+        out, pullback = vjp(chosen, args[argnums])
+        if shape_of(out) != shape_of(args[argnums]):
+            raise DifferentiationValueError(
+                f"{name_of(f)} returned shape {shape_of(out)} for an argument of shape {shape_of(args[argnums])}, so "
+                "it does not act on each element by itself. Use grad or jacobian."
+            )
+        return turned(pullback(np.ones_like(out))[0])
+
+    return transformed

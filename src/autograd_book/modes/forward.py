@@ -1,0 +1,184 @@
+"""Forward mode.
+
+``jvp`` runs a function once, with a tangent for each argument, and returns the
+value together with its tangent.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    value, tangent = ab.jvp(lambda v, g: v * 2.0 - 0.5 * g * 4.0, (10.0, 9.81), (1.0, 0.0))
+    print(value, tangent)
+"""
+# Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
+# sha256: e0fc85682504bdd18bd2bf4845965915a9d9a1f25807358e6c34ba8e6726d054
+
+__all__ = [
+    "along_elements",
+    "along_line",
+    "transposed",
+    "push_tangents",
+    "fit_tangent",
+    "Tangent",
+    "Forward",
+    "jvp",
+    "tangent_of",
+]
+
+
+# book/modes/forward.md:73
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.backward import walk
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.primitive import Primitive, shape_of
+from autograd_book.graph.record import Record, expect_below, tie
+from autograd_book.graph.variable import Variable, push, top
+from autograd_book.modes.transforms import Fun, expect_number, name_of, primal
+from autograd_book.modes.trees import Tree, expect_like, kind_of, tree_map
+
+
+def along_elements(primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any) -> Any:
+    """Tangent of an elementwise result: the rule of the argument, applied to its tangent."""
+    plan: Any = primitive.plans[1 << i]
+    (part,) = plan.pull(t, plan.save(out, values), params)
+    return part
+
+
+# book/modes/forward.md:103
+def along_line(primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any) -> Any:
+    """Tangent of a result that is linear in argument i: the function of the tangent."""
+    return top.get().bind(primitive, [*values[:i], t, *values[i + 1 :]], params)
+
+
+# book/modes/forward.md:117
+def transposed(primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any) -> Any:
+    """Tangent of any result: the transpose of the rule of argument i, applied to its tangent."""
+    plan: Any = primitive.plans[1 << i]
+    with push(Record, Variable, f"the tangent of {primitive.name}") as record:
+        g = record.watch(np.zeros(shape_of(out), out.dtype))
+        (part,) = plan.pull(g, plan.save(out, values), params)
+    if type(part) is not Variable or part.record is not record:
+        return np.zeros(shape_of(out), out.dtype)
+    return walk(part.node, t, top.get().pull)[g.node]
+
+
+# book/modes/forward.md:140
+def push_tangents(primitive: Primitive, tangents: dict[int, Any], out: Any, values: Any, params: Any) -> Any:
+    """Tangent of a result, given the tangents of some of its arguments by position."""
+    total = None
+    for i, t in tangents.items():
+        linear = primitive.name_of(i) in primitive.linear
+        way = along_line if linear else along_elements if primitive.elementwise else transposed
+        part = fit_tangent(way(primitive, i, t, out, values, params), out)
+        total = part if total is None else total + part
+    return total
+
+
+def fit_tangent(t: Any, out: Any) -> Any:
+    """A tangent in the shape and dtype of the result that it belongs to."""
+    t = t if hasattr(t, "dtype") else np.asarray(t)
+    if t.dtype.kind == "c" and out.dtype.kind == "f":
+        t = np.real(t)
+    t = t if t.shape == out.shape else np.broadcast_to(t, out.shape)
+    return t if t.dtype == out.dtype else t.astype(out.dtype)
+
+
+# book/modes/forward.md:174
+class Tangent:
+    """What stands in place of a node in Variables of forward mode."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Forward(Interpreter):
+    """Computes the tangent of each result along with its value.
+
+    Parameters
+    ----------
+    below : Interpreter
+        The next level.
+    owner : str
+        Who opened it, for messages.
+    """
+
+    __slots__ = ("owner",)
+
+    def __init__(self, below: Interpreter, owner: str) -> None:
+        super().__init__(below)
+        self.owner = owner
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive to values, and its derivative to tangents."""
+        values, tangents = list(args), {}
+        for i, a in enumerate(args):
+            if type(a) is Variable and a.record is self:
+                values[i], tangents[i] = a.value, a.node.value
+            elif type(a) is Variable and a.record is not None:
+                expect_below(self, a)
+        out = self.below.bind(primitive, values, params)
+        if not tangents or primitive.flat:
+            return out
+        return self.tied(out, push_tangents(primitive, tangents, out, values, params))
+
+    def tied(self, value: Any, tangent: Any) -> Variable:
+        """A Variable of this level."""
+        return tie(Variable, value, Tangent(tangent), self)
+
+
+# book/modes/forward.md:225
+def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[Tree, Tree]:
+    """Value of a function and its Jacobian-vector product.
+
+    Parameters
+    ----------
+    f : callable
+        Takes the primals and returns an array or number, or a tree of them.
+    primals : tuple of array_like, or of trees
+        Where to differentiate; floating point or complex.
+    tangents : tuple of array_like, or of trees
+        Direction of the change, in the form and the shapes of the primals.
+
+    Returns
+    -------
+    out : array or tree
+        ``f(*primals)``.
+    tangent : array or tree
+        Derivative of `out` along the tangents, in the form and the shapes of `out`.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If `primals` or `tangents` is not a tuple or list, or a primal is not floating point.
+    DifferentiationValueError
+        If a tangent does not have the form or the shape of its primal.
+    """
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if type(given) not in (tuple, list):
+            raise DifferentiationTypeError(
+                f"jvp was given a {type(given).__name__} as {name}. Give a tuple with one entry for each argument."
+            )
+    expect_like(tuple(primals), tuple(tangents))
+    with push(Forward, f"a derivative of {name_of(f)}") as level:
+        result = f(*tree_map(lambda p, t: level.tied(p := primal(p), tangent_of(p, t)), tuple(primals), tuple(tangents)))
+    mine = lambda v: type(v) is Variable and v.record is level
+    result = tree_map(lambda v: expect_number(f, v), result)
+    value = tree_map(lambda v: v.value if mine(v) else v, result)
+    return value, tree_map(lambda v: v.node.value if mine(v) else np.zeros_like(v), result)
+
+
+def tangent_of(p: Any, t: Any) -> Any:
+    """t as a tangent of the primal p, or the error that says why it is none."""
+    if kind_of(t) or shape_of(t) != p.shape:
+        what = f"of shape {shape_of(t)}" if not kind_of(t) else f"that is a {type(t).__name__}"
+        raise DifferentiationValueError(
+            f"a tangent {what} was given for a primal of shape {p.shape}. Give it the shape of the primal."
+        )
+    return fit_tangent(primal(t), p)

@@ -1,0 +1,110 @@
+"""Nested arguments.
+
+A *tree* is an array, or a list, tuple, named tuple or dictionary of trees.
+``tree_map`` applies a function to each array and keeps the form.
+
+::
+
+    import numpy as np
+    from autograd_book.modes.trees import leaves, tree_map
+
+    step = {"w": np.ones(2), "b": (0.5,)}
+    print(tree_map(lambda p, g: p - 0.1 * g, {"w": np.zeros(2), "b": (1.0,)}, step))
+    print(leaves(step))
+"""
+# Generated from book/modes/trees.md by autograd-book extract; edit the chapter, not this file.
+# sha256: b7b5dba6298900ec63cc572267de7313955733462044a8b2228395fd5cf7f010
+
+__all__ = [
+    "Tree",
+    "Parts",
+    "containers",
+    "kind_of",
+    "leaves",
+    "tree_map",
+    "expect_like",
+    "described",
+]
+
+
+# book/modes/trees.md:62
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from autograd_book.graph.errors import DifferentiationValueError
+
+Tree = Any  #: An array or number, or a container of trees.
+Parts = list[Any]  #: What stands in a container, in its order.
+
+#: From a kind of container to its parts, and to a container like the given one with other parts.
+containers: dict[type, tuple[Callable[[Any], Iterable[Any]], Callable[[Any, Parts], Any]]] = {
+    list: (list, lambda like, parts: parts),
+    tuple: (list, lambda like, parts: tuple(parts)),
+    dict: (lambda tree: tree.values(), lambda like, parts: dict(zip(like, parts))),
+    type(None): (lambda tree: (), lambda like, parts: None),
+}
+
+
+def kind_of(tree: Tree) -> Any:
+    """The row of `containers` for a tree, or None for a leaf."""
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return list, lambda like, parts: type(like)(*parts)
+    return containers.get(type(tree))
+
+
+# book/modes/trees.md:104
+def leaves(tree: Tree) -> list[Any]:
+    """The leaves of a tree, in order."""
+    kind = kind_of(tree)
+    return [tree] if kind is None else [leaf for part in kind[0](tree) for leaf in leaves(part)]
+
+
+def tree_map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
+    """A tree of the same form, with ``f(leaf, *other_leaves)`` in place of each leaf.
+
+    Parameters
+    ----------
+    f : callable
+        Takes one leaf of each tree.
+    tree : tree
+        Array or number, or list, tuple, named tuple or dictionary of trees.
+    *others : tree
+        Of the same form; a dictionary's keys in any order.
+
+    Returns
+    -------
+    tree
+        Of the form of `tree`.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If the forms differ.
+    """
+    kind = kind_of(tree)
+    if kind is None:
+        return f(tree, *others)
+    for other in others:
+        expect_like(tree, other)
+    ordered = [{key: other[key] for key in tree} if isinstance(tree, dict) else other for other in others]
+    columns = zip(kind[0](tree), *(kind[0](other) for other in ordered), strict=True)
+    return kind[1](tree, [tree_map(f, *column) for column in columns])
+
+
+def expect_like(tree: Tree, other: Tree) -> None:
+    """Raise DifferentiationValueError unless two containers have the same kind and the same places."""
+    same = type(tree) is type(other) and (
+        tree.keys() == other.keys() if isinstance(tree, dict) else tree is None or len(tree) == len(other)
+    )
+    if not same:
+        raise DifferentiationValueError(
+            f"a tree has {described(other)} where {described(tree)} belongs. Give both the same form."
+        )
+
+
+def described(tree: Tree) -> str:
+    """A container in few words, for messages."""
+    name = type(tree).__name__
+    if isinstance(tree, dict):
+        return f"a {name} with the keys {sorted(map(str, tree))}"
+    return f"a {name} of {len(tree)}" if isinstance(tree, (list, tuple)) else f"a {name}"
