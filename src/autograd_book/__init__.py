@@ -15,18 +15,20 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 778b2585b4da2838506bdc40281974ebefc19cfe98138efbb8752a8e61ede30d
+# sha256: 0a81b7ebdaa54c6280beed3936447e0955bdcc8fc2d0334b9e657657dfe3bc35
 
 __all__ = [
     "Variable",
     "no_grad",
     "primitive",
+    "vmap",
     "check_gradients",
     "elementwise_grad",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
+    "debug_nans",
     "grad",
     "stop_gradient",
     "value_and_grad",
@@ -55,34 +57,36 @@ from autograd_book.graph.variable import primitive as primitive
 
 
 # book/__init__.md:61
+from autograd_book.modes.batch import vmap as vmap
 from autograd_book.modes.check import check_gradients as check_gradients
 from autograd_book.modes.curvature import elementwise_grad as elementwise_grad
 from autograd_book.modes.curvature import hessian as hessian
 from autograd_book.modes.curvature import hvp as hvp
 from autograd_book.modes.curvature import jacobian as jacobian
 from autograd_book.modes.forward import jvp as jvp
+from autograd_book.modes.pitfalls import debug_nans as debug_nans
 from autograd_book.modes.transforms import grad as grad
 from autograd_book.modes.transforms import stop_gradient as stop_gradient
 from autograd_book.modes.transforms import value_and_grad as value_and_grad
 from autograd_book.modes.transforms import vjp as vjp
 
 
-# book/__init__.md:86
+# book/__init__.md:88
 from autograd_book.rules import elementwise, indexing, linear, reductions, shapes
 from autograd_book.rules.elementwise import relu as relu
 from autograd_book.rules.reductions import logsumexp as logsumexp
 
 
-# book/__init__.md:96
+# book/__init__.md:98
 from autograd_book.learn import nn as nn
 from autograd_book.learn import optim as optim
 
 
-# book/__init__.md:105
+# book/__init__.md:107
 from autograd_book.learn.digits import load_digits as load_digits
 
 
-# book/__init__.md:115
+# book/__init__.md:117
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
 from autograd_book.graph.errors import DifferentiationValueError as DifferentiationValueError
@@ -94,5 +98,5 @@ from autograd_book.graph.errors import NonFiniteError as NonFiniteError
 from autograd_book.graph.errors import NoRuleError as NoRuleError
 
 
-# book/__init__.md:137
+# book/__init__.md:139
 __version__ = "0.1.0"

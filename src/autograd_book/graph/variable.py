@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a749d00dfd2a9a69b867aa650e1435ccc32ab77daa53e8eb81dc1ede101ce714
+# sha256: 4b47a582bf3c572d2a198f21076892b67c4829ae2a90b62e1af81a87ebfae9e9
 
 __all__ = [
     "Fun",
@@ -23,6 +23,7 @@ __all__ = [
     "reflected",
     "in_place",
     "Operators",
+    "blank",
     "functions",
     "refusals",
     "refuse",
@@ -153,14 +154,19 @@ class Operators:
 
 
 # book/graph/variable.md:237
+def blank(like: Any) -> np.ndarray:
+    """An array of the shape and dtype of `like`, which takes no memory."""
+    return np.broadcast_to(np.zeros((), like.dtype), like.shape)
+
+
 #: From a NumPy function to our composition of it.
 functions: dict[Fun, Fun] = {
     np.shape: shape_of,
     np.ndim: lambda a: len(shape_of(a)),
     np.size: lambda a, axis=None: int(np.prod(shape_of(a) if axis is None else shape_of(a)[axis])),
-    np.zeros_like: lambda a, **options: np.zeros_like(a.numpy(), **options),
-    np.ones_like: lambda a, **options: np.ones_like(a.numpy(), **options),
-    np.empty_like: lambda a, **options: np.empty_like(a.numpy(), **options),
+    np.zeros_like: lambda a, *options, **more: np.zeros_like(blank(a), *options, **more),
+    np.ones_like: lambda a, *options, **more: np.ones_like(blank(a), *options, **more),
+    np.empty_like: lambda a, *options, **more: np.empty_like(blank(a), *options, **more),
 }
 
 
@@ -182,7 +188,7 @@ def implements(*known: Fun) -> Callable[[Fun], Fun]:
     return enter
 
 
-# book/graph/variable.md:279
+# book/graph/variable.md:284
 def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function of Variables, by its primitive or by our composition.
 
@@ -204,7 +210,7 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     )
 
 
-# book/graph/variable.md:311
+# book/graph/variable.md:316
 class Protocols:
     """How NumPy hands a call over to a Variable."""
 
@@ -224,7 +230,7 @@ class Protocols:
         return call(func, args, kwargs)
 
 
-# book/graph/variable.md:346
+# book/graph/variable.md:351
 def expect_constant(variable: Any, what: str, remedy: str) -> None:
     """Raise if a conversion would drop the gradient of a Variable."""
     if variable.node is not None:
@@ -234,7 +240,7 @@ def expect_constant(variable: Any, what: str, remedy: str) -> None:
         )
 
 
-# book/graph/variable.md:360
+# book/graph/variable.md:365
 class Guards:
     """Conversions that would drop a gradient, and writes that would change one."""
 
@@ -265,7 +271,7 @@ class Guards:
         )
 
 
-# book/graph/variable.md:411
+# book/graph/variable.md:416
 def method(fun: Fun) -> Callable[..., Any]:
     """Method that calls a NumPy function with the Variable in front."""
 
@@ -276,7 +282,7 @@ def method(fun: Fun) -> Callable[..., Any]:
     return apply
 
 
-# book/graph/variable.md:424
+# book/graph/variable.md:429
 class Methods:
     """Methods and attributes of arrays, each the NumPy function of the same name."""
 
@@ -338,7 +344,7 @@ class Methods:
         raise AttributeError(f"a Variable has no attribute {name!r}. {nearest(name, public)}")
 
 
-# book/graph/variable.md:504
+# book/graph/variable.md:509
 def closed(value: Any) -> Any:
     """The same value, closed to writing: a read-only view of an array, or what cannot be written to anyway."""
     if not isinstance(value, np.ndarray):
@@ -383,7 +389,7 @@ class Conversions:
         return Variable, (self.value, self.requires_grad)
 
 
-# book/graph/variable.md:565
+# book/graph/variable.md:570
 class Gradients:
     """The face that a training loop sees."""
 
@@ -450,7 +456,7 @@ class Gradients:
             deliver(leaf, g)
 
 
-# book/graph/variable.md:646
+# book/graph/variable.md:651
 @final
 class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     """An array that can be differentiated with respect to.
@@ -485,7 +491,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
         self.value = replacement(self, data)
 
 
-# book/graph/variable.md:691
+# book/graph/variable.md:696
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -501,7 +507,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:713
+# book/graph/variable.md:718
 def replacement(variable: Variable, data: Any) -> np.ndarray:
     """A fresh array that can take the place of a Variable's value, or the error that says why it cannot."""
     if type(data) is Variable:
@@ -521,7 +527,7 @@ def replacement(variable: Variable, data: Any) -> np.ndarray:
     return value.astype(variable.dtype, copy=False)
 
 
-# book/graph/variable.md:741
+# book/graph/variable.md:746
 base = Record(ground(), Variable)  #: The Record that is always there.
 top: ContextVar[Interpreter] = ContextVar("top", default=base)  #: The top of this thread's stack.
 
@@ -531,7 +537,7 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
     return top.get().bind(primitive, args, params)
 
 
-# book/graph/variable.md:763
+# book/graph/variable.md:768
 @contextmanager
 def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
     """Put an interpreter on the stack for the duration of a with block.
@@ -548,7 +554,7 @@ def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
         top.reset(token)
 
 
-# book/graph/variable.md:792
+# book/graph/variable.md:797
 def hang(variable: Variable, hook: Fun) -> Fun:
     """Hang a function on the node of a Variable; a function that takes it off again."""
     node = variable.node
@@ -578,7 +584,7 @@ def fit_answer(answer: Any, node: Node) -> Any:
     return answer if recorded else np.asarray(getattr(answer, "value", answer), node.dtype)[()]
 
 
-# book/graph/variable.md:837
+# book/graph/variable.md:842
 def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     if end.node is None:
@@ -611,13 +617,13 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     return end.node, turned(gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()])
 
 
-# book/graph/variable.md:890
+# book/graph/variable.md:895
 def turned(g: Any) -> Any:
     """A gradient as the walk carries it, and the other way round: the complex conjugate."""
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-# book/graph/variable.md:910
+# book/graph/variable.md:915
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
     g = turned(g)
@@ -625,7 +631,7 @@ def deliver(leaf: Leaf, g: Any) -> None:
     leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:931
+# book/graph/variable.md:936
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -641,7 +647,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
 
 
-# book/graph/variable.md:1090
+# book/graph/variable.md:1095
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -663,7 +669,7 @@ def no_grad() -> "_GeneratorContextManager[Any]":
     return push(NoGrad)
 
 
-# book/graph/variable.md:1150
+# book/graph/variable.md:1155
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -681,7 +687,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1199
+# book/graph/variable.md:1204
 def primitive(
     arguments: str,
     joint: Rule | None = None,

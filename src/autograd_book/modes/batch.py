@@ -1,0 +1,328 @@
+"""One derivative for each example.
+
+``vmap`` takes a function of single examples and returns one of batches. Around
+``grad`` it gives a gradient for each example.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    loss = lambda w, x, y: (np.tanh(x @ w) - y) ** 2
+    w, xs, ys = np.ones(3), np.arange(6.0).reshape(2, 3) / 10, np.zeros(2)
+    print(ab.vmap(ab.grad(loss), in_axes=(None, 0, 0))(w, xs, ys).shape)
+    print(ab.vmap(np.dot)(xs, xs))
+"""
+# Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
+# sha256: ae19a9a9c0090c289af3d37f7baf9b10f71130a7cc390405eae873a19e737391
+
+__all__ = [
+    "no_single",
+    "Batched",
+    "Batching",
+    "batchings",
+    "aligned",
+    "by_elements",
+    "by_examples",
+    "shifted",
+    "reduce_batch",
+    "reshape_batch",
+    "transpose_batch",
+    "broadcast_batch",
+    "is_plain",
+    "index_batch",
+    "join_batch",
+    "matmul_batch",
+    "Batch",
+    "vmap",
+    "as_array",
+    "collected",
+    "number_of_examples",
+]
+
+
+# book/modes/batch.md:54
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.primitive import Primitive, primitives, shape_of
+from autograd_book.graph.variable import Methods, Operators, Protocols, push
+from autograd_book.modes.transforms import Fun, name_of
+from autograd_book.modes.trees import Tree, leaves, tree_map
+from autograd_book.rules import indexing, linear, reductions, shapes  # noqa: F401  (linear enters np.matmul)
+
+
+def no_single(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Raise, where a program asks for one array or number of a value that differs between examples."""
+    raise DifferentiationTypeError(
+        f"one number or array was asked for of a value of shape {self.shape} that differs between the examples of a "
+        "vmap. Use np.where instead of a branch, and return the value instead of converting it."
+    )
+
+
+class Batched(Operators, Protocols, Methods):
+    """A value for each example of a batch, which passes for the value of one.
+
+    Parameters
+    ----------
+    value : array or Variable
+        The examples along the first axis.
+    level : Batch
+        The interpreter that knows it.
+    """
+
+    __slots__ = ("value", "level")
+
+    node = record = None  # what an engine asks Variables for
+
+    def __init__(self, value: Any, level: "Batch") -> None:
+        self.value, self.level = value, level
+
+    shape = property(lambda self: self.value.shape[1:], doc="Shape of one example.")
+    ndim = property(lambda self: len(self.shape), doc="Number of axes of one example.")
+    size = property(lambda self: int(np.prod(self.shape)), doc="Number of elements of one example.")
+    __array__ = __float__ = __int__ = __bool__ = __complex__ = __index__ = numpy = item = tolist = no_single
+
+    def __len__(self) -> int:
+        return len(range(*self.shape[:1]))
+
+    def __repr__(self) -> str:
+        return f"Batched({self.value!r})"
+
+
+# book/modes/batch.md:119
+Batching = Callable[..., Any]  #: From the level, values, which of them are batched, and params, to a batched result.
+
+batchings: dict[Primitive, Batching] = {}  #: Rows for primitives that can do better than a loop.
+
+
+def aligned(value: Any, rank: int) -> Any:
+    """Examples along the first axis, each with `rank` axes: axes of length 1 are put in behind the first."""
+    missing = rank - (len(value.shape) - 1)
+    return np.reshape(value, (value.shape[0],) + (1,) * missing + value.shape[1:]) if missing else value
+
+
+def by_elements(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
+    """Elementwise: stand the axes of the examples under each other."""
+    rank = max(len(shape_of(v)) - b for v, b in zip(values, batched))
+    ready = [aligned(v, rank) if b else v for v, b in zip(values, batched)]
+    return level.below.bind(primitive, ready, params)
+
+
+def by_examples(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
+    """Anything: one example after the other."""
+    each = lambda i, v: v.value[i] if type(v) is Batched and v.level is level else v
+    results = [
+        level.below.bind(
+            primitive,
+            [v[i] if b else v for v, b in zip(values, batched)],
+            tree_map(lambda v, i=i: each(i, v), params),
+        )
+        for i in range(level.size)
+    ]
+    return np.stack(results)
+
+
+# book/modes/batch.md:156
+def shifted(axis: Any, rank: int) -> Any:
+    """Axes of an example as axes of the batch; all of them for None."""
+    if axis is None:
+        return tuple(range(1, rank + 1))
+    return tuple(a % rank + 1 for a in axis) if isinstance(axis, (tuple, list)) else axis % rank + 1
+
+
+def reduce_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
+    """A reduction over axes of each example."""
+    (value,) = values
+    axis = shifted(params.get("axis"), len(value.shape) - 1)
+    return level.below.bind(primitive, values, {**params, "axis": axis})
+
+
+for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.logsumexp):
+    if fun in primitives:
+        batchings[primitives[fun]] = reduce_batch
+
+
+# book/modes/batch.md:180
+def reshape_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
+    """Each example in another shape."""
+    shape = params["shape"]
+    shape = tuple(shape) if np.ndim(shape) else (shape,)
+    if params.get("order", "C") != "C":
+        return by_examples(level, primitive, values, batched, params)
+    return level.below.bind(primitive, values, {**params, "shape": (level.size, *shape)})
+
+
+def transpose_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
+    """The axes of each example in another order."""
+    rank = len(values[0].shape) - 1
+    axes = params.get("axes")
+    axes = tuple(range(rank))[::-1] if axes is None else axes
+    return level.below.bind(primitive, values, {**params, "axes": (0, *(a % rank + 1 for a in axes))})
+
+
+def broadcast_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
+    """Each example stretched to a shape."""
+    shape = params["shape"]
+    shape = tuple(shape) if np.ndim(shape) else (shape,)
+    (value,) = values
+    return level.below.bind(primitive, [aligned(value, len(shape))], {**params, "shape": (level.size, *shape)})
+
+
+def is_plain(index: Any) -> bool:
+    """Whether an index has at most one array in it, which stands alone, and no truth values."""
+    return indexing.is_basic(index) or (isinstance(index, (np.ndarray, list)) and np.asarray(index).dtype.kind in "iu")
+
+
+def index_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
+    """The same index into each example."""
+    index = params["index"]
+    if not is_plain(index):
+        return by_examples(level, primitive, values, batched, params)
+    index = index if isinstance(index, tuple) else (index,)
+    more = {"shape": (level.size, *params["shape"])} if "shape" in params else {}
+    return level.below.bind(primitive, values, {**params, "index": (slice(None), *index), **more})
+
+
+def join_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
+    """Examples joined one by one; what is no batch is repeated for each."""
+    rank = len(shape_of(values[0])) - batched[0]
+    full = [v if b else np.broadcast_to(v, (level.size, *shape_of(v))) for v, b in zip(values, batched)]
+    return level.below.bind(primitive, full, {**params, "axis": params.get("axis", 0) % rank + 1})
+
+
+batchings |= {
+    primitives[shapes.reshape]: reshape_batch,
+    primitives[np.transpose]: transpose_batch,
+    primitives[np.broadcast_to]: broadcast_batch,
+    primitives[indexing.getitem]: index_batch,
+    primitives[indexing.scatter]: index_batch,
+    shapes.joined: join_batch,
+}
+
+
+# book/modes/batch.md:242
+def matmul_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
+    """A matrix product for each example; one large product if the right operand is the same for all."""
+    x, y = values
+    if batched == [True, False] and len(shape_of(y)) == 2:
+        return level.below.bind(primitive, values, params)
+    x_rank, y_rank = (len(shape_of(v)) - b for v, b in zip(values, batched))
+    x = np.expand_dims(x, -2) if x_rank == 1 else x
+    y = np.expand_dims(y, -1) if y_rank == 1 else y
+    rank = max(x_rank, y_rank, 2)
+    ready = [aligned(v, rank) if b else v for v, b in zip((x, y), batched)]
+    out = level.below.bind(primitive, ready, params)
+    gone = tuple(axis for axis, r in ((-2, x_rank), (-1, y_rank)) if r == 1)
+    return np.squeeze(out, gone) if gone else out
+
+
+batchings[primitives[np.matmul]] = matmul_batch
+
+
+# book/modes/batch.md:267
+class Batch(Interpreter):
+    """Carries out each operation for all examples at once.
+
+    Parameters
+    ----------
+    below : Interpreter
+        The next level.
+    size : int
+        Number of examples.
+    """
+
+    __slots__ = ("size",)
+
+    def __init__(self, below: Interpreter, size: int) -> None:
+        super().__init__(below)
+        self.size = size
+
+    def mine(self, value: Any) -> bool:
+        """Whether a value is one of this level's."""
+        return type(value) is Batched and value.level is self
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive to each example."""
+        batched = [self.mine(a) for a in args]
+        differs = any(map(self.mine, leaves(params))) if params else False
+        if not any(batched) and not differs:
+            return self.below.bind(primitive, args, params)
+        values = [a.value if b else a for a, b in zip(args, batched)]
+        by_default = by_elements if primitive.elementwise else by_examples
+        way = by_examples if differs or self.size == 0 else batchings.get(primitive, by_default)
+        return Batched(way(self, primitive, values, batched, params), self)
+
+
+# book/modes/batch.md:313
+def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
+    """A function of batches that applies `f` to each example.
+
+    Parameters
+    ----------
+    f : callable
+        Takes single examples; returns an array, a number, or a tree of them.
+    in_axes : int, None, or a tuple of them
+        For each argument the axis along which its examples lie; None for an argument that is the same for all.
+    out_axis : int
+        Where the axis of the examples shall be in the results.
+
+    Returns
+    -------
+    callable
+        Takes batches, arrays or trees of arrays; returns what `f` returns, with one more axis.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If arguments disagree about the number of examples, or none is batched.
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> Tree:
+        axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
+        size = number_of_examples(f, args, axes)
+        with push(Batch, size) as level:
+            inputs = [
+                arg if axis is None else tree_map(lambda a, k=axis: Batched(np.moveaxis(as_array(a), k, 0), level), arg)
+                for arg, axis in zip(args, axes)
+            ]
+            result = f(*inputs, **kwargs)
+        return tree_map(lambda v: collected(v, level, out_axis), result)
+
+    return transformed
+
+
+def as_array(value: Any) -> Any:
+    """A list or number as an array; anything with a shape as it is."""
+    return value if hasattr(value, "shape") else np.asarray(value)
+
+
+def collected(value: Any, level: Batch, axis: int) -> Any:
+    """The results of all examples, with their axis where it is wanted."""
+    full = value.value if level.mine(value) else np.stack([as_array(value)] * level.size)
+    return full if axis == 0 else np.moveaxis(full, 0, axis)
+
+
+def number_of_examples(f: Fun, args: Any, axes: Any) -> int:
+    """How many examples the arguments have, or the error that says what is wrong with them."""
+    if len(axes) != len(args):
+        raise DifferentiationValueError(
+            f"vmap of {name_of(f)} was given {len(axes)} axes for {len(args)} arguments. Give one for each argument."
+        )
+    batches = [(shape_of(a), k) for arg, k in zip(args, axes) if k is not None for a in leaves(arg)]
+    if not all(-len(shape) <= k < len(shape) for shape, k in batches):
+        raise DifferentiationValueError(
+            f"vmap of {name_of(f)} was told to find examples along {axes} in arguments of shapes "
+            f"{[shape for shape, _ in batches]}. Give an axis that each argument has, or None."
+        )
+    sizes = {shape[k] for shape, k in batches}
+    if len(sizes) != 1:
+        raise DifferentiationValueError(
+            f"vmap of {name_of(f)} was given {sorted(sizes) or 'no'} examples. "
+            "Give each batched argument the same number, and batch one at least."
+        )
+    return int(sizes.pop())

@@ -1,0 +1,138 @@
+"""Never silently wrong.
+
+Under ``debug_nans`` the first operation that makes a NaN or an infinity of
+finite numbers raises an error which names it, the ranges of its operands, and
+the line of the program.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    try:
+        with ab.debug_nans(), np.errstate(all="ignore"):
+            np.log(ab.Variable([2.0, 0.0]) * 3.0) + 1.0
+    except ab.NonFiniteError as error:
+        print("log" in str(error), "0 to 6" in str(error))
+"""
+# Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 6ecb82b403f5ad6c5c8187d5c03b7718021a22ec67bb5b185d1336fcad71d8e5
+
+__all__ = [
+    "bottom",
+    "finite",
+    "ranges",
+    "extent",
+    "PACKAGE",
+    "user_line",
+    "Finite",
+    "debug_nans",
+]
+
+
+# book/modes/pitfalls.md:57
+import sys
+from bisect import bisect_right
+from contextlib import _GeneratorContextManager
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import NonFiniteError
+from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.primitive import Primitive
+from autograd_book.graph.record import Node, next_index
+from autograd_book.graph.variable import Variable, push
+
+
+def bottom(value: Any) -> Any:
+    """The plain array or number inside any number of Variables."""
+    while type(value) is Variable:
+        value = value.value
+    return value
+
+
+def finite(value: Any) -> bool:
+    """Whether a value has no NaN and no infinity; true for whatever is not made of floating-point numbers."""
+    value = bottom(value)
+    kind = getattr(getattr(value, "dtype", None), "kind", "f" if isinstance(value, float) else "")
+    return kind not in "fc" or kind == "" or bool(np.all(np.isfinite(value)))
+
+
+def ranges(names: Any, values: Any) -> str:
+    """For each named value its shape and the smallest and largest number in it."""
+    return "; ".join(f"{name} {extent(bottom(value))}" for name, value in zip(names, values))
+
+
+def extent(value: Any) -> str:
+    """Shape and range of an array, in words."""
+    array = np.asarray(value)
+    if array.size == 0 or array.dtype.kind not in "biuf":
+        return f"of shape {array.shape}"
+    return f"of shape {array.shape} from {np.min(array):.6g} to {np.max(array):.6g}"
+
+
+# book/modes/pitfalls.md:109
+PACKAGE = __name__.partition(".")[0]  #: Frames of modules that begin with this name are the engine's.
+
+
+def user_line() -> str:
+    """File and line of the innermost call that does not come from the engine."""
+    frame: Any = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == PACKAGE:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+class Finite(Interpreter):
+    """Raises where an operation or a rule makes a NaN or an infinity of finite numbers."""
+
+    __slots__ = ("indices", "lines")
+
+    def __init__(self, below: Interpreter) -> None:
+        super().__init__(below)
+        self.indices: list[int] = []  #: Index before each operation.
+        self.lines: list[str] = []  #: Its line in the program.
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive, and look at the result."""
+        line = user_line()
+        self.indices.append(next_index())
+        self.lines.append(line)
+        out = self.below.bind(primitive, args, params)
+        if not finite(out) and all(map(finite, args)):
+            names = [primitive.name_of(i) for i in range(len(args))]
+            raise NonFiniteError(
+                f"{primitive.name} made a NaN or an infinity of finite numbers in {line}: {ranges(names, args)}. "
+                "Keep its arguments where the function is finite."
+            )
+        return out
+
+    def pull(self, node: Node, g: Any) -> Any:
+        """Pull a cotangent, and look at what comes out."""
+        parts = self.below.pull(node, g)
+        if finite(g) and all(map(finite, node.saved)) and not all(map(finite, parts)):
+            plan: Any = node.plan
+            names, values = ["the cotangent", *plan.asks], [g, *node.saved]
+            shown = [(n, v) for n, v in zip(names, values) if isinstance(bottom(v), (np.ndarray, np.generic, float))]
+            raise NonFiniteError(
+                f"the rule of {plan.primitive.name} made a NaN or an infinity of finite numbers on the way back from "
+                f"{self.line_of(node)}: {ranges(*zip(*shown))}. Keep its arguments where the derivative is finite."
+            )
+        return parts
+
+    def line_of(self, node: Node) -> str:
+        """Where the operation of a node was applied."""
+        place = bisect_right(self.indices, node.index) - 1
+        return self.lines[place] if place >= 0 else "an operation applied before debug_nans was entered"
+
+
+def debug_nans() -> "_GeneratorContextManager[Any]":
+    """Context manager, or decorator, under which the first NaN or infinity made of finite numbers raises an error.
+
+    Raises
+    ------
+    NonFiniteError
+        Names the operation, forward or on the way back, the ranges of its operands, and the line of the program.
+    """
+    return push(Finite)
