@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4b47a582bf3c572d2a198f21076892b67c4829ae2a90b62e1af81a87ebfae9e9
+# sha256: d0a5217a6dcfd161f21ad0e285b4c3dc460080c82da11e60a496c22a16188e2c
 
 __all__ = [
     "Fun",
@@ -44,12 +44,12 @@ __all__ = [
     "top",
     "bind",
     "push",
-    "hang",
-    "fit_answer",
-    "seed",
     "turned",
+    "seed",
     "deliver",
     "place_gradient",
+    "hang",
+    "fit_answer",
     "NoGrad",
     "no_grad",
     "Link",
@@ -554,37 +554,13 @@ def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
         top.reset(token)
 
 
-# book/graph/variable.md:797
-def hang(variable: Variable, hook: Fun) -> Fun:
-    """Hang a function on the node of a Variable; a function that takes it off again."""
-    node = variable.node
-    if node is None:
-        raise DifferentiationTypeError(
-            f"a hook was registered on a Variable of shape {variable.shape} that needs no gradient. "
-            "Register it on a Variable made with requires_grad=True, or computed from one."
-        )
-
-    def shown(g: Any) -> Any:
-        g = turned(g)
-        answer = hook(g if type(g) is Variable else tie(Variable, g, None, None))
-        return turned(g if answer is None else fit_answer(answer, node))
-
-    node.hooks = [*(node.hooks or ()), shown]
-    return lambda: node.hooks.remove(shown) if shown in node.hooks else None
+# book/graph/variable.md:804
+def turned(g: Any) -> Any:
+    """A gradient as the walk carries it, and the other way round: the complex conjugate."""
+    return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-def fit_answer(answer: Any, node: Node) -> Any:
-    """What a hook returned as a gradient of a node, or the error that says why it is none."""
-    if shape_of(answer) != node.shape:
-        raise DifferentiationValueError(
-            f"a hook returned a gradient of shape {shape_of(answer)} for a Variable of shape {node.shape}. "
-            "Return the gradient's shape, or None to leave it as it is."
-        )
-    recorded = type(answer) is Variable and answer.node is not None
-    return answer if recorded else np.asarray(getattr(answer, "value", answer), node.dtype)[()]
-
-
-# book/graph/variable.md:842
+# book/graph/variable.md:820
 def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     if end.node is None:
@@ -617,13 +593,7 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     return end.node, turned(gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()])
 
 
-# book/graph/variable.md:895
-def turned(g: Any) -> Any:
-    """A gradient as the walk carries it, and the other way round: the complex conjugate."""
-    return np.conjugate(g) if g.dtype.kind == "c" else g
-
-
-# book/graph/variable.md:915
+# book/graph/variable.md:866
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
     g = turned(g)
@@ -631,7 +601,7 @@ def deliver(leaf: Leaf, g: Any) -> None:
     leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:936
+# book/graph/variable.md:887
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -647,7 +617,37 @@ def place_gradient(variable: Variable, value: Any) -> None:
     variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
 
 
-# book/graph/variable.md:1095
+# book/graph/variable.md:950
+def hang(variable: Variable, hook: Fun) -> Fun:
+    """Hang a function on the node of a Variable; a function that takes it off again."""
+    node = variable.node
+    if node is None:
+        raise DifferentiationTypeError(
+            f"a hook was registered on a Variable of shape {variable.shape} that needs no gradient. "
+            "Register it on a Variable made with requires_grad=True, or computed from one."
+        )
+
+    def shown(g: Any) -> Any:
+        g = turned(g)
+        answer = hook(g if type(g) is Variable else tie(Variable, g, None, None))
+        return turned(g if answer is None else fit_answer(answer, node))
+
+    node.hooks = [*(node.hooks or ()), shown]
+    return lambda: node.hooks.remove(shown) if shown in node.hooks else None
+
+
+def fit_answer(answer: Any, node: Node) -> Any:
+    """What a hook returned as a gradient of a node, or the error that says why it is none."""
+    if shape_of(answer) != node.shape:
+        raise DifferentiationValueError(
+            f"a hook returned a gradient of shape {shape_of(answer)} for a Variable of shape {node.shape}. "
+            "Return the gradient's shape, or None to leave it as it is."
+        )
+    recorded = type(answer) is Variable and answer.node is not None
+    return answer if recorded else np.asarray(getattr(answer, "value", answer), node.dtype)[()]
+
+
+# book/graph/variable.md:1099
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -669,7 +669,7 @@ def no_grad() -> "_GeneratorContextManager[Any]":
     return push(NoGrad)
 
 
-# book/graph/variable.md:1155
+# book/graph/variable.md:1159
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -687,7 +687,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1204
+# book/graph/variable.md:1208
 def primitive(
     arguments: str,
     joint: Rule | None = None,
