@@ -10,6 +10,7 @@ PLACE := $(shell pwd | cksum | cut -d' ' -f1)
 PACKAGES := $(VENV)/.packages-$(PLACE)
 ENV := $(VENV)/.ready-$(PLACE)
 FLOOR := $(VENV)-floor/.ready-$(PLACE)
+ORACLE := $(VENV)-oracle/.ready-$(PLACE)
 SITE := _build/.site
 
 # What the pages depend on. When none of it changed, `make book` has nothing to do.
@@ -23,7 +24,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV MPLBACKEND JUPYTER_PATH
 export PYTHONNOUSERSITE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help book test serve bench extract clean distclean test-floor lock
+.PHONY: help book test serve bench extract clean distclean test-floor test-oracle lock
 
 help:
 	@echo "make book        extract the package, execute the chapters, build the site in _build/html"
@@ -32,6 +33,7 @@ help:
 	@echo "make extract     write src/ from the chapters"
 	@echo "make bench       run the benchmarks"
 	@echo "make test-floor  run the tests with the oldest NumPy supported"
+	@echo "make test-oracle compare gradients with PyTorch's, in an environment of its own"
 	@echo "make lock        pin the requirement files anew"
 	@echo "make clean       remove what was built; make distclean: the environments too"
 
@@ -80,6 +82,16 @@ $(FLOOR): requirements/floor.txt
 test-floor: $(FLOOR)
 	PYTHONPATH=src $(VENV)-floor/bin/python -m pytest -m "not site" --ignore tests/site --ignore tests/literate --ignore tests/test_package.py
 
+# PyTorch is asked for its opinion and never needed: it has an environment of its own.
+$(ORACLE): requirements/oracle.txt
+	@$(CHECK_PYTHON)
+	$(PYTHON) -m venv --clear $(VENV)-oracle
+	$(VENV)-oracle/bin/python -m pip install --quiet -r requirements/oracle.txt
+	@touch $@
+
+test-oracle: $(ORACLE)
+	PYTHONPATH=src $(VENV)-oracle/bin/python -m pytest tests/oracle
+
 PIN = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 EXTRAS := --extra book --extra plot --extra precision --extra progress
@@ -94,4 +106,4 @@ clean:
 	find book src tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean
-	rm -rf $(VENV) $(VENV)-floor
+	rm -rf $(VENV) $(VENV)-floor $(VENV)-oracle
