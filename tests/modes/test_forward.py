@@ -55,7 +55,7 @@ def test_a_tangent_has_the_dtype_of_its_value(dtype) -> None:
 
 def test_flat_functions_have_no_tangent_and_results_of_constants_a_zero_one() -> None:
     assert ab.jvp(lambda x: np.sign(x) + np.floor(1.5), (X[0],), (1.0,))[1] == 0.0
-    value, tangent = ab.jvp(lambda x: np.ones(2), (X,), (T,))
+    _, tangent = ab.jvp(lambda x: np.ones(2), (X,), (T,))
     np.testing.assert_array_equal(tangent, [0.0, 0.0])
     assert ab.jvp(lambda x: np.where(x > 0, x, 0.0)[0], (X,), (T,))[1] == 1.0
 

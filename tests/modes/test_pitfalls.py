@@ -33,7 +33,7 @@ def test_the_operation_that_makes_it_is_named_with_ranges_and_line(case, way) ->
     assert f"test_pitfalls.py:{f.__code__.co_firstlineno}" in message
 
 
-@pytest.mark.parametrize("way", [lambda f: f(x := Variable([4.0, 0.0])).sum().backward(),
+@pytest.mark.parametrize("way", [lambda f: f(Variable([4.0, 0.0])).sum().backward(),
                                  lambda f: ab.grad(lambda x: np.sum(f(x)))(np.array([4.0, 0.0]))], ids=["backward", "grad"])
 def test_a_rule_that_makes_it_is_named_with_the_line_of_its_operation(way) -> None:
     def root(x):

@@ -53,7 +53,7 @@ from autograd_book.graph.primitive import Primitive, primitives, shape_of
 from autograd_book.graph.variable import Methods, Operators, Protocols, push
 from autograd_book.modes.transforms import Fun, name_of
 from autograd_book.modes.trees import Tree, leaves, tree_map
-from autograd_book.rules import indexing, linear, reductions, shapes  # noqa: F401  (linear enters np.matmul)
+from autograd_book.rules import indexing, linear, reductions, shapes
 
 
 def no_single(self: Any, *args: Any, **kwargs: Any) -> Any:
