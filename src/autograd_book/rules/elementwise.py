@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d6ea9a9161fe12ed828c68b846aa61957468f232200dff96a57f7b1dc94e0a5f
+# sha256: bd02b6df871cdccf5a833b3a754d51626316d2fec1d4dbff164d29d5f16b4a7b
 
 __all__ = [
     "nonzero_base",
@@ -33,6 +33,8 @@ __all__ = [
     "fraction",
     "exponent",
     "fraction_and_whole",
+    "scale",
+    "ldexp",
     "mantissa_and_exponent",
     "where",
     "where_as_numpy",
@@ -304,7 +306,17 @@ def fraction_and_whole(x: Any, **options: Any) -> tuple[Any, Any]:
     return fraction(x), whole
 
 
-Primitive(np.ldexp, "x i", linear="x", x=lambda g, i: np.ldexp(g, i))
+@primitive("x", elementwise=True, linear="x", x=lambda g, i: np.ldexp(g, i))
+def scale(x: Any, i: Any) -> Any:
+    """x times two to the power of the integers i."""
+    return np.ldexp(x, i)
+
+
+@implements(np.ldexp)
+def ldexp(x: Any, i: Any, **options: Any) -> Any:
+    """`numpy.ldexp`; the exponents are integers, and constants."""
+    refuse_unread(primitives[scale], options)
+    return scale(x, i=np.array(i))
 
 
 @implements(np.frexp)
@@ -314,11 +326,11 @@ def mantissa_and_exponent(x: Any, **options: Any) -> tuple[Any, Any]:
     return np.ldexp(x, -whole, **options), whole
 
 
-# book/rules/elementwise.md:570
+# book/rules/elementwise.md:580
 refuse("It has no derivative; apply it to x.numpy() if the neighbour is wanted as a constant.", np.nextafter, np.spacing)
 
 
-# book/rules/elementwise.md:584
+# book/rules/elementwise.md:594
 @primitive(
     "condition x y",
     elementwise=True,
@@ -336,20 +348,20 @@ def where_as_numpy(condition: Any, *branches: Any) -> Any:
     return where(condition, *branches) if branches else np.nonzero(condition.numpy())
 
 
-# book/rules/elementwise.md:612
-_COMPARISONS = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
-_CONNECTIVES = (np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv)
-_BITS = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.gcd, np.lcm)
+# book/rules/elementwise.md:622
+_COMPARISONS: tuple[Any, ...] = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
+_CONNECTIVES: tuple[Any, ...] = (np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv)
+_BITS: tuple[Any, ...] = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.gcd, np.lcm)
 for fun in (*_COMPARISONS, *_CONNECTIVES, *_BITS):
     Primitive(fun, "x y", flat=True)
 
-_FINITE = (np.isfinite, np.isinf, np.isnan, np.isneginf, np.isposinf, np.isnat, np.signbit)
-_KINDS = (np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj)
+_FINITE: tuple[Any, ...] = (np.isfinite, np.isinf, np.isnan, np.isneginf, np.isposinf, np.isnat, np.signbit)
+_KINDS: tuple[Any, ...] = (np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj)
 for fun in (*_FINITE, *_KINDS, np.logical_not, np.invert, getattr(np, "bitwise_count", np.invert)):
     Primitive(fun, "x", flat=True)
 
 
-# book/rules/elementwise.md:638
+# book/rules/elementwise.md:648
 @primitive("a b rtol atol", flat=True)
 def close(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     """`numpy.isclose`, with the tolerances among the arrays."""
@@ -368,7 +380,7 @@ def allclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool
     return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
 
 
-# book/rules/elementwise.md:671
+# book/rules/elementwise.md:681
 Primitive(np.conjugate, "x", linear="x", x=lambda g: np.conjugate(g))
 Primitive(np.real, "x", elementwise=True, linear="x", x=lambda g: g)
 Primitive(np.imag, "x", elementwise=True, linear="x", x=lambda g: -1j * g)
@@ -384,7 +396,7 @@ def angle(z: Any, deg: bool = False) -> Any:
 refuse("Take np.real, and test with np.isclose(np.imag(z), 0).", np.real_if_close)
 
 
-# book/rules/elementwise.md:699
+# book/rules/elementwise.md:709
 def finite_part(g: Any, x: Any) -> Any:
     """g where x is finite and 0 elsewhere; for complex numbers each part by itself."""
     if x.dtype.kind != "c":
@@ -400,7 +412,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:719
+# book/rules/elementwise.md:729
 import math
 
 from numpy.polynomial import polynomial
@@ -424,7 +436,7 @@ def sinc_derivative(x: Any, n: int) -> Any:
 Primitive(np.sinc, "x", elementwise=True, x=lambda g, x: g * sinc_derivative(x, 1))
 
 
-# book/rules/elementwise.md:745
+# book/rules/elementwise.md:755
 _ANGLES = (np.arange(64) + 0.5) * np.pi / 128  #: Angles in the middle of 64 steps from 0 to a quarter turn.
 
 
@@ -456,7 +468,7 @@ def bessel_i(x: Any, n: int) -> Any:
 Primitive(np.i0, "x", elementwise=True, x=lambda g, x: g * bessel_i(x, 1))
 
 
-# book/rules/elementwise.md:783
+# book/rules/elementwise.md:793
 @primitive("x", elementwise=True, linear="x", x=lambda g, dtype: g)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
@@ -466,7 +478,7 @@ def astype(x: Any, dtype: Any) -> Any:
 primitives[np.ndarray.astype] = primitives[astype]
 
 
-# book/rules/elementwise.md:797
+# book/rules/elementwise.md:807
 from collections.abc import Callable
 
 
