@@ -49,8 +49,10 @@ def function_of(name: str) -> Callable[..., Any]:
     return getattr(np, name, None) or getattr(ab, name, None) or getattr(ab.rules.elementwise, name)
 
 
-def grid_of(domains: tuple[tuple[float, float], ...]) -> Iterable[tuple[tuple[int, ...], ...]]:
+def grid_of(domains: tuple[tuple[float, float], ...], few: bool) -> Iterable[tuple[tuple[int, ...], ...]]:
     """The shapes to check a function of one or of two arguments at."""
+    if few:
+        return [((),), ((2, 3),), ((0,),)] if len(domains) == 1 else [((), ()), ((2, 1), (1, 3)), ((2, 0), ())]
     return [(s,) for s in UNARY_SHAPES] if len(domains) == 1 else BINARY_SHAPES
 
 
@@ -62,10 +64,10 @@ def of_plane(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 def cases() -> Iterator[tuple[str, Case]]:
     for name, domains in (DOMAINS | FURTHER).items():
         fun = function_of(name)
-        for shapes in grid_of(domains):
+        for shapes in grid_of(domains, name in FURTHER):
             args = tuple(uniform(s, *d, seed=i) for i, (s, d) in enumerate(zip(shapes, domains, strict=True)))
             yield name, Case(fun, args, label(name, *shapes))
-        for layout in (transposed, strided):
+        for layout in (transposed, strided)[name in FURTHER :]:
             args = tuple(layout(uniform((2, 3), *d, seed=7 + i)) for i, d in enumerate(domains))
             yield name, Case(fun, args, label(name, layout.__name__))
     for name in HOLOMORPHIC:
@@ -117,11 +119,10 @@ def cases_of_choices() -> Iterator[tuple[str, Case]]:
         yield "where", Case(lambda x, y: np.where(mask, x, y) ** 2, args, label("where", x, y))
     for shape in UNARY_SHAPES:
         yield "astype", Case(lambda x: x.astype(np.float64) ** 2, (uniform(shape),), label("astype", shape))
-    for low, high in [(-0.5, 0.7), (None, 0.7), (-0.5, None), (np.array([[-1.0], [0.1]]), 1.0)]:
-        for shape in [(), (3,), (2, 3), (0,)]:
+    for low, high in [(-0.5, 0.7), (None, 0.7), (-0.5, None)]:
+        for shape in [(), (2, 3)]:
             f = lambda x, low=low, high=high: np.clip(x, low, high) ** 2
-            if np.ndim(low) == 0:
-                yield "clip", Case(f, (uniform(shape),), label("clip", low, high, shape))
+            yield "clip", Case(f, (uniform(shape),), label("clip", low, high, shape))
     for x, low, high in [((2, 3), (), (3,)), ((), (2, 1), (3,)), ((3, 4), (4,), (3, 1))]:
         args = (uniform(x), uniform(low, -1.0, -0.5), uniform(high, 0.2, 0.9))
         yield "clip", Case(lambda x, low, high: np.clip(x, low, high) ** 2, args, label("clip all", x, low, high))
@@ -147,6 +148,6 @@ def cases_of_composites() -> Iterator[tuple[str, Case]]:
     yield "scale", Case(lambda x: np.ldexp(x, np.array([[-1], [2]])) ** 2, (x,), "ldexp broadcast")
     yield "angle", Case(lambda z: np.angle(z, deg=True), (of_plane((2, 3)),), "angle deg")
     for fun in (np.add, np.subtract, np.multiply, np.divide, np.power, np.maximum, np.arctan2):
-        for shapes in [((), ()), ((3,), (2,)), ((2, 3), (2,)), ((0,), (2,))]:
+        for shapes in [((), ()), ((2, 3), (2,)), ((0,), (2,))]:
             args = tuple(uniform(s, *POSITIVE, seed=i) for i, s in enumerate(shapes))
             yield "outer", Case(fun.outer, args, label(fun.__name__, "outer", *shapes))

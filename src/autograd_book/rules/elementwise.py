@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bd02b6df871cdccf5a833b3a754d51626316d2fec1d4dbff164d29d5f16b4a7b
+# sha256: 93a9ff1bc18ff4cecbbb46fc1242cdc93f3cfb0b0675af0f4068dec2a7e1f130
 
 __all__ = [
     "nonzero_base",
@@ -135,10 +135,10 @@ Primitive(np.tan, "x", x=lambda g, out: g * (1 + out * out))
 Primitive(np.arcsin, "x", x=lambda g, x: g / np.sqrt((1 - x) * (1 + x)))
 Primitive(np.arccos, "x", x=lambda g, x: -g / np.sqrt((1 - x) * (1 + x)))
 Primitive(np.arctan, "x", x=lambda g, x: g / (1 + x * x))
-for fun in (np.deg2rad, np.radians):
-    Primitive(fun, "x", linear="x", x=lambda g: np.deg2rad(g))
-for fun in (np.rad2deg, np.degrees):
-    Primitive(fun, "x", linear="x", x=lambda g: np.rad2deg(g))
+Primitive(np.deg2rad, "x", linear="x", x=lambda g: np.deg2rad(g))
+Primitive(np.radians, "x", linear="x", x=lambda g: np.deg2rad(g))
+Primitive(np.rad2deg, "x", linear="x", x=lambda g: np.rad2deg(g))
+Primitive(np.degrees, "x", linear="x", x=lambda g: np.rad2deg(g))
 
 
 def over(x: Any, size: Any) -> Any:
@@ -265,8 +265,10 @@ def level_if_real(g: Any) -> Any:
 
 
 Primitive(np.sign, "x", x=level_if_real)
-for fun in (np.floor, np.ceil, np.trunc, np.rint):
-    Primitive(fun, "x", x=level)
+Primitive(np.floor, "x", x=level)
+Primitive(np.ceil, "x", x=level)
+Primitive(np.trunc, "x", x=level)
+Primitive(np.rint, "x", x=level)
 Primitive(np.fix, "x", elementwise=True, x=level)
 Primitive(np.round, "x", elementwise=True, x=lambda g, decimals=0: level(g))
 functions.update({np.around: np.round, getattr(np, "round_", np.around): np.round})
@@ -275,7 +277,7 @@ Primitive(np.heaviside, "x h", x=level, h=lambda g, x: np.where(np.equal(x, 0), 
 Primitive(np.copysign, "x y", x=lambda g, x, out: g * (np.sign(x) * np.sign(out)), y=level)
 
 
-# book/rules/elementwise.md:525
+# book/rules/elementwise.md:527
 Primitive(np.remainder, "x y", x=lambda g: g, y=lambda g, x, y: -g * np.floor_divide(x, y))
 Primitive(np.fmod, "x y", x=lambda g: g, y=lambda g, x, y, out: -g * np.rint((x - out) / y))
 
@@ -286,7 +288,7 @@ def quotient_and_remainder(x: Any, y: Any, **options: Any) -> tuple[Any, Any]:
     return np.floor_divide(x, y, **options), np.remainder(x, y, **options)
 
 
-# book/rules/elementwise.md:538
+# book/rules/elementwise.md:540
 @primitive("x", elementwise=True, x=lambda g: g)
 def fraction(x: Any) -> Any:
     """The part of x after the decimal point, with the sign of x."""
@@ -326,11 +328,11 @@ def mantissa_and_exponent(x: Any, **options: Any) -> tuple[Any, Any]:
     return np.ldexp(x, -whole, **options), whole
 
 
-# book/rules/elementwise.md:580
+# book/rules/elementwise.md:582
 refuse("It has no derivative; apply it to x.numpy() if the neighbour is wanted as a constant.", np.nextafter, np.spacing)
 
 
-# book/rules/elementwise.md:594
+# book/rules/elementwise.md:596
 @primitive(
     "condition x y",
     elementwise=True,
@@ -348,7 +350,7 @@ def where_as_numpy(condition: Any, *branches: Any) -> Any:
     return where(condition, *branches) if branches else np.nonzero(condition.numpy())
 
 
-# book/rules/elementwise.md:622
+# book/rules/elementwise.md:624
 _COMPARISONS: tuple[Any, ...] = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
 _CONNECTIVES: tuple[Any, ...] = (np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv)
 _BITS: tuple[Any, ...] = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.gcd, np.lcm)
@@ -361,7 +363,7 @@ for fun in (*_FINITE, *_KINDS, np.logical_not, np.invert, getattr(np, "bitwise_c
     Primitive(fun, "x", flat=True)
 
 
-# book/rules/elementwise.md:648
+# book/rules/elementwise.md:650
 @primitive("a b rtol atol", flat=True)
 def close(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     """`numpy.isclose`, with the tolerances among the arrays."""
@@ -380,7 +382,7 @@ def allclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool
     return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
 
 
-# book/rules/elementwise.md:681
+# book/rules/elementwise.md:683
 Primitive(np.conjugate, "x", linear="x", x=lambda g: np.conjugate(g))
 Primitive(np.real, "x", elementwise=True, linear="x", x=lambda g: g)
 Primitive(np.imag, "x", elementwise=True, linear="x", x=lambda g: -1j * g)
@@ -396,7 +398,7 @@ def angle(z: Any, deg: bool = False) -> Any:
 refuse("Take np.real, and test with np.isclose(np.imag(z), 0).", np.real_if_close)
 
 
-# book/rules/elementwise.md:709
+# book/rules/elementwise.md:711
 def finite_part(g: Any, x: Any) -> Any:
     """g where x is finite and 0 elsewhere; for complex numbers each part by itself."""
     if x.dtype.kind != "c":
@@ -412,7 +414,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:729
+# book/rules/elementwise.md:731
 import math
 
 from numpy.polynomial import polynomial
@@ -436,7 +438,7 @@ def sinc_derivative(x: Any, n: int) -> Any:
 Primitive(np.sinc, "x", elementwise=True, x=lambda g, x: g * sinc_derivative(x, 1))
 
 
-# book/rules/elementwise.md:755
+# book/rules/elementwise.md:757
 _ANGLES = (np.arange(64) + 0.5) * np.pi / 128  #: Angles in the middle of 64 steps from 0 to a quarter turn.
 
 
@@ -468,7 +470,7 @@ def bessel_i(x: Any, n: int) -> Any:
 Primitive(np.i0, "x", elementwise=True, x=lambda g, x: g * bessel_i(x, 1))
 
 
-# book/rules/elementwise.md:793
+# book/rules/elementwise.md:795
 @primitive("x", elementwise=True, linear="x", x=lambda g, dtype: g)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
@@ -478,7 +480,7 @@ def astype(x: Any, dtype: Any) -> Any:
 primitives[np.ndarray.astype] = primitives[astype]
 
 
-# book/rules/elementwise.md:807
+# book/rules/elementwise.md:809
 from collections.abc import Callable
 
 
