@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 93a9ff1bc18ff4cecbbb46fc1242cdc93f3cfb0b0675af0f4068dec2a7e1f130
+# sha256: 70602364854c3486fe7efeeb7fb28f7615220c1046f4d6411d3b9edb96593a82
 
 __all__ = [
     "nonzero_base",
@@ -67,7 +67,7 @@ Primitive(np.positive, "x", linear="x", x=lambda g: g)
 Primitive(np.reciprocal, "x", x=lambda g, out: -g * out * out)
 
 
-# book/rules/elementwise.md:108
+# book/rules/elementwise.md:111
 def nonzero_base(x: Any, y: Any) -> Any:
     """x, and 1 where both x and the exponent y are zero."""
     return np.where(np.logical_or(x, y), x, 1)
@@ -96,7 +96,7 @@ Primitive(np.cbrt, "x", x=lambda g, out: g / (3 * out * out))
 Primitive(np.square, "x", x=lambda g, x: 2 * g * x)
 
 
-# book/rules/elementwise.md:174
+# book/rules/elementwise.md:188
 _LN2, _LN10 = float(np.log(2)), float(np.log(10))
 
 Primitive(np.exp, "x", x=lambda g, out: g * out)
@@ -108,6 +108,7 @@ Primitive(np.log10, "x", x=lambda g, x: g / (x * _LN10))
 Primitive(np.log1p, "x", x=lambda g, x: g / (1 + x))
 
 
+# book/rules/elementwise.md:221
 def lead(x: Any, y: Any) -> Any:
     """How far y is ahead of x; 0 where both are the same infinity."""
     same = np.logical_and(np.isinf(x), np.equal(x, y))
@@ -128,19 +129,23 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:264
+# book/rules/elementwise.md:294
 Primitive(np.sin, "x", x=lambda g, x: g * np.cos(x))
 Primitive(np.cos, "x", x=lambda g, x: -g * np.sin(x))
 Primitive(np.tan, "x", x=lambda g, out: g * (1 + out * out))
 Primitive(np.arcsin, "x", x=lambda g, x: g / np.sqrt((1 - x) * (1 + x)))
 Primitive(np.arccos, "x", x=lambda g, x: -g / np.sqrt((1 - x) * (1 + x)))
 Primitive(np.arctan, "x", x=lambda g, x: g / (1 + x * x))
+
+
+# book/rules/elementwise.md:309
 Primitive(np.deg2rad, "x", linear="x", x=lambda g: np.deg2rad(g))
 Primitive(np.radians, "x", linear="x", x=lambda g: np.deg2rad(g))
 Primitive(np.rad2deg, "x", linear="x", x=lambda g: np.rad2deg(g))
 Primitive(np.degrees, "x", linear="x", x=lambda g: np.rad2deg(g))
 
 
+# book/rules/elementwise.md:332
 def over(x: Any, size: Any) -> Any:
     """x divided by a size, and 0 where the size is 0."""
     return x / np.where(np.equal(size, 0), np.inf, size)
@@ -161,7 +166,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:315
+# book/rules/elementwise.md:377
 Primitive(np.sinh, "x", x=lambda g, x: g * np.cosh(x))
 Primitive(np.cosh, "x", x=lambda g, x: g * np.sinh(x))
 Primitive(np.tanh, "x", x=lambda g, out: g * (1 - out * out))
@@ -170,7 +175,7 @@ Primitive(np.arccosh, "x", x=lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 Primitive(np.arctanh, "x", x=lambda g, x: g / (1 - x * x))
 
 
-# book/rules/elementwise.md:367
+# book/rules/elementwise.md:431
 def share(g: Any, x: Any, y: Any) -> Any:
     """The part of g that belongs to x in a maximum of x and y: all where x is larger, half in a tie."""
     return np.where(np.less(x, y), 0, np.where(np.equal(x, y), 0.5 * g, g))
@@ -199,7 +204,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:418
+# book/rules/elementwise.md:484
 @primitive("x", elementwise=True, x=lambda g, out: np.where(out > 0, g, 0))
 def relu(x: Any) -> Any:
     """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
@@ -217,7 +222,7 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-# book/rules/elementwise.md:461
+# book/rules/elementwise.md:542
 from autograd_book.graph.primitive import refuse_unread
 from autograd_book.graph.variable import functions, implements, refuse
 
@@ -245,7 +250,7 @@ def clip_as_numpy(
     return clip(a, -np.inf if low is None else low, np.inf if high is None else high)
 
 
-# book/rules/elementwise.md:493
+# book/rules/elementwise.md:585
 from autograd_book.graph.errors import NoRuleError
 
 
@@ -277,7 +282,7 @@ Primitive(np.heaviside, "x h", x=level, h=lambda g, x: np.where(np.equal(x, 0), 
 Primitive(np.copysign, "x y", x=lambda g, x, out: g * (np.sign(x) * np.sign(out)), y=level)
 
 
-# book/rules/elementwise.md:527
+# book/rules/elementwise.md:638
 Primitive(np.remainder, "x y", x=lambda g: g, y=lambda g, x, y: -g * np.floor_divide(x, y))
 Primitive(np.fmod, "x y", x=lambda g: g, y=lambda g, x, y, out: -g * np.rint((x - out) / y))
 
@@ -288,7 +293,7 @@ def quotient_and_remainder(x: Any, y: Any, **options: Any) -> tuple[Any, Any]:
     return np.floor_divide(x, y, **options), np.remainder(x, y, **options)
 
 
-# book/rules/elementwise.md:540
+# book/rules/elementwise.md:661
 @primitive("x", elementwise=True, x=lambda g: g)
 def fraction(x: Any) -> Any:
     """The part of x after the decimal point, with the sign of x."""
@@ -328,11 +333,11 @@ def mantissa_and_exponent(x: Any, **options: Any) -> tuple[Any, Any]:
     return np.ldexp(x, -whole, **options), whole
 
 
-# book/rules/elementwise.md:582
+# book/rules/elementwise.md:710
 refuse("It has no derivative; apply it to x.numpy() if the neighbour is wanted as a constant.", np.nextafter, np.spacing)
 
 
-# book/rules/elementwise.md:596
+# book/rules/elementwise.md:730
 @primitive(
     "condition x y",
     elementwise=True,
@@ -350,7 +355,7 @@ def where_as_numpy(condition: Any, *branches: Any) -> Any:
     return where(condition, *branches) if branches else np.nonzero(condition.numpy())
 
 
-# book/rules/elementwise.md:624
+# book/rules/elementwise.md:760
 _COMPARISONS: tuple[Any, ...] = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
 _CONNECTIVES: tuple[Any, ...] = (np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv)
 _BITS: tuple[Any, ...] = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.gcd, np.lcm)
@@ -363,7 +368,7 @@ for fun in (*_FINITE, *_KINDS, np.logical_not, np.invert, getattr(np, "bitwise_c
     Primitive(fun, "x", flat=True)
 
 
-# book/rules/elementwise.md:650
+# book/rules/elementwise.md:788
 @primitive("a b rtol atol", flat=True)
 def close(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     """`numpy.isclose`, with the tolerances among the arrays."""
@@ -382,7 +387,7 @@ def allclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool
     return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
 
 
-# book/rules/elementwise.md:683
+# book/rules/elementwise.md:821
 Primitive(np.conjugate, "x", linear="x", x=lambda g: np.conjugate(g))
 Primitive(np.real, "x", elementwise=True, linear="x", x=lambda g: g)
 Primitive(np.imag, "x", elementwise=True, linear="x", x=lambda g: -1j * g)
@@ -398,7 +403,7 @@ def angle(z: Any, deg: bool = False) -> Any:
 refuse("Take np.real, and test with np.isclose(np.imag(z), 0).", np.real_if_close)
 
 
-# book/rules/elementwise.md:711
+# book/rules/elementwise.md:860
 def finite_part(g: Any, x: Any) -> Any:
     """g where x is finite and 0 elsewhere; for complex numbers each part by itself."""
     if x.dtype.kind != "c":
@@ -414,7 +419,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:731
+# book/rules/elementwise.md:904
 import math
 
 from numpy.polynomial import polynomial
@@ -438,7 +443,7 @@ def sinc_derivative(x: Any, n: int) -> Any:
 Primitive(np.sinc, "x", elementwise=True, x=lambda g, x: g * sinc_derivative(x, 1))
 
 
-# book/rules/elementwise.md:757
+# book/rules/elementwise.md:948
 _ANGLES = (np.arange(64) + 0.5) * np.pi / 128  #: Angles in the middle of 64 steps from 0 to a quarter turn.
 
 
@@ -470,7 +475,7 @@ def bessel_i(x: Any, n: int) -> Any:
 Primitive(np.i0, "x", elementwise=True, x=lambda g, x: g * bessel_i(x, 1))
 
 
-# book/rules/elementwise.md:795
+# book/rules/elementwise.md:1013
 @primitive("x", elementwise=True, linear="x", x=lambda g, dtype: g)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
@@ -480,7 +485,7 @@ def astype(x: Any, dtype: Any) -> Any:
 primitives[np.ndarray.astype] = primitives[astype]
 
 
-# book/rules/elementwise.md:809
+# book/rules/elementwise.md:1037
 from collections.abc import Callable
 
 
@@ -494,3 +499,10 @@ def outer_of(fun: Any) -> Callable[..., Any]:
 
 
 functions.update({fun.outer: outer_of(fun) for fun in primitives if isinstance(fun, np.ufunc) and fun.nin == 2})
+
+
+# book/rules/elementwise.md:1065
+from autograd_book.graph.primitive import REMEDIES
+
+REMEDIES["where"] = "Call it on all elements, and choose afterwards with np.where."
+REMEDIES["dtype"] = "Convert the arguments before, or the result afterwards, with .astype."
