@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 70602364854c3486fe7efeeb7fb28f7615220c1046f4d6411d3b9edb96593a82
+# sha256: 6c0905b18798c378d1c30ee958ff56634b378d27111eaddc1bfc932d566e9f0f
 
 __all__ = [
     "nonzero_base",
@@ -22,17 +22,18 @@ __all__ = [
     "lead",
     "over",
     "across",
-    "share",
     "direction",
+    "share",
     "relu",
+    "ordered",
     "clip",
     "clip_as_numpy",
     "level",
     "level_if_real",
     "quotient_and_remainder",
     "fraction",
-    "exponent",
     "fraction_and_whole",
+    "exponent",
     "scale",
     "ldexp",
     "mantissa_and_exponent",
@@ -61,24 +62,27 @@ from autograd_book.graph.variable import primitive
 Primitive(np.add, "x y", x=lambda g: g, y=lambda g: g)
 Primitive(np.subtract, "x y", x=lambda g: g, y=lambda g: -g)
 Primitive(np.multiply, "x y", linear="x y", x=lambda g, y: g * y, y=lambda g, x: g * x)
-Primitive(np.divide, "x y", linear="x", x=lambda g, y: g / y, y=lambda g, out, y: -g * out / y)
+Primitive(
+    np.divide, "x y", linear="x", x=lambda g, y: g / y, y=lambda g, out, y: -g * out / y
+)
 Primitive(np.negative, "x", linear="x", x=lambda g: -g)
 Primitive(np.positive, "x", linear="x", x=lambda g: g)
 Primitive(np.reciprocal, "x", x=lambda g, out: -g * out * out)
 
 
-# book/rules/elementwise.md:111
+# book/rules/elementwise.md:113
 def nonzero_base(x: Any, y: Any) -> Any:
     """x, and 1 where both x and the exponent y are zero."""
     return np.where(np.logical_or(x, y), x, 1)
 
 
 def log_base(x: Any, out: Any) -> Any:
-    """Logarithm of the base of a power, in the dtype of the power; 0 where the base is 0 and the power finite."""
+    """Logarithm of a base, 0 where it is 0 and the power finite; of the power's dtype."""
     vanishing = np.logical_and(np.equal(x, 0), np.isfinite(out))
     return np.log(np.where(vanishing, 1, x).astype(out.dtype))
 
 
+# book/rules/elementwise.md:129
 Primitive(
     np.power,
     "x y",
@@ -96,7 +100,7 @@ Primitive(np.cbrt, "x", x=lambda g, out: g / (3 * out * out))
 Primitive(np.square, "x", x=lambda g, x: 2 * g * x)
 
 
-# book/rules/elementwise.md:188
+# book/rules/elementwise.md:195
 _LN2, _LN10 = float(np.log(2)), float(np.log(10))
 
 Primitive(np.exp, "x", x=lambda g, out: g * out)
@@ -108,7 +112,7 @@ Primitive(np.log10, "x", x=lambda g, x: g / (x * _LN10))
 Primitive(np.log1p, "x", x=lambda g, x: g / (1 + x))
 
 
-# book/rules/elementwise.md:221
+# book/rules/elementwise.md:228
 def lead(x: Any, y: Any) -> Any:
     """How far y is ahead of x; 0 where both are the same infinity."""
     same = np.logical_and(np.isinf(x), np.equal(x, y))
@@ -129,7 +133,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:294
+# book/rules/elementwise.md:303
 Primitive(np.sin, "x", x=lambda g, x: g * np.cos(x))
 Primitive(np.cos, "x", x=lambda g, x: -g * np.sin(x))
 Primitive(np.tan, "x", x=lambda g, out: g * (1 + out * out))
@@ -138,14 +142,14 @@ Primitive(np.arccos, "x", x=lambda g, x: -g / np.sqrt((1 - x) * (1 + x)))
 Primitive(np.arctan, "x", x=lambda g, x: g / (1 + x * x))
 
 
-# book/rules/elementwise.md:309
+# book/rules/elementwise.md:318
 Primitive(np.deg2rad, "x", linear="x", x=lambda g: np.deg2rad(g))
 Primitive(np.radians, "x", linear="x", x=lambda g: np.deg2rad(g))
 Primitive(np.rad2deg, "x", linear="x", x=lambda g: np.rad2deg(g))
 Primitive(np.degrees, "x", linear="x", x=lambda g: np.rad2deg(g))
 
 
-# book/rules/elementwise.md:332
+# book/rules/elementwise.md:341
 def over(x: Any, size: Any) -> Any:
     """x divided by a size, and 0 where the size is 0."""
     return x / np.where(np.equal(size, 0), np.inf, size)
@@ -157,7 +161,12 @@ def across(x: Any, y: Any) -> Any:
     return over(over(x, size), size)
 
 
-Primitive(np.hypot, "x y", x=lambda g, x, out: g * over(x, out), y=lambda g, y, out: g * over(y, out))
+Primitive(
+    np.hypot,
+    "x y",
+    x=lambda g, x, out: g * over(x, out),
+    y=lambda g, y, out: g * over(y, out),
+)
 Primitive(
     np.arctan2,
     "y x",
@@ -166,7 +175,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:377
+# book/rules/elementwise.md:391
 Primitive(np.sinh, "x", x=lambda g, x: g * np.cosh(x))
 Primitive(np.cosh, "x", x=lambda g, x: g * np.sinh(x))
 Primitive(np.tanh, "x", x=lambda g, out: g * (1 - out * out))
@@ -175,21 +184,37 @@ Primitive(np.arccosh, "x", x=lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 Primitive(np.arctanh, "x", x=lambda g, x: g / (1 - x * x))
 
 
-# book/rules/elementwise.md:431
-def share(g: Any, x: Any, y: Any) -> Any:
-    """The part of g that belongs to x in a maximum of x and y: all where x is larger, half in a tie."""
-    return np.where(np.less(x, y), 0, np.where(np.equal(x, y), 0.5 * g, g))
-
-
+# book/rules/elementwise.md:445
 def direction(x: Any) -> Any:
-    """What the absolute value grows along: the sign of a real number, the conjugate of a complex one over its size."""
+    """What the size of x grows along: its sign, or for a complex number its conjugate over its size."""
     return np.sign(x) if x.dtype.kind != "c" else over(np.conjugate(x), np.absolute(x))
 
 
 Primitive(np.absolute, "x", x=lambda g, x: g * direction(x))
 Primitive(np.fabs, "x", x=lambda g, x: g * np.sign(x))
-Primitive(np.maximum, "x y", x=lambda g, x, y: share(g, x, y), y=lambda g, x, y: share(g, y, x))
-Primitive(np.minimum, "x y", x=lambda g, x, y: share(g, y, x), y=lambda g, x, y: share(g, x, y))
+
+
+# book/rules/elementwise.md:461
+def share(g: Any, x: Any, y: Any) -> Any:
+    """The part of g that belongs to x in a maximum of x and y; half in a tie."""
+    return np.where(np.less(x, y), 0, np.where(np.equal(x, y), 0.5 * g, g))
+
+
+Primitive(
+    np.maximum,
+    "x y",
+    x=lambda g, x, y: share(g, x, y),
+    y=lambda g, x, y: share(g, y, x),
+)
+Primitive(
+    np.minimum,
+    "x y",
+    x=lambda g, x, y: share(g, y, x),
+    y=lambda g, x, y: share(g, x, y),
+)
+
+
+# book/rules/elementwise.md:495
 Primitive(
     np.fmax,
     "x y",
@@ -204,7 +229,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:484
+# book/rules/elementwise.md:526
 @primitive("x", elementwise=True, x=lambda g, out: np.where(out > 0, g, 0))
 def relu(x: Any) -> Any:
     """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
@@ -222,35 +247,48 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-# book/rules/elementwise.md:542
-from autograd_book.graph.primitive import refuse_unread
-from autograd_book.graph.variable import functions, implements, refuse
+# book/rules/elementwise.md:584
+def ordered(low: Any, x: Any, high: Any) -> Any:
+    """Where x lies between low and high, or is one of them."""
+    return np.logical_and(np.less_equal(low, x), np.less_equal(x, high))
 
 
 @primitive(
     "x low high",
     elementwise=True,
-    x=lambda g, x, low, high: np.where(np.less_equal(low, x) & np.less_equal(x, high), g, 0),
+    x=lambda g, x, low, high: np.where(ordered(low, x, high), g, 0),
     low=lambda g, x, low, high: np.where(np.less(x, low) & np.less_equal(low, high), g, 0),
     high=lambda g, x, low, high: np.where(np.less(high, x) | np.less(high, low), g, 0),
 )
 def clip(x: Any, low: Any, high: Any) -> Any:
-    """x moved into the interval from `low` to `high`; inside it, and at its ends, x has the slope 1."""
+    """x moved into the interval from `low` to `high`; its slope there, ends included, is 1."""
     return np.clip(x, low, high)
+
+
+# book/rules/elementwise.md:606
+from autograd_book.graph.primitive import refuse_unread
+from autograd_book.graph.variable import functions, implements, refuse
 
 
 @implements(np.clip)
 def clip_as_numpy(
-    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None, **options: Any
+    a: Any,
+    a_min: Any = None,
+    a_max: Any = None,
+    out: Any = None,
+    *,
+    min: Any = None,
+    max: Any = None,
+    **options: Any,
 ) -> Any:
     """`numpy.clip`, with its names of all versions; a limit that is None is infinite."""
     given = options if out is None else {"out": out, **options}
-    refuse_unread(primitives[clip], {name: value for name, value in given.items() if value is not None})
+    refuse_unread(primitives[clip], given)
     low, high = a_min if min is None else min, a_max if max is None else max
     return clip(a, -np.inf if low is None else low, np.inf if high is None else high)
 
 
-# book/rules/elementwise.md:585
+# book/rules/elementwise.md:642
 from autograd_book.graph.errors import NoRuleError
 
 
@@ -263,12 +301,14 @@ def level_if_real(g: Any) -> Any:
     """As `level`, for the sign; that of a complex number is no step, and is refused."""
     if g.dtype.kind == "c":
         raise NoRuleError(
-            f"np.sign was differentiated at complex numbers of dtype {g.dtype}, where it has no derivative rule. "
+            f"np.sign was differentiated at complex numbers of dtype {g.dtype}, "
+            "where it has no derivative rule. "
             "Write z / np.abs(z) if the direction of z is meant."
         )
     return level(g)
 
 
+# book/rules/elementwise.md:666
 Primitive(np.sign, "x", x=level_if_real)
 Primitive(np.floor, "x", x=level)
 Primitive(np.ceil, "x", x=level)
@@ -279,10 +319,12 @@ Primitive(np.round, "x", elementwise=True, x=lambda g, decimals=0: level(g))
 functions.update({np.around: np.round, getattr(np, "round_", np.around): np.round})
 Primitive(np.floor_divide, "x y", x=level, y=level)
 Primitive(np.heaviside, "x h", x=level, h=lambda g, x: np.where(np.equal(x, 0), g, 0))
-Primitive(np.copysign, "x y", x=lambda g, x, out: g * (np.sign(x) * np.sign(out)), y=level)
+Primitive(
+    np.copysign, "x y", x=lambda g, x, out: g * (np.sign(x) * np.sign(out)), y=level
+)
 
 
-# book/rules/elementwise.md:638
+# book/rules/elementwise.md:703
 Primitive(np.remainder, "x y", x=lambda g: g, y=lambda g, x, y: -g * np.floor_divide(x, y))
 Primitive(np.fmod, "x y", x=lambda g: g, y=lambda g, x, y, out: -g * np.rint((x - out) / y))
 
@@ -293,17 +335,11 @@ def quotient_and_remainder(x: Any, y: Any, **options: Any) -> tuple[Any, Any]:
     return np.floor_divide(x, y, **options), np.remainder(x, y, **options)
 
 
-# book/rules/elementwise.md:661
+# book/rules/elementwise.md:726
 @primitive("x", elementwise=True, x=lambda g: g)
 def fraction(x: Any) -> Any:
     """The part of x after the decimal point, with the sign of x."""
     return np.modf(x)[0]
-
-
-@primitive("x", flat=True)
-def exponent(x: Any) -> Any:
-    """The exponents of two that bring the sizes of x between a half and one: integers."""
-    return np.frexp(x)[1]
 
 
 @implements(np.modf)
@@ -311,6 +347,13 @@ def fraction_and_whole(x: Any, **options: Any) -> tuple[Any, Any]:
     """`numpy.modf`: the part after the decimal point, and the part before it."""
     whole = np.trunc(x, **options)
     return fraction(x), whole
+
+
+# book/rules/elementwise.md:745
+@primitive("x", flat=True)
+def exponent(x: Any) -> Any:
+    """The exponents of two that bring the sizes of x between a half and one: integers."""
+    return np.frexp(x)[1]
 
 
 @primitive("x", elementwise=True, linear="x", x=lambda g, i: np.ldexp(g, i))
@@ -333,11 +376,15 @@ def mantissa_and_exponent(x: Any, **options: Any) -> tuple[Any, Any]:
     return np.ldexp(x, -whole, **options), whole
 
 
-# book/rules/elementwise.md:710
-refuse("It has no derivative; apply it to x.numpy() if the neighbour is wanted as a constant.", np.nextafter, np.spacing)
+# book/rules/elementwise.md:781
+refuse(
+    "It has no derivative; apply it to x.numpy() if the neighbour is wanted as a constant.",
+    np.nextafter,
+    np.spacing,
+)
 
 
-# book/rules/elementwise.md:730
+# book/rules/elementwise.md:805
 @primitive(
     "condition x y",
     elementwise=True,
@@ -351,24 +398,29 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 @implements(np.where)
 def where_as_numpy(condition: Any, *branches: Any) -> Any:
-    """`numpy.where`: a choice, or without branches the places at which the condition is not zero."""
+    """`numpy.where`: a choice, or without branches the places where the condition holds."""
     return where(condition, *branches) if branches else np.nonzero(condition.numpy())
 
 
-# book/rules/elementwise.md:760
-_COMPARISONS: tuple[Any, ...] = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
-_CONNECTIVES: tuple[Any, ...] = (np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv)
-_BITS: tuple[Any, ...] = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.gcd, np.lcm)
-for fun in (*_COMPARISONS, *_CONNECTIVES, *_BITS):
+# book/rules/elementwise.md:835
+_PAIRS: tuple[Any, ...] = (
+    *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal),
+    *(np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv),
+    *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift),
+    *(np.gcd, np.lcm),
+)
+_SINGLES: tuple[Any, ...] = (
+    *(np.isfinite, np.isinf, np.isnan, np.isneginf, np.isposinf, np.isnat, np.signbit),
+    *(np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj),
+    *(np.logical_not, np.invert, getattr(np, "bitwise_count", np.invert)),
+)
+for fun in _PAIRS:
     Primitive(fun, "x y", flat=True)
-
-_FINITE: tuple[Any, ...] = (np.isfinite, np.isinf, np.isnan, np.isneginf, np.isposinf, np.isnat, np.signbit)
-_KINDS: tuple[Any, ...] = (np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj)
-for fun in (*_FINITE, *_KINDS, np.logical_not, np.invert, getattr(np, "bitwise_count", np.invert)):
+for fun in _SINGLES:
     Primitive(fun, "x", flat=True)
 
 
-# book/rules/elementwise.md:788
+# book/rules/elementwise.md:868
 @primitive("a b rtol atol", flat=True)
 def close(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     """`numpy.isclose`, with the tolerances among the arrays."""
@@ -376,18 +428,22 @@ def close(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
 
 
 @implements(np.isclose)
-def isclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Any:
+def isclose(
+    a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False
+) -> Any:
     """`numpy.isclose`: truth values."""
     return close(a, b, rtol, atol, equal_nan=equal_nan)
 
 
 @implements(np.allclose)
-def allclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> bool:
+def allclose(
+    a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False
+) -> bool:
     """`numpy.allclose`: one truth value."""
     return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
 
 
-# book/rules/elementwise.md:821
+# book/rules/elementwise.md:905
 Primitive(np.conjugate, "x", linear="x", x=lambda g: np.conjugate(g))
 Primitive(np.real, "x", elementwise=True, linear="x", x=lambda g: g)
 Primitive(np.imag, "x", elementwise=True, linear="x", x=lambda g: -1j * g)
@@ -403,7 +459,7 @@ def angle(z: Any, deg: bool = False) -> Any:
 refuse("Take np.real, and test with np.isclose(np.imag(z), 0).", np.real_if_close)
 
 
-# book/rules/elementwise.md:860
+# book/rules/elementwise.md:944
 def finite_part(g: Any, x: Any) -> Any:
     """g where x is finite and 0 elsewhere; for complex numbers each part by itself."""
     if x.dtype.kind != "c":
@@ -419,7 +475,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:904
+# book/rules/elementwise.md:988
 import math
 
 from numpy.polynomial import polynomial
@@ -430,7 +486,7 @@ _SINC[::2] = [(-1) ** k * np.pi ** (2 * k) / math.factorial(2 * k + 1) for k in 
 
 @primitive("x", elementwise=True, x=lambda g, x, n: g * sinc_derivative(x, n + 1))
 def sinc_derivative(x: Any, n: int) -> Any:
-    """Derivative of order n of `numpy.sinc`: near 0 from the power series, elsewhere by recurrence."""
+    """Derivative of order n of `numpy.sinc`: from the power series, or by recurrence."""
     near = np.abs(x) < 1
     series = polynomial.polyval(np.where(near, x, 0), polynomial.polyder(_SINC, n))
     x_far = np.where(near, 1, x)
@@ -443,8 +499,8 @@ def sinc_derivative(x: Any, n: int) -> Any:
 Primitive(np.sinc, "x", elementwise=True, x=lambda g, x: g * sinc_derivative(x, 1))
 
 
-# book/rules/elementwise.md:948
-_ANGLES = (np.arange(64) + 0.5) * np.pi / 128  #: Angles in the middle of 64 steps from 0 to a quarter turn.
+# book/rules/elementwise.md:1032
+_ANGLES = (np.arange(64) + 0.5) * np.pi / 128  #: In the middle of 64 steps of a quarter turn.
 
 
 @primitive(
@@ -475,7 +531,7 @@ def bessel_i(x: Any, n: int) -> Any:
 Primitive(np.i0, "x", elementwise=True, x=lambda g, x: g * bessel_i(x, 1))
 
 
-# book/rules/elementwise.md:1013
+# book/rules/elementwise.md:1101
 @primitive("x", elementwise=True, linear="x", x=lambda g, dtype: g)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
@@ -485,12 +541,12 @@ def astype(x: Any, dtype: Any) -> Any:
 primitives[np.ndarray.astype] = primitives[astype]
 
 
-# book/rules/elementwise.md:1037
+# book/rules/elementwise.md:1125
 from collections.abc import Callable
 
 
 def outer_of(fun: Any) -> Callable[..., Any]:
-    """The method ``fun.outer`` of a function of two arguments: fun of each element of x with each of y."""
+    """The method ``fun.outer``: fun of each element of x with each element of y."""
 
     def outer(x: Any, y: Any, **options: Any) -> Any:
         return fun(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y, **options)
@@ -498,11 +554,12 @@ def outer_of(fun: Any) -> Callable[..., Any]:
     return outer
 
 
-functions.update({fun.outer: outer_of(fun) for fun in primitives if isinstance(fun, np.ufunc) and fun.nin == 2})
+_TWO = [fun for fun in primitives if isinstance(fun, np.ufunc) and fun.nin == 2]
+functions.update({fun.outer: outer_of(fun) for fun in _TWO})
 
 
-# book/rules/elementwise.md:1065
+# book/rules/elementwise.md:1154
 from autograd_book.graph.primitive import REMEDIES
 
-REMEDIES["where"] = "Call it on all elements, and choose afterwards with np.where."
-REMEDIES["dtype"] = "Convert the arguments before, or the result afterwards, with .astype."
+REMEDIES["where"] = "Leave it out, and choose afterwards with np.where."
+REMEDIES["dtype"] = "Leave it out, and convert before or afterwards with .astype."
