@@ -85,7 +85,7 @@ def cases() -> Iterator[tuple[str, Case]]:
         for name in ("conjugate", "real", "imag", "absolute", "nan_to_num", "angle"):
             fun = function_of(name)
             yield name, Case(lambda z, f=fun: f(z) * f(z), (z,), label(name, "complex", shape))
-            if name not in ("absolute", "nan_to_num"):
+            if name not in ("absolute", "nan_to_num") and (name, shape) != ("angle", ()):
                 yield name, Case(fun, (uniform(shape),), label(name, shape))
 
 
@@ -120,10 +120,10 @@ def cases_of_choices() -> Iterator[tuple[str, Case]]:
     for shape in UNARY_SHAPES:
         yield "astype", Case(lambda x: x.astype(np.float64) ** 2, (uniform(shape),), label("astype", shape))
     for low, high in [(-0.5, 0.7), (None, 0.7), (-0.5, None)]:
-        for shape in [(), (2, 3)]:
+        for shape in [(1,), (2, 3)]:
             f = lambda x, low=low, high=high: np.clip(x, low, high) ** 2
             yield "clip", Case(f, (uniform(shape),), label("clip", low, high, shape))
-    for x, low, high in [((2, 3), (), (3,)), ((), (2, 1), (3,)), ((3, 4), (4,), (3, 1))]:
+    for x, low, high in [((2, 3), (1,), (3,)), ((1,), (2, 1), (3,)), ((), (), ()), ((3, 4), (4,), (3, 1))]:
         args = (uniform(x), uniform(low, -1.0, -0.5), uniform(high, 0.2, 0.9))
         yield "clip", Case(lambda x, low, high: np.clip(x, low, high) ** 2, args, label("clip all", x, low, high))
     yield "clip", Case(lambda x: x.clip(max=0.5, min=-0.5), (uniform((2, 3)),), "clip as a method")
@@ -143,7 +143,7 @@ def cases_of_composites() -> Iterator[tuple[str, Case]]:
         yield "divmod", Case(lambda x, y, k=part: np.divmod(x, y)[k] * x, (x, y), label("divmod", part))
         yield "modf", Case(lambda x, k=part: np.modf(x)[k] * x, (x,), label("modf", part))
     yield "frexp", Case(lambda x: np.frexp(x)[0] ** 2, (x,), "frexp")
-    for shape in UNARY_SHAPES:
+    for shape in UNARY_SHAPES[1:]:
         yield "scale", Case(lambda x: np.ldexp(x, 3) ** 2, (uniform(shape),), label("ldexp", shape))
     yield "scale", Case(lambda x: np.ldexp(x, np.array([[-1], [2]])) ** 2, (x,), "ldexp broadcast")
     yield "angle", Case(lambda z: np.angle(z, deg=True), (of_plane((2, 3)),), "angle deg")

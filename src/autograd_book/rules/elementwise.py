@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6c0905b18798c378d1c30ee958ff56634b378d27111eaddc1bfc932d566e9f0f
+# sha256: 9afe28e781b7bc36574774e7c973106ecd531f69121cef7abf51fccc4953f375
 
 __all__ = [
     "nonzero_base",
@@ -186,15 +186,17 @@ Primitive(np.arctanh, "x", x=lambda g, x: g / (1 - x * x))
 
 # book/rules/elementwise.md:445
 def direction(x: Any) -> Any:
-    """What the size of x grows along: its sign, or for a complex number its conjugate over its size."""
-    return np.sign(x) if x.dtype.kind != "c" else over(np.conjugate(x), np.absolute(x))
+    """What the size of x grows along: its sign; of a complex number its conjugate over its size."""
+    if x.dtype.kind != "c":
+        return np.sign(x)
+    return over(np.conjugate(x), np.absolute(x))
 
 
 Primitive(np.absolute, "x", x=lambda g, x: g * direction(x))
 Primitive(np.fabs, "x", x=lambda g, x: g * np.sign(x))
 
 
-# book/rules/elementwise.md:461
+# book/rules/elementwise.md:463
 def share(g: Any, x: Any, y: Any) -> Any:
     """The part of g that belongs to x in a maximum of x and y; half in a tie."""
     return np.where(np.less(x, y), 0, np.where(np.equal(x, y), 0.5 * g, g))
@@ -214,7 +216,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:495
+# book/rules/elementwise.md:497
 Primitive(
     np.fmax,
     "x y",
@@ -229,7 +231,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:526
+# book/rules/elementwise.md:528
 @primitive("x", elementwise=True, x=lambda g, out: np.where(out > 0, g, 0))
 def relu(x: Any) -> Any:
     """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
@@ -247,9 +249,9 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-# book/rules/elementwise.md:584
+# book/rules/elementwise.md:586
 def ordered(low: Any, x: Any, high: Any) -> Any:
-    """Where x lies between low and high, or is one of them."""
+    """Where x lies between low and high, or is equal to one of them."""
     return np.logical_and(np.less_equal(low, x), np.less_equal(x, high))
 
 
@@ -265,7 +267,7 @@ def clip(x: Any, low: Any, high: Any) -> Any:
     return np.clip(x, low, high)
 
 
-# book/rules/elementwise.md:606
+# book/rules/elementwise.md:608
 from autograd_book.graph.primitive import refuse_unread
 from autograd_book.graph.variable import functions, implements, refuse
 
@@ -288,7 +290,7 @@ def clip_as_numpy(
     return clip(a, -np.inf if low is None else low, np.inf if high is None else high)
 
 
-# book/rules/elementwise.md:642
+# book/rules/elementwise.md:644
 from autograd_book.graph.errors import NoRuleError
 
 
@@ -308,7 +310,7 @@ def level_if_real(g: Any) -> Any:
     return level(g)
 
 
-# book/rules/elementwise.md:666
+# book/rules/elementwise.md:668
 Primitive(np.sign, "x", x=level_if_real)
 Primitive(np.floor, "x", x=level)
 Primitive(np.ceil, "x", x=level)
@@ -324,7 +326,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:703
+# book/rules/elementwise.md:705
 Primitive(np.remainder, "x y", x=lambda g: g, y=lambda g, x, y: -g * np.floor_divide(x, y))
 Primitive(np.fmod, "x y", x=lambda g: g, y=lambda g, x, y, out: -g * np.rint((x - out) / y))
 
@@ -335,7 +337,7 @@ def quotient_and_remainder(x: Any, y: Any, **options: Any) -> tuple[Any, Any]:
     return np.floor_divide(x, y, **options), np.remainder(x, y, **options)
 
 
-# book/rules/elementwise.md:726
+# book/rules/elementwise.md:728
 @primitive("x", elementwise=True, x=lambda g: g)
 def fraction(x: Any) -> Any:
     """The part of x after the decimal point, with the sign of x."""
@@ -349,7 +351,7 @@ def fraction_and_whole(x: Any, **options: Any) -> tuple[Any, Any]:
     return fraction(x), whole
 
 
-# book/rules/elementwise.md:745
+# book/rules/elementwise.md:747
 @primitive("x", flat=True)
 def exponent(x: Any) -> Any:
     """The exponents of two that bring the sizes of x between a half and one: integers."""
@@ -376,7 +378,7 @@ def mantissa_and_exponent(x: Any, **options: Any) -> tuple[Any, Any]:
     return np.ldexp(x, -whole, **options), whole
 
 
-# book/rules/elementwise.md:781
+# book/rules/elementwise.md:783
 refuse(
     "It has no derivative; apply it to x.numpy() if the neighbour is wanted as a constant.",
     np.nextafter,
@@ -384,7 +386,7 @@ refuse(
 )
 
 
-# book/rules/elementwise.md:805
+# book/rules/elementwise.md:807
 @primitive(
     "condition x y",
     elementwise=True,
@@ -402,7 +404,7 @@ def where_as_numpy(condition: Any, *branches: Any) -> Any:
     return where(condition, *branches) if branches else np.nonzero(condition.numpy())
 
 
-# book/rules/elementwise.md:835
+# book/rules/elementwise.md:837
 _PAIRS: tuple[Any, ...] = (
     *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal),
     *(np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv),
@@ -420,7 +422,7 @@ for fun in _SINGLES:
     Primitive(fun, "x", flat=True)
 
 
-# book/rules/elementwise.md:868
+# book/rules/elementwise.md:870
 @primitive("a b rtol atol", flat=True)
 def close(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     """`numpy.isclose`, with the tolerances among the arrays."""
@@ -443,7 +445,7 @@ def allclose(
     return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
 
 
-# book/rules/elementwise.md:905
+# book/rules/elementwise.md:907
 Primitive(np.conjugate, "x", linear="x", x=lambda g: np.conjugate(g))
 Primitive(np.real, "x", elementwise=True, linear="x", x=lambda g: g)
 Primitive(np.imag, "x", elementwise=True, linear="x", x=lambda g: -1j * g)
@@ -459,7 +461,7 @@ def angle(z: Any, deg: bool = False) -> Any:
 refuse("Take np.real, and test with np.isclose(np.imag(z), 0).", np.real_if_close)
 
 
-# book/rules/elementwise.md:944
+# book/rules/elementwise.md:946
 def finite_part(g: Any, x: Any) -> Any:
     """g where x is finite and 0 elsewhere; for complex numbers each part by itself."""
     if x.dtype.kind != "c":
@@ -475,7 +477,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:988
+# book/rules/elementwise.md:990
 import math
 
 from numpy.polynomial import polynomial
@@ -499,7 +501,7 @@ def sinc_derivative(x: Any, n: int) -> Any:
 Primitive(np.sinc, "x", elementwise=True, x=lambda g, x: g * sinc_derivative(x, 1))
 
 
-# book/rules/elementwise.md:1032
+# book/rules/elementwise.md:1034
 _ANGLES = (np.arange(64) + 0.5) * np.pi / 128  #: In the middle of 64 steps of a quarter turn.
 
 
@@ -531,7 +533,7 @@ def bessel_i(x: Any, n: int) -> Any:
 Primitive(np.i0, "x", elementwise=True, x=lambda g, x: g * bessel_i(x, 1))
 
 
-# book/rules/elementwise.md:1101
+# book/rules/elementwise.md:1103
 @primitive("x", elementwise=True, linear="x", x=lambda g, dtype: g)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
@@ -541,7 +543,7 @@ def astype(x: Any, dtype: Any) -> Any:
 primitives[np.ndarray.astype] = primitives[astype]
 
 
-# book/rules/elementwise.md:1125
+# book/rules/elementwise.md:1127
 from collections.abc import Callable
 
 
@@ -558,7 +560,7 @@ _TWO = [fun for fun in primitives if isinstance(fun, np.ufunc) and fun.nin == 2]
 functions.update({fun.outer: outer_of(fun) for fun in _TWO})
 
 
-# book/rules/elementwise.md:1154
+# book/rules/elementwise.md:1156
 from autograd_book.graph.primitive import REMEDIES
 
 REMEDIES["where"] = "Leave it out, and choose afterwards with np.where."
