@@ -137,7 +137,7 @@ def test_slopes_near_a_thousand_are_exact_in_single_precision(f) -> None:
 
 def test_a_slope_of_zero_stops_an_infinite_cotangent() -> None:
     with np.errstate(divide="ignore"):
-        for f in (ab.relu, lambda x: np.maximum(x, 0.0), lambda x: np.clip(x, 0.0, None), lambda x: np.where(x > 0, x, 0.0)):
+        for f in (lambda x: np.maximum(x, 0.0), lambda x: np.clip(x, 0.0, None), lambda x: np.where(x > 0, x, 0.0)):
             assert ab.grad(lambda x, f=f: np.sqrt(f(x)))(-1.0) == 0.0
 
 

@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9afe28e781b7bc36574774e7c973106ecd531f69121cef7abf51fccc4953f375
+# sha256: b0cb70ea30ae6d8e8c003c0e68bfb14c06fc8cb7912e2f232b72ec6b173c4c02
 
 __all__ = [
     "nonzero_base",
@@ -216,7 +216,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:497
+# book/rules/elementwise.md:504
 Primitive(
     np.fmax,
     "x y",
@@ -231,8 +231,8 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:528
-@primitive("x", elementwise=True, x=lambda g, out: np.where(out > 0, g, 0))
+# book/rules/elementwise.md:535
+@primitive("x", elementwise=True, x=lambda g, out: g * (out > 0))
 def relu(x: Any) -> Any:
     """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
 
@@ -249,7 +249,7 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-# book/rules/elementwise.md:586
+# book/rules/elementwise.md:603
 def ordered(low: Any, x: Any, high: Any) -> Any:
     """Where x lies between low and high, or is equal to one of them."""
     return np.logical_and(np.less_equal(low, x), np.less_equal(x, high))
@@ -267,7 +267,7 @@ def clip(x: Any, low: Any, high: Any) -> Any:
     return np.clip(x, low, high)
 
 
-# book/rules/elementwise.md:608
+# book/rules/elementwise.md:625
 from autograd_book.graph.primitive import refuse_unread
 from autograd_book.graph.variable import functions, implements, refuse
 
@@ -290,7 +290,7 @@ def clip_as_numpy(
     return clip(a, -np.inf if low is None else low, np.inf if high is None else high)
 
 
-# book/rules/elementwise.md:644
+# book/rules/elementwise.md:661
 from autograd_book.graph.errors import NoRuleError
 
 
@@ -310,7 +310,7 @@ def level_if_real(g: Any) -> Any:
     return level(g)
 
 
-# book/rules/elementwise.md:668
+# book/rules/elementwise.md:685
 Primitive(np.sign, "x", x=level_if_real)
 Primitive(np.floor, "x", x=level)
 Primitive(np.ceil, "x", x=level)
@@ -326,7 +326,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:705
+# book/rules/elementwise.md:722
 Primitive(np.remainder, "x y", x=lambda g: g, y=lambda g, x, y: -g * np.floor_divide(x, y))
 Primitive(np.fmod, "x y", x=lambda g: g, y=lambda g, x, y, out: -g * np.rint((x - out) / y))
 
@@ -337,7 +337,7 @@ def quotient_and_remainder(x: Any, y: Any, **options: Any) -> tuple[Any, Any]:
     return np.floor_divide(x, y, **options), np.remainder(x, y, **options)
 
 
-# book/rules/elementwise.md:728
+# book/rules/elementwise.md:745
 @primitive("x", elementwise=True, x=lambda g: g)
 def fraction(x: Any) -> Any:
     """The part of x after the decimal point, with the sign of x."""
@@ -351,7 +351,7 @@ def fraction_and_whole(x: Any, **options: Any) -> tuple[Any, Any]:
     return fraction(x), whole
 
 
-# book/rules/elementwise.md:747
+# book/rules/elementwise.md:764
 @primitive("x", flat=True)
 def exponent(x: Any) -> Any:
     """The exponents of two that bring the sizes of x between a half and one: integers."""
@@ -378,7 +378,7 @@ def mantissa_and_exponent(x: Any, **options: Any) -> tuple[Any, Any]:
     return np.ldexp(x, -whole, **options), whole
 
 
-# book/rules/elementwise.md:783
+# book/rules/elementwise.md:800
 refuse(
     "It has no derivative; apply it to x.numpy() if the neighbour is wanted as a constant.",
     np.nextafter,
@@ -386,7 +386,7 @@ refuse(
 )
 
 
-# book/rules/elementwise.md:807
+# book/rules/elementwise.md:824
 @primitive(
     "condition x y",
     elementwise=True,
@@ -404,7 +404,7 @@ def where_as_numpy(condition: Any, *branches: Any) -> Any:
     return where(condition, *branches) if branches else np.nonzero(condition.numpy())
 
 
-# book/rules/elementwise.md:837
+# book/rules/elementwise.md:854
 _PAIRS: tuple[Any, ...] = (
     *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal),
     *(np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv),
@@ -422,7 +422,7 @@ for fun in _SINGLES:
     Primitive(fun, "x", flat=True)
 
 
-# book/rules/elementwise.md:870
+# book/rules/elementwise.md:887
 @primitive("a b rtol atol", flat=True)
 def close(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     """`numpy.isclose`, with the tolerances among the arrays."""
@@ -445,7 +445,7 @@ def allclose(
     return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
 
 
-# book/rules/elementwise.md:907
+# book/rules/elementwise.md:924
 Primitive(np.conjugate, "x", linear="x", x=lambda g: np.conjugate(g))
 Primitive(np.real, "x", elementwise=True, linear="x", x=lambda g: g)
 Primitive(np.imag, "x", elementwise=True, linear="x", x=lambda g: -1j * g)
@@ -461,7 +461,7 @@ def angle(z: Any, deg: bool = False) -> Any:
 refuse("Take np.real, and test with np.isclose(np.imag(z), 0).", np.real_if_close)
 
 
-# book/rules/elementwise.md:946
+# book/rules/elementwise.md:963
 def finite_part(g: Any, x: Any) -> Any:
     """g where x is finite and 0 elsewhere; for complex numbers each part by itself."""
     if x.dtype.kind != "c":
@@ -477,7 +477,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:990
+# book/rules/elementwise.md:1007
 import math
 
 from numpy.polynomial import polynomial
@@ -501,7 +501,7 @@ def sinc_derivative(x: Any, n: int) -> Any:
 Primitive(np.sinc, "x", elementwise=True, x=lambda g, x: g * sinc_derivative(x, 1))
 
 
-# book/rules/elementwise.md:1034
+# book/rules/elementwise.md:1051
 _ANGLES = (np.arange(64) + 0.5) * np.pi / 128  #: In the middle of 64 steps of a quarter turn.
 
 
@@ -526,14 +526,14 @@ def bessel_i(x: Any, n: int) -> Any:
         The shape and dtype of `x`.
     """
     wave, wide = np.sinh if n % 2 else np.cosh, x.astype(np.float64)
-    values = [wave(wide * np.cos(angle)) * np.cos(n * angle) for angle in _ANGLES]
-    return (sum(values) / len(_ANGLES)).astype(x.dtype)[()]
+    total = sum(wave(wide * np.cos(angle)) * np.cos(n * angle) for angle in _ANGLES)
+    return (total / len(_ANGLES)).astype(x.dtype)[()]
 
 
 Primitive(np.i0, "x", elementwise=True, x=lambda g, x: g * bessel_i(x, 1))
 
 
-# book/rules/elementwise.md:1103
+# book/rules/elementwise.md:1120
 @primitive("x", elementwise=True, linear="x", x=lambda g, dtype: g)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
@@ -543,7 +543,7 @@ def astype(x: Any, dtype: Any) -> Any:
 primitives[np.ndarray.astype] = primitives[astype]
 
 
-# book/rules/elementwise.md:1127
+# book/rules/elementwise.md:1144
 from collections.abc import Callable
 
 
@@ -560,7 +560,7 @@ _TWO = [fun for fun in primitives if isinstance(fun, np.ufunc) and fun.nin == 2]
 functions.update({fun.outer: outer_of(fun) for fun in _TWO})
 
 
-# book/rules/elementwise.md:1156
+# book/rules/elementwise.md:1173
 from autograd_book.graph.primitive import REMEDIES
 
 REMEDIES["where"] = "Leave it out, and choose afterwards with np.where."
