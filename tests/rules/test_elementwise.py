@@ -1,9 +1,12 @@
 """The rules of book/rules/elementwise.md."""
 
+import math
+
 import numpy as np
 import pytest
 
 import autograd_book as ab
+from autograd_book.rules import elementwise
 
 # Where the formula has no answer: arguments, and the gradients chosen.
 CORNERS = {
@@ -21,6 +24,30 @@ CORNERS = {
     "logaddexp of large numbers": (np.logaddexp, [[1000.0, -1000.0], [1000.0, 5.0]], [[0.5, 0.0], [0.5, 1.0]]),
     "tanh far out": (np.tanh, [[-1000.0, 1000.0]], [[0.0, 0.0]]),
     "hypot on an axis": (np.hypot, [[3.0, 0.0], [0.0, -4.0]], [[1.0, 0.0], [0.0, -1.0]]),
+    "hypot at the origin": (np.hypot, [[0.0], [0.0]], [[0.0], [0.0]]),
+    "hypot of tiny and huge numbers": (np.hypot, [[3e-30, 3e30], [4e-30, 4e30]], [[0.6, 0.6], [0.8, 0.8]]),
+    "arctan2 at the origin": (np.arctan2, [[0.0], [0.0]], [[0.0], [0.0]]),
+    "arctan2 of huge numbers": (np.arctan2, [[1e30], [1e30]], [[0.0], [0.0]]),
+    "logaddexp of two zeros in probability": (np.logaddexp, [[-np.inf, -np.inf], [-np.inf, 1.0]], [[0.5, 0.0], [0.5, 1.0]]),
+    "logaddexp2 of large numbers": (np.logaddexp2, [[1000.0, -1000.0], [1000.0, 5.0]], [[0.5, 0.0], [0.5, 1.0]]),
+    "expm1 far out": (np.expm1, [[-1000.0, 0.0]], [[0.0, 1.0]]),
+    "power of zero, infinite": (np.power, [[0.0], [-1.0]], [[-np.inf], [-np.inf]]),
+    "float_power at zero": (np.float_power, [[0.0, 0.0], [0.0, 2.0]], [[0.0, 0.0], [0.0, 0.0]]),
+    "fmax in a tie and beside nan": (np.fmax, [[1.0, np.nan, 2.0], [1.0, 3.0, np.nan]], [[0.5, 0.0, 1.0], [0.5, 1.0, 0.0]]),
+    "fmin in a tie and beside nan": (np.fmin, [[1.0, np.nan, 2.0], [1.0, 3.0, np.nan]], [[0.5, 0.0, 1.0], [0.5, 1.0, 0.0]]),
+    "maximum beside nan": (np.maximum, [[np.nan, 1.0], [3.0, np.nan]], [[1.0, 1.0], [1.0, 1.0]]),
+    "clip at its limits": (lambda x: np.clip(x, 0.0, 1.0), [[-1.0, 0.0, 0.5, 1.0, 2.0]], [[0.0, 1.0, 1.0, 1.0, 0.0]]),
+    "clip to an interval of one point": (np.clip, [[-1.0, 1.0, 2.0], [1.0] * 3, [1.0] * 3], [[0, 1, 0], [1, 0, 0], [0, 0, 1]]),
+    "clip to an empty interval": (np.clip, [[0.5, 5.0, -5.0], [1.0] * 3, [0.0] * 3], [[0] * 3, [0] * 3, [1] * 3]),
+    "heaviside": (np.heaviside, [[-1.0, 0.0, 2.0], [0.5, 0.5, 0.5]], [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]),
+    "copysign": (np.copysign, [[0.0, -2.0, 2.0], [-1.0, -1.0, -1.0]], [[0.0, 1.0, -1.0], [0.0, 0.0, 0.0]]),
+    "floor at a step": (np.floor, [[1.0, -1.0]], [[0.0, 0.0]]),
+    "round at a half": (np.round, [[0.5, 1.5]], [[0.0, 0.0]]),
+    "remainder": (np.remainder, [[-3.5, 3.5], [2.0, 2.0]], [[1.0, 1.0], [2.0, -1.0]]),
+    "fmod": (np.fmod, [[-3.5, 3.5], [2.0, 2.0]], [[1.0, 1.0], [1.0, -1.0]]),
+    "nan_to_num": (np.nan_to_num, [[np.nan, np.inf, -np.inf, 2.0]], [[0.0, 0.0, 0.0, 1.0]]),
+    "sinc": (np.sinc, [[0.0, 1e-30]], [[0.0, 0.0]]),
+    "i0": (np.i0, [[0.0, 1e-30]], [[0.0, 0.0]]),
     "arctan2 on the axes": (np.arctan2, [[1.0, 0.0], [0.0, -1.0]], [[0.0, -1.0], [-1.0, 0.0]]),
 }
 
@@ -30,7 +57,9 @@ CORNERS = {
 def test_at_a_corner_the_gradient_is_the_one_chosen(corner, dtype) -> None:
     f, args, expected = CORNERS[corner]
     xs = [ab.Variable(np.array(a, dtype)) for a in args]
-    f(*xs).sum().backward()
+    with np.errstate(all="ignore"):
+        out = f(*xs)
+        out.backward(np.ones_like(out))
     for x, g in zip(xs, expected, strict=True):
         assert x.grad.dtype == dtype
         np.testing.assert_allclose(x.grad.numpy(), g, rtol=1e-6 if dtype is np.float64 else 1e-4, atol=1e-7)
@@ -53,3 +82,192 @@ def test_astype_takes_the_gradient_back_to_the_dtype_it_came_from() -> None:
     (y * y).sum().backward()
     assert (y.dtype, x.grad.dtype) == (np.float64, np.float32)
     np.testing.assert_array_equal(x.grad.numpy(), [1.0, 3.0])
+
+
+# Where the function has a derivative, and the second one is the trap: function, point, and both derivatives.
+SMOOTH = {
+    "power at exponent zero": (lambda x: x**0, 0.0, 0.0, 0.0),
+    "square at zero": (lambda x: x**2, 0.0, 0.0, 2.0),
+    "cube at zero": (lambda x: x**3, 0.0, 0.0, 0.0),
+    "power of a negative base": (lambda x: x**3, -2.0, 12.0, -12.0),
+    "sinc at zero": (np.sinc, 0.0, 0.0, -(np.pi**2) / 3),
+    "sinc beside zero": (np.sinc, 1e-9, -1e-9 * np.pi**2 / 3, -(np.pi**2) / 3),
+    "i0 at zero": (np.i0, 0.0, 0.0, 0.5),
+    "logaddexp in a tie": (lambda x: np.logaddexp(x, 1000.0), 1000.0, 0.5, 0.25),
+    "logaddexp far out": (lambda x: np.logaddexp(x, 1000.0), -1000.0, 0.0, 0.0),
+    "logaddexp of nothing": (lambda x: np.logaddexp(x, -np.inf), 3.0, 1.0, 0.0),
+    "hypot at the origin": (lambda x: np.hypot(x, 0.0), 0.0, 0.0, 0.0),
+    "clip at its limit": (lambda x: np.clip(x, 0.0, 1.0), 0.0, 1.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_first_and_second_derivatives_are_right_at_the_edge(name) -> None:
+    f, x, first, second = SMOOTH[name]
+    np.testing.assert_allclose(ab.grad(f)(x), first, rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(ab.grad(ab.grad(f))(x), second, rtol=1e-12, atol=1e-300)
+
+
+def test_the_mixed_derivative_of_a_power_is_right_at_exponent_zero() -> None:
+    assert ab.grad(ab.grad(np.power, 0), 1)(2.0, 0.0) == 0.5
+    assert ab.grad(ab.grad(np.power, 1), 0)(2.0, 0.0) == 0.5
+
+
+def test_sinc_has_the_third_derivative_of_its_power_series() -> None:
+    third = ab.grad(ab.grad(ab.grad(np.sinc)))
+    for x in (0.0, 1e-4, -1e-4):
+        np.testing.assert_allclose(third(x), np.pi**4 / 5 * x, rtol=1e-6)
+
+
+def test_bessel_functions_are_those_of_their_power_series() -> None:
+    for n in range(4):
+        for x in (0.01, 0.5, 2.0, 8.0):
+            terms = [(x / 2) ** (2 * k + n) / (math.factorial(k) * math.factorial(k + n)) for k in range(60)]
+            np.testing.assert_allclose(elementwise.bessel_i(np.float64(x), n), math.fsum(terms), rtol=1e-10, atol=1e-16)
+    large = np.array([-700.0, 100.0, 700.0])
+    np.testing.assert_allclose(elementwise.bessel_i(large, 0), np.i0(large), rtol=1e-12)
+
+
+@pytest.mark.parametrize("f", [np.logaddexp, np.logaddexp2], ids=["logaddexp", "logaddexp2"])
+def test_slopes_near_a_thousand_are_exact_in_single_precision(f) -> None:
+    x, y = np.float32(1000.0), np.float32(1000.3)
+    single, double = ab.grad(f, (0, 1))(x, y), ab.grad(f, (0, 1))(float(x), float(y))
+    np.testing.assert_allclose(single, double, rtol=3e-7)
+
+
+def test_a_slope_of_zero_stops_an_infinite_cotangent() -> None:
+    with np.errstate(divide="ignore"):
+        for f in (lambda x: np.maximum(x, 0.0), lambda x: np.clip(x, 0.0, None), lambda x: np.where(x > 0, x, 0.0)):
+            assert ab.grad(lambda x, f=f: np.sqrt(f(x)))(-1.0) == 0.0
+
+
+def test_the_divisor_of_fmod_is_counted_exactly() -> None:
+    assert ab.grad(np.fmod, 1)(1.0, 0.1) == -9.0
+
+
+X = ab.Variable([1.5, -2.5])
+
+
+def test_rounding_leaves_variables_and_tests_leave_plain_arrays() -> None:
+    for f in (np.floor, np.ceil, np.trunc, np.rint, np.fix, np.round, np.around, np.sign, lambda x: x // 2):
+        assert isinstance(f(X), ab.Variable)
+    for f in (np.isnan, np.isinf, np.isfinite, np.isneginf, np.isposinf, np.signbit, np.isreal, np.iscomplex, np.logical_not):
+        assert type(f(X)) is np.ndarray and f(X).dtype == bool
+    for f in (np.isclose, np.logical_and, np.logical_or, np.logical_xor, np.less, np.equal, np.less.outer):
+        assert type(f(X, 1.5)) is np.ndarray and f(X, 1.5).dtype == bool
+    assert np.allclose(X, [1.5, -2.5]) is True and np.array_equal(X, X) and np.array_equiv(X, X) and np.isrealobj(X)
+    assert not np.iscomplexobj(X) and np.iscomplexobj(ab.Variable([1j]))
+
+
+def test_tolerances_may_be_variables() -> None:
+    assert np.isclose(X, 1.0, atol=ab.Variable(1.0)).tolist() == [True, False]
+
+
+VALUES = {
+    "clip": (lambda x: np.clip(x, 0, 1), lambda x: np.clip(x, a_min=0, a_max=1), lambda x: x.clip(0, 1), lambda x: x.clip(min=0, max=1)),
+    "clip below": (lambda x: np.clip(x, None, 1), lambda x: x.clip(max=1)),
+    "round": (lambda x: np.round(x, 1), lambda x: np.round(x, decimals=1), lambda x: np.around(x, 1), lambda x: x.round(1)),
+    "divmod": (lambda x: np.divmod(x, 2.0), lambda x: (np.floor_divide(x, 2.0), np.remainder(x, 2.0)), lambda x: (x // 2.0, x % 2.0)),
+    "nan_to_num": (lambda x: np.nan_to_num(x, True, 0.0, 1.0), lambda x: np.nan_to_num(x, posinf=1.0)),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_signatures_are_those_of_numpy(name) -> None:
+    for f in VALUES[name]:
+        plain, ours = f(np.array([1.56, -2.5])), f(ab.Variable([1.56, -2.5]))
+        pairs = zip(plain, ours, strict=True) if isinstance(plain, tuple) else [(plain, ours)]
+        for a, b in pairs:
+            np.testing.assert_array_equal(a, b.numpy())
+
+
+@pytest.mark.parametrize("f", [np.divmod, lambda x, y: np.modf(x), lambda x, y: np.frexp(x)], ids=["divmod", "modf", "frexp"])
+def test_functions_of_two_results_have_the_values_of_numpy(f) -> None:
+    for dtype in (np.float64, np.float32):
+        x = np.array([1.75, -6.5, 0.0, -3.0, 1e30, 1e-40], dtype)
+        for plain, ours in zip(f(x, dtype(2.0)), f(ab.Variable(x), 2.0), strict=True):
+            ours = ours.numpy() if isinstance(ours, ab.Variable) else ours
+            np.testing.assert_array_equal(plain, ours)
+            assert plain.dtype == ours.dtype
+
+
+REFUSED = {
+    "where of a ufunc": (lambda: np.sqrt(X, where=[True, False]), "np.where"),
+    "dtype of a ufunc": (lambda: np.multiply(X, X, dtype=np.float32), ".astype"),
+    "out of a ufunc": (lambda: np.multiply(X, X, out=np.zeros(2)), "out="),
+    "out of clip": (lambda: np.clip(X, 0, 1, np.zeros(2)), "out="),
+    "where of clip": (lambda: np.clip(X, 0, 1, where=[True, False]), "np.where"),
+    "out of round": (lambda: np.round(X, 1, np.zeros(2)), "out="),
+    "where of divmod": (lambda: np.divmod(X, 2.0, where=[True, False]), "np.where"),
+    "where of modf": (lambda: np.modf(X, where=[True, False]), "np.where"),
+    "where of frexp": (lambda: np.frexp(X, where=[True, False]), "np.where"),
+    "where of ldexp": (lambda: np.ldexp(X, 2, where=[True, False]), "np.where"),
+    "dtype of outer": (lambda: np.add.outer(X, X, dtype=np.float32), ".astype"),
+    "nan_to_num in place": (lambda: np.nan_to_num(X, copy=False), "copy=False"),
+    "spacing": (lambda: np.spacing(X), "x.numpy()"),
+    "nextafter": (lambda: np.nextafter(X, 1.0), "x.numpy()"),
+    "real_if_close": (lambda: np.real_if_close(X), "np.real"),
+    "complex sign": (lambda: ab.vjp(np.sign, np.ones(2) * 1j)[1](np.ones(2)), "z / np.abs(z)"),
+    "differentiated condition": (lambda: np.where(X, 1.0, 0.0), "condition"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_names_a_remedy(name) -> None:
+    f, remedy = REFUSED[name]
+    with pytest.raises(ab.NoRuleError) as caught:
+        f()
+    assert remedy in str(caught.value)
+
+
+def test_a_condition_alone_gives_places() -> None:
+    assert np.where(ab.Variable([0.0, 2.0, 3.0]))[0].tolist() == [1, 2]
+
+
+def test_exponents_of_ldexp_may_change_after_the_forward_pass() -> None:
+    x, i = ab.Variable([1.0, 1.0]), np.array([1, 2])
+    y = np.ldexp(x, i)
+    i[:] = 0
+    y.sum().backward()
+    assert x.grad.numpy().tolist() == [2.0, 4.0]
+
+
+def test_outer_products_of_numbers_and_lists() -> None:
+    x = ab.Variable([1.0, 2.0])
+    np.multiply.outer([3.0, 4.0], x).sum().backward()
+    assert x.grad.numpy().tolist() == [7.0, 7.0]
+    assert np.multiply.outer(x, 2.0).shape == (2,) and np.multiply.outer(2.0, x).shape == (2,)
+
+
+def test_an_angle_is_that_of_numpy_in_degrees_and_radians() -> None:
+    for z in (np.array([1 + 1j, -2.0 + 0j, -3j]), np.array([1.0, -1.0]), np.complex64([1 + 2j])):
+        for deg in (False, True):
+            ours, plain = np.angle(ab.Variable(z), deg), np.angle(z, deg)
+            np.testing.assert_allclose(ours.numpy(), plain, rtol=1e-6)
+            assert ours.dtype == plain.dtype
+
+
+def test_each_part_of_a_complex_number_is_replaced_by_itself() -> None:
+    z = ab.Variable([complex(np.nan, 1.0), complex(2.0, np.inf)])
+    w = np.nan_to_num(z)
+    w.backward(np.array([1 + 1j, 1 + 1j]))
+    assert z.grad.numpy().tolist() == [1j, 1 + 0j]
+
+
+SAVED = {
+    "rounding": (np.floor, []),
+    "remainder of a constant divisor": (lambda x: np.remainder(x, 2.0), []),
+    "fmod of a constant divisor": (lambda x: np.fmod(x, 2.0), []),
+    "parts": (lambda x: np.modf(x)[0], []),
+    "degrees": (np.rad2deg, []),
+    "clip": (lambda x: np.clip(x, 0.0, 1.0), ["high", "low", "x"]),
+    "relu": (ab.relu, ["out"]),
+    "sinc": (np.sinc, ["x"]),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_rows_save_what_their_rules_read(name) -> None:
+    f, expected = SAVED[name]
+    asks = f(ab.Variable([0.5, 2.5])).node.plan.asks
+    assert sorted(a for a in asks if not a.endswith("_seal")) == expected

@@ -14,9 +14,41 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9469f3f162f05aea101f37e4cc333bb7c61985e9f716b8d85b3abcc71c387368
+# sha256: b0cb70ea30ae6d8e8c003c0e68bfb14c06fc8cb7912e2f232b72ec6b173c4c02
 
-__all__ = ["share", "direction", "relu", "astype"]
+__all__ = [
+    "nonzero_base",
+    "log_base",
+    "lead",
+    "over",
+    "across",
+    "direction",
+    "share",
+    "relu",
+    "ordered",
+    "clip",
+    "clip_as_numpy",
+    "level",
+    "level_if_real",
+    "quotient_and_remainder",
+    "fraction",
+    "fraction_and_whole",
+    "exponent",
+    "scale",
+    "ldexp",
+    "mantissa_and_exponent",
+    "where",
+    "where_as_numpy",
+    "close",
+    "isclose",
+    "allclose",
+    "angle",
+    "finite_part",
+    "sinc_derivative",
+    "bessel_i",
+    "astype",
+    "outer_of",
+]
 
 
 # book/rules/elementwise.md:63
@@ -29,26 +61,46 @@ from autograd_book.graph.variable import primitive
 
 Primitive(np.add, "x y", x=lambda g: g, y=lambda g: g)
 Primitive(np.subtract, "x y", x=lambda g: g, y=lambda g: -g)
-Primitive(np.multiply, "x y", x=lambda g, y: g * y, y=lambda g, x: g * x)
-Primitive(np.divide, "x y", x=lambda g, y: g / y, y=lambda g, out, y: -g * out / y)
-Primitive(np.negative, "x", x=lambda g: -g)
-Primitive(np.positive, "x", x=lambda g: g)
+Primitive(np.multiply, "x y", linear="x y", x=lambda g, y: g * y, y=lambda g, x: g * x)
+Primitive(
+    np.divide, "x y", linear="x", x=lambda g, y: g / y, y=lambda g, out, y: -g * out / y
+)
+Primitive(np.negative, "x", linear="x", x=lambda g: -g)
+Primitive(np.positive, "x", linear="x", x=lambda g: g)
 Primitive(np.reciprocal, "x", x=lambda g, out: -g * out * out)
 
 
-# book/rules/elementwise.md:108
+# book/rules/elementwise.md:113
+def nonzero_base(x: Any, y: Any) -> Any:
+    """x, and 1 where both x and the exponent y are zero."""
+    return np.where(np.logical_or(x, y), x, 1)
+
+
+def log_base(x: Any, out: Any) -> Any:
+    """Logarithm of a base, 0 where it is 0 and the power finite; of the power's dtype."""
+    vanishing = np.logical_and(np.equal(x, 0), np.isfinite(out))
+    return np.log(np.where(vanishing, 1, x).astype(out.dtype))
+
+
+# book/rules/elementwise.md:129
 Primitive(
     np.power,
     "x y",
-    x=lambda g, x, y: g * (y * x ** (y - (y != 0))),
-    y=lambda g, x, out: g * (out * np.log(np.where(x == 0, 1, x))),
+    x=lambda g, x, y: g * (y * np.power(nonzero_base(x, y), y - 1.0)),
+    y=lambda g, x, out: g * (out * log_base(x, out)),
+)
+Primitive(
+    np.float_power,
+    "x y",
+    x=lambda g, x, y: g * (y * np.float_power(nonzero_base(x, y), y - 1.0)),
+    y=lambda g, x, out: g * (out * log_base(x, out)),
 )
 Primitive(np.sqrt, "x", x=lambda g, out: g * 0.5 / out)
 Primitive(np.cbrt, "x", x=lambda g, out: g / (3 * out * out))
 Primitive(np.square, "x", x=lambda g, x: 2 * g * x)
 
 
-# book/rules/elementwise.md:157
+# book/rules/elementwise.md:195
 _LN2, _LN10 = float(np.log(2)), float(np.log(10))
 
 Primitive(np.exp, "x", x=lambda g, out: g * out)
@@ -58,61 +110,128 @@ Primitive(np.log, "x", x=lambda g, x: g / x)
 Primitive(np.log2, "x", x=lambda g, x: g / (x * _LN2))
 Primitive(np.log10, "x", x=lambda g, x: g / (x * _LN10))
 Primitive(np.log1p, "x", x=lambda g, x: g / (1 + x))
+
+
+# book/rules/elementwise.md:228
+def lead(x: Any, y: Any) -> Any:
+    """How far y is ahead of x; 0 where both are the same infinity."""
+    same = np.logical_and(np.isinf(x), np.equal(x, y))
+    return np.where(same, 0, y) - np.where(same, 0, x)
+
+
 Primitive(
     np.logaddexp,
     "x y",
-    x=lambda g, x, out: g * np.exp(x - out),
-    y=lambda g, y, out: g * np.exp(y - out),
+    x=lambda g, x, y: g * np.exp(-np.logaddexp(0, lead(x, y))),
+    y=lambda g, x, y: g * np.exp(-np.logaddexp(0, lead(y, x))),
+)
+Primitive(
+    np.logaddexp2,
+    "x y",
+    x=lambda g, x, y: g * np.exp2(-np.logaddexp2(0, lead(x, y))),
+    y=lambda g, x, y: g * np.exp2(-np.logaddexp2(0, lead(y, x))),
 )
 
 
-# book/rules/elementwise.md:233
+# book/rules/elementwise.md:303
 Primitive(np.sin, "x", x=lambda g, x: g * np.cos(x))
 Primitive(np.cos, "x", x=lambda g, x: -g * np.sin(x))
 Primitive(np.tan, "x", x=lambda g, out: g * (1 + out * out))
-Primitive(np.arcsin, "x", x=lambda g, x: g / np.sqrt(1 - x * x))
-Primitive(np.arccos, "x", x=lambda g, x: -g / np.sqrt(1 - x * x))
+Primitive(np.arcsin, "x", x=lambda g, x: g / np.sqrt((1 - x) * (1 + x)))
+Primitive(np.arccos, "x", x=lambda g, x: -g / np.sqrt((1 - x) * (1 + x)))
 Primitive(np.arctan, "x", x=lambda g, x: g / (1 + x * x))
+
+
+# book/rules/elementwise.md:318
+Primitive(np.deg2rad, "x", linear="x", x=lambda g: np.deg2rad(g))
+Primitive(np.radians, "x", linear="x", x=lambda g: np.deg2rad(g))
+Primitive(np.rad2deg, "x", linear="x", x=lambda g: np.rad2deg(g))
+Primitive(np.degrees, "x", linear="x", x=lambda g: np.rad2deg(g))
+
+
+# book/rules/elementwise.md:341
+def over(x: Any, size: Any) -> Any:
+    """x divided by a size, and 0 where the size is 0."""
+    return x / np.where(np.equal(size, 0), np.inf, size)
+
+
+def across(x: Any, y: Any) -> Any:
+    """x over the square of the distance of (x, y) from the origin, without the square."""
+    size = np.hypot(x, y)
+    return over(over(x, size), size)
+
+
+Primitive(
+    np.hypot,
+    "x y",
+    x=lambda g, x, out: g * over(x, out),
+    y=lambda g, y, out: g * over(y, out),
+)
 Primitive(
     np.arctan2,
     "y x",
-    y=lambda g, y, x: g * x / (x * x + y * y),
-    x=lambda g, y, x: -g * y / (x * x + y * y),
+    y=lambda g, y, x: g * across(x, y),
+    x=lambda g, y, x: -g * across(y, x),
 )
-Primitive(np.hypot, "x y", x=lambda g, x, out: g * x / out, y=lambda g, y, out: g * y / out)
 
 
-# book/rules/elementwise.md:267
+# book/rules/elementwise.md:391
 Primitive(np.sinh, "x", x=lambda g, x: g * np.cosh(x))
 Primitive(np.cosh, "x", x=lambda g, x: g * np.sinh(x))
 Primitive(np.tanh, "x", x=lambda g, out: g * (1 - out * out))
 Primitive(np.arcsinh, "x", x=lambda g, x: g / np.sqrt(x * x + 1))
-Primitive(np.arccosh, "x", x=lambda g, x: g / np.sqrt(x * x - 1))
+Primitive(np.arccosh, "x", x=lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 Primitive(np.arctanh, "x", x=lambda g, x: g / (1 - x * x))
 
 
-# book/rules/elementwise.md:319
-def share(g: Any, x: Any, y: Any) -> Any:
-    """The part of g that belongs to x in a maximum of x and y: all where x is larger, half in a tie."""
-    return g * np.greater(x, y) + 0.5 * (g * np.equal(x, y))
-
-
+# book/rules/elementwise.md:445
 def direction(x: Any) -> Any:
-    """What the absolute value grows along: the sign of a real number, the conjugate of a complex one over its size."""
+    """What the size of x grows along: its sign; of a complex number its conjugate over its size."""
     if x.dtype.kind != "c":
         return np.sign(x)
-    size = np.absolute(x)
-    return np.conjugate(x) / np.where(size == 0, 1, size)
+    return over(np.conjugate(x), np.absolute(x))
 
 
 Primitive(np.absolute, "x", x=lambda g, x: g * direction(x))
 Primitive(np.fabs, "x", x=lambda g, x: g * np.sign(x))
-Primitive(np.maximum, "x y", x=lambda g, x, y: share(g, x, y), y=lambda g, x, y: share(g, y, x))
-Primitive(np.minimum, "x y", x=lambda g, x, y: share(g, y, x), y=lambda g, x, y: share(g, x, y))
-Primitive(np.sign, "x", x=lambda g: g * 0)
 
 
-# book/rules/elementwise.md:362
+# book/rules/elementwise.md:463
+def share(g: Any, x: Any, y: Any) -> Any:
+    """The part of g that belongs to x in a maximum of x and y; half in a tie."""
+    return np.where(np.less(x, y), 0, np.where(np.equal(x, y), 0.5 * g, g))
+
+
+Primitive(
+    np.maximum,
+    "x y",
+    x=lambda g, x, y: share(g, x, y),
+    y=lambda g, x, y: share(g, y, x),
+)
+Primitive(
+    np.minimum,
+    "x y",
+    x=lambda g, x, y: share(g, y, x),
+    y=lambda g, x, y: share(g, x, y),
+)
+
+
+# book/rules/elementwise.md:504
+Primitive(
+    np.fmax,
+    "x y",
+    x=lambda g, x, y: np.where(np.isnan(x), 0, share(g, x, y)),
+    y=lambda g, x, y: np.where(np.isnan(y), 0, share(g, y, x)),
+)
+Primitive(
+    np.fmin,
+    "x y",
+    x=lambda g, x, y: np.where(np.isnan(x), 0, share(g, y, x)),
+    y=lambda g, x, y: np.where(np.isnan(y), 0, share(g, x, y)),
+)
+
+
+# book/rules/elementwise.md:535
 @primitive("x", elementwise=True, x=lambda g, out: g * (out > 0))
 def relu(x: Any) -> Any:
     """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
@@ -130,30 +249,291 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-# book/rules/elementwise.md:411
+# book/rules/elementwise.md:603
+def ordered(low: Any, x: Any, high: Any) -> Any:
+    """Where x lies between low and high, or is equal to one of them."""
+    return np.logical_and(np.less_equal(low, x), np.less_equal(x, high))
+
+
+@primitive(
+    "x low high",
+    elementwise=True,
+    x=lambda g, x, low, high: np.where(ordered(low, x, high), g, 0),
+    low=lambda g, x, low, high: np.where(np.less(x, low) & np.less_equal(low, high), g, 0),
+    high=lambda g, x, low, high: np.where(np.less(high, x) | np.less(high, low), g, 0),
+)
+def clip(x: Any, low: Any, high: Any) -> Any:
+    """x moved into the interval from `low` to `high`; its slope there, ends included, is 1."""
+    return np.clip(x, low, high)
+
+
+# book/rules/elementwise.md:625
+from autograd_book.graph.primitive import refuse_unread
+from autograd_book.graph.variable import functions, implements, refuse
+
+
+@implements(np.clip)
+def clip_as_numpy(
+    a: Any,
+    a_min: Any = None,
+    a_max: Any = None,
+    out: Any = None,
+    *,
+    min: Any = None,
+    max: Any = None,
+    **options: Any,
+) -> Any:
+    """`numpy.clip`, with its names of all versions; a limit that is None is infinite."""
+    given = options if out is None else {"out": out, **options}
+    refuse_unread(primitives[clip], given)
+    low, high = a_min if min is None else min, a_max if max is None else max
+    return clip(a, -np.inf if low is None else low, np.inf if high is None else high)
+
+
+# book/rules/elementwise.md:661
+from autograd_book.graph.errors import NoRuleError
+
+
+def level(g: Any) -> Any:
+    """The cotangent of an argument that the result follows in steps: zeros."""
+    return np.zeros_like(g)
+
+
+def level_if_real(g: Any) -> Any:
+    """As `level`, for the sign; that of a complex number is no step, and is refused."""
+    if g.dtype.kind == "c":
+        raise NoRuleError(
+            f"np.sign was differentiated at complex numbers of dtype {g.dtype}, "
+            "where it has no derivative rule. "
+            "Write z / np.abs(z) if the direction of z is meant."
+        )
+    return level(g)
+
+
+# book/rules/elementwise.md:685
+Primitive(np.sign, "x", x=level_if_real)
+Primitive(np.floor, "x", x=level)
+Primitive(np.ceil, "x", x=level)
+Primitive(np.trunc, "x", x=level)
+Primitive(np.rint, "x", x=level)
+Primitive(np.fix, "x", elementwise=True, x=level)
+Primitive(np.round, "x", elementwise=True, x=lambda g, decimals=0: level(g))
+functions.update({np.around: np.round, getattr(np, "round_", np.around): np.round})
+Primitive(np.floor_divide, "x y", x=level, y=level)
+Primitive(np.heaviside, "x h", x=level, h=lambda g, x: np.where(np.equal(x, 0), g, 0))
 Primitive(
-    np.where,
+    np.copysign, "x y", x=lambda g, x, out: g * (np.sign(x) * np.sign(out)), y=level
+)
+
+
+# book/rules/elementwise.md:722
+Primitive(np.remainder, "x y", x=lambda g: g, y=lambda g, x, y: -g * np.floor_divide(x, y))
+Primitive(np.fmod, "x y", x=lambda g: g, y=lambda g, x, y, out: -g * np.rint((x - out) / y))
+
+
+@implements(np.divmod)
+def quotient_and_remainder(x: Any, y: Any, **options: Any) -> tuple[Any, Any]:
+    """`numpy.divmod`: the quotient rounded down, and what remains."""
+    return np.floor_divide(x, y, **options), np.remainder(x, y, **options)
+
+
+# book/rules/elementwise.md:745
+@primitive("x", elementwise=True, x=lambda g: g)
+def fraction(x: Any) -> Any:
+    """The part of x after the decimal point, with the sign of x."""
+    return np.modf(x)[0]
+
+
+@implements(np.modf)
+def fraction_and_whole(x: Any, **options: Any) -> tuple[Any, Any]:
+    """`numpy.modf`: the part after the decimal point, and the part before it."""
+    whole = np.trunc(x, **options)
+    return fraction(x), whole
+
+
+# book/rules/elementwise.md:764
+@primitive("x", flat=True)
+def exponent(x: Any) -> Any:
+    """The exponents of two that bring the sizes of x between a half and one: integers."""
+    return np.frexp(x)[1]
+
+
+@primitive("x", elementwise=True, linear="x", x=lambda g, i: np.ldexp(g, i))
+def scale(x: Any, i: Any) -> Any:
+    """x times two to the power of the integers i."""
+    return np.ldexp(x, i)
+
+
+@implements(np.ldexp)
+def ldexp(x: Any, i: Any, **options: Any) -> Any:
+    """`numpy.ldexp`; the exponents are integers, and constants."""
+    refuse_unread(primitives[scale], options)
+    return scale(x, i=np.array(i))
+
+
+@implements(np.frexp)
+def mantissa_and_exponent(x: Any, **options: Any) -> tuple[Any, Any]:
+    """`numpy.frexp`: numbers of a size between a half and one, and plain integers."""
+    whole = exponent(x)
+    return np.ldexp(x, -whole, **options), whole
+
+
+# book/rules/elementwise.md:800
+refuse(
+    "It has no derivative; apply it to x.numpy() if the neighbour is wanted as a constant.",
+    np.nextafter,
+    np.spacing,
+)
+
+
+# book/rules/elementwise.md:824
+@primitive(
     "condition x y",
     elementwise=True,
     x=lambda g, condition: np.where(condition, g, 0),
     y=lambda g, condition: np.where(condition, 0, g),
 )
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """x where the condition holds, and y elsewhere."""
+    return np.where(condition, x, y)
 
 
-# book/rules/elementwise.md:431
-for comparison in (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal):
-    Primitive(comparison, "x y", flat=True)
-for test in (np.isnan, np.isinf, np.isfinite, np.signbit):
-    Primitive(test, "x", flat=True)
+@implements(np.where)
+def where_as_numpy(condition: Any, *branches: Any) -> Any:
+    """`numpy.where`: a choice, or without branches the places where the condition holds."""
+    return where(condition, *branches) if branches else np.nonzero(condition.numpy())
 
 
-# book/rules/elementwise.md:463
-Primitive(np.conjugate, "x", x=lambda g: np.conjugate(g))
-Primitive(np.real, "x", elementwise=True, x=lambda g: g)
-Primitive(np.imag, "x", elementwise=True, x=lambda g: -1j * g)
+# book/rules/elementwise.md:854
+_PAIRS: tuple[Any, ...] = (
+    *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal),
+    *(np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv),
+    *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift),
+    *(np.gcd, np.lcm),
+)
+_SINGLES: tuple[Any, ...] = (
+    *(np.isfinite, np.isinf, np.isnan, np.isneginf, np.isposinf, np.isnat, np.signbit),
+    *(np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj),
+    *(np.logical_not, np.invert, getattr(np, "bitwise_count", np.invert)),
+)
+for fun in _PAIRS:
+    Primitive(fun, "x y", flat=True)
+for fun in _SINGLES:
+    Primitive(fun, "x", flat=True)
 
 
-# book/rules/elementwise.md:483
+# book/rules/elementwise.md:887
+@primitive("a b rtol atol", flat=True)
+def close(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
+    """`numpy.isclose`, with the tolerances among the arrays."""
+    return np.isclose(a, b, rtol, atol, equal_nan)
+
+
+@implements(np.isclose)
+def isclose(
+    a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False
+) -> Any:
+    """`numpy.isclose`: truth values."""
+    return close(a, b, rtol, atol, equal_nan=equal_nan)
+
+
+@implements(np.allclose)
+def allclose(
+    a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False
+) -> bool:
+    """`numpy.allclose`: one truth value."""
+    return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
+
+
+# book/rules/elementwise.md:924
+Primitive(np.conjugate, "x", linear="x", x=lambda g: np.conjugate(g))
+Primitive(np.real, "x", elementwise=True, linear="x", x=lambda g: g)
+Primitive(np.imag, "x", elementwise=True, linear="x", x=lambda g: -1j * g)
+
+
+@implements(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    """Angle of complex numbers with the real axis, as `numpy.angle`."""
+    radians = np.arctan2(np.imag(z), np.real(z))
+    return np.rad2deg(radians) if deg else radians
+
+
+refuse("Take np.real, and test with np.isclose(np.imag(z), 0).", np.real_if_close)
+
+
+# book/rules/elementwise.md:963
+def finite_part(g: Any, x: Any) -> Any:
+    """g where x is finite and 0 elsewhere; for complex numbers each part by itself."""
+    if x.dtype.kind != "c":
+        return np.where(np.isfinite(x), g, 0)
+    return finite_part(np.real(g), np.real(x)) + 1j * finite_part(np.imag(g), np.imag(x))
+
+
+Primitive(
+    np.nan_to_num,
+    "x",
+    elementwise=True,
+    x=lambda g, x, nan=0.0, posinf=None, neginf=None: finite_part(g, x),
+)
+
+
+# book/rules/elementwise.md:1007
+import math
+
+from numpy.polynomial import polynomial
+
+_SINC = np.zeros(41)  #: Coefficients of the power series of the sinc function.
+_SINC[::2] = [(-1) ** k * np.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(21)]
+
+
+@primitive("x", elementwise=True, x=lambda g, x, n: g * sinc_derivative(x, n + 1))
+def sinc_derivative(x: Any, n: int) -> Any:
+    """Derivative of order n of `numpy.sinc`: from the power series, or by recurrence."""
+    near = np.abs(x) < 1
+    series = polynomial.polyval(np.where(near, x, 0), polynomial.polyder(_SINC, n))
+    x_far = np.where(near, 1, x)
+    far = np.sinc(x_far)
+    for k in range(1, n + 1):
+        far = (np.pi ** (k - 1) * np.sin(np.pi * x_far + k * np.pi / 2) - k * far) / x_far
+    return np.where(near, series, far).astype(x.dtype)[()]
+
+
+Primitive(np.sinc, "x", elementwise=True, x=lambda g, x: g * sinc_derivative(x, 1))
+
+
+# book/rules/elementwise.md:1051
+_ANGLES = (np.arange(64) + 0.5) * np.pi / 128  #: In the middle of 64 steps of a quarter turn.
+
+
+@primitive(
+    "x",
+    elementwise=True,
+    x=lambda g, x, n: g * (0.5 * (bessel_i(x, abs(n - 1)) + bessel_i(x, n + 1))),
+)
+def bessel_i(x: Any, n: int) -> Any:
+    """Modified Bessel function of the first kind, of order n, for real x.
+
+    Parameters
+    ----------
+    x : array_like or Variable
+        Real numbers, any shape.
+    n : int
+        Order, at least 0.
+
+    Returns
+    -------
+    array or Variable
+        The shape and dtype of `x`.
+    """
+    wave, wide = np.sinh if n % 2 else np.cosh, x.astype(np.float64)
+    total = sum(wave(wide * np.cos(angle)) * np.cos(n * angle) for angle in _ANGLES)
+    return (total / len(_ANGLES)).astype(x.dtype)[()]
+
+
+Primitive(np.i0, "x", elementwise=True, x=lambda g, x: g * bessel_i(x, 1))
+
+
+# book/rules/elementwise.md:1120
 @primitive("x", elementwise=True, linear="x", x=lambda g, dtype: g)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
@@ -161,3 +541,27 @@ def astype(x: Any, dtype: Any) -> Any:
 
 
 primitives[np.ndarray.astype] = primitives[astype]
+
+
+# book/rules/elementwise.md:1144
+from collections.abc import Callable
+
+
+def outer_of(fun: Any) -> Callable[..., Any]:
+    """The method ``fun.outer``: fun of each element of x with each element of y."""
+
+    def outer(x: Any, y: Any, **options: Any) -> Any:
+        return fun(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y, **options)
+
+    return outer
+
+
+_TWO = [fun for fun in primitives if isinstance(fun, np.ufunc) and fun.nin == 2]
+functions.update({fun.outer: outer_of(fun) for fun in _TWO})
+
+
+# book/rules/elementwise.md:1173
+from autograd_book.graph.primitive import REMEDIES
+
+REMEDIES["where"] = "Leave it out, and choose afterwards with np.where."
+REMEDIES["dtype"] = "Leave it out, and convert before or afterwards with .astype."
