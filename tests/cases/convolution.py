@@ -74,8 +74,8 @@ def cases() -> Iterator[tuple[str, Case]]:
         x = uniform(shape)
         yield "sliding_window_view", Case(weighted(f, x), (x,), label("sliding_window_view", shape, window, axis))
     for shape, kernel, options in POOLS:
-        for kind in ("max_pool", "avg_pool"):
-            fun = getattr(c, f"{kind}{len(shape) - 2}d")
+        for kind, name in (("highest", "max_pool"), ("average", "avg_pool")):
+            fun = getattr(c, f"{name}{len(shape) - 2}d")
             f = lambda x, fun=fun, kernel=kernel, options=options: fun(x, kernel, **options)
             x = uniform(shape)
             yield kind, Case(weighted(f, x), (x,), label(fun.__name__, shape, kernel, options))

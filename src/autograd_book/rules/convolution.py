@@ -16,7 +16,7 @@ and groups.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9438bd5658168b0c92ab9d2d0914a5576af9c8ce63b9694debd621bbf0803575
+# sha256: cc375c94a3b21de55f4ed9dd5a45bb1ede8944ecd6b0775f5097170b25295a73
 
 __all__ = [
     "windows",
@@ -39,6 +39,9 @@ __all__ = [
     "convolution",
     "conv1d",
     "conv2d",
+    "over_places",
+    "highest",
+    "average",
     "pooling",
     "max_pool1d",
     "max_pool2d",
@@ -93,7 +96,7 @@ def fold(w: Any, length: int, axis: int, step: int = 1, spread: int = 1) -> Any:
     *shape, size = w.shape
     axis %= len(shape)
     count, shape[axis] = shape[axis], length
-    out, before = np.zeros(shape, w.dtype), [slice(None)] * axis
+    out, before = np.zeros_like(w[..., 0], shape=shape), [slice(None)] * axis
     for start in range(0, size * spread, spread):
         out[(*before, slice(start, start + step * count, step))] += w[..., start // spread]
     return out
@@ -352,7 +355,37 @@ def conv2d(
 
 
 # book/rules/convolution.md:374
-def pooling(n: int, reduce: Any, fill: float, x: Any, kernel: Any, stride: Any, padding: Any) -> Any:
+from functools import partial, reduce
+
+from autograd_book.rules.reductions import winners
+
+
+def over_places(fun: Any, w: Any, n: int) -> Any:
+    """A function of two arrays, applied from place to place of windows whose n axes come last."""
+    return reduce(fun, [w[(..., *place)] for place in np.ndindex(w.shape[-n:])])
+
+
+@primitive("w", w=lambda g, w, out, n: winners(g, w, out, tuple(range(-n, 0))))
+def highest(w: Any, n: int) -> Any:
+    """The maximum of each window; ties share the cotangent."""
+    return over_places(np.maximum, w, n)
+
+
+@primitive(
+    "w",
+    linear="w",
+    w=lambda g, w_shape, n: np.broadcast_to(
+        (g / math.prod(w_shape[-n:])).reshape((*w_shape[:-n], *[1] * n)), w_shape
+    ),
+)
+def average(w: Any, n: int) -> Any:
+    """The mean of each window, in double precision for integers."""
+    add = partial(np.add, dtype=w.dtype if w.dtype.kind in "fc" else np.float64)
+    return over_places(add, w, n) / math.prod(w.shape[-n:])
+
+
+# book/rules/convolution.md:406
+def pooling(n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, padding: Any) -> Any:
     """A reduction of all windows along n axes."""
     expect_axes(x, n)
     sizes = each(kernel, n, "kernel")
@@ -363,7 +396,7 @@ def pooling(n: int, reduce: Any, fill: float, x: Any, kernel: Any, stride: Any, 
             f"padding={padding!r} was given for a kernel of {sizes}, so that windows may hold padding only. "
             "Pad by half of the kernel at most."
         )
-    return reduce(all_windows(ready(x, how, padding, fill), how), axis=tuple(range(-n, 0)))
+    return over(all_windows(ready(x, how, padding, fill), how), n)
 
 
 def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
@@ -385,19 +418,19 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
     array or Variable
         Of shape (examples, channels, windows). Elements that tie in a window share its gradient.
     """
-    return pooling(1, np.max, -np.inf, x, kernel, stride, padding)
+    return pooling(1, highest, -np.inf, x, kernel, stride, padding)
 
 
 def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along two axes: as `max_pool1d`, of x with shape (examples, channels, height, width)."""
-    return pooling(2, np.max, -np.inf, x, kernel, stride, padding)
+    return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
 def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along one axis: as `max_pool1d`, except that padding adds zeros, which are counted."""
-    return pooling(1, np.mean, 0.0, x, kernel, stride, padding)
+    return pooling(1, average, 0.0, x, kernel, stride, padding)
 
 
 def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along two axes: as `avg_pool1d`, of x with shape (examples, channels, height, width)."""
-    return pooling(2, np.mean, 0.0, x, kernel, stride, padding)
+    return pooling(2, average, 0.0, x, kernel, stride, padding)
