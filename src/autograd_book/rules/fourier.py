@@ -1,24 +1,25 @@
 """Fourier transforms.
 
-All transforms of ``np.fft`` work on a Variable.
+All transforms of ``np.fft`` work on a Variable, for real and complex numbers,
+all lengths, axes and norms.
 
 ::
 
     import numpy as np
     from autograd_book import Variable
 
-    x = Variable(np.arange(8.0))
+    x = Variable([1.0, 2.0, 3.0, 4.0, 5.0])
     power = np.abs(np.fft.rfft(x)) ** 2
     power.sum().backward()
-    print(x.grad.numpy())
+    print(x.grad)
 """
 # Generated from book/rules/fourier.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6c99feb366d3b9138bc77fc8a6c798c120ec2e8bb482d938f18db93027d9a741
+# sha256: 69ac57b69d53644d3538c255d2991d56d7c15089ba5f755e7bd810707a184f83
 
 __all__ = ["fitted", "transform", "mirrored", "Sides", "sides", "several"]
 
 
-# book/rules/fourier.md:36
+# book/rules/fourier.md:69
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,9 @@ def fitted(x: Any, length: int, axis: int) -> Any:
     return x if length == x.shape[axis] else x[kept]
 
 
-# book/rules/fourier.md:59
+# book/rules/fourier.md:96
 def transform(fun: Any, rule: Any) -> Primitive:
-    """The row of a transform along one axis; the rule's cotangent is fitted to the argument's length."""
+    """The row of a transform along one axis; what the rule returns is fitted to the argument's length."""
     return Primitive(
         fun,
         "a",
@@ -54,22 +55,22 @@ transform(np.fft.fft, lambda g, n, axis, norm: np.fft.fft(g, n, axis, norm))
 transform(np.fft.ifft, lambda g, n, axis, norm: np.fft.ifft(g, n, axis, norm))
 
 
-# book/rules/fourier.md:80
+# book/rules/fourier.md:161
 def mirrored(g: Any, n: int, axis: int, factor: float) -> Any:
-    """g times a factor at the frequencies, of n, that stand for two: all but zero and, for even n, the last."""
-    k = np.arange(n // 2 + 1)
-    row = np.where(2 * k % n == 0, 1, factor).astype(np.finfo(g.dtype).dtype)
+    """g times a factor at those frequencies, of n, that have a partner: all but zero and, for even n, the last."""
+    row = np.full(n // 2 + 1, factor, np.finfo(g.dtype).dtype)
+    row[[0, n // 2][: 2 - n % 2]] = 1.0
     return g * row.reshape([-1 if i == axis % len(g.shape) else 1 for i in range(len(g.shape))])
 
 
-# book/rules/fourier.md:90
+# book/rules/fourier.md:186
 transform(np.fft.rfft, lambda g, n, axis, norm: np.fft.hfft(mirrored(g, n, axis, 0.5), n, axis, norm))
 transform(np.fft.ihfft, lambda g, n, axis, norm: np.fft.irfft(mirrored(g, n, axis, 0.5), n, axis, norm))
 transform(np.fft.hfft, lambda g, n, axis, norm: mirrored(np.fft.rfft(g, None, axis, norm), g.shape[axis], axis, 2.0))
 transform(np.fft.irfft, lambda g, n, axis, norm: mirrored(np.fft.ihfft(g, None, axis, norm), g.shape[axis], axis, 2.0))
 
 
-# book/rules/fourier.md:101
+# book/rules/fourier.md:216
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.variable import functions
 
@@ -89,7 +90,7 @@ def sides(shape: tuple[int, ...], s: Any, axes: Any) -> Sides:
     return [(shape[axis] if n == -1 else n, axis) for n, axis in zip(s, axes)]
 
 
-# book/rules/fourier.md:123
+# book/rules/fourier.md:244
 def several(last: Any, others: Any, axes: tuple[int, ...] | None) -> Any:
     """The transform of several axes by one function along the last of them and one along the others."""
 
@@ -117,6 +118,6 @@ for last, others, many, two in (
     functions[many], functions[two] = several(last, others, None), several(last, others, (-2, -1))
 
 
-# book/rules/fourier.md:155
+# book/rules/fourier.md:293
 Primitive(np.fft.fftshift, "x", linear="x", x=lambda g, axes=None: np.fft.ifftshift(g, axes))
 Primitive(np.fft.ifftshift, "x", linear="x", x=lambda g, axes=None: np.fft.fftshift(g, axes))
