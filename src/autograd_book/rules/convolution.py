@@ -1,7 +1,7 @@
 """Convolution and pooling.
 
-Convolution and pooling over one and two axes, with stride, padding, dilation
-and groups.
+Convolution and pooling along one axis or two, with stride, padding, dilation
+and groups, and ``sliding_window_view`` on a Variable.
 
 ::
 
@@ -16,7 +16,7 @@ and groups.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: cc375c94a3b21de55f4ed9dd5a45bb1ede8944ecd6b0775f5097170b25295a73
+# sha256: 4ea3e43e2cac1ee69ac2d4e5f59bfc78ec0c6f3ff14457da7c02676c8d782694
 
 __all__ = [
     "windows",
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 
-# book/rules/convolution.md:38
+# book/rules/convolution.md:56
 import math
 from typing import Any
 
@@ -85,7 +85,7 @@ def windows(x: Any, size: int, axis: int, step: int = 1, spread: int = 1) -> Any
     return every[(*[slice(None)] * (axis % x.ndim), slice(None, None, step), ..., slice(None, None, spread))]
 
 
-# book/rules/convolution.md:77
+# book/rules/convolution.md:105
 @primitive(
     "w",
     linear="w",
@@ -102,7 +102,7 @@ def fold(w: Any, length: int, axis: int, step: int = 1, spread: int = 1) -> Any:
     return out
 
 
-# book/rules/convolution.md:98
+# book/rules/convolution.md:143
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 
 
@@ -129,7 +129,7 @@ def sliding_window_view(
     return x
 
 
-# book/rules/convolution.md:129
+# book/rules/convolution.md:181
 from typing import NamedTuple
 
 
@@ -142,6 +142,7 @@ class Sliding(NamedTuple):
     groups: int = 1
 
 
+# book/rules/convolution.md:198
 def all_windows(x: Any, how: Sliding) -> Any:
     """Windows along the last axes of x; the axes inside a window come last, in the same order."""
     first = len(x.shape) - len(how.sizes)
@@ -150,6 +151,7 @@ def all_windows(x: Any, how: Sliding) -> Any:
     return x
 
 
+# book/rules/convolution.md:209
 def all_folds(w: Any, lengths: tuple[int, ...], how: Sliding) -> Any:
     """The transpose of `all_windows`, for axes of the given lengths."""
     first = len(w.shape) - 2 * len(lengths)
@@ -158,7 +160,7 @@ def all_folds(w: Any, lengths: tuple[int, ...], how: Sliding) -> Any:
     return w
 
 
-# book/rules/convolution.md:162
+# book/rules/convolution.md:249
 def columns(w: Any, groups: int) -> Any:
     """Windows as columns: (groups, channels and places inside, examples and windows)."""
     n = (w.ndim - 2) // 2
@@ -167,17 +169,19 @@ def columns(w: Any, groups: int) -> Any:
     return w.transpose(order).reshape(groups, height, w.shape[0] * math.prod(w.shape[2 : n + 2]))
 
 
+# book/rules/convolution.md:260
 def rows(z: Any, groups: int) -> Any:
     """Results as rows: (groups, channels, examples and windows)."""
     return z.swapaxes(0, 1).reshape(groups, z.shape[1] // groups, z.shape[0] * math.prod(z.shape[2:]))
 
 
+# book/rules/convolution.md:268
 def matrix(w: Any, groups: int) -> Any:
     """Weights as matrices: (groups, channels of the result, channels and places inside)."""
     return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
 
 
-# book/rules/convolution.md:183
+# book/rules/convolution.md:291
 @primitive(
     "x w",
     linear="x w",
@@ -191,6 +195,7 @@ def conv(x: Any, w: Any, how: Sliding) -> Any:
     return z.reshape(w.shape[0], x.shape[0], *seen.shape[2 : n + 2]).swapaxes(0, 1)
 
 
+# book/rules/convolution.md:307
 @primitive(
     "z w",
     linear="z w",
@@ -206,6 +211,7 @@ def conv_x(z: Any, w: Any, shape: tuple[int, ...], how: Sliding) -> Any:
     return all_folds(spread.transpose(order), shape[2:], how)
 
 
+# book/rules/convolution.md:325
 @primitive(
     "x z",
     linear="x z",
@@ -217,7 +223,7 @@ def conv_w(x: Any, z: Any, shape: tuple[int, ...], how: Sliding) -> Any:
     return (rows(z, how.groups) @ columns(all_windows(x, how), how.groups).swapaxes(1, 2)).reshape(shape)
 
 
-# book/rules/convolution.md:227
+# book/rules/convolution.md:350
 def each(value: Any, n: int, name: str) -> tuple[int, ...]:
     """One number for each of n axes, all positive, from one number or from n."""
     values = tuple(np.atleast_1d(value).tolist()) * (n if np.ndim(value) == 0 else 1)
@@ -228,6 +234,7 @@ def each(value: Any, n: int, name: str) -> tuple[int, ...]:
     return values
 
 
+# book/rules/convolution.md:363
 def borders(padding: Any, reach: tuple[int, ...]) -> list[tuple[int, int]]:
     """How many elements to add before and after each axis, for windows that reach so far."""
     if isinstance(padding, str):
@@ -245,6 +252,7 @@ def borders(padding: Any, reach: tuple[int, ...]) -> list[tuple[int, int]]:
     return widths
 
 
+# book/rules/convolution.md:391
 def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     """x with its last axes extended before and after by a constant."""
     if not any(map(any, widths)):
@@ -259,7 +267,7 @@ def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     return np.where(inside, out, fill)
 
 
-# book/rules/convolution.md:271
+# book/rules/convolution.md:416
 def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
     """x with its border, after checking that the windows fit."""
     reach = tuple([d * (k - 1) + 1 for k, d in zip(how.sizes, how.spreads)])
@@ -272,6 +280,7 @@ def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
     return out
 
 
+# book/rules/convolution.md:431
 def expect_axes(x: Any, n: int, weights: Any = None) -> None:
     """Raise unless x is (examples, channels, ...) with n more axes, and the weights, if any, have as many."""
     shapes = [np.shape(a) for a in (x, weights) if a is not None]
@@ -283,7 +292,7 @@ def expect_axes(x: Any, n: int, weights: Any = None) -> None:
         )
 
 
-# book/rules/convolution.md:299
+# book/rules/convolution.md:447
 def convolution(
     n: int, x: Any, weights: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Any:
@@ -308,7 +317,7 @@ def convolution(
     return z if bias is None else z + bias.reshape((outs, *[1] * n))
 
 
-# book/rules/convolution.md:326
+# book/rules/convolution.md:476
 def conv1d(
     x: Any, weights: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
@@ -344,6 +353,7 @@ def conv1d(
     return convolution(1, x, weights, bias, stride, padding, dilation, groups)
 
 
+# book/rules/convolution.md:514
 def conv2d(
     x: Any, weights: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
@@ -354,7 +364,7 @@ def conv2d(
     return convolution(2, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:374
+# book/rules/convolution.md:553
 from functools import partial, reduce
 
 from autograd_book.rules.reductions import winners
@@ -365,12 +375,14 @@ def over_places(fun: Any, w: Any, n: int) -> Any:
     return reduce(fun, [w[(..., *place)] for place in np.ndindex(w.shape[-n:])])
 
 
+# book/rules/convolution.md:572
 @primitive("w", w=lambda g, w, out, n: winners(g, w, out, tuple(range(-n, 0))))
 def highest(w: Any, n: int) -> Any:
     """The maximum of each window; ties share the cotangent."""
     return over_places(np.maximum, w, n)
 
 
+# book/rules/convolution.md:581
 @primitive(
     "w",
     linear="w",
@@ -384,7 +396,7 @@ def average(w: Any, n: int) -> Any:
     return over_places(add, w, n) / math.prod(w.shape[-n:])
 
 
-# book/rules/convolution.md:406
+# book/rules/convolution.md:599
 def pooling(n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, padding: Any) -> Any:
     """A reduction of all windows along n axes."""
     expect_axes(x, n)
@@ -399,6 +411,7 @@ def pooling(n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, pa
     return over(all_windows(ready(x, how, padding, fill), how), n)
 
 
+# book/rules/convolution.md:616
 def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along one axis.
 
@@ -421,16 +434,19 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
     return pooling(1, highest, -np.inf, x, kernel, stride, padding)
 
 
+# book/rules/convolution.md:641
 def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along two axes: as `max_pool1d`, of x with shape (examples, channels, height, width)."""
     return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
+# book/rules/convolution.md:649
 def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along one axis: as `max_pool1d`, except that padding adds zeros, which are counted."""
     return pooling(1, average, 0.0, x, kernel, stride, padding)
 
 
+# book/rules/convolution.md:657
 def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along two axes: as `avg_pool1d`, of x with shape (examples, channels, height, width)."""
     return pooling(2, average, 0.0, x, kernel, stride, padding)
