@@ -364,7 +364,7 @@ def conv2d(
     return convolution(2, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:553
+# book/rules/convolution.md:554
 from functools import partial, reduce
 
 from autograd_book.rules.reductions import winners
@@ -375,14 +375,14 @@ def over_places(fun: Any, w: Any, n: int) -> Any:
     return reduce(fun, [w[(..., *place)] for place in np.ndindex(w.shape[-n:])])
 
 
-# book/rules/convolution.md:572
+# book/rules/convolution.md:573
 @primitive("w", w=lambda g, w, out, n: winners(g, w, out, tuple(range(-n, 0))))
 def highest(w: Any, n: int) -> Any:
     """The maximum of each window; ties share the cotangent."""
     return over_places(np.maximum, w, n)
 
 
-# book/rules/convolution.md:581
+# book/rules/convolution.md:582
 @primitive(
     "w",
     linear="w",
@@ -396,7 +396,7 @@ def average(w: Any, n: int) -> Any:
     return over_places(add, w, n) / math.prod(w.shape[-n:])
 
 
-# book/rules/convolution.md:599
+# book/rules/convolution.md:600
 def pooling(n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, padding: Any) -> Any:
     """A reduction of all windows along n axes."""
     expect_axes(x, n)
@@ -411,7 +411,7 @@ def pooling(n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, pa
     return over(all_windows(ready(x, how, padding, fill), how), n)
 
 
-# book/rules/convolution.md:616
+# book/rules/convolution.md:617
 def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along one axis.
 
@@ -434,19 +434,19 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
     return pooling(1, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:641
+# book/rules/convolution.md:642
 def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along two axes: as `max_pool1d`, of x with shape (examples, channels, height, width)."""
     return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:649
+# book/rules/convolution.md:650
 def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along one axis: as `max_pool1d`, except that padding adds zeros, which are counted."""
     return pooling(1, average, 0.0, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:657
+# book/rules/convolution.md:658
 def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along two axes: as `avg_pool1d`, of x with shape (examples, channels, height, width)."""
     return pooling(2, average, 0.0, x, kernel, stride, padding)
