@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4ea3e43e2cac1ee69ac2d4e5f59bfc78ec0c6f3ff14457da7c02676c8d782694
+# sha256: 7e3b2971b70d0c622c6135fbfe2bf81b7e1023687e2a261249fec60e7321e39d
 
 __all__ = [
     "windows",
@@ -63,7 +63,9 @@ from autograd_book.rules.indexing import scatter
 @primitive(
     "x",
     linear="x",
-    x=lambda g, x_shape, size, axis, step=1, spread=1: fold(g, x_shape[axis], axis, step, spread),
+    x=lambda g, x_shape, size, axis, step=1, spread=1: fold(
+        g, x_shape[axis], axis, step, spread
+    ),
 )
 def windows(x: Any, size: int, axis: int, step: int = 1, spread: int = 1) -> Any:
     """Windows along an axis, laid out along a new last axis; a view.
@@ -82,17 +84,26 @@ def windows(x: Any, size: int, axis: int, step: int = 1, spread: int = 1) -> Any
         Distance from one element of a window to the next.
     """
     every: Any = np.lib.stride_tricks.sliding_window_view(x, spread * (size - 1) + 1, axis)
-    return every[(*[slice(None)] * (axis % x.ndim), slice(None, None, step), ..., slice(None, None, spread))]
+    return every[
+        (
+            *[slice(None)] * (axis % x.ndim),
+            slice(None, None, step),
+            ...,
+            slice(None, None, spread),
+        )
+    ]
 
 
-# book/rules/convolution.md:105
+# book/rules/convolution.md:114
 @primitive(
     "w",
     linear="w",
-    w=lambda g, w_shape, length, axis, step=1, spread=1: windows(g, w_shape[-1], axis, step, spread),
+    w=lambda g, w_shape, length, axis, step=1, spread=1: windows(
+        g, w_shape[-1], axis, step, spread
+    ),
 )
 def fold(w: Any, length: int, axis: int, step: int = 1, spread: int = 1) -> Any:
-    """Windows added up where they overlap: the transpose of `windows` of an axis of the given length."""
+    """Windows added up where they overlap: the transpose of `windows` of a given length."""
     *shape, size = w.shape
     axis %= len(shape)
     count, shape[axis] = shape[axis], length
@@ -102,26 +113,31 @@ def fold(w: Any, length: int, axis: int, step: int = 1, spread: int = 1) -> Any:
     return out
 
 
-# book/rules/convolution.md:143
+# book/rules/convolution.md:154
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 
 
 @implements(np.lib.stride_tricks.sliding_window_view)
 def sliding_window_view(
-    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+    x: Any,
+    window_shape: Any,
+    axis: Any = None,
+    *,
+    subok: bool = False,
+    writeable: bool = False,
 ) -> Any:
     """`numpy.lib.stride_tricks.sliding_window_view`, one axis after another."""
     if writeable:
         raise NoRuleError(
-            "sliding_window_view of a Variable was called with writeable=True, and a write into a window would change "
-            "its neighbours. Leave writeable away."
+            "sliding_window_view of a Variable was called with writeable=True, and a write into "
+            "a window would change its neighbours. Leave writeable away."
         )
     sizes = tuple(np.atleast_1d(window_shape).tolist())
     axes = range(len(x.shape)) if axis is None else tuple(np.atleast_1d(axis).tolist())
     if len(sizes) != len(axes):
         raise DifferentiationValueError(
-            f"windows of shape {sizes} were to slide along the axes {tuple(axes)} of an array of shape {x.shape}. "
-            "Give one length for each axis."
+            f"windows of shape {sizes} were to slide along the axes {tuple(axes)} of an array "
+            f"of shape {x.shape}. Give one length for each axis."
         )
     rank = len(x.shape)
     for size, along in zip(sizes, axes):
@@ -129,12 +145,12 @@ def sliding_window_view(
     return x
 
 
-# book/rules/convolution.md:181
+# book/rules/convolution.md:197
 from typing import NamedTuple
 
 
 class Sliding(NamedTuple):
-    """How windows slide: for each axis their size, their distance, and the distance of their elements."""
+    """How windows slide: for each axis their size, their step, and the spread of their elements."""
 
     sizes: tuple[int, ...]
     steps: tuple[int, ...]
@@ -142,46 +158,54 @@ class Sliding(NamedTuple):
     groups: int = 1
 
 
-# book/rules/convolution.md:198
+# book/rules/convolution.md:214
 def all_windows(x: Any, how: Sliding) -> Any:
-    """Windows along the last axes of x; the axes inside a window come last, in the same order."""
+    """Windows along the last axes of x; the axes inside a window come last, in order."""
     first = len(x.shape) - len(how.sizes)
-    for axis, (size, step, spread) in enumerate(zip(how.sizes, how.steps, how.spreads), first):
+    for axis, (size, step, spread) in enumerate(
+        zip(how.sizes, how.steps, how.spreads), first
+    ):
         x = windows(x, size, axis, step, spread)
     return x
 
 
-# book/rules/convolution.md:209
+# book/rules/convolution.md:227
 def all_folds(w: Any, lengths: tuple[int, ...], how: Sliding) -> Any:
     """The transpose of `all_windows`, for axes of the given lengths."""
     first = len(w.shape) - 2 * len(lengths)
-    for axis, length, step, spread in reversed([*zip(range(first, len(w.shape)), lengths, how.steps, how.spreads)]):
+    for axis, length, step, spread in reversed(
+        [*zip(range(first, len(w.shape)), lengths, how.steps, how.spreads)]
+    ):
         w = fold(w, length, axis, step, spread)
     return w
 
 
-# book/rules/convolution.md:249
+# book/rules/convolution.md:277
 def columns(w: Any, groups: int) -> Any:
     """Windows as columns: (groups, channels and places inside, examples and windows)."""
     n = (w.ndim - 2) // 2
     order = (1, *range(n + 2, 2 * n + 2), 0, *range(2, n + 2))
     height = w.shape[1] // groups * math.prod(w.shape[n + 2 :])
-    return w.transpose(order).reshape(groups, height, w.shape[0] * math.prod(w.shape[2 : n + 2]))
+    return w.transpose(order).reshape(
+        groups, height, w.shape[0] * math.prod(w.shape[2 : n + 2])
+    )
 
 
-# book/rules/convolution.md:260
+# book/rules/convolution.md:290
 def rows(z: Any, groups: int) -> Any:
     """Results as rows: (groups, channels, examples and windows)."""
-    return z.swapaxes(0, 1).reshape(groups, z.shape[1] // groups, z.shape[0] * math.prod(z.shape[2:]))
+    return z.swapaxes(0, 1).reshape(
+        groups, z.shape[1] // groups, z.shape[0] * math.prod(z.shape[2:])
+    )
 
 
-# book/rules/convolution.md:268
+# book/rules/convolution.md:300
 def matrix(w: Any, groups: int) -> Any:
     """Weights as matrices: (groups, channels of the result, channels and places inside)."""
     return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
 
 
-# book/rules/convolution.md:291
+# book/rules/convolution.md:323
 @primitive(
     "x w",
     linear="x w",
@@ -195,7 +219,7 @@ def conv(x: Any, w: Any, how: Sliding) -> Any:
     return z.reshape(w.shape[0], x.shape[0], *seen.shape[2 : n + 2]).swapaxes(0, 1)
 
 
-# book/rules/convolution.md:307
+# book/rules/convolution.md:339
 @primitive(
     "z w",
     linear="z w",
@@ -211,7 +235,7 @@ def conv_x(z: Any, w: Any, shape: tuple[int, ...], how: Sliding) -> Any:
     return all_folds(spread.transpose(order), shape[2:], how)
 
 
-# book/rules/convolution.md:325
+# book/rules/convolution.md:357
 @primitive(
     "x z",
     linear="x z",
@@ -220,26 +244,31 @@ def conv_x(z: Any, w: Any, shape: tuple[int, ...], how: Sliding) -> Any:
 )
 def conv_w(x: Any, z: Any, shape: tuple[int, ...], how: Sliding) -> Any:
     """The transpose of `conv` in w: from results to an array of the shape of w."""
-    return (rows(z, how.groups) @ columns(all_windows(x, how), how.groups).swapaxes(1, 2)).reshape(shape)
+    return (
+        rows(z, how.groups) @ columns(all_windows(x, how), how.groups).swapaxes(1, 2)
+    ).reshape(shape)
 
 
-# book/rules/convolution.md:350
+# book/rules/convolution.md:384
 def each(value: Any, n: int, name: str) -> tuple[int, ...]:
     """One number for each of n axes, all positive, from one number or from n."""
     values = tuple(np.atleast_1d(value).tolist()) * (n if np.ndim(value) == 0 else 1)
     if len(values) != n or min(values) < 1:
         raise DifferentiationValueError(
-            f"{name}={value!r} was given where windows slide along {n} axes. Give a positive number, or one for each axis."
+            f"{name}={value!r} was given where windows slide along {n} axes. "
+            "Give a positive number, or one for each axis."
         )
     return values
 
 
-# book/rules/convolution.md:363
+# book/rules/convolution.md:398
 def borders(padding: Any, reach: tuple[int, ...]) -> list[tuple[int, int]]:
-    """How many elements to add before and after each axis, for windows that reach so far."""
+    """How many elements to add before and after each axis, for windows of such reach."""
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
-            raise DifferentiationValueError(f"padding={padding!r} is not known. Use 'same', 'valid', or numbers.")
+            raise DifferentiationValueError(
+                f"padding={padding!r} is not known. Use 'same', 'valid', or numbers."
+            )
         lost = [(r - 1) * (padding == "same") for r in reach]
         return [(n // 2, n - n // 2) for n in lost]
     entries = [padding] * len(reach) if np.ndim(padding) == 0 else list(padding)
@@ -252,7 +281,7 @@ def borders(padding: Any, reach: tuple[int, ...]) -> list[tuple[int, int]]:
     return widths
 
 
-# book/rules/convolution.md:391
+# book/rules/convolution.md:428
 def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     """x with its last axes extended before and after by a constant."""
     if not any(map(any, widths)):
@@ -267,22 +296,23 @@ def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     return np.where(inside, out, fill)
 
 
-# book/rules/convolution.md:416
+# book/rules/convolution.md:453
 def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
     """x with its border, after checking that the windows fit."""
     reach = tuple([d * (k - 1) + 1 for k, d in zip(how.sizes, how.spreads)])
     out = padded(x, borders(padding, reach), fill)
     if any(n < r for n, r in zip(out.shape[2:], reach)):
         raise DifferentiationValueError(
-            f"windows that reach over {reach} do not fit into an array of shape {x.shape} with padding={padding!r}. "
+            f"windows that reach over {reach} do not fit into an array of shape {x.shape} "
+            f"with padding={padding!r}. "
             "Use smaller windows, less dilation, or more padding."
         )
     return out
 
 
-# book/rules/convolution.md:431
+# book/rules/convolution.md:469
 def expect_axes(x: Any, n: int, weights: Any = None) -> None:
-    """Raise unless x is (examples, channels, ...) with n more axes, and the weights, if any, have as many."""
+    """Raise unless x is (examples, channels, ...) with n more axes, and the weights alike."""
     shapes = [np.shape(a) for a in (x, weights) if a is not None]
     if any(len(shape) != n + 2 for shape in shapes):
         named = " and weights of shape ".join(map(str, shapes))
@@ -292,36 +322,53 @@ def expect_axes(x: Any, n: int, weights: Any = None) -> None:
         )
 
 
-# book/rules/convolution.md:447
+# book/rules/convolution.md:485
 def convolution(
-    n: int, x: Any, weights: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+    n: int,
+    x: Any,
+    weights: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
 ) -> Any:
     """Convolution along n axes; `conv1d` and `conv2d` say what the parameters are."""
     expect_axes(x, n, weights)
     (outs, ins), channels = weights.shape[:2], x.shape[1]
     if groups < 1 or ins * groups != channels or outs % groups:
         raise DifferentiationValueError(
-            f"weights of shape {weights.shape} do not fit x of shape {x.shape} with groups={groups}. "
-            f"Weights are (out, in / groups, ...), and groups divides both numbers of channels."
+            f"weights of shape {weights.shape} do not fit x of shape {x.shape} with {groups=}. "
+            "Weights are (out, in / groups, ...), and groups divides both numbers of channels."
         )
     if bias is not None and np.shape(bias) != (outs,):
         raise DifferentiationValueError(
-            f"a bias of shape {np.shape(bias)} was given for weights of shape {weights.shape}. Give it shape {(outs,)}."
+            f"a bias of shape {np.shape(bias)} was given for weights of shape {weights.shape}. "
+            f"Give it shape {(outs,)}."
         )
-    how = Sliding(weights.shape[2:], each(stride, n, "stride"), each(dilation, n, "dilation"), groups)
+    how = Sliding(
+        weights.shape[2:], each(stride, n, "stride"), each(dilation, n, "dilation"), groups
+    )
     if isinstance(padding, str) and padding == "same" and max(how.steps) > 1:
         raise DifferentiationValueError(
-            f"padding='same' was given with stride={stride!r}, and a stride makes the result smaller. Give padding in numbers."
+            f"padding='same' was given with stride={stride!r}, and a stride makes the result "
+            "smaller. Give padding in numbers."
         )
     z = conv(ready(x, how, padding), weights, how)
     return z if bias is None else z + bias.reshape((outs, *[1] * n))
 
 
-# book/rules/convolution.md:476
+# book/rules/convolution.md:525
 def conv1d(
-    x: Any, weights: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    x: Any,
+    weights: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Any:
-    """Convolution along one axis, in the sense of neural networks: the weights are not reversed.
+    """Convolution along one axis, as in neural networks: the weights are not reversed.
 
     Parameters
     ----------
@@ -353,36 +400,42 @@ def conv1d(
     return convolution(1, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:514
+# book/rules/convolution.md:569
 def conv2d(
-    x: Any, weights: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    x: Any,
+    weights: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Any:
-    """Convolution along two axes: as `conv1d`, with shapes (examples, channels, height, width) and (out, in, height, width).
+    """Convolution along two axes: as `conv1d`, with (height, width) in the place of a length.
 
     `stride`, `padding` and `dilation` may hold one number for each of the two axes.
     """
     return convolution(2, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:554
+# book/rules/convolution.md:615
 from functools import partial, reduce
 
 from autograd_book.rules.reductions import winners
 
 
 def over_places(fun: Any, w: Any, n: int) -> Any:
-    """A function of two arrays, applied from place to place of windows whose n axes come last."""
+    """A function of two arrays, applied from place to place of windows with n axes."""
     return reduce(fun, [w[(..., *place)] for place in np.ndindex(w.shape[-n:])])
 
 
-# book/rules/convolution.md:573
+# book/rules/convolution.md:634
 @primitive("w", w=lambda g, w, out, n: winners(g, w, out, tuple(range(-n, 0))))
 def highest(w: Any, n: int) -> Any:
     """The maximum of each window; ties share the cotangent."""
     return over_places(np.maximum, w, n)
 
 
-# book/rules/convolution.md:582
+# book/rules/convolution.md:643
 @primitive(
     "w",
     linear="w",
@@ -396,8 +449,10 @@ def average(w: Any, n: int) -> Any:
     return over_places(add, w, n) / math.prod(w.shape[-n:])
 
 
-# book/rules/convolution.md:600
-def pooling(n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, padding: Any) -> Any:
+# book/rules/convolution.md:661
+def pooling(
+    n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, padding: Any
+) -> Any:
     """A reduction of all windows along n axes."""
     expect_axes(x, n)
     sizes = each(kernel, n, "kernel")
@@ -405,13 +460,13 @@ def pooling(n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, pa
     widths = borders(padding, sizes)
     if any(2 * max(w) > k for w, k in zip(widths, sizes)):
         raise DifferentiationValueError(
-            f"padding={padding!r} was given for a kernel of {sizes}, so that windows may hold padding only. "
-            "Pad by half of the kernel at most."
+            f"padding={padding!r} was given for a kernel of {sizes}, so that windows may hold "
+            "padding only. Pad by half of the kernel at most."
         )
     return over(all_windows(ready(x, how, padding, fill), how), n)
 
 
-# book/rules/convolution.md:617
+# book/rules/convolution.md:680
 def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along one axis.
 
@@ -429,24 +484,24 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
     Returns
     -------
     array or Variable
-        Of shape (examples, channels, windows). Elements that tie in a window share its gradient.
+        Of shape (examples, channels, windows). Elements that tie share the gradient.
     """
     return pooling(1, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:642
+# book/rules/convolution.md:705
 def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
-    """Maximum over windows along two axes: as `max_pool1d`, of x with shape (examples, channels, height, width)."""
+    """Maximum over windows along two axes: as `max_pool1d`, with (height, width) for a length."""
     return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:650
+# book/rules/convolution.md:713
 def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
-    """Mean over windows along one axis: as `max_pool1d`, except that padding adds zeros, which are counted."""
+    """Mean over windows along one axis: as `max_pool1d`, but padding adds zeros that count."""
     return pooling(1, average, 0.0, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:658
+# book/rules/convolution.md:721
 def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
-    """Mean over windows along two axes: as `avg_pool1d`, of x with shape (examples, channels, height, width)."""
+    """Mean over windows along two axes: as `avg_pool1d`, with (height, width) for a length."""
     return pooling(2, average, 0.0, x, kernel, stride, padding)

@@ -14,7 +14,7 @@ all lengths, axes and norms.
     print(x.grad)
 """
 # Generated from book/rules/fourier.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 69ac57b69d53644d3538c255d2991d56d7c15089ba5f755e7bd810707a184f83
+# sha256: 43d6928b457efacd203cd834c1aa4bd7438ae20a75a5d48cf47f4a200b8324d0
 
 __all__ = ["fitted", "transform", "mirrored", "Sides", "sides", "several"]
 
@@ -40,7 +40,7 @@ def fitted(x: Any, length: int, axis: int) -> Any:
 
 # book/rules/fourier.md:96
 def transform(fun: Any, rule: Any) -> Primitive:
-    """The row of a transform along one axis; what the rule returns is fitted to the argument's length."""
+    """The row of a transform along one axis; what its rule returns is fitted to the argument."""
     return Primitive(
         fun,
         "a",
@@ -55,50 +55,73 @@ transform(np.fft.fft, lambda g, n, axis, norm: np.fft.fft(g, n, axis, norm))
 transform(np.fft.ifft, lambda g, n, axis, norm: np.fft.ifft(g, n, axis, norm))
 
 
-# book/rules/fourier.md:161
+# book/rules/fourier.md:165
 def mirrored(g: Any, n: int, axis: int, factor: float) -> Any:
-    """g times a factor at those frequencies, of n, that have a partner: all but zero and, for even n, the last."""
+    """g times a factor at those of n frequencies that have a partner: 0 and n / 2 have none."""
     row = np.full(n // 2 + 1, factor, np.finfo(g.dtype).dtype)
     row[[0, n // 2][: 2 - n % 2]] = 1.0
-    return g * row.reshape([-1 if i == axis % len(g.shape) else 1 for i in range(len(g.shape))])
+    return g * row.reshape(
+        [-1 if i == axis % len(g.shape) else 1 for i in range(len(g.shape))]
+    )
 
 
-# book/rules/fourier.md:186
-transform(np.fft.rfft, lambda g, n, axis, norm: np.fft.hfft(mirrored(g, n, axis, 0.5), n, axis, norm))
-transform(np.fft.ihfft, lambda g, n, axis, norm: np.fft.irfft(mirrored(g, n, axis, 0.5), n, axis, norm))
-transform(np.fft.hfft, lambda g, n, axis, norm: mirrored(np.fft.rfft(g, None, axis, norm), g.shape[axis], axis, 2.0))
-transform(np.fft.irfft, lambda g, n, axis, norm: mirrored(np.fft.ihfft(g, None, axis, norm), g.shape[axis], axis, 2.0))
+# book/rules/fourier.md:192
+transform(
+    np.fft.rfft,
+    lambda g, n, axis, norm: np.fft.hfft(mirrored(g, n, axis, 0.5), n, axis, norm),
+)
+transform(
+    np.fft.ihfft,
+    lambda g, n, axis, norm: np.fft.irfft(mirrored(g, n, axis, 0.5), n, axis, norm),
+)
+transform(
+    np.fft.hfft,
+    lambda g, n, axis, norm: mirrored(
+        np.fft.rfft(g, None, axis, norm), g.shape[axis], axis, 2.0
+    ),
+)
+transform(
+    np.fft.irfft,
+    lambda g, n, axis, norm: mirrored(
+        np.fft.ihfft(g, None, axis, norm), g.shape[axis], axis, 2.0
+    ),
+)
 
 
-# book/rules/fourier.md:216
+# book/rules/fourier.md:238
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.variable import functions
 
-Sides = list[tuple[int | None, int]]  #: For each transform its length, or None, and its axis.
+Sides = list[
+    tuple[int | None, int]
+]  #: For each transform its length, or None, and its axis.
 
 
 def sides(shape: tuple[int, ...], s: Any, axes: Any) -> Sides:
-    """Length and axis of each transform of an array, from NumPy's parameters `s` and `axes`."""
+    """Length and axis of each transform, from NumPy's parameters `s` and `axes`."""
     if axes is None:
         axes = range(-len(shape if s is None else s), 0)
     if s is None:
         s = [None] * len(axes)
     if len(s) != len(axes):
         raise DifferentiationValueError(
-            f"a transform was given the lengths s={tuple(s)} for the axes {tuple(axes)}. Give one length for each axis."
+            f"a transform was given the lengths s={tuple(s)} for the axes {tuple(axes)}. "
+            "Give one length for each axis."
         )
     return [(shape[axis] if n == -1 else n, axis) for n, axis in zip(s, axes)]
 
 
-# book/rules/fourier.md:244
+# book/rules/fourier.md:269
 def several(last: Any, others: Any, axes: tuple[int, ...] | None) -> Any:
-    """The transform of several axes by one function along the last of them and one along the others."""
+    """The transform of several axes: one function for the last of them, one for the others."""
 
-    def composed(a: Any, s: Any = None, axes: Any = axes, norm: Any = None, out: Any = None) -> Any:
+    def composed(
+        a: Any, s: Any = None, axes: Any = axes, norm: Any = None, out: Any = None
+    ) -> Any:
         if out is not None:
             raise NoRuleError(
-                "a Fourier transform of a Variable was called with out=, and no derivative is known for writing into "
-                "an array. Leave out= away, and use the result."
+                "a Fourier transform of a Variable was called with out=, and no derivative is known "
+                "for writing into an array. Leave out= away, and use the result."
             )
         steps = [(others, n, axis) for n, axis in sides(a.shape, s, axes)]
         steps[-1:] = [(last, n, axis) for _, n, axis in steps[-1:]]
@@ -115,9 +138,16 @@ for last, others, many, two in (
     (np.fft.rfft, np.fft.fft, np.fft.rfftn, np.fft.rfft2),
     (np.fft.irfft, np.fft.ifft, np.fft.irfftn, np.fft.irfft2),
 ):
-    functions[many], functions[two] = several(last, others, None), several(last, others, (-2, -1))
+    functions[many], functions[two] = (
+        several(last, others, None),
+        several(last, others, (-2, -1)),
+    )
 
 
-# book/rules/fourier.md:293
-Primitive(np.fft.fftshift, "x", linear="x", x=lambda g, axes=None: np.fft.ifftshift(g, axes))
-Primitive(np.fft.ifftshift, "x", linear="x", x=lambda g, axes=None: np.fft.fftshift(g, axes))
+# book/rules/fourier.md:323
+Primitive(
+    np.fft.fftshift, "x", linear="x", x=lambda g, axes=None: np.fft.ifftshift(g, axes)
+)
+Primitive(
+    np.fft.ifftshift, "x", linear="x", x=lambda g, axes=None: np.fft.fftshift(g, axes)
+)
