@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7e3b2971b70d0c622c6135fbfe2bf81b7e1023687e2a261249fec60e7321e39d
+# sha256: 08b08abddd0ff45763dd6bd1a807a7041ac8ea313a257877e1ee19ccc2ea114e
 
 __all__ = [
     "windows",
@@ -129,15 +129,15 @@ def sliding_window_view(
     """`numpy.lib.stride_tricks.sliding_window_view`, one axis after another."""
     if writeable:
         raise NoRuleError(
-            "sliding_window_view of a Variable was called with writeable=True, and a write into "
-            "a window would change its neighbours. Leave writeable away."
+            "sliding_window_view of a Variable was called with writeable=True, and "
+            "a write into a window would change its neighbours. Leave writeable away."
         )
     sizes = tuple(np.atleast_1d(window_shape).tolist())
     axes = range(len(x.shape)) if axis is None else tuple(np.atleast_1d(axis).tolist())
     if len(sizes) != len(axes):
         raise DifferentiationValueError(
-            f"windows of shape {sizes} were to slide along the axes {tuple(axes)} of an array "
-            f"of shape {x.shape}. Give one length for each axis."
+            f"windows of shape {sizes} were to slide along the axes {tuple(axes)} of "
+            f"an array of shape {x.shape}. Give one length for each axis."
         )
     rank = len(x.shape)
     for size, along in zip(sizes, axes):
@@ -150,7 +150,7 @@ from typing import NamedTuple
 
 
 class Sliding(NamedTuple):
-    """How windows slide: for each axis their size, their step, and the spread of their elements."""
+    """How windows slide: for each axis their size, their step, and their spread."""
 
     sizes: tuple[int, ...]
     steps: tuple[int, ...]
@@ -312,7 +312,7 @@ def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
 
 # book/rules/convolution.md:469
 def expect_axes(x: Any, n: int, weights: Any = None) -> None:
-    """Raise unless x is (examples, channels, ...) with n more axes, and the weights alike."""
+    """Raise unless x, and weights if any, have n axes besides the first two."""
     shapes = [np.shape(a) for a in (x, weights) if a is not None]
     if any(len(shape) != n + 2 for shape in shapes):
         named = " and weights of shape ".join(map(str, shapes))
@@ -338,27 +338,28 @@ def convolution(
     (outs, ins), channels = weights.shape[:2], x.shape[1]
     if groups < 1 or ins * groups != channels or outs % groups:
         raise DifferentiationValueError(
-            f"weights of shape {weights.shape} do not fit x of shape {x.shape} with {groups=}. "
-            "Weights are (out, in / groups, ...), and groups divides both numbers of channels."
+            f"weights of shape {weights.shape} do not fit x of shape {x.shape} "
+            f"with {groups=}. Weights are (out, in / groups, ...), and groups "
+            "divides both numbers of channels."
         )
     if bias is not None and np.shape(bias) != (outs,):
         raise DifferentiationValueError(
-            f"a bias of shape {np.shape(bias)} was given for weights of shape {weights.shape}. "
-            f"Give it shape {(outs,)}."
+            f"a bias of shape {np.shape(bias)} was given for weights of "
+            f"shape {weights.shape}. Give it shape {(outs,)}."
         )
     how = Sliding(
         weights.shape[2:], each(stride, n, "stride"), each(dilation, n, "dilation"), groups
     )
     if isinstance(padding, str) and padding == "same" and max(how.steps) > 1:
         raise DifferentiationValueError(
-            f"padding='same' was given with stride={stride!r}, and a stride makes the result "
-            "smaller. Give padding in numbers."
+            f"padding='same' was given with stride={stride!r}, and a stride makes "
+            "the result smaller. Give padding in numbers."
         )
     z = conv(ready(x, how, padding), weights, how)
     return z if bias is None else z + bias.reshape((outs, *[1] * n))
 
 
-# book/rules/convolution.md:525
+# book/rules/convolution.md:526
 def conv1d(
     x: Any,
     weights: Any,
@@ -400,7 +401,7 @@ def conv1d(
     return convolution(1, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:569
+# book/rules/convolution.md:570
 def conv2d(
     x: Any,
     weights: Any,
@@ -410,14 +411,14 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Any:
-    """Convolution along two axes: as `conv1d`, with (height, width) in the place of a length.
+    """Convolution along two axes: as `conv1d`, with (height, width) for a length.
 
     `stride`, `padding` and `dilation` may hold one number for each of the two axes.
     """
     return convolution(2, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:615
+# book/rules/convolution.md:616
 from functools import partial, reduce
 
 from autograd_book.rules.reductions import winners
@@ -428,14 +429,14 @@ def over_places(fun: Any, w: Any, n: int) -> Any:
     return reduce(fun, [w[(..., *place)] for place in np.ndindex(w.shape[-n:])])
 
 
-# book/rules/convolution.md:634
+# book/rules/convolution.md:635
 @primitive("w", w=lambda g, w, out, n: winners(g, w, out, tuple(range(-n, 0))))
 def highest(w: Any, n: int) -> Any:
     """The maximum of each window; ties share the cotangent."""
     return over_places(np.maximum, w, n)
 
 
-# book/rules/convolution.md:643
+# book/rules/convolution.md:644
 @primitive(
     "w",
     linear="w",
@@ -449,7 +450,7 @@ def average(w: Any, n: int) -> Any:
     return over_places(add, w, n) / math.prod(w.shape[-n:])
 
 
-# book/rules/convolution.md:661
+# book/rules/convolution.md:662
 def pooling(
     n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, padding: Any
 ) -> Any:
@@ -460,13 +461,13 @@ def pooling(
     widths = borders(padding, sizes)
     if any(2 * max(w) > k for w, k in zip(widths, sizes)):
         raise DifferentiationValueError(
-            f"padding={padding!r} was given for a kernel of {sizes}, so that windows may hold "
-            "padding only. Pad by half of the kernel at most."
+            f"padding={padding!r} was given for a kernel of {sizes}, so that windows may "
+            "hold padding only. Pad by half of the kernel at most."
         )
     return over(all_windows(ready(x, how, padding, fill), how), n)
 
 
-# book/rules/convolution.md:680
+# book/rules/convolution.md:681
 def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along one axis.
 
@@ -489,19 +490,19 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
     return pooling(1, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:705
+# book/rules/convolution.md:706
 def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
-    """Maximum over windows along two axes: as `max_pool1d`, with (height, width) for a length."""
+    """Maximum over windows along two axes: `max_pool1d` with (height, width) for a length."""
     return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:713
+# book/rules/convolution.md:714
 def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
-    """Mean over windows along one axis: as `max_pool1d`, but padding adds zeros that count."""
+    """Mean over windows along one axis: as `max_pool1d`, with zeros for padding."""
     return pooling(1, average, 0.0, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:721
+# book/rules/convolution.md:722
 def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
-    """Mean over windows along two axes: as `avg_pool1d`, with (height, width) for a length."""
+    """Mean over windows along two axes: `avg_pool1d` with (height, width) for a length."""
     return pooling(2, average, 0.0, x, kernel, stride, padding)

@@ -14,7 +14,7 @@ all lengths, axes and norms.
     print(x.grad)
 """
 # Generated from book/rules/fourier.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 43d6928b457efacd203cd834c1aa4bd7438ae20a75a5d48cf47f4a200b8324d0
+# sha256: db6cc818498b5a2fb67aaf7d6a01cbe6887d5de44b4ed09b7460c1d2bc6209e7
 
 __all__ = ["fitted", "transform", "mirrored", "Sides", "sides", "several"]
 
@@ -40,7 +40,7 @@ def fitted(x: Any, length: int, axis: int) -> Any:
 
 # book/rules/fourier.md:96
 def transform(fun: Any, rule: Any) -> Primitive:
-    """The row of a transform along one axis; what its rule returns is fitted to the argument."""
+    """Row of a transform along one axis; what its rule returns is fitted to the argument."""
     return Primitive(
         fun,
         "a",
@@ -57,7 +57,7 @@ transform(np.fft.ifft, lambda g, n, axis, norm: np.fft.ifft(g, n, axis, norm))
 
 # book/rules/fourier.md:165
 def mirrored(g: Any, n: int, axis: int, factor: float) -> Any:
-    """g times a factor at those of n frequencies that have a partner: 0 and n / 2 have none."""
+    """g times a factor where a frequency has a partner; of n, 0 and n / 2 have none."""
     row = np.full(n // 2 + 1, factor, np.finfo(g.dtype).dtype)
     row[[0, n // 2][: 2 - n % 2]] = 1.0
     return g * row.reshape(
@@ -113,15 +113,15 @@ def sides(shape: tuple[int, ...], s: Any, axes: Any) -> Sides:
 
 # book/rules/fourier.md:269
 def several(last: Any, others: Any, axes: tuple[int, ...] | None) -> Any:
-    """The transform of several axes: one function for the last of them, one for the others."""
+    """Transform of several axes: a function for the last of them, one for the others."""
 
     def composed(
         a: Any, s: Any = None, axes: Any = axes, norm: Any = None, out: Any = None
     ) -> Any:
         if out is not None:
             raise NoRuleError(
-                "a Fourier transform of a Variable was called with out=, and no derivative is known "
-                "for writing into an array. Leave out= away, and use the result."
+                "a Fourier transform of a Variable was called with out=, and writing into "
+                "an array has no derivative. Leave out= away, and use the result."
             )
         steps = [(others, n, axis) for n, axis in sides(a.shape, s, axes)]
         steps[-1:] = [(last, n, axis) for _, n, axis in steps[-1:]]
