@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 08b08abddd0ff45763dd6bd1a807a7041ac8ea313a257877e1ee19ccc2ea114e
+# sha256: 48bfa0253b36aec153c351271f89be20cf866bdb0445a11c0a5c25f2d4c9f483
 
 __all__ = [
     "windows",
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 
-# book/rules/convolution.md:56
+# book/rules/convolution.md:64
 import math
 from typing import Any
 
@@ -83,18 +83,12 @@ def windows(x: Any, size: int, axis: int, step: int = 1, spread: int = 1) -> Any
     spread : int
         Distance from one element of a window to the next.
     """
-    every: Any = np.lib.stride_tricks.sliding_window_view(x, spread * (size - 1) + 1, axis)
-    return every[
-        (
-            *[slice(None)] * (axis % x.ndim),
-            slice(None, None, step),
-            ...,
-            slice(None, None, spread),
-        )
-    ]
+    before: Any = [slice(None)] * (axis % x.ndim)
+    every = np.lib.stride_tricks.sliding_window_view(x, spread * (size - 1) + 1, axis)
+    return every[(*before, slice(None, None, step), ..., slice(None, None, spread))]
 
 
-# book/rules/convolution.md:114
+# book/rules/convolution.md:116
 @primitive(
     "w",
     linear="w",
@@ -113,7 +107,7 @@ def fold(w: Any, length: int, axis: int, step: int = 1, spread: int = 1) -> Any:
     return out
 
 
-# book/rules/convolution.md:154
+# book/rules/convolution.md:156
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 
 
@@ -145,7 +139,7 @@ def sliding_window_view(
     return x
 
 
-# book/rules/convolution.md:197
+# book/rules/convolution.md:199
 from typing import NamedTuple
 
 
@@ -158,7 +152,7 @@ class Sliding(NamedTuple):
     groups: int = 1
 
 
-# book/rules/convolution.md:214
+# book/rules/convolution.md:216
 def all_windows(x: Any, how: Sliding) -> Any:
     """Windows along the last axes of x; the axes inside a window come last, in order."""
     first = len(x.shape) - len(how.sizes)
@@ -169,7 +163,7 @@ def all_windows(x: Any, how: Sliding) -> Any:
     return x
 
 
-# book/rules/convolution.md:227
+# book/rules/convolution.md:229
 def all_folds(w: Any, lengths: tuple[int, ...], how: Sliding) -> Any:
     """The transpose of `all_windows`, for axes of the given lengths."""
     first = len(w.shape) - 2 * len(lengths)
@@ -180,7 +174,7 @@ def all_folds(w: Any, lengths: tuple[int, ...], how: Sliding) -> Any:
     return w
 
 
-# book/rules/convolution.md:277
+# book/rules/convolution.md:279
 def columns(w: Any, groups: int) -> Any:
     """Windows as columns: (groups, channels and places inside, examples and windows)."""
     n = (w.ndim - 2) // 2
@@ -191,7 +185,7 @@ def columns(w: Any, groups: int) -> Any:
     )
 
 
-# book/rules/convolution.md:290
+# book/rules/convolution.md:292
 def rows(z: Any, groups: int) -> Any:
     """Results as rows: (groups, channels, examples and windows)."""
     return z.swapaxes(0, 1).reshape(
@@ -199,13 +193,13 @@ def rows(z: Any, groups: int) -> Any:
     )
 
 
-# book/rules/convolution.md:300
+# book/rules/convolution.md:302
 def matrix(w: Any, groups: int) -> Any:
     """Weights as matrices: (groups, channels of the result, channels and places inside)."""
     return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
 
 
-# book/rules/convolution.md:323
+# book/rules/convolution.md:325
 @primitive(
     "x w",
     linear="x w",
@@ -219,7 +213,7 @@ def conv(x: Any, w: Any, how: Sliding) -> Any:
     return z.reshape(w.shape[0], x.shape[0], *seen.shape[2 : n + 2]).swapaxes(0, 1)
 
 
-# book/rules/convolution.md:339
+# book/rules/convolution.md:341
 @primitive(
     "z w",
     linear="z w",
@@ -235,7 +229,7 @@ def conv_x(z: Any, w: Any, shape: tuple[int, ...], how: Sliding) -> Any:
     return all_folds(spread.transpose(order), shape[2:], how)
 
 
-# book/rules/convolution.md:357
+# book/rules/convolution.md:359
 @primitive(
     "x z",
     linear="x z",
@@ -249,7 +243,7 @@ def conv_w(x: Any, z: Any, shape: tuple[int, ...], how: Sliding) -> Any:
     ).reshape(shape)
 
 
-# book/rules/convolution.md:384
+# book/rules/convolution.md:386
 def each(value: Any, n: int, name: str) -> tuple[int, ...]:
     """One number for each of n axes, all positive, from one number or from n."""
     values = tuple(np.atleast_1d(value).tolist()) * (n if np.ndim(value) == 0 else 1)
@@ -261,7 +255,7 @@ def each(value: Any, n: int, name: str) -> tuple[int, ...]:
     return values
 
 
-# book/rules/convolution.md:398
+# book/rules/convolution.md:400
 def borders(padding: Any, reach: tuple[int, ...]) -> list[tuple[int, int]]:
     """How many elements to add before and after each axis, for windows of such reach."""
     if isinstance(padding, str):
@@ -281,7 +275,7 @@ def borders(padding: Any, reach: tuple[int, ...]) -> list[tuple[int, int]]:
     return widths
 
 
-# book/rules/convolution.md:428
+# book/rules/convolution.md:430
 def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     """x with its last axes extended before and after by a constant."""
     if not any(map(any, widths)):
@@ -296,7 +290,7 @@ def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     return np.where(inside, out, fill)
 
 
-# book/rules/convolution.md:453
+# book/rules/convolution.md:455
 def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
     """x with its border, after checking that the windows fit."""
     reach = tuple([d * (k - 1) + 1 for k, d in zip(how.sizes, how.spreads)])
@@ -310,7 +304,7 @@ def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
     return out
 
 
-# book/rules/convolution.md:469
+# book/rules/convolution.md:471
 def expect_axes(x: Any, n: int, weights: Any = None) -> None:
     """Raise unless x, and weights if any, have n axes besides the first two."""
     shapes = [np.shape(a) for a in (x, weights) if a is not None]
@@ -322,7 +316,7 @@ def expect_axes(x: Any, n: int, weights: Any = None) -> None:
         )
 
 
-# book/rules/convolution.md:485
+# book/rules/convolution.md:487
 def convolution(
     n: int,
     x: Any,
@@ -359,7 +353,7 @@ def convolution(
     return z if bias is None else z + bias.reshape((outs, *[1] * n))
 
 
-# book/rules/convolution.md:526
+# book/rules/convolution.md:528
 def conv1d(
     x: Any,
     weights: Any,
@@ -401,7 +395,7 @@ def conv1d(
     return convolution(1, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:570
+# book/rules/convolution.md:572
 def conv2d(
     x: Any,
     weights: Any,
@@ -418,7 +412,7 @@ def conv2d(
     return convolution(2, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:616
+# book/rules/convolution.md:618
 from functools import partial, reduce
 
 from autograd_book.rules.reductions import winners
@@ -429,14 +423,14 @@ def over_places(fun: Any, w: Any, n: int) -> Any:
     return reduce(fun, [w[(..., *place)] for place in np.ndindex(w.shape[-n:])])
 
 
-# book/rules/convolution.md:635
+# book/rules/convolution.md:637
 @primitive("w", w=lambda g, w, out, n: winners(g, w, out, tuple(range(-n, 0))))
 def highest(w: Any, n: int) -> Any:
     """The maximum of each window; ties share the cotangent."""
     return over_places(np.maximum, w, n)
 
 
-# book/rules/convolution.md:644
+# book/rules/convolution.md:646
 @primitive(
     "w",
     linear="w",
@@ -450,7 +444,7 @@ def average(w: Any, n: int) -> Any:
     return over_places(add, w, n) / math.prod(w.shape[-n:])
 
 
-# book/rules/convolution.md:662
+# book/rules/convolution.md:664
 def pooling(
     n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, padding: Any
 ) -> Any:
@@ -467,7 +461,7 @@ def pooling(
     return over(all_windows(ready(x, how, padding, fill), how), n)
 
 
-# book/rules/convolution.md:681
+# book/rules/convolution.md:683
 def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along one axis.
 
@@ -490,19 +484,19 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
     return pooling(1, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:706
+# book/rules/convolution.md:708
 def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
-    """Maximum over windows along two axes: `max_pool1d` with (height, width) for a length."""
+    """Maximum over windows along two axes: `max_pool1d` of (height, width)."""
     return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:714
+# book/rules/convolution.md:716
 def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along one axis: as `max_pool1d`, with zeros for padding."""
     return pooling(1, average, 0.0, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:722
+# book/rules/convolution.md:724
 def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
-    """Mean over windows along two axes: `avg_pool1d` with (height, width) for a length."""
+    """Mean over windows along two axes: `avg_pool1d` of (height, width)."""
     return pooling(2, average, 0.0, x, kernel, stride, padding)

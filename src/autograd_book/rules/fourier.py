@@ -14,7 +14,7 @@ all lengths, axes and norms.
     print(x.grad)
 """
 # Generated from book/rules/fourier.md by autograd-book extract; edit the chapter, not this file.
-# sha256: db6cc818498b5a2fb67aaf7d6a01cbe6887d5de44b4ed09b7460c1d2bc6209e7
+# sha256: 6a89b32bdb247aa454620523c6714f9ca649c4ed61f3bb1edf1f42e2bd27123f
 
 __all__ = ["fitted", "transform", "mirrored", "Sides", "sides", "several"]
 
@@ -40,7 +40,7 @@ def fitted(x: Any, length: int, axis: int) -> Any:
 
 # book/rules/fourier.md:96
 def transform(fun: Any, rule: Any) -> Primitive:
-    """Row of a transform along one axis; what its rule returns is fitted to the argument."""
+    """Row of a transform along one axis; the rule's cotangent is fitted to the argument."""
     return Primitive(
         fun,
         "a",
