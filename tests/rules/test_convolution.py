@@ -99,6 +99,11 @@ def test_a_border_never_wins_a_maximum() -> None:
     np.testing.assert_array_equal(x.grad.numpy(), np.ones((1, 1, 2, 2)))
 
 
+def test_a_border_may_differ_from_axis_to_axis_and_side_to_side() -> None:
+    x = uniform((1, 1, 3, 4))
+    np.testing.assert_array_equal(c.padded(x, c.borders((1, (0, 2)), (3, 3))), np.pad(x, [(0, 0), (0, 0), (1, 1), (0, 2)]))
+
+
 def test_windows_and_fold_are_transposes_of_each_other() -> None:
     x = uniform((2, 9, 3))
     seen = c.windows(x, 3, 1, 2, 2)
@@ -140,7 +145,12 @@ FAULTS = {
     "padding": (lambda x: c.conv2d(x, W, groups=2, padding="full"), ["'full'", "'valid'"]),
     "paddings": (lambda x: c.conv2d(x, W, groups=2, padding=(1, 2, 3)), ["(1, 2, 3)", "2 axes"]),
     "negative padding": (lambda x: c.conv2d(x, W, groups=2, padding=-1), ["padding=-1"]),
-    "same with stride": (lambda x: c.conv2d(x, W, groups=2, padding="same", stride=2), ["'same'", "stride=2"]),
+    "same with stride": (lambda x: c.conv2d(x, W, groups=2, padding="same", stride=2), ["'same'", "stride of (2, 2)"]),
+    "same pool with stride": (lambda x: c.max_pool2d(x, 2, padding="same"), ["'same'", "stride of (2, 2)"]),
+    "half a stride": (lambda x: c.conv2d(x, W, groups=2, stride=1.5), ["stride=1.5", "integer"]),
+    "half a padding": (lambda x: c.conv2d(x, W, groups=2, padding=0.5), ["padding=0.5", "integer"]),
+    "three sides": (lambda x: c.conv2d(x, W, groups=2, padding=(1, (1, 2, 3))), ["(1, (1, 2, 3))"]),
+    "no weights": (lambda x: c.conv2d(x, np.ones((4, 4, 0, 3))), ["size=(0, 3)"]),
     "kernel": (lambda x: c.avg_pool2d(x, 0), ["kernel=0"]),
     "padding of a pool": (lambda x: c.max_pool2d(x, 2, padding=2), ["padding=2", "(2, 2)"]),
     "writeable windows": (lambda x: SLIDING(x, 2, 0, writeable=True), ["writeable=True"]),

@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 48bfa0253b36aec153c351271f89be20cf866bdb0445a11c0a5c25f2d4c9f483
+# sha256: 4527a349330ae629b7fe7af7095c79a787e1669363aac2d6d0b07d9f615570c0
 
 __all__ = [
     "windows",
@@ -247,15 +247,18 @@ def conv_w(x: Any, z: Any, shape: tuple[int, ...], how: Sliding) -> Any:
 def each(value: Any, n: int, name: str) -> tuple[int, ...]:
     """One number for each of n axes, all positive, from one number or from n."""
     values = tuple(np.atleast_1d(value).tolist()) * (n if np.ndim(value) == 0 else 1)
-    if len(values) != n or min(values) < 1:
+    if len(values) != n or not all(isinstance(v, int) and v > 0 for v in values):
         raise DifferentiationValueError(
             f"{name}={value!r} was given where windows slide along {n} axes. "
-            "Give a positive number, or one for each axis."
+            "Give a positive integer, or one for each axis."
         )
     return values
 
 
 # book/rules/convolution.md:400
+from collections.abc import Sequence
+
+
 def borders(padding: Any, reach: tuple[int, ...]) -> list[tuple[int, int]]:
     """How many elements to add before and after each axis, for windows of such reach."""
     if isinstance(padding, str):
@@ -265,17 +268,20 @@ def borders(padding: Any, reach: tuple[int, ...]) -> list[tuple[int, int]]:
             )
         lost = [(r - 1) * (padding == "same") for r in reach]
         return [(n // 2, n - n // 2) for n in lost]
-    entries = [padding] * len(reach) if np.ndim(padding) == 0 else list(padding)
-    widths = [(p, p) if np.ndim(p) == 0 else tuple(p) for p in entries]
-    if len(widths) != len(reach) or any(len(w) != 2 or min(w) < 0 for w in widths):
+    entries = list(padding) if isinstance(padding, Sequence) else [padding] * len(reach)
+    widths = [tuple(p) if isinstance(p, Sequence) else (p, p) for p in entries]
+    numbers = [
+        n for pair in widths for n in pair if isinstance(n, (int, np.integer)) and n >= 0
+    ]
+    if {len(pair) for pair in widths} != {2} or len(numbers) != 2 * len(reach):
         raise DifferentiationValueError(
             f"padding={padding!r} was given for {len(reach)} axes. "
-            "Give one number, or for each axis a number or a pair (before, after)."
+            "Give an integer, or for each axis an integer or a pair (before, after)."
         )
     return widths
 
 
-# book/rules/convolution.md:430
+# book/rules/convolution.md:436
 def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     """x with its last axes extended before and after by a constant."""
     if not any(map(any, widths)):
@@ -290,9 +296,14 @@ def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     return np.where(inside, out, fill)
 
 
-# book/rules/convolution.md:455
+# book/rules/convolution.md:461
 def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
     """x with its border, after checking that the windows fit."""
+    if isinstance(padding, str) and padding == "same" and max(how.steps) > 1:
+        raise DifferentiationValueError(
+            f"padding='same' was given with a stride of {how.steps}, which makes the "
+            "result smaller. Give padding in numbers, or a stride of 1."
+        )
     reach = tuple([d * (k - 1) + 1 for k, d in zip(how.sizes, how.spreads)])
     out = padded(x, borders(padding, reach), fill)
     if any(n < r for n, r in zip(out.shape[2:], reach)):
@@ -304,7 +315,7 @@ def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
     return out
 
 
-# book/rules/convolution.md:471
+# book/rules/convolution.md:482
 def expect_axes(x: Any, n: int, weights: Any = None) -> None:
     """Raise unless x, and weights if any, have n axes besides the first two."""
     shapes = [np.shape(a) for a in (x, weights) if a is not None]
@@ -316,7 +327,7 @@ def expect_axes(x: Any, n: int, weights: Any = None) -> None:
         )
 
 
-# book/rules/convolution.md:487
+# book/rules/convolution.md:498
 def convolution(
     n: int,
     x: Any,
@@ -341,19 +352,13 @@ def convolution(
             f"a bias of shape {np.shape(bias)} was given for weights of "
             f"shape {weights.shape}. Give it shape {(outs,)}."
         )
-    how = Sliding(
-        weights.shape[2:], each(stride, n, "stride"), each(dilation, n, "dilation"), groups
-    )
-    if isinstance(padding, str) and padding == "same" and max(how.steps) > 1:
-        raise DifferentiationValueError(
-            f"padding='same' was given with stride={stride!r}, and a stride makes "
-            "the result smaller. Give padding in numbers."
-        )
+    sizes, steps = each(weights.shape[2:], n, "size"), each(stride, n, "stride")
+    how = Sliding(sizes, steps, each(dilation, n, "dilation"), groups)
     z = conv(ready(x, how, padding), weights, how)
-    return z if bias is None else z + bias.reshape((outs, *[1] * n))
+    return z if bias is None else z + np.reshape(bias, (outs, *[1] * n))
 
 
-# book/rules/convolution.md:528
+# book/rules/convolution.md:533
 def conv1d(
     x: Any,
     weights: Any,
@@ -395,7 +400,7 @@ def conv1d(
     return convolution(1, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:572
+# book/rules/convolution.md:577
 def conv2d(
     x: Any,
     weights: Any,
@@ -412,7 +417,7 @@ def conv2d(
     return convolution(2, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:618
+# book/rules/convolution.md:623
 from functools import partial, reduce
 
 from autograd_book.rules.reductions import winners
@@ -423,14 +428,14 @@ def over_places(fun: Any, w: Any, n: int) -> Any:
     return reduce(fun, [w[(..., *place)] for place in np.ndindex(w.shape[-n:])])
 
 
-# book/rules/convolution.md:637
+# book/rules/convolution.md:642
 @primitive("w", w=lambda g, w, out, n: winners(g, w, out, tuple(range(-n, 0))))
 def highest(w: Any, n: int) -> Any:
     """The maximum of each window; ties share the cotangent."""
     return over_places(np.maximum, w, n)
 
 
-# book/rules/convolution.md:646
+# book/rules/convolution.md:651
 @primitive(
     "w",
     linear="w",
@@ -444,7 +449,7 @@ def average(w: Any, n: int) -> Any:
     return over_places(add, w, n) / math.prod(w.shape[-n:])
 
 
-# book/rules/convolution.md:664
+# book/rules/convolution.md:669
 def pooling(
     n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, padding: Any
 ) -> Any:
@@ -461,7 +466,7 @@ def pooling(
     return over(all_windows(ready(x, how, padding, fill), how), n)
 
 
-# book/rules/convolution.md:683
+# book/rules/convolution.md:688
 def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along one axis.
 
@@ -484,19 +489,19 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
     return pooling(1, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:708
+# book/rules/convolution.md:713
 def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along two axes: `max_pool1d` of (height, width)."""
     return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:716
+# book/rules/convolution.md:721
 def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along one axis: as `max_pool1d`, with zeros for padding."""
     return pooling(1, average, 0.0, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:724
+# book/rules/convolution.md:729
 def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along two axes: `avg_pool1d` of (height, width)."""
     return pooling(2, average, 0.0, x, kernel, stride, padding)
