@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4527a349330ae629b7fe7af7095c79a787e1669363aac2d6d0b07d9f615570c0
+# sha256: 5d34e9cffc3e784681bae0f5f44a1a048224ec0b31a193e183f5e068dc7c4ada
 
 __all__ = [
     "windows",
@@ -156,25 +156,23 @@ class Sliding(NamedTuple):
 def all_windows(x: Any, how: Sliding) -> Any:
     """Windows along the last axes of x; the axes inside a window come last, in order."""
     first = len(x.shape) - len(how.sizes)
-    for axis, (size, step, spread) in enumerate(
-        zip(how.sizes, how.steps, how.spreads), first
-    ):
+    sides = enumerate(zip(how.sizes, how.steps, how.spreads), first)
+    for axis, (size, step, spread) in sides:
         x = windows(x, size, axis, step, spread)
     return x
 
 
-# book/rules/convolution.md:229
+# book/rules/convolution.md:228
 def all_folds(w: Any, lengths: tuple[int, ...], how: Sliding) -> Any:
     """The transpose of `all_windows`, for axes of the given lengths."""
     first = len(w.shape) - 2 * len(lengths)
-    for axis, length, step, spread in reversed(
-        [*zip(range(first, len(w.shape)), lengths, how.steps, how.spreads)]
-    ):
+    sides = [*enumerate(zip(lengths, how.steps, how.spreads), first)]
+    for axis, (length, step, spread) in reversed(sides):
         w = fold(w, length, axis, step, spread)
     return w
 
 
-# book/rules/convolution.md:279
+# book/rules/convolution.md:270
 def columns(w: Any, groups: int) -> Any:
     """Windows as columns: (groups, channels and places inside, examples and windows)."""
     n = (w.ndim - 2) // 2
@@ -185,7 +183,7 @@ def columns(w: Any, groups: int) -> Any:
     )
 
 
-# book/rules/convolution.md:292
+# book/rules/convolution.md:283
 def rows(z: Any, groups: int) -> Any:
     """Results as rows: (groups, channels, examples and windows)."""
     return z.swapaxes(0, 1).reshape(
@@ -193,13 +191,13 @@ def rows(z: Any, groups: int) -> Any:
     )
 
 
-# book/rules/convolution.md:302
+# book/rules/convolution.md:293
 def matrix(w: Any, groups: int) -> Any:
     """Weights as matrices: (groups, channels of the result, channels and places inside)."""
     return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
 
 
-# book/rules/convolution.md:325
+# book/rules/convolution.md:316
 @primitive(
     "x w",
     linear="x w",
@@ -213,7 +211,7 @@ def conv(x: Any, w: Any, how: Sliding) -> Any:
     return z.reshape(w.shape[0], x.shape[0], *seen.shape[2 : n + 2]).swapaxes(0, 1)
 
 
-# book/rules/convolution.md:341
+# book/rules/convolution.md:332
 @primitive(
     "z w",
     linear="z w",
@@ -229,7 +227,7 @@ def conv_x(z: Any, w: Any, shape: tuple[int, ...], how: Sliding) -> Any:
     return all_folds(spread.transpose(order), shape[2:], how)
 
 
-# book/rules/convolution.md:359
+# book/rules/convolution.md:350
 @primitive(
     "x z",
     linear="x z",
@@ -243,7 +241,7 @@ def conv_w(x: Any, z: Any, shape: tuple[int, ...], how: Sliding) -> Any:
     ).reshape(shape)
 
 
-# book/rules/convolution.md:386
+# book/rules/convolution.md:377
 def each(value: Any, n: int, name: str) -> tuple[int, ...]:
     """One number for each of n axes, all positive, from one number or from n."""
     values = tuple(np.atleast_1d(value).tolist()) * (n if np.ndim(value) == 0 else 1)
@@ -255,7 +253,7 @@ def each(value: Any, n: int, name: str) -> tuple[int, ...]:
     return values
 
 
-# book/rules/convolution.md:400
+# book/rules/convolution.md:391
 from collections.abc import Sequence
 
 
@@ -281,7 +279,7 @@ def borders(padding: Any, reach: tuple[int, ...]) -> list[tuple[int, int]]:
     return widths
 
 
-# book/rules/convolution.md:436
+# book/rules/convolution.md:427
 def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     """x with its last axes extended before and after by a constant."""
     if not any(map(any, widths)):
@@ -296,7 +294,7 @@ def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     return np.where(inside, out, fill)
 
 
-# book/rules/convolution.md:461
+# book/rules/convolution.md:452
 def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
     """x with its border, after checking that the windows fit."""
     if isinstance(padding, str) and padding == "same" and max(how.steps) > 1:
@@ -315,7 +313,7 @@ def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
     return out
 
 
-# book/rules/convolution.md:482
+# book/rules/convolution.md:473
 def expect_axes(x: Any, n: int, weights: Any = None) -> None:
     """Raise unless x, and weights if any, have n axes besides the first two."""
     shapes = [np.shape(a) for a in (x, weights) if a is not None]
@@ -327,7 +325,7 @@ def expect_axes(x: Any, n: int, weights: Any = None) -> None:
         )
 
 
-# book/rules/convolution.md:498
+# book/rules/convolution.md:489
 def convolution(
     n: int,
     x: Any,
@@ -358,7 +356,7 @@ def convolution(
     return z if bias is None else z + np.reshape(bias, (outs, *[1] * n))
 
 
-# book/rules/convolution.md:533
+# book/rules/convolution.md:524
 def conv1d(
     x: Any,
     weights: Any,
@@ -400,7 +398,7 @@ def conv1d(
     return convolution(1, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:577
+# book/rules/convolution.md:568
 def conv2d(
     x: Any,
     weights: Any,
@@ -417,7 +415,7 @@ def conv2d(
     return convolution(2, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:623
+# book/rules/convolution.md:614
 from functools import partial, reduce
 
 from autograd_book.rules.reductions import winners
@@ -428,14 +426,14 @@ def over_places(fun: Any, w: Any, n: int) -> Any:
     return reduce(fun, [w[(..., *place)] for place in np.ndindex(w.shape[-n:])])
 
 
-# book/rules/convolution.md:642
+# book/rules/convolution.md:633
 @primitive("w", w=lambda g, w, out, n: winners(g, w, out, tuple(range(-n, 0))))
 def highest(w: Any, n: int) -> Any:
     """The maximum of each window; ties share the cotangent."""
     return over_places(np.maximum, w, n)
 
 
-# book/rules/convolution.md:651
+# book/rules/convolution.md:642
 @primitive(
     "w",
     linear="w",
@@ -449,7 +447,7 @@ def average(w: Any, n: int) -> Any:
     return over_places(add, w, n) / math.prod(w.shape[-n:])
 
 
-# book/rules/convolution.md:669
+# book/rules/convolution.md:660
 def pooling(
     n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, padding: Any
 ) -> Any:
@@ -466,7 +464,7 @@ def pooling(
     return over(all_windows(ready(x, how, padding, fill), how), n)
 
 
-# book/rules/convolution.md:688
+# book/rules/convolution.md:679
 def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along one axis.
 
@@ -489,19 +487,19 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
     return pooling(1, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:713
+# book/rules/convolution.md:704
 def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along two axes: `max_pool1d` of (height, width)."""
     return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:721
+# book/rules/convolution.md:712
 def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along one axis: as `max_pool1d`, with zeros for padding."""
     return pooling(1, average, 0.0, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:729
+# book/rules/convolution.md:720
 def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along two axes: `avg_pool1d` of (height, width)."""
     return pooling(2, average, 0.0, x, kernel, stride, padding)
