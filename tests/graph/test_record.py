@@ -26,7 +26,7 @@ SAVES = {
     "multiply": {"all": ["x", "y"], "x": ["y"], "y": ["x"]},
     "divide": {"all": ["out", "y"], "x": ["y"], "y": ["out", "y"]},
     "power": {"all": ["out", "x", "y"], "x": ["x", "y"], "y": ["out", "x"]},
-    "logaddexp": {"all": ["out", "x", "y"], "x": ["out", "x"], "y": ["out", "y"]},
+    "logaddexp": {"all": ["x", "y"], "x": ["x", "y"], "y": ["x", "y"]},
     "arctan2": {"all": ["y", "x"]},
     "hypot": {"all": ["out", "x", "y"], "x": ["out", "x"], "y": ["out", "y"]},
     **dict.fromkeys(("maximum", "minimum"), {"all": ["x", "y"]}),
