@@ -12,7 +12,7 @@ Inverses, factors, eigenvalues and norms.
     print(a.grad)
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 615d89dabbcfc0176ec3bc94bd3e13a7ecb63587c58ebbf4cd14aecccd996ad6
+# sha256: e5a65c23352816dd4506044604086bd859fc8499b01264df41f8c678d7ca20a3
 
 __all__ = [
     "transposed",
@@ -61,6 +61,7 @@ __all__ = [
     "svdvals",
     "inverse_rule",
     "pinv_rule",
+    "lstsq_rule",
     "least_squares",
     "lstsq",
     "p_norm_rule",
@@ -246,8 +247,8 @@ from autograd_book.rules.shapes import concatenate
 
 def qr_rule(g: Any, out: Any) -> Any:
     """Cotangent of a tall matrix, from those of Q and R on top of each other."""
-    n = out.shape[-1]
-    q, r, g_q, g_r = out[..., :-n, :], out[..., -n:, :], g[..., :-n, :], g[..., -n:, :]
+    m = out.shape[-2] - out.shape[-1]
+    q, r, g_q, g_r = out[..., :m, :], out[..., m:, :], g[..., :m, :], g[..., m:, :]
     inner = g_r @ transposed(r) - transposed(q) @ g_q
     half = transposed(lower_half(transposed(inner)))
     return transposed(np.linalg.solve(r, transposed(g_q + np.conjugate(q) @ (half + adjoint(half)))))
@@ -324,7 +325,7 @@ def eigh_rule(g: Any, out: Any) -> Any:
 
 
 @primitive("a", a=lambda g, out, UPLO="L": eigh_rule(g, out))
-def packed_eigh(a: Any, UPLO: str = "L") -> Any:
+def packed_eigh(a: Any, UPLO: Any = "L") -> Any:
     """Eigenvalues and eigenvectors of Hermitian matrices, side by side."""
     w, v = np.linalg.eigh(a, UPLO)
     return np.concatenate([w[..., None], v], axis=-1)
@@ -460,7 +461,13 @@ Primitive(
 
 
 # book/rules/decompositions.md:450
-@primitive("a b", joint=lambda g, a, b, out: inverse_rule(g, a, np.linalg.pinv(a), out, b - a @ out), linear="b")
+def lstsq_rule(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> tuple[Any, Any]:
+    """Cotangents of both arguments of a least squares problem."""
+    cutoff = np.finfo(out.dtype).eps * max(a.shape) if rcond is None else rcond
+    return inverse_rule(g, a, np.linalg.pinv(a, cutoff), out, b - a @ out)
+
+
+@primitive("a b", joint=lambda g, a, b, out, rcond=None: lstsq_rule(g, a, b, out, rcond), linear="b")
 def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
     """The solution of least norm among those that minimise the squares of ``a @ x - b``."""
     return np.linalg.lstsq(a, b, rcond)[0]
@@ -480,7 +487,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return (x[..., 0] if b.ndim == 1 else x), squares, rank, s
 
 
-# book/rules/decompositions.md:473
+# book/rules/decompositions.md:479
 from autograd_book.rules.reductions import kept
 
 
@@ -503,7 +510,7 @@ def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
     return np.sqrt(total) if p == 2 else np.power(total, total.dtype.type(1 / p))
 
 
-# book/rules/decompositions.md:498
+# book/rules/decompositions.md:504
 VECTORS: dict[Any, Any] = {
     np.inf: lambda x, axis: np.max(np.abs(x), axis=axis),
     -np.inf: lambda x, axis: np.min(np.abs(x), axis=axis),
@@ -523,7 +530,7 @@ MATRICES: dict[Any, Any] = {
 }  #: Norms of matrices on the last two axes, by their order.
 
 
-# book/rules/decompositions.md:520
+# book/rules/decompositions.md:526
 def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The result of a reduction of x over axes, which stay as 1 if wanted."""
     return np.reshape(out, kept(x.shape, axes)) if keepdims else out
@@ -539,7 +546,7 @@ def misfit(x: Any, ord: Any, axis: Any, remedy: str) -> DifferentiationValueErro
 @implements(*known("vector_norm"))
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
-    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if np.ndim(axis) == 0 else tuple(axis)
     if isinstance(ord, str):
         raise misfit(x, ord, axis, "Vectors have norms of a number as order; pass two axes for those of matrices.")
     out = VECTORS[ord](x, axes) if ord in VECTORS else p_norm(x, ord, axes)
@@ -559,7 +566,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     """Norm of a vector or a matrix, as `numpy.linalg.norm`."""
     if axis is None and ord is None:
         return vector_norm(x, keepdims=keepdims)
-    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if np.ndim(axis) == 0 else tuple(axis)
     if len(axes) == 1:
         return vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
     if len(axes) != 2:
@@ -568,7 +575,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return reduced(out, x, axes, keepdims)
 
 
-# book/rules/decompositions.md:567
+# book/rules/decompositions.md:573
 import math
 
 
@@ -577,7 +584,9 @@ def cond(x: Any, p: Any = None) -> Any:
     """Condition number, as `numpy.linalg.cond`."""
     if p in (None, 2, -2):
         s = svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        above, below = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
+        with np.errstate(divide="ignore"):
+            return np.where(np.equal(s[..., 0], 0), np.inf, above) / below
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
