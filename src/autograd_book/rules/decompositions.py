@@ -1,18 +1,20 @@
 """Decompositions.
 
-Inverses, factors, eigenvalues and norms.
+Inverses, linear systems, determinants, factorisations, eigenvalues, singular
+values, least squares and norms: ``numpy.linalg``, for real and complex
+matrices and for stacks of them.
 
 ::
 
     import numpy as np
     from autograd_book import Variable
 
-    a = Variable(np.array([[2.0, 1.0], [1.0, 3.0]]))
-    np.linalg.slogdet(a).logabsdet.backward()
-    print(a.grad)
+    a = Variable([[2.0, 1.0], [1.0, 3.0]])
+    (np.linalg.slogdet(a).logabsdet + np.sum(np.linalg.eigvalsh(a) ** 2)).backward()
+    print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e5a65c23352816dd4506044604086bd859fc8499b01264df41f8c678d7ca20a3
+# sha256: 44e8485ded0eea64d83de252118b688140ec9a569fad6490943cd1e29a254afe
 
 __all__ = [
     "transposed",
@@ -22,9 +24,9 @@ __all__ = [
     "NUMPY_2",
     "given",
     "solve",
+    "cofactors",
     "diagonal",
     "diagonal_of",
-    "cofactors",
     "without_pairs",
     "cofactors_rule",
     "slogdet_rule",
@@ -79,7 +81,7 @@ __all__ = [
 ]
 
 
-# book/rules/decompositions.md:33
+# book/rules/decompositions.md:67
 from typing import Any
 
 import numpy as np
@@ -98,11 +100,11 @@ def adjoint(x: Any) -> Any:
     return np.conjugate(transposed(x)) if x.dtype.kind == "c" else transposed(x)
 
 
-# book/rules/decompositions.md:54
+# book/rules/decompositions.md:94
 Primitive(np.linalg.inv, "a", a=lambda g, out: -(transposed(out) @ g @ transposed(out)))
 
 
-# book/rules/decompositions.md:60
+# book/rules/decompositions.md:124
 from autograd_book.graph.backward import unbroadcast
 
 
@@ -118,7 +120,7 @@ def solve_columns(a: Any, b: Any) -> Any:
     return np.linalg.solve(a, b)
 
 
-# book/rules/decompositions.md:78
+# book/rules/decompositions.md:144
 NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.0.0"  #: Which meaning `solve` gives to a vector.
 
 
@@ -136,18 +138,7 @@ def solve(a: Any, b: Any) -> Any:
     return solve_columns(a, b)
 
 
-# book/rules/decompositions.md:98
-def diagonal(w: Any) -> Any:
-    """Diagonal matrices with w on their diagonals."""
-    return np.where(np.eye(w.shape[-1], dtype=bool), w[..., None], 0)
-
-
-def diagonal_of(x: Any) -> Any:
-    """The diagonal of each matrix of a stack."""
-    return np.sum(np.where(np.eye(x.shape[-1], dtype=bool), x, 0), axis=-1)
-
-
-# book/rules/decompositions.md:111
+# book/rules/decompositions.md:188
 @primitive("x", x=lambda g, x: cofactors_rule(g, x))
 def cofactors(x: Any) -> Any:
     """Matrix of cofactors of each matrix of a stack, whatever its rank."""
@@ -160,7 +151,18 @@ def cofactors(x: Any) -> Any:
 Primitive(np.linalg.det, "a", a=lambda g, a: g[..., None, None] * cofactors(a))
 
 
-# book/rules/decompositions.md:126
+# book/rules/decompositions.md:203
+def diagonal(w: Any) -> Any:
+    """Diagonal matrices with w on their diagonals."""
+    return np.where(np.eye(w.shape[-1], dtype=bool), w[..., None], 0)
+
+
+def diagonal_of(x: Any) -> Any:
+    """The diagonal of each matrix of a stack."""
+    return np.sum(np.where(np.eye(x.shape[-1], dtype=bool), x, 0), axis=-1)
+
+
+# book/rules/decompositions.md:230
 def without_pairs(s: Any) -> Any:
     """At i and j the product of all elements of s but those two; zero where i is j."""
     one = np.eye(s.shape[-1], dtype=bool)
@@ -178,7 +180,7 @@ def cofactors_rule(g: Any, x: Any) -> Any:
     return (np.linalg.det(u) * np.linalg.det(vh))[..., None, None] * (np.conjugate(u) @ inner @ np.conjugate(vh))
 
 
-# book/rules/decompositions.md:146
+# book/rules/decompositions.md:273
 def slogdet_rule(g: Any, a: Any, out: Any) -> Any:
     """Cotangent of the matrix, from those of sign and logarithm."""
     along = g[..., 1]
@@ -193,7 +195,7 @@ def packed_slogdet(a: Any) -> Any:
     return np.stack(np.linalg.slogdet(a), axis=-1)
 
 
-# book/rules/decompositions.md:163
+# book/rules/decompositions.md:292
 def real(x: Any) -> Any:
     """The real part of what may be complex only because it was packed with what is."""
     return np.real(x) if x.dtype.kind == "c" else x
@@ -203,6 +205,7 @@ SEVERAL = (np.linalg.slogdet, np.linalg.qr, np.linalg.eigh, np.linalg.eig, np.li
 NAMED: dict[Any, Any] = {f: type(f(np.eye(1))) for f in SEVERAL}  #: The named tuples that NumPy returns.
 
 
+# book/rules/decompositions.md:310
 @implements(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
     """Sign and logarithm of the determinant, as `numpy.linalg.slogdet`."""
@@ -210,7 +213,7 @@ def slogdet(a: Any) -> Any:
     return NAMED[np.linalg.slogdet](packed[..., 0], real(packed[..., 1]))
 
 
-# book/rules/decompositions.md:182
+# book/rules/decompositions.md:339
 def symmetrised(g: Any) -> Any:
     """The Hermitian part: the share of a cotangent that a Hermitian matrix can follow."""
     return 0.5 * (g + adjoint(g))
@@ -222,25 +225,28 @@ def lower_half(x: Any) -> Any:
     return np.where(below, x, np.where(one, 0.5 * x, 0))
 
 
+# book/rules/decompositions.md:359
 def cholesky_rule(g: Any, out: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its lower factor."""
     left = np.linalg.solve(transposed(out), lower_half(transposed(out) @ g))
     return symmetrised(transposed(np.linalg.solve(adjoint(out), transposed(left))))
 
 
+# book/rules/decompositions.md:368
 @primitive("a", a=lambda g, out: cholesky_rule(g, out))
 def lower_factor(a: Any) -> Any:
     """The lower Cholesky factor of each matrix of a stack."""
     return np.linalg.cholesky(a)
 
 
+# book/rules/decompositions.md:379
 @implements(np.linalg.cholesky)
 def cholesky(a: Any, *, upper: bool = False) -> Any:
     """Cholesky factor, as `numpy.linalg.cholesky`."""
     return adjoint(lower_factor(adjoint(given(a)))) if upper else lower_factor(a)
 
 
-# book/rules/decompositions.md:214
+# book/rules/decompositions.md:408
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.rules.shapes import concatenate
 
@@ -260,6 +266,7 @@ def packed_qr(a: Any) -> Any:
     return np.concatenate(np.linalg.qr(a), axis=-2)
 
 
+# book/rules/decompositions.md:436
 @implements(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
     """QR decomposition, as `numpy.linalg.qr` with the modes ``"reduced"`` and ``"r"``."""
@@ -277,7 +284,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     return r if mode == "r" else NAMED[np.linalg.qr](q, r)
 
 
-# book/rules/decompositions.md:253
+# book/rules/decompositions.md:487
 def plain(x: Any) -> Any:
     """The value of x alone, as an array."""
     return x.numpy() if isinstance(x, Variable) else x
@@ -296,12 +303,13 @@ def over_gaps(x: Any, gaps: Any, values: Any, used: Any) -> Any:
     return np.where(none, 0, x / np.where(none, 1, gaps))
 
 
+# book/rules/decompositions.md:515
 def off_diagonal(x: Any) -> Any:
     """Each matrix of a stack, with zeros on the diagonal."""
     return np.where(np.eye(x.shape[-1], dtype=bool), 0, x)
 
 
-# book/rules/decompositions.md:279
+# book/rules/decompositions.md:529
 def expect_no_phase(mix: Any, g: Any) -> None:
     """Raise if the cotangent g would turn the phases of complex vectors, which are arbitrary."""
     turning = np.max(np.abs(np.imag(plain(diagonal_of(mix)))), initial=0)
@@ -313,7 +321,7 @@ def expect_no_phase(mix: Any, g: Any) -> None:
         )
 
 
-# book/rules/decompositions.md:293
+# book/rules/decompositions.md:551
 def eigh_rule(g: Any, out: Any) -> Any:
     """Cotangent of a Hermitian matrix, from those of its eigenvalues and eigenvectors side by side."""
     w, v = real(out[..., 0]), out[..., 1:]
@@ -324,6 +332,7 @@ def eigh_rule(g: Any, out: Any) -> Any:
     return symmetrised(np.conjugate(v) @ (diagonal(real(g[..., 0])) + inner) @ transposed(v))
 
 
+# book/rules/decompositions.md:566
 @primitive("a", a=lambda g, out, UPLO="L": eigh_rule(g, out))
 def packed_eigh(a: Any, UPLO: Any = "L") -> Any:
     """Eigenvalues and eigenvectors of Hermitian matrices, side by side."""
@@ -344,7 +353,7 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     return eigh(a, UPLO)[0]
 
 
-# book/rules/decompositions.md:326
+# book/rules/decompositions.md:645
 def eig_rule(g: Any, out: Any) -> Any:
     """Cotangent of a matrix, from those of its eigenvalues and eigenvectors side by side."""
     w, v = out[..., 0], out[..., 1:]
@@ -356,6 +365,7 @@ def eig_rule(g: Any, out: Any) -> Any:
     return np.linalg.solve(transposed(v), (diagonal(g[..., 0]) + inner) @ transposed(v))
 
 
+# book/rules/decompositions.md:659
 @primitive("a", a=lambda g, out: eig_rule(g, out))
 def packed_eig(a: Any) -> Any:
     """Eigenvalues and eigenvectors of square matrices, side by side."""
@@ -376,7 +386,7 @@ def eigvals(a: Any) -> Any:
     return eig(a)[0]
 
 
-# book/rules/decompositions.md:360
+# book/rules/decompositions.md:710
 def svd_parts(packed: Any, m: int) -> tuple[Any, Any, Any]:
     """U, S and Vh out of a packed decomposition of matrices with m rows."""
     return transposed(packed[..., :m]), real(packed[..., m]), packed[..., m + 1 :]
@@ -389,6 +399,7 @@ def packed_svd(a: Any, hermitian: bool = False) -> Any:
     return np.concatenate([transposed(u), s[..., None], vh], axis=-1)
 
 
+# book/rules/decompositions.md:731
 def svd_rule(g: Any, out: Any, shape: tuple[int, ...], hermitian: bool) -> Any:
     """Cotangent of a matrix, from those of U, S and Vh."""
     m, n = shape[-2:]
@@ -410,7 +421,7 @@ def svd_rule(g: Any, out: Any, shape: tuple[int, ...], hermitian: bool) -> Any:
     return symmetrised(result) if hermitian else result
 
 
-# book/rules/decompositions.md:396
+# book/rules/decompositions.md:766
 @implements(np.linalg.svd)
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """Singular value decomposition, as `numpy.linalg.svd`."""
@@ -424,6 +435,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     return NAMED[np.linalg.svd](u, s, vh) if compute_uv else s
 
 
+# book/rules/decompositions.md:790
 def known(*names: str) -> tuple[Any, ...]:
     """Those functions of `numpy.linalg` that this NumPy has."""
     return tuple(getattr(np.linalg, name) for name in names if hasattr(np.linalg, name))
@@ -438,7 +450,7 @@ def svdvals(x: Any) -> Any:
 Primitive(np.linalg.matrix_rank, "A", flat=True)
 
 
-# book/rules/decompositions.md:426
+# book/rules/decompositions.md:822
 def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     """Cotangents of a and b in ``x = z @ b``, where z is the pseudoinverse of a and ``rest = b - a @ x``."""
     b, zt, gh = transposed(z) @ g, transposed(z), adjoint(g)
@@ -447,6 +459,7 @@ def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     return inside + outside, b
 
 
+# book/rules/decompositions.md:835
 def pinv_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its pseudoinverse."""
     result = inverse_rule(g, a, out, out, np.eye(a.shape[-2], dtype=g.dtype) - a @ out)[0]
@@ -460,7 +473,7 @@ Primitive(
 )
 
 
-# book/rules/decompositions.md:450
+# book/rules/decompositions.md:861
 def lstsq_rule(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> tuple[Any, Any]:
     """Cotangents of both arguments of a least squares problem."""
     cutoff = np.finfo(out.dtype).eps * max(a.shape) if rcond is None else rcond
@@ -473,6 +486,7 @@ def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
     return np.linalg.lstsq(a, b, rcond)[0]
 
 
+# book/rules/decompositions.md:878
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least squares, as `numpy.linalg.lstsq`; rank and singular values are plain arrays."""
@@ -487,7 +501,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return (x[..., 0] if b.ndim == 1 else x), squares, rank, s
 
 
-# book/rules/decompositions.md:479
+# book/rules/decompositions.md:916
 from autograd_book.rules.reductions import kept
 
 
@@ -510,7 +524,7 @@ def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
     return np.sqrt(total) if p == 2 else np.power(total, total.dtype.type(1 / p))
 
 
-# book/rules/decompositions.md:504
+# book/rules/decompositions.md:968
 VECTORS: dict[Any, Any] = {
     np.inf: lambda x, axis: np.max(np.abs(x), axis=axis),
     -np.inf: lambda x, axis: np.min(np.abs(x), axis=axis),
@@ -518,6 +532,8 @@ VECTORS: dict[Any, Any] = {
     1: lambda x, axis: np.sum(np.abs(x), axis=axis),
 }  #: Norms of vectors that are no roots of sums.
 
+
+# book/rules/decompositions.md:986
 MATRICES: dict[Any, Any] = {
     **dict.fromkeys((None, "fro", "f"), lambda x: p_norm(x, 2, (-2, -1))),
     "nuc": lambda x: np.sum(np.abs(svdvals(x)), axis=-1),
@@ -530,7 +546,7 @@ MATRICES: dict[Any, Any] = {
 }  #: Norms of matrices on the last two axes, by their order.
 
 
-# book/rules/decompositions.md:526
+# book/rules/decompositions.md:1007
 def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The result of a reduction of x over axes, which stay as 1 if wanted."""
     return np.reshape(out, kept(x.shape, axes)) if keepdims else out
@@ -543,6 +559,7 @@ def misfit(x: Any, ord: Any, axis: Any, remedy: str) -> DifferentiationValueErro
     )
 
 
+# book/rules/decompositions.md:1024
 @implements(*known("vector_norm"))
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
@@ -561,6 +578,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return reduced(MATRICES[ord](x), x, (-2, -1), keepdims)
 
 
+# book/rules/decompositions.md:1045
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of a vector or a matrix, as `numpy.linalg.norm`."""
@@ -575,7 +593,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return reduced(out, x, axes, keepdims)
 
 
-# book/rules/decompositions.md:573
+# book/rules/decompositions.md:1077
 import math
 
 
@@ -590,6 +608,7 @@ def cond(x: Any, p: Any = None) -> Any:
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
+# book/rules/decompositions.md:1102
 @implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""
