@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 44e8485ded0eea64d83de252118b688140ec9a569fad6490943cd1e29a254afe
+# sha256: 14969dc2dde0d242c4289182d038209bdbe70fdbc4cfa9bae005ffff17e576df
 
 __all__ = [
     "transposed",
@@ -72,6 +72,7 @@ __all__ = [
     "MATRICES",
     "reduced",
     "misfit",
+    "axes_of",
     "vector_norm",
     "matrix_norm",
     "norm",
@@ -114,14 +115,19 @@ def solve_rule(g: Any, a: Any, out: Any, b_shape: tuple[int, ...]) -> tuple[Any,
     return unbroadcast(-(b @ transposed(out)), a.shape), unbroadcast(b, b_shape)
 
 
-@primitive("a b", joint=lambda g, a, out, b_shape: solve_rule(g, a, out, b_shape), linear="b")
+@primitive(
+    "a b",
+    joint=lambda g, a, out, b_shape: solve_rule(g, a, out, b_shape),
+    linear="b",
+)
 def solve_columns(a: Any, b: Any) -> Any:
     """Solution of ``a @ x = b`` for stacks of matrices a and b."""
     return np.linalg.solve(a, b)
 
 
-# book/rules/decompositions.md:144
-NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.0.0"  #: Which meaning `solve` gives to a vector.
+# book/rules/decompositions.md:148
+#: Whether `solve` takes only an array of one axis for a vector.
+NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
 
 
 def given(x: Any) -> Any:
@@ -138,7 +144,7 @@ def solve(a: Any, b: Any) -> Any:
     return solve_columns(a, b)
 
 
-# book/rules/decompositions.md:188
+# book/rules/decompositions.md:193
 @primitive("x", x=lambda g, x: cofactors_rule(g, x))
 def cofactors(x: Any) -> Any:
     """Matrix of cofactors of each matrix of a stack, whatever its rank."""
@@ -151,7 +157,7 @@ def cofactors(x: Any) -> Any:
 Primitive(np.linalg.det, "a", a=lambda g, a: g[..., None, None] * cofactors(a))
 
 
-# book/rules/decompositions.md:203
+# book/rules/decompositions.md:208
 def diagonal(w: Any) -> Any:
     """Diagonal matrices with w on their diagonals."""
     return np.where(np.eye(w.shape[-1], dtype=bool), w[..., None], 0)
@@ -162,7 +168,7 @@ def diagonal_of(x: Any) -> Any:
     return np.sum(np.where(np.eye(x.shape[-1], dtype=bool), x, 0), axis=-1)
 
 
-# book/rules/decompositions.md:230
+# book/rules/decompositions.md:235
 def without_pairs(s: Any) -> Any:
     """At i and j the product of all elements of s but those two; zero where i is j."""
     one = np.eye(s.shape[-1], dtype=bool)
@@ -173,14 +179,16 @@ def without_pairs(s: Any) -> Any:
 
 
 def cofactors_rule(g: Any, x: Any) -> Any:
-    """Cotangent of a matrix, from that of its cofactors: the second derivative of its determinant, along g."""
+    """Cotangent of a matrix, from that of its cofactors."""
     u, s, vh = np.linalg.svd(x)
     others, along = without_pairs(s), adjoint(u) @ g @ adjoint(vh)
-    inner = diagonal((others @ diagonal_of(along)[..., None])[..., 0]) - others * transposed(along)
-    return (np.linalg.det(u) * np.linalg.det(vh))[..., None, None] * (np.conjugate(u) @ inner @ np.conjugate(vh))
+    straight = diagonal((others @ diagonal_of(along)[..., None])[..., 0])
+    inner = straight - others * transposed(along)
+    sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
+    return sign * (np.conjugate(u) @ inner @ np.conjugate(vh))
 
 
-# book/rules/decompositions.md:273
+# book/rules/decompositions.md:280
 def slogdet_rule(g: Any, a: Any, out: Any) -> Any:
     """Cotangent of the matrix, from those of sign and logarithm."""
     along = g[..., 1]
@@ -191,21 +199,22 @@ def slogdet_rule(g: Any, a: Any, out: Any) -> Any:
 
 @primitive("a", a=lambda g, a, out: slogdet_rule(g, a, out))
 def packed_slogdet(a: Any) -> Any:
-    """Sign and logarithm of the absolute value of the determinant, side by side in a last axis."""
+    """Sign and logarithm of the determinant, in a last axis."""
     return np.stack(np.linalg.slogdet(a), axis=-1)
 
 
-# book/rules/decompositions.md:292
+# book/rules/decompositions.md:299
 def real(x: Any) -> Any:
     """The real part of what may be complex only because it was packed with what is."""
     return np.real(x) if x.dtype.kind == "c" else x
 
 
 SEVERAL = (np.linalg.slogdet, np.linalg.qr, np.linalg.eigh, np.linalg.eig, np.linalg.svd)
-NAMED: dict[Any, Any] = {f: type(f(np.eye(1))) for f in SEVERAL}  #: The named tuples that NumPy returns.
+#: The named tuples that NumPy returns.
+NAMED: dict[Any, Any] = {f: type(f(np.eye(1))) for f in SEVERAL}
 
 
-# book/rules/decompositions.md:310
+# book/rules/decompositions.md:318
 @implements(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
     """Sign and logarithm of the determinant, as `numpy.linalg.slogdet`."""
@@ -213,7 +222,7 @@ def slogdet(a: Any) -> Any:
     return NAMED[np.linalg.slogdet](packed[..., 0], real(packed[..., 1]))
 
 
-# book/rules/decompositions.md:339
+# book/rules/decompositions.md:347
 def symmetrised(g: Any) -> Any:
     """The Hermitian part: the share of a cotangent that a Hermitian matrix can follow."""
     return 0.5 * (g + adjoint(g))
@@ -225,28 +234,28 @@ def lower_half(x: Any) -> Any:
     return np.where(below, x, np.where(one, 0.5 * x, 0))
 
 
-# book/rules/decompositions.md:359
+# book/rules/decompositions.md:367
 def cholesky_rule(g: Any, out: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its lower factor."""
     left = np.linalg.solve(transposed(out), lower_half(transposed(out) @ g))
     return symmetrised(transposed(np.linalg.solve(adjoint(out), transposed(left))))
 
 
-# book/rules/decompositions.md:368
+# book/rules/decompositions.md:376
 @primitive("a", a=lambda g, out: cholesky_rule(g, out))
 def lower_factor(a: Any) -> Any:
     """The lower Cholesky factor of each matrix of a stack."""
     return np.linalg.cholesky(a)
 
 
-# book/rules/decompositions.md:379
+# book/rules/decompositions.md:387
 @implements(np.linalg.cholesky)
 def cholesky(a: Any, *, upper: bool = False) -> Any:
     """Cholesky factor, as `numpy.linalg.cholesky`."""
     return adjoint(lower_factor(adjoint(given(a)))) if upper else lower_factor(a)
 
 
-# book/rules/decompositions.md:408
+# book/rules/decompositions.md:416
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.rules.shapes import concatenate
 
@@ -257,7 +266,8 @@ def qr_rule(g: Any, out: Any) -> Any:
     q, r, g_q, g_r = out[..., :m, :], out[..., m:, :], g[..., :m, :], g[..., m:, :]
     inner = g_r @ transposed(r) - transposed(q) @ g_q
     half = transposed(lower_half(transposed(inner)))
-    return transposed(np.linalg.solve(r, transposed(g_q + np.conjugate(q) @ (half + adjoint(half)))))
+    before = g_q + np.conjugate(q) @ (half + adjoint(half))
+    return transposed(np.linalg.solve(r, transposed(before)))
 
 
 @primitive("a", a=lambda g, out: qr_rule(g, out))
@@ -266,15 +276,15 @@ def packed_qr(a: Any) -> Any:
     return np.concatenate(np.linalg.qr(a), axis=-2)
 
 
-# book/rules/decompositions.md:436
+# book/rules/decompositions.md:445
 @implements(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
     """QR decomposition, as `numpy.linalg.qr` with the modes ``"reduced"`` and ``"r"``."""
     m, n = a.shape[-2:]
     if mode not in ("reduced", "r", "complete")[: 3 if m <= n else 2]:
         raise NoRuleError(
-            f"np.linalg.qr of a matrix of shape {(m, n)} with mode={mode!r} has no derivative rule. "
-            "Use mode='reduced' or mode='r'; the columns that it adds to Q are not determined by the matrix."
+            f"np.linalg.qr of a matrix of shape {(m, n)} with mode={mode!r} has no "
+            "derivative rule. Use mode='reduced' or mode='r', which the matrix determines."
         )
     k = min(m, n)
     packed = packed_qr(a[..., :k])
@@ -284,55 +294,57 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     return r if mode == "r" else NAMED[np.linalg.qr](q, r)
 
 
-# book/rules/decompositions.md:487
+# book/rules/decompositions.md:496
 def plain(x: Any) -> Any:
     """The value of x alone, as an array."""
     return x.numpy() if isinstance(x, Variable) else x
 
 
 def over_gaps(x: Any, gaps: Any, values: Any, used: Any) -> Any:
-    """x over the gaps between values; 0 where the gap is none, which is an error where vectors were `used`."""
+    """x over gaps between values; 0 where there is none, or an error if vectors were `used`."""
     size = np.abs(plain(values))
-    level = np.max(size, axis=-1, keepdims=True, initial=0) * size.shape[-1] * np.finfo(size.dtype).eps
-    none = np.abs(plain(gaps)) <= level[..., None]
+    level = np.max(size, axis=-1, keepdims=True, initial=0)[..., None]
+    none = np.abs(plain(gaps)) <= level * size.shape[-1] * np.finfo(size.dtype).eps
     if np.any(none & used):
         raise DifferentiationValueError(
-            f"a decomposition with the values {plain(values)} was differentiated through vectors that equal or "
-            "vanishing values leave undetermined. Use the values alone, or move them apart."
+            f"a decomposition with the values {plain(values)} was differentiated through "
+            "vectors that equal or vanishing values leave undetermined. "
+            "Use the values alone, or move them apart."
         )
     return np.where(none, 0, x / np.where(none, 1, gaps))
 
 
-# book/rules/decompositions.md:515
+# book/rules/decompositions.md:525
 def off_diagonal(x: Any) -> Any:
     """Each matrix of a stack, with zeros on the diagonal."""
     return np.where(np.eye(x.shape[-1], dtype=bool), 0, x)
 
 
-# book/rules/decompositions.md:529
+# book/rules/decompositions.md:539
 def expect_no_phase(mix: Any, g: Any) -> None:
-    """Raise if the cotangent g would turn the phases of complex vectors, which are arbitrary."""
+    """Raise if the cotangent g would turn the phases of complex vectors."""
     turning = np.max(np.abs(np.imag(plain(diagonal_of(mix)))), initial=0)
     size = np.max(np.abs(plain(g)), initial=1)
     if turning > size * np.sqrt(np.finfo(mix.dtype).eps):
         raise DifferentiationValueError(
-            f"a function of complex eigenvectors or singular vectors changes by {turning:.1e} with their phases, "
-            "which are arbitrary. Use a function that does not, such as np.abs(v) or v @ v.conj().T."
+            f"a function of complex vectors changes by {turning:.1e} with their phases, which "
+            "are arbitrary. Use one that does not, such as np.abs(v) or v @ v.conj().T."
         )
 
 
-# book/rules/decompositions.md:551
+# book/rules/decompositions.md:561
 def eigh_rule(g: Any, out: Any) -> Any:
-    """Cotangent of a Hermitian matrix, from those of its eigenvalues and eigenvectors side by side."""
+    """Cotangent of a Hermitian matrix, from that of its packed decomposition."""
     w, v = real(out[..., 0]), out[..., 1:]
     mix = transposed(v) @ g[..., 1:]
     expect_no_phase(mix, g)
     mix = off_diagonal(mix)
-    inner = over_gaps(mix, w[..., None, :] - w[..., None], w, np.not_equal(mix, 0))
-    return symmetrised(np.conjugate(v) @ (diagonal(real(g[..., 0])) + inner) @ transposed(v))
+    turn = over_gaps(mix, w[..., None, :] - w[..., None], w, np.not_equal(mix, 0))
+    inner = diagonal(real(g[..., 0])) + turn
+    return symmetrised(np.conjugate(v) @ inner @ transposed(v))
 
 
-# book/rules/decompositions.md:566
+# book/rules/decompositions.md:577
 @primitive("a", a=lambda g, out, UPLO="L": eigh_rule(g, out))
 def packed_eigh(a: Any, UPLO: Any = "L") -> Any:
     """Eigenvalues and eigenvectors of Hermitian matrices, side by side."""
@@ -353,19 +365,20 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     return eigh(a, UPLO)[0]
 
 
-# book/rules/decompositions.md:645
+# book/rules/decompositions.md:658
 def eig_rule(g: Any, out: Any) -> Any:
-    """Cotangent of a matrix, from those of its eigenvalues and eigenvectors side by side."""
+    """Cotangent of a matrix, from that of its packed eigenvalues and eigenvectors."""
     w, v = out[..., 0], out[..., 1:]
     mix = transposed(v) @ g[..., 1:]
     expect_no_phase(mix, g)
     length = real(diagonal_of(mix))[..., None, :]
     mix = off_diagonal(mix - transposed(v) @ np.conjugate(v) * length)
-    inner = over_gaps(mix, w[..., None, :] - w[..., None], w, np.not_equal(mix, 0))
-    return np.linalg.solve(transposed(v), (diagonal(g[..., 0]) + inner) @ transposed(v))
+    turn = over_gaps(mix, w[..., None, :] - w[..., None], w, np.not_equal(mix, 0))
+    inner = diagonal(g[..., 0]) + turn
+    return np.linalg.solve(transposed(v), inner @ transposed(v))
 
 
-# book/rules/decompositions.md:659
+# book/rules/decompositions.md:673
 @primitive("a", a=lambda g, out: eig_rule(g, out))
 def packed_eig(a: Any) -> Any:
     """Eigenvalues and eigenvectors of square matrices, side by side."""
@@ -386,20 +399,23 @@ def eigvals(a: Any) -> Any:
     return eig(a)[0]
 
 
-# book/rules/decompositions.md:710
+# book/rules/decompositions.md:724
 def svd_parts(packed: Any, m: int) -> tuple[Any, Any, Any]:
     """U, S and Vh out of a packed decomposition of matrices with m rows."""
     return transposed(packed[..., :m]), real(packed[..., m]), packed[..., m + 1 :]
 
 
-@primitive("a", a=lambda g, a_shape, out, hermitian=False: svd_rule(g, out, a_shape, hermitian))
+@primitive(
+    "a",
+    a=lambda g, a_shape, out, hermitian=False: svd_rule(g, out, a_shape, hermitian),
+)
 def packed_svd(a: Any, hermitian: bool = False) -> Any:
     """The transpose of U, S and Vh of each matrix of a stack, side by side."""
     u, s, vh = np.linalg.svd(a, full_matrices=False, hermitian=hermitian)
     return np.concatenate([transposed(u), s[..., None], vh], axis=-1)
 
 
-# book/rules/decompositions.md:731
+# book/rules/decompositions.md:748
 def svd_rule(g: Any, out: Any, shape: tuple[int, ...], hermitian: bool) -> Any:
     """Cotangent of a matrix, from those of U, S and Vh."""
     m, n = shape[-2:]
@@ -409,33 +425,35 @@ def svd_rule(g: Any, out: Any, shape: tuple[int, ...], hermitian: bool) -> Any:
     expect_no_phase(mix_u + mix_v, g)
     used = off_diagonal(np.not_equal(mix_u, 0) | np.not_equal(mix_v, 0))
     skew_u, skew_v = mix_u - adjoint(mix_u), mix_v - adjoint(mix_v)
-    apart = over_gaps(off_diagonal(skew_u + skew_v), s[..., None, :] - s[..., None], s, used)
-    joint = over_gaps(skew_u - skew_v, s[..., None, :] + s[..., None], s, used)
-    result = np.conjugate(u) @ (diagonal(g_s) + 0.5 * (apart + joint)) @ np.conjugate(vh)
+    row, column, u, vh = s[..., None, :], s[..., None], np.conjugate(u), np.conjugate(vh)
+    alike = over_gaps(off_diagonal(skew_u + skew_v), row - column, s, used)
+    against = over_gaps(skew_u - skew_v, row + column, s, used)
+    result = u @ (diagonal(g_s) + 0.5 * (alike + against)) @ vh
     if m > n:
-        outside = g_u - np.conjugate(u) @ mix_u
-        result = result + over_gaps(outside, s[..., None, :], s, np.not_equal(g_u, 0)) @ np.conjugate(vh)
+        result = result + over_gaps(g_u - u @ mix_u, row, s, np.not_equal(g_u, 0)) @ vh
     if m < n:
-        outside = g_vh - adjoint(mix_v) @ np.conjugate(vh)
-        result = result + np.conjugate(u) @ over_gaps(outside, s[..., None], s, np.not_equal(g_vh, 0))
+        outside = g_vh - adjoint(mix_v) @ vh
+        result = result + u @ over_gaps(outside, column, s, np.not_equal(g_vh, 0))
     return symmetrised(result) if hermitian else result
 
 
-# book/rules/decompositions.md:766
+# book/rules/decompositions.md:783
 @implements(np.linalg.svd)
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+def svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
     """Singular value decomposition, as `numpy.linalg.svd`."""
     m, n = a.shape[-2:]
     if compute_uv and full_matrices and m != n:
         raise NoRuleError(
-            f"np.linalg.svd of a matrix of shape {(m, n)} with full_matrices=True has no derivative rule. "
-            "Pass full_matrices=False; the vectors beyond the shorter side are not determined by the matrix."
+            f"np.linalg.svd of a matrix of shape {(m, n)} with full_matrices=True has no "
+            "derivative rule. Pass full_matrices=False for what the matrix determines."
         )
     u, s, vh = svd_parts(packed_svd(a, hermitian), m)
     return NAMED[np.linalg.svd](u, s, vh) if compute_uv else s
 
 
-# book/rules/decompositions.md:790
+# book/rules/decompositions.md:809
 def known(*names: str) -> tuple[Any, ...]:
     """Those functions of `numpy.linalg` that this NumPy has."""
     return tuple(getattr(np.linalg, name) for name in names if hasattr(np.linalg, name))
@@ -450,16 +468,17 @@ def svdvals(x: Any) -> Any:
 Primitive(np.linalg.matrix_rank, "A", flat=True)
 
 
-# book/rules/decompositions.md:822
+# book/rules/decompositions.md:841
 def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
-    """Cotangents of a and b in ``x = z @ b``, where z is the pseudoinverse of a and ``rest = b - a @ x``."""
-    b, zt, gh = transposed(z) @ g, transposed(z), adjoint(g)
-    inside = -b @ transposed(x)
-    outside = np.conjugate(rest) @ adjoint(b) @ zt + zt @ np.conjugate(x) @ (gh - gh @ transposed(a) @ zt)
-    return inside + outside, b
+    """Cotangents of a and b in ``x = z @ b``, z the pseudoinverse, rest ``b - a @ x``."""
+    zt, gh = transposed(z), adjoint(g)
+    b = zt @ g
+    unreached = np.conjugate(rest) @ adjoint(b) @ zt
+    free = zt @ np.conjugate(x) @ (gh - gh @ transposed(a) @ zt)
+    return unreached + free - b @ transposed(x), b
 
 
-# book/rules/decompositions.md:835
+# book/rules/decompositions.md:855
 def pinv_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its pseudoinverse."""
     result = inverse_rule(g, a, out, out, np.eye(a.shape[-2], dtype=g.dtype) - a @ out)[0]
@@ -469,24 +488,30 @@ def pinv_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
 Primitive(
     np.linalg.pinv,
     "a",
-    a=lambda g, a, out, rcond=None, hermitian=False, rtol=None: pinv_rule(g, a, out, hermitian),
+    a=lambda g, a, out, hermitian=False, rcond=None, rtol=None: pinv_rule(
+        g, a, out, hermitian
+    ),
 )
 
 
-# book/rules/decompositions.md:861
+# book/rules/decompositions.md:883
 def lstsq_rule(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> tuple[Any, Any]:
     """Cotangents of both arguments of a least squares problem."""
     cutoff = np.finfo(out.dtype).eps * max(a.shape) if rcond is None else rcond
     return inverse_rule(g, a, np.linalg.pinv(a, cutoff), out, b - a @ out)
 
 
-@primitive("a b", joint=lambda g, a, b, out, rcond=None: lstsq_rule(g, a, b, out, rcond), linear="b")
+@primitive(
+    "a b",
+    joint=lambda g, a, b, out, rcond=None: lstsq_rule(g, a, b, out, rcond),
+    linear="b",
+)
 def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
     """The solution of least norm among those that minimise the squares of ``a @ x - b``."""
     return np.linalg.lstsq(a, b, rcond)[0]
 
 
-# book/rules/decompositions.md:878
+# book/rules/decompositions.md:904
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least squares, as `numpy.linalg.lstsq`; rank and singular values are plain arrays."""
@@ -501,7 +526,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return (x[..., 0] if b.ndim == 1 else x), squares, rank, s
 
 
-# book/rules/decompositions.md:916
+# book/rules/decompositions.md:942
 from autograd_book.rules.reductions import kept
 
 
@@ -512,11 +537,14 @@ def p_norm_rule(g: Any, x: Any, out: Any, p: Any, axis: Any) -> Any:
     out = np.where(np.equal(out, 0), 1, out)
     if p == 2:
         return np.conjugate(x) * (g / out)
-    zero, size = np.equal(x, 0), np.abs(x)
-    return np.where(zero, 0, np.conjugate(x)) * (np.where(zero, 1, size) / out) ** (p - 2) * (g / out)
+    zero = np.equal(x, 0)
+    ratio = np.where(zero, 1, np.abs(x)) / out
+    return np.where(zero, 0, np.conjugate(x)) * ratio ** (p - 2) * (g / out)
 
 
-@primitive("x", x=lambda g, x, out, p, axis, keepdims=False: p_norm_rule(g, x, out, p, axis))
+@primitive(
+    "x", x=lambda g, x, out, p, axis, keepdims=False: p_norm_rule(g, x, out, p, axis)
+)
 def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
     """Root of order p of the sum of the powers of order p of absolute values."""
     powers = real(np.conjugate(x) * x) if p == 2 else np.abs(x) ** p
@@ -524,7 +552,7 @@ def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
     return np.sqrt(total) if p == 2 else np.power(total, total.dtype.type(1 / p))
 
 
-# book/rules/decompositions.md:968
+# book/rules/decompositions.md:998
 VECTORS: dict[Any, Any] = {
     np.inf: lambda x, axis: np.max(np.abs(x), axis=axis),
     -np.inf: lambda x, axis: np.min(np.abs(x), axis=axis),
@@ -533,7 +561,7 @@ VECTORS: dict[Any, Any] = {
 }  #: Norms of vectors that are no roots of sums.
 
 
-# book/rules/decompositions.md:986
+# book/rules/decompositions.md:1016
 MATRICES: dict[Any, Any] = {
     **dict.fromkeys((None, "fro", "f"), lambda x: p_norm(x, 2, (-2, -1))),
     "nuc": lambda x: np.sum(np.abs(svdvals(x)), axis=-1),
@@ -546,7 +574,7 @@ MATRICES: dict[Any, Any] = {
 }  #: Norms of matrices on the last two axes, by their order.
 
 
-# book/rules/decompositions.md:1007
+# book/rules/decompositions.md:1037
 def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The result of a reduction of x over axes, which stay as 1 if wanted."""
     return np.reshape(out, kept(x.shape, axes)) if keepdims else out
@@ -555,17 +583,23 @@ def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
 def misfit(x: Any, ord: Any, axis: Any, remedy: str) -> DifferentiationValueError:
     """The error for an order that these axes do not have."""
     return DifferentiationValueError(
-        f"a norm of ord={ord!r} over axis={axis!r} was asked of an array of shape {x.shape}. {remedy}"
+        f"a norm of ord={ord!r} over axis={axis!r} was asked of shape {x.shape}. {remedy}"
     )
 
 
-# book/rules/decompositions.md:1024
+def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
+    """One axis, several, or all for None, as a tuple."""
+    axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
+    return tuple(int(a) for a in axes)
+
+
+# book/rules/decompositions.md:1060
 @implements(*known("vector_norm"))
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
-    axes = tuple(range(x.ndim)) if axis is None else (axis,) if np.ndim(axis) == 0 else tuple(axis)
+    axes = axes_of(x, axis)
     if isinstance(ord, str):
-        raise misfit(x, ord, axis, "Vectors have norms of a number as order; pass two axes for those of matrices.")
+        raise misfit(x, ord, axis, "Pass a number as the order, or two axes for matrices.")
     out = VECTORS[ord](x, axes) if ord in VECTORS else p_norm(x, ord, axes)
     return reduced(out, x, axes, keepdims)
 
@@ -574,17 +608,18 @@ def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 
 def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """Norm of the matrices in the last two axes, as `numpy.linalg.matrix_norm`."""
     if ord not in MATRICES:
-        raise misfit(x, ord, (-2, -1), f"Matrices have norms of the orders {', '.join(map(repr, MATRICES))}.")
+        orders = ", ".join(map(repr, MATRICES))
+        raise misfit(x, ord, (-2, -1), f"Use one of the orders of matrices: {orders}.")
     return reduced(MATRICES[ord](x), x, (-2, -1), keepdims)
 
 
-# book/rules/decompositions.md:1045
+# book/rules/decompositions.md:1082
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of a vector or a matrix, as `numpy.linalg.norm`."""
     if axis is None and ord is None:
         return vector_norm(x, keepdims=keepdims)
-    axes = tuple(range(x.ndim)) if axis is None else (axis,) if np.ndim(axis) == 0 else tuple(axis)
+    axes = axes_of(x, axis)
     if len(axes) == 1:
         return vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
     if len(axes) != 2:
@@ -593,7 +628,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return reduced(out, x, axes, keepdims)
 
 
-# book/rules/decompositions.md:1077
+# book/rules/decompositions.md:1114
 import math
 
 
@@ -608,7 +643,7 @@ def cond(x: Any, p: Any = None) -> Any:
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
-# book/rules/decompositions.md:1102
+# book/rules/decompositions.md:1139
 @implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""
