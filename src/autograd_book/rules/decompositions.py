@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 14969dc2dde0d242c4289182d038209bdbe70fdbc4cfa9bae005ffff17e576df
+# sha256: 0108b03c1d9cc5811e88ff8405ce425951a0d6f190791ed082a8475b2ee19b00
 
 __all__ = [
     "transposed",
@@ -105,7 +105,7 @@ def adjoint(x: Any) -> Any:
 Primitive(np.linalg.inv, "a", a=lambda g, out: -(transposed(out) @ g @ transposed(out)))
 
 
-# book/rules/decompositions.md:124
+# book/rules/decompositions.md:135
 from autograd_book.graph.backward import unbroadcast
 
 
@@ -125,7 +125,7 @@ def solve_columns(a: Any, b: Any) -> Any:
     return np.linalg.solve(a, b)
 
 
-# book/rules/decompositions.md:148
+# book/rules/decompositions.md:169
 #: Whether `solve` takes only an array of one axis for a vector.
 NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
 
@@ -144,7 +144,7 @@ def solve(a: Any, b: Any) -> Any:
     return solve_columns(a, b)
 
 
-# book/rules/decompositions.md:193
+# book/rules/decompositions.md:214
 @primitive("x", x=lambda g, x: cofactors_rule(g, x))
 def cofactors(x: Any) -> Any:
     """Matrix of cofactors of each matrix of a stack, whatever its rank."""
@@ -157,7 +157,7 @@ def cofactors(x: Any) -> Any:
 Primitive(np.linalg.det, "a", a=lambda g, a: g[..., None, None] * cofactors(a))
 
 
-# book/rules/decompositions.md:208
+# book/rules/decompositions.md:239
 def diagonal(w: Any) -> Any:
     """Diagonal matrices with w on their diagonals."""
     return np.where(np.eye(w.shape[-1], dtype=bool), w[..., None], 0)
@@ -168,7 +168,7 @@ def diagonal_of(x: Any) -> Any:
     return np.sum(np.where(np.eye(x.shape[-1], dtype=bool), x, 0), axis=-1)
 
 
-# book/rules/decompositions.md:235
+# book/rules/decompositions.md:264
 def without_pairs(s: Any) -> Any:
     """At i and j the product of all elements of s but those two; zero where i is j."""
     one = np.eye(s.shape[-1], dtype=bool)
@@ -188,7 +188,7 @@ def cofactors_rule(g: Any, x: Any) -> Any:
     return sign * (np.conjugate(u) @ inner @ np.conjugate(vh))
 
 
-# book/rules/decompositions.md:280
+# book/rules/decompositions.md:313
 def slogdet_rule(g: Any, a: Any, out: Any) -> Any:
     """Cotangent of the matrix, from those of sign and logarithm."""
     along = g[..., 1]
@@ -203,7 +203,7 @@ def packed_slogdet(a: Any) -> Any:
     return np.stack(np.linalg.slogdet(a), axis=-1)
 
 
-# book/rules/decompositions.md:299
+# book/rules/decompositions.md:332
 def real(x: Any) -> Any:
     """The real part of what may be complex only because it was packed with what is."""
     return np.real(x) if x.dtype.kind == "c" else x
@@ -214,7 +214,7 @@ SEVERAL = (np.linalg.slogdet, np.linalg.qr, np.linalg.eigh, np.linalg.eig, np.li
 NAMED: dict[Any, Any] = {f: type(f(np.eye(1))) for f in SEVERAL}
 
 
-# book/rules/decompositions.md:318
+# book/rules/decompositions.md:351
 @implements(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
     """Sign and logarithm of the determinant, as `numpy.linalg.slogdet`."""
@@ -222,7 +222,7 @@ def slogdet(a: Any) -> Any:
     return NAMED[np.linalg.slogdet](packed[..., 0], real(packed[..., 1]))
 
 
-# book/rules/decompositions.md:347
+# book/rules/decompositions.md:380
 def symmetrised(g: Any) -> Any:
     """The Hermitian part: the share of a cotangent that a Hermitian matrix can follow."""
     return 0.5 * (g + adjoint(g))
@@ -234,28 +234,28 @@ def lower_half(x: Any) -> Any:
     return np.where(below, x, np.where(one, 0.5 * x, 0))
 
 
-# book/rules/decompositions.md:367
+# book/rules/decompositions.md:400
 def cholesky_rule(g: Any, out: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its lower factor."""
     left = np.linalg.solve(transposed(out), lower_half(transposed(out) @ g))
     return symmetrised(transposed(np.linalg.solve(adjoint(out), transposed(left))))
 
 
-# book/rules/decompositions.md:376
+# book/rules/decompositions.md:409
 @primitive("a", a=lambda g, out: cholesky_rule(g, out))
 def lower_factor(a: Any) -> Any:
     """The lower Cholesky factor of each matrix of a stack."""
     return np.linalg.cholesky(a)
 
 
-# book/rules/decompositions.md:387
+# book/rules/decompositions.md:420
 @implements(np.linalg.cholesky)
 def cholesky(a: Any, *, upper: bool = False) -> Any:
     """Cholesky factor, as `numpy.linalg.cholesky`."""
     return adjoint(lower_factor(adjoint(given(a)))) if upper else lower_factor(a)
 
 
-# book/rules/decompositions.md:416
+# book/rules/decompositions.md:449
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.rules.shapes import concatenate
 
@@ -276,7 +276,7 @@ def packed_qr(a: Any) -> Any:
     return np.concatenate(np.linalg.qr(a), axis=-2)
 
 
-# book/rules/decompositions.md:445
+# book/rules/decompositions.md:478
 @implements(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
     """QR decomposition, as `numpy.linalg.qr` with the modes ``"reduced"`` and ``"r"``."""
@@ -294,14 +294,14 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     return r if mode == "r" else NAMED[np.linalg.qr](q, r)
 
 
-# book/rules/decompositions.md:496
+# book/rules/decompositions.md:531
 def plain(x: Any) -> Any:
     """The value of x alone, as an array."""
     return x.numpy() if isinstance(x, Variable) else x
 
 
 def over_gaps(x: Any, gaps: Any, values: Any, used: Any) -> Any:
-    """x over gaps between values; 0 where there is none, or an error if vectors were `used`."""
+    """x over gaps between values; 0 where none is, or an error if vectors were `used`."""
     size = np.abs(plain(values))
     level = np.max(size, axis=-1, keepdims=True, initial=0)[..., None]
     none = np.abs(plain(gaps)) <= level * size.shape[-1] * np.finfo(size.dtype).eps
@@ -314,25 +314,25 @@ def over_gaps(x: Any, gaps: Any, values: Any, used: Any) -> Any:
     return np.where(none, 0, x / np.where(none, 1, gaps))
 
 
-# book/rules/decompositions.md:525
+# book/rules/decompositions.md:560
 def off_diagonal(x: Any) -> Any:
     """Each matrix of a stack, with zeros on the diagonal."""
     return np.where(np.eye(x.shape[-1], dtype=bool), 0, x)
 
 
-# book/rules/decompositions.md:539
+# book/rules/decompositions.md:574
 def expect_no_phase(mix: Any, g: Any) -> None:
     """Raise if the cotangent g would turn the phases of complex vectors."""
     turning = np.max(np.abs(np.imag(plain(diagonal_of(mix)))), initial=0)
     size = np.max(np.abs(plain(g)), initial=1)
     if turning > size * np.sqrt(np.finfo(mix.dtype).eps):
         raise DifferentiationValueError(
-            f"a function of complex vectors changes by {turning:.1e} with their phases, which "
-            "are arbitrary. Use one that does not, such as np.abs(v) or v @ v.conj().T."
+            f"a function of complex vectors changes by {turning:.1e} with their phases, "
+            "which are arbitrary. Use one that does not, as np.abs(v) or v @ v.conj().T."
         )
 
 
-# book/rules/decompositions.md:561
+# book/rules/decompositions.md:598
 def eigh_rule(g: Any, out: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its packed decomposition."""
     w, v = real(out[..., 0]), out[..., 1:]
@@ -344,7 +344,7 @@ def eigh_rule(g: Any, out: Any) -> Any:
     return symmetrised(np.conjugate(v) @ inner @ transposed(v))
 
 
-# book/rules/decompositions.md:577
+# book/rules/decompositions.md:614
 @primitive("a", a=lambda g, out, UPLO="L": eigh_rule(g, out))
 def packed_eigh(a: Any, UPLO: Any = "L") -> Any:
     """Eigenvalues and eigenvectors of Hermitian matrices, side by side."""
@@ -365,7 +365,7 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     return eigh(a, UPLO)[0]
 
 
-# book/rules/decompositions.md:658
+# book/rules/decompositions.md:695
 def eig_rule(g: Any, out: Any) -> Any:
     """Cotangent of a matrix, from that of its packed eigenvalues and eigenvectors."""
     w, v = out[..., 0], out[..., 1:]
@@ -378,7 +378,7 @@ def eig_rule(g: Any, out: Any) -> Any:
     return np.linalg.solve(transposed(v), inner @ transposed(v))
 
 
-# book/rules/decompositions.md:673
+# book/rules/decompositions.md:710
 @primitive("a", a=lambda g, out: eig_rule(g, out))
 def packed_eig(a: Any) -> Any:
     """Eigenvalues and eigenvectors of square matrices, side by side."""
@@ -399,7 +399,7 @@ def eigvals(a: Any) -> Any:
     return eig(a)[0]
 
 
-# book/rules/decompositions.md:724
+# book/rules/decompositions.md:765
 def svd_parts(packed: Any, m: int) -> tuple[Any, Any, Any]:
     """U, S and Vh out of a packed decomposition of matrices with m rows."""
     return transposed(packed[..., :m]), real(packed[..., m]), packed[..., m + 1 :]
@@ -415,7 +415,7 @@ def packed_svd(a: Any, hermitian: bool = False) -> Any:
     return np.concatenate([transposed(u), s[..., None], vh], axis=-1)
 
 
-# book/rules/decompositions.md:748
+# book/rules/decompositions.md:789
 def svd_rule(g: Any, out: Any, shape: tuple[int, ...], hermitian: bool) -> Any:
     """Cotangent of a matrix, from those of U, S and Vh."""
     m, n = shape[-2:]
@@ -437,7 +437,7 @@ def svd_rule(g: Any, out: Any, shape: tuple[int, ...], hermitian: bool) -> Any:
     return symmetrised(result) if hermitian else result
 
 
-# book/rules/decompositions.md:783
+# book/rules/decompositions.md:824
 @implements(np.linalg.svd)
 def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
@@ -453,7 +453,7 @@ def svd(
     return NAMED[np.linalg.svd](u, s, vh) if compute_uv else s
 
 
-# book/rules/decompositions.md:809
+# book/rules/decompositions.md:850
 def known(*names: str) -> tuple[Any, ...]:
     """Those functions of `numpy.linalg` that this NumPy has."""
     return tuple(getattr(np.linalg, name) for name in names if hasattr(np.linalg, name))
@@ -468,7 +468,7 @@ def svdvals(x: Any) -> Any:
 Primitive(np.linalg.matrix_rank, "A", flat=True)
 
 
-# book/rules/decompositions.md:841
+# book/rules/decompositions.md:892
 def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     """Cotangents of a and b in ``x = z @ b``, z the pseudoinverse, rest ``b - a @ x``."""
     zt, gh = transposed(z), adjoint(g)
@@ -478,7 +478,7 @@ def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     return unreached + free - b @ transposed(x), b
 
 
-# book/rules/decompositions.md:855
+# book/rules/decompositions.md:906
 def pinv_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its pseudoinverse."""
     result = inverse_rule(g, a, out, out, np.eye(a.shape[-2], dtype=g.dtype) - a @ out)[0]
@@ -494,7 +494,7 @@ Primitive(
 )
 
 
-# book/rules/decompositions.md:883
+# book/rules/decompositions.md:934
 def lstsq_rule(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> tuple[Any, Any]:
     """Cotangents of both arguments of a least squares problem."""
     cutoff = np.finfo(out.dtype).eps * max(a.shape) if rcond is None else rcond
@@ -511,7 +511,7 @@ def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
     return np.linalg.lstsq(a, b, rcond)[0]
 
 
-# book/rules/decompositions.md:904
+# book/rules/decompositions.md:955
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least squares, as `numpy.linalg.lstsq`; rank and singular values are plain arrays."""
@@ -526,7 +526,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return (x[..., 0] if b.ndim == 1 else x), squares, rank, s
 
 
-# book/rules/decompositions.md:942
+# book/rules/decompositions.md:993
 from autograd_book.rules.reductions import kept
 
 
@@ -552,7 +552,7 @@ def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
     return np.sqrt(total) if p == 2 else np.power(total, total.dtype.type(1 / p))
 
 
-# book/rules/decompositions.md:998
+# book/rules/decompositions.md:1049
 VECTORS: dict[Any, Any] = {
     np.inf: lambda x, axis: np.max(np.abs(x), axis=axis),
     -np.inf: lambda x, axis: np.min(np.abs(x), axis=axis),
@@ -561,7 +561,7 @@ VECTORS: dict[Any, Any] = {
 }  #: Norms of vectors that are no roots of sums.
 
 
-# book/rules/decompositions.md:1016
+# book/rules/decompositions.md:1067
 MATRICES: dict[Any, Any] = {
     **dict.fromkeys((None, "fro", "f"), lambda x: p_norm(x, 2, (-2, -1))),
     "nuc": lambda x: np.sum(np.abs(svdvals(x)), axis=-1),
@@ -574,7 +574,7 @@ MATRICES: dict[Any, Any] = {
 }  #: Norms of matrices on the last two axes, by their order.
 
 
-# book/rules/decompositions.md:1037
+# book/rules/decompositions.md:1088
 def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The result of a reduction of x over axes, which stay as 1 if wanted."""
     return np.reshape(out, kept(x.shape, axes)) if keepdims else out
@@ -593,7 +593,7 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     return tuple(int(a) for a in axes)
 
 
-# book/rules/decompositions.md:1060
+# book/rules/decompositions.md:1111
 @implements(*known("vector_norm"))
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
@@ -613,7 +613,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return reduced(MATRICES[ord](x), x, (-2, -1), keepdims)
 
 
-# book/rules/decompositions.md:1082
+# book/rules/decompositions.md:1133
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of a vector or a matrix, as `numpy.linalg.norm`."""
@@ -628,7 +628,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return reduced(out, x, axes, keepdims)
 
 
-# book/rules/decompositions.md:1114
+# book/rules/decompositions.md:1165
 import math
 
 
@@ -643,7 +643,7 @@ def cond(x: Any, p: Any = None) -> Any:
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
-# book/rules/decompositions.md:1139
+# book/rules/decompositions.md:1190
 @implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""
