@@ -103,6 +103,8 @@ def systems() -> Iterator[tuple[str, Case]]:
             yield "least_squares", Case(lambda a, b: la.lstsq(a, b, rcond=None)[0], args, label("lstsq", a, b, kind))
         args = regular((4, 2), kind), numbers((4, 3), 3, kind)
         yield "least_squares", Case(lambda a, b: la.lstsq(a, b, rcond=None)[1], args, label("lstsq squares", kind))
+        values = lambda a: la.lstsq(a, np.ones(4), rcond=None)[3]
+        yield "packed_svd", Case(values, (regular((4, 2), kind),), label("lstsq values", kind))
     args = regular((3, 3)), numbers((3,), 3, "complex")
     yield "solve_columns", Case(la.solve, args, label("solve real complex"))
     if rules.NUMPY_2:

@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0108b03c1d9cc5811e88ff8405ce425951a0d6f190791ed082a8475b2ee19b00
+# sha256: 1c7f7f0fd3c4d754d6e52198541d8c909cc2558ba3b3a93f1e157156b8cb6d1d
 
 __all__ = [
     "transposed",
@@ -514,19 +514,20 @@ def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
 # book/rules/decompositions.md:955
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
-    """Least squares, as `numpy.linalg.lstsq`; rank and singular values are plain arrays."""
+    """Least squares, as `numpy.linalg.lstsq`; the rank is a plain integer."""
     a, b = given(a), given(b)
     columns = b[..., None] if b.ndim == 1 else b
     x = least_squares(a, columns, rcond)
-    rank, s = np.linalg.lstsq(plain(a), plain(columns)[:, :0], rcond)[2:]
+    rank = np.linalg.lstsq(plain(a), plain(columns)[:, :0], rcond)[2]
     rest = columns - a @ x
     squares = real(np.sum(np.conjugate(rest) * rest, axis=0))
     if rank < a.shape[1] or a.shape[0] <= a.shape[1]:
         squares = squares[:0]
-    return (x[..., 0] if b.ndim == 1 else x), squares, rank, s
+    values = svd(a, compute_uv=False).astype(squares.dtype)
+    return (x[..., 0] if b.ndim == 1 else x), squares, rank, values
 
 
-# book/rules/decompositions.md:993
+# book/rules/decompositions.md:994
 from autograd_book.rules.reductions import kept
 
 
@@ -552,7 +553,7 @@ def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
     return np.sqrt(total) if p == 2 else np.power(total, total.dtype.type(1 / p))
 
 
-# book/rules/decompositions.md:1049
+# book/rules/decompositions.md:1050
 VECTORS: dict[Any, Any] = {
     np.inf: lambda x, axis: np.max(np.abs(x), axis=axis),
     -np.inf: lambda x, axis: np.min(np.abs(x), axis=axis),
@@ -561,7 +562,7 @@ VECTORS: dict[Any, Any] = {
 }  #: Norms of vectors that are no roots of sums.
 
 
-# book/rules/decompositions.md:1067
+# book/rules/decompositions.md:1068
 MATRICES: dict[Any, Any] = {
     **dict.fromkeys((None, "fro", "f"), lambda x: p_norm(x, 2, (-2, -1))),
     "nuc": lambda x: np.sum(np.abs(svdvals(x)), axis=-1),
@@ -574,7 +575,7 @@ MATRICES: dict[Any, Any] = {
 }  #: Norms of matrices on the last two axes, by their order.
 
 
-# book/rules/decompositions.md:1088
+# book/rules/decompositions.md:1089
 def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The result of a reduction of x over axes, which stay as 1 if wanted."""
     return np.reshape(out, kept(x.shape, axes)) if keepdims else out
@@ -593,7 +594,7 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     return tuple(int(a) for a in axes)
 
 
-# book/rules/decompositions.md:1111
+# book/rules/decompositions.md:1112
 @implements(*known("vector_norm"))
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
@@ -613,7 +614,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return reduced(MATRICES[ord](x), x, (-2, -1), keepdims)
 
 
-# book/rules/decompositions.md:1133
+# book/rules/decompositions.md:1134
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of a vector or a matrix, as `numpy.linalg.norm`."""
@@ -628,7 +629,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return reduced(out, x, axes, keepdims)
 
 
-# book/rules/decompositions.md:1165
+# book/rules/decompositions.md:1166
 import math
 
 
@@ -643,7 +644,7 @@ def cond(x: Any, p: Any = None) -> Any:
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
-# book/rules/decompositions.md:1190
+# book/rules/decompositions.md:1191
 @implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""
