@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1c7f7f0fd3c4d754d6e52198541d8c909cc2558ba3b3a93f1e157156b8cb6d1d
+# sha256: 407642c8cb8be7dd397af70e524017946d4557d2ab72e51c17ac2691250334ec
 
 __all__ = [
     "transposed",
@@ -523,7 +523,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     squares = real(np.sum(np.conjugate(rest) * rest, axis=0))
     if rank < a.shape[1] or a.shape[0] <= a.shape[1]:
         squares = squares[:0]
-    values = svd(a, compute_uv=False).astype(squares.dtype)
+    values = svd(a.astype(np.result_type(a.dtype, b.dtype)), compute_uv=False)
     return (x[..., 0] if b.ndim == 1 else x), squares, rank, values
 
 
