@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 407642c8cb8be7dd397af70e524017946d4557d2ab72e51c17ac2691250334ec
+# sha256: d6a8ffe4922b2c97ec5216d896614224ac60aa1f5ffef833cf2bbcf311998295
 
 __all__ = [
     "transposed",
@@ -50,7 +50,7 @@ __all__ = [
     "eigh_rule",
     "packed_eigh",
     "eigh",
-    "eigvalsh",
+    "eigvalsh_rule",
     "eig_rule",
     "packed_eig",
     "eig",
@@ -58,6 +58,8 @@ __all__ = [
     "svd_parts",
     "packed_svd",
     "svd_rule",
+    "values_rule",
+    "singular_values",
     "svd",
     "known",
     "svdvals",
@@ -359,13 +361,17 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     return NAMED[np.linalg.eigh](real(packed[..., 0]), packed[..., 1:])
 
 
-@implements(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    """Eigenvalues of a Hermitian matrix, as `numpy.linalg.eigvalsh`."""
-    return eigh(a, UPLO)[0]
+# book/rules/decompositions.md:633
+def eigvalsh_rule(g: Any, a: Any, UPLO: Any) -> Any:
+    """Cotangent of a Hermitian matrix, from that of its eigenvalues."""
+    v = np.linalg.eigh(a, UPLO)[1]
+    return np.conjugate(v) * g[..., None, :] @ transposed(v)
 
 
-# book/rules/decompositions.md:695
+Primitive(np.linalg.eigvalsh, "a", a=lambda g, a, UPLO="L": eigvalsh_rule(g, a, UPLO))
+
+
+# book/rules/decompositions.md:703
 def eig_rule(g: Any, out: Any) -> Any:
     """Cotangent of a matrix, from that of its packed eigenvalues and eigenvectors."""
     w, v = out[..., 0], out[..., 1:]
@@ -378,7 +384,7 @@ def eig_rule(g: Any, out: Any) -> Any:
     return np.linalg.solve(transposed(v), inner @ transposed(v))
 
 
-# book/rules/decompositions.md:710
+# book/rules/decompositions.md:718
 @primitive("a", a=lambda g, out: eig_rule(g, out))
 def packed_eig(a: Any) -> Any:
     """Eigenvalues and eigenvectors of square matrices, side by side."""
@@ -399,7 +405,7 @@ def eigvals(a: Any) -> Any:
     return eig(a)[0]
 
 
-# book/rules/decompositions.md:765
+# book/rules/decompositions.md:773
 def svd_parts(packed: Any, m: int) -> tuple[Any, Any, Any]:
     """U, S and Vh out of a packed decomposition of matrices with m rows."""
     return transposed(packed[..., :m]), real(packed[..., m]), packed[..., m + 1 :]
@@ -415,7 +421,7 @@ def packed_svd(a: Any, hermitian: bool = False) -> Any:
     return np.concatenate([transposed(u), s[..., None], vh], axis=-1)
 
 
-# book/rules/decompositions.md:789
+# book/rules/decompositions.md:797
 def svd_rule(g: Any, out: Any, shape: tuple[int, ...], hermitian: bool) -> Any:
     """Cotangent of a matrix, from those of U, S and Vh."""
     m, n = shape[-2:]
@@ -437,7 +443,20 @@ def svd_rule(g: Any, out: Any, shape: tuple[int, ...], hermitian: bool) -> Any:
     return symmetrised(result) if hermitian else result
 
 
-# book/rules/decompositions.md:824
+# book/rules/decompositions.md:832
+def values_rule(g: Any, a: Any, hermitian: bool) -> Any:
+    """Cotangent of a matrix, from that of its singular values."""
+    u, _, vh = np.linalg.svd(a, full_matrices=False, hermitian=hermitian)
+    return np.conjugate(u) * g[..., None, :] @ np.conjugate(vh)
+
+
+@primitive("a", a=lambda g, a, hermitian=False: values_rule(g, a, hermitian))
+def singular_values(a: Any, hermitian: bool = False) -> Any:
+    """The singular values of each matrix of a stack."""
+    return np.linalg.svd(a, compute_uv=False, hermitian=hermitian)
+
+
+# book/rules/decompositions.md:847
 @implements(np.linalg.svd)
 def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
@@ -449,11 +468,12 @@ def svd(
             f"np.linalg.svd of a matrix of shape {(m, n)} with full_matrices=True has no "
             "derivative rule. Pass full_matrices=False for what the matrix determines."
         )
-    u, s, vh = svd_parts(packed_svd(a, hermitian), m)
-    return NAMED[np.linalg.svd](u, s, vh) if compute_uv else s
+    if not compute_uv:
+        return singular_values(a, hermitian)
+    return NAMED[np.linalg.svd](*svd_parts(packed_svd(a, hermitian), m))
 
 
-# book/rules/decompositions.md:850
+# book/rules/decompositions.md:874
 def known(*names: str) -> tuple[Any, ...]:
     """Those functions of `numpy.linalg` that this NumPy has."""
     return tuple(getattr(np.linalg, name) for name in names if hasattr(np.linalg, name))
@@ -468,7 +488,7 @@ def svdvals(x: Any) -> Any:
 Primitive(np.linalg.matrix_rank, "A", flat=True)
 
 
-# book/rules/decompositions.md:892
+# book/rules/decompositions.md:916
 def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     """Cotangents of a and b in ``x = z @ b``, z the pseudoinverse, rest ``b - a @ x``."""
     zt, gh = transposed(z), adjoint(g)
@@ -478,7 +498,7 @@ def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     return unreached + free - b @ transposed(x), b
 
 
-# book/rules/decompositions.md:906
+# book/rules/decompositions.md:930
 def pinv_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its pseudoinverse."""
     result = inverse_rule(g, a, out, out, np.eye(a.shape[-2], dtype=g.dtype) - a @ out)[0]
@@ -494,7 +514,7 @@ Primitive(
 )
 
 
-# book/rules/decompositions.md:934
+# book/rules/decompositions.md:958
 def lstsq_rule(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> tuple[Any, Any]:
     """Cotangents of both arguments of a least squares problem."""
     cutoff = np.finfo(out.dtype).eps * max(a.shape) if rcond is None else rcond
@@ -511,7 +531,7 @@ def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
     return np.linalg.lstsq(a, b, rcond)[0]
 
 
-# book/rules/decompositions.md:955
+# book/rules/decompositions.md:979
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least squares, as `numpy.linalg.lstsq`; the rank is a plain integer."""
@@ -527,7 +547,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return (x[..., 0] if b.ndim == 1 else x), squares, rank, values
 
 
-# book/rules/decompositions.md:994
+# book/rules/decompositions.md:1018
 from autograd_book.rules.reductions import kept
 
 
@@ -548,12 +568,14 @@ def p_norm_rule(g: Any, x: Any, out: Any, p: Any, axis: Any) -> Any:
 )
 def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
     """Root of order p of the sum of the powers of order p of absolute values."""
+    if p == 2 and np.size(axis) == x.ndim:
+        return np.linalg.norm(x, None, None, keepdims)
     powers = real(np.conjugate(x) * x) if p == 2 else np.abs(x) ** p
     total = np.sum(powers, axis=axis, keepdims=keepdims)
     return np.sqrt(total) if p == 2 else np.power(total, total.dtype.type(1 / p))
 
 
-# book/rules/decompositions.md:1050
+# book/rules/decompositions.md:1076
 VECTORS: dict[Any, Any] = {
     np.inf: lambda x, axis: np.max(np.abs(x), axis=axis),
     -np.inf: lambda x, axis: np.min(np.abs(x), axis=axis),
@@ -562,7 +584,7 @@ VECTORS: dict[Any, Any] = {
 }  #: Norms of vectors that are no roots of sums.
 
 
-# book/rules/decompositions.md:1068
+# book/rules/decompositions.md:1094
 MATRICES: dict[Any, Any] = {
     **dict.fromkeys((None, "fro", "f"), lambda x: p_norm(x, 2, (-2, -1))),
     "nuc": lambda x: np.sum(np.abs(svdvals(x)), axis=-1),
@@ -575,7 +597,7 @@ MATRICES: dict[Any, Any] = {
 }  #: Norms of matrices on the last two axes, by their order.
 
 
-# book/rules/decompositions.md:1089
+# book/rules/decompositions.md:1115
 def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The result of a reduction of x over axes, which stay as 1 if wanted."""
     return np.reshape(out, kept(x.shape, axes)) if keepdims else out
@@ -594,7 +616,7 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     return tuple(int(a) for a in axes)
 
 
-# book/rules/decompositions.md:1112
+# book/rules/decompositions.md:1138
 @implements(*known("vector_norm"))
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
@@ -614,7 +636,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return reduced(MATRICES[ord](x), x, (-2, -1), keepdims)
 
 
-# book/rules/decompositions.md:1134
+# book/rules/decompositions.md:1160
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of a vector or a matrix, as `numpy.linalg.norm`."""
@@ -629,7 +651,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return reduced(out, x, axes, keepdims)
 
 
-# book/rules/decompositions.md:1166
+# book/rules/decompositions.md:1192
 import math
 
 
@@ -644,7 +666,7 @@ def cond(x: Any, p: Any = None) -> Any:
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
-# book/rules/decompositions.md:1191
+# book/rules/decompositions.md:1217
 @implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""
