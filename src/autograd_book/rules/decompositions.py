@@ -1,0 +1,684 @@
+"""Decompositions.
+
+Inverses, linear systems, determinants, factorisations, eigenvalues, singular
+values, least squares and norms: ``numpy.linalg``, for real and complex
+matrices and for stacks of them.
+
+::
+
+    import numpy as np
+    from autograd_book import Variable
+
+    a = Variable([[2.0, 1.0], [1.0, 3.0]])
+    (np.linalg.slogdet(a).logabsdet + np.sum(np.linalg.eigvalsh(a) ** 2)).backward()
+    print(a.grad.numpy())
+"""
+# Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
+# sha256: d6a8ffe4922b2c97ec5216d896614224ac60aa1f5ffef833cf2bbcf311998295
+
+__all__ = [
+    "transposed",
+    "adjoint",
+    "solve_rule",
+    "solve_columns",
+    "NUMPY_2",
+    "given",
+    "solve",
+    "cofactors",
+    "diagonal",
+    "diagonal_of",
+    "without_pairs",
+    "cofactors_rule",
+    "slogdet_rule",
+    "packed_slogdet",
+    "real",
+    "SEVERAL",
+    "NAMED",
+    "slogdet",
+    "symmetrised",
+    "lower_half",
+    "cholesky_rule",
+    "lower_factor",
+    "cholesky",
+    "qr_rule",
+    "packed_qr",
+    "qr",
+    "plain",
+    "over_gaps",
+    "off_diagonal",
+    "expect_no_phase",
+    "eigh_rule",
+    "packed_eigh",
+    "eigh",
+    "eigvalsh_rule",
+    "eig_rule",
+    "packed_eig",
+    "eig",
+    "eigvals",
+    "svd_parts",
+    "packed_svd",
+    "svd_rule",
+    "values_rule",
+    "singular_values",
+    "svd",
+    "known",
+    "svdvals",
+    "inverse_rule",
+    "pinv_rule",
+    "lstsq_rule",
+    "least_squares",
+    "lstsq",
+    "p_norm_rule",
+    "p_norm",
+    "VECTORS",
+    "MATRICES",
+    "reduced",
+    "misfit",
+    "axes_of",
+    "vector_norm",
+    "matrix_norm",
+    "norm",
+    "cond",
+    "tensorinv",
+    "tensorsolve",
+]
+
+
+# book/rules/decompositions.md:67
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.primitive import Primitive
+from autograd_book.graph.variable import Variable, implements, primitive
+
+
+def transposed(x: Any) -> Any:
+    """Each matrix of a stack, transposed."""
+    return np.swapaxes(x, -1, -2)
+
+
+def adjoint(x: Any) -> Any:
+    """Each matrix of a stack, transposed and conjugated."""
+    return np.conjugate(transposed(x)) if x.dtype.kind == "c" else transposed(x)
+
+
+# book/rules/decompositions.md:94
+Primitive(np.linalg.inv, "a", a=lambda g, out: -(transposed(out) @ g @ transposed(out)))
+
+
+# book/rules/decompositions.md:135
+from autograd_book.graph.backward import unbroadcast
+
+
+def solve_rule(g: Any, a: Any, out: Any, b_shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Cotangents of both arguments of a linear system."""
+    b = np.linalg.solve(transposed(a), g)
+    return unbroadcast(-(b @ transposed(out)), a.shape), unbroadcast(b, b_shape)
+
+
+@primitive(
+    "a b",
+    joint=lambda g, a, out, b_shape: solve_rule(g, a, out, b_shape),
+    linear="b",
+)
+def solve_columns(a: Any, b: Any) -> Any:
+    """Solution of ``a @ x = b`` for stacks of matrices a and b."""
+    return np.linalg.solve(a, b)
+
+
+# book/rules/decompositions.md:169
+#: Whether `solve` takes only an array of one axis for a vector.
+NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
+
+
+def given(x: Any) -> Any:
+    """x as an array, if it is not one or a Variable."""
+    return x if hasattr(x, "dtype") else np.asarray(x)
+
+
+@implements(np.linalg.solve)
+def solve(a: Any, b: Any) -> Any:
+    """Solution of ``a @ x = b``, as `numpy.linalg.solve`."""
+    a, b = given(a), given(b)
+    if b.ndim == (1 if NUMPY_2 else a.ndim - 1):
+        return solve_columns(a, b[..., None])[..., 0]
+    return solve_columns(a, b)
+
+
+# book/rules/decompositions.md:214
+@primitive("x", x=lambda g, x: cofactors_rule(g, x))
+def cofactors(x: Any) -> Any:
+    """Matrix of cofactors of each matrix of a stack, whatever its rank."""
+    u, s, vh = np.linalg.svd(x)
+    others = np.prod(np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]), axis=-1)
+    sign = np.asarray(np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
+    return sign * (np.conjugate(u) * others[..., None, :]) @ np.conjugate(vh)
+
+
+Primitive(np.linalg.det, "a", a=lambda g, a: g[..., None, None] * cofactors(a))
+
+
+# book/rules/decompositions.md:239
+def diagonal(w: Any) -> Any:
+    """Diagonal matrices with w on their diagonals."""
+    return np.where(np.eye(w.shape[-1], dtype=bool), w[..., None], 0)
+
+
+def diagonal_of(x: Any) -> Any:
+    """The diagonal of each matrix of a stack."""
+    return np.sum(np.where(np.eye(x.shape[-1], dtype=bool), x, 0), axis=-1)
+
+
+# book/rules/decompositions.md:264
+def without_pairs(s: Any) -> Any:
+    """At i and j the product of all elements of s but those two; zero where i is j."""
+    one = np.eye(s.shape[-1], dtype=bool)
+    out = np.where(one, 0, np.ones_like(one, s.dtype))
+    for k, row in enumerate(one):
+        out = out * np.where(row[:, None] | row, 1, s[..., k, None, None])
+    return out
+
+
+def cofactors_rule(g: Any, x: Any) -> Any:
+    """Cotangent of a matrix, from that of its cofactors."""
+    u, s, vh = np.linalg.svd(x)
+    others, along = without_pairs(s), adjoint(u) @ g @ adjoint(vh)
+    straight = diagonal((others @ diagonal_of(along)[..., None])[..., 0])
+    inner = straight - others * transposed(along)
+    sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
+    return sign * (np.conjugate(u) @ inner @ np.conjugate(vh))
+
+
+# book/rules/decompositions.md:313
+def slogdet_rule(g: Any, a: Any, out: Any) -> Any:
+    """Cotangent of the matrix, from those of sign and logarithm."""
+    along = g[..., 1]
+    if g.dtype.kind == "c":
+        along = np.real(along) + 1j * np.imag(g[..., 0] * out[..., 0])
+    return along[..., None, None] * transposed(np.linalg.inv(a))
+
+
+@primitive("a", a=lambda g, a, out: slogdet_rule(g, a, out))
+def packed_slogdet(a: Any) -> Any:
+    """Sign and logarithm of the determinant, in a last axis."""
+    return np.stack(np.linalg.slogdet(a), axis=-1)
+
+
+# book/rules/decompositions.md:332
+def real(x: Any) -> Any:
+    """The real part of what may be complex only because it was packed with what is."""
+    return np.real(x) if x.dtype.kind == "c" else x
+
+
+SEVERAL = (np.linalg.slogdet, np.linalg.qr, np.linalg.eigh, np.linalg.eig, np.linalg.svd)
+#: The named tuples that NumPy returns.
+NAMED: dict[Any, Any] = {f: type(f(np.eye(1))) for f in SEVERAL}
+
+
+# book/rules/decompositions.md:351
+@implements(np.linalg.slogdet)
+def slogdet(a: Any) -> Any:
+    """Sign and logarithm of the determinant, as `numpy.linalg.slogdet`."""
+    packed = packed_slogdet(a)
+    return NAMED[np.linalg.slogdet](packed[..., 0], real(packed[..., 1]))
+
+
+# book/rules/decompositions.md:380
+def symmetrised(g: Any) -> Any:
+    """The Hermitian part: the share of a cotangent that a Hermitian matrix can follow."""
+    return 0.5 * (g + adjoint(g))
+
+
+def lower_half(x: Any) -> Any:
+    """The lower triangle of each matrix, with half of the diagonal."""
+    below, one = np.tri(x.shape[-1], k=-1, dtype=bool), np.eye(x.shape[-1], dtype=bool)
+    return np.where(below, x, np.where(one, 0.5 * x, 0))
+
+
+# book/rules/decompositions.md:400
+def cholesky_rule(g: Any, out: Any) -> Any:
+    """Cotangent of a Hermitian matrix, from that of its lower factor."""
+    left = np.linalg.solve(transposed(out), lower_half(transposed(out) @ g))
+    return symmetrised(transposed(np.linalg.solve(adjoint(out), transposed(left))))
+
+
+# book/rules/decompositions.md:409
+@primitive("a", a=lambda g, out: cholesky_rule(g, out))
+def lower_factor(a: Any) -> Any:
+    """The lower Cholesky factor of each matrix of a stack."""
+    return np.linalg.cholesky(a)
+
+
+# book/rules/decompositions.md:420
+@implements(np.linalg.cholesky)
+def cholesky(a: Any, *, upper: bool = False) -> Any:
+    """Cholesky factor, as `numpy.linalg.cholesky`."""
+    return adjoint(lower_factor(adjoint(given(a)))) if upper else lower_factor(a)
+
+
+# book/rules/decompositions.md:449
+from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
+from autograd_book.rules.shapes import concatenate
+
+
+def qr_rule(g: Any, out: Any) -> Any:
+    """Cotangent of a tall matrix, from those of Q and R on top of each other."""
+    m = out.shape[-2] - out.shape[-1]
+    q, r, g_q, g_r = out[..., :m, :], out[..., m:, :], g[..., :m, :], g[..., m:, :]
+    inner = g_r @ transposed(r) - transposed(q) @ g_q
+    half = transposed(lower_half(transposed(inner)))
+    before = g_q + np.conjugate(q) @ (half + adjoint(half))
+    return transposed(np.linalg.solve(r, transposed(before)))
+
+
+@primitive("a", a=lambda g, out: qr_rule(g, out))
+def packed_qr(a: Any) -> Any:
+    """Q and R of each tall matrix of a stack, R below Q."""
+    return np.concatenate(np.linalg.qr(a), axis=-2)
+
+
+# book/rules/decompositions.md:478
+@implements(np.linalg.qr)
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """QR decomposition, as `numpy.linalg.qr` with the modes ``"reduced"`` and ``"r"``."""
+    m, n = a.shape[-2:]
+    if mode not in ("reduced", "r", "complete")[: 3 if m <= n else 2]:
+        raise NoRuleError(
+            f"np.linalg.qr of a matrix of shape {(m, n)} with mode={mode!r} has no "
+            "derivative rule. Use mode='reduced' or mode='r', which the matrix determines."
+        )
+    k = min(m, n)
+    packed = packed_qr(a[..., :k])
+    q, r = packed[..., :m, :], packed[..., m:, :]
+    if m < n:
+        r = concatenate([r, adjoint(q) @ a[..., k:]], -1)
+    return r if mode == "r" else NAMED[np.linalg.qr](q, r)
+
+
+# book/rules/decompositions.md:531
+def plain(x: Any) -> Any:
+    """The value of x alone, as an array."""
+    return x.numpy() if isinstance(x, Variable) else x
+
+
+def over_gaps(x: Any, gaps: Any, values: Any, used: Any) -> Any:
+    """x over gaps between values; 0 where none is, or an error if vectors were `used`."""
+    size = np.abs(plain(values))
+    level = np.max(size, axis=-1, keepdims=True, initial=0)[..., None]
+    none = np.abs(plain(gaps)) <= level * size.shape[-1] * np.finfo(size.dtype).eps
+    if np.any(none & used):
+        raise DifferentiationValueError(
+            f"a decomposition with the values {plain(values)} was differentiated through "
+            "vectors that equal or vanishing values leave undetermined. "
+            "Use the values alone, or move them apart."
+        )
+    return np.where(none, 0, x / np.where(none, 1, gaps))
+
+
+# book/rules/decompositions.md:560
+def off_diagonal(x: Any) -> Any:
+    """Each matrix of a stack, with zeros on the diagonal."""
+    return np.where(np.eye(x.shape[-1], dtype=bool), 0, x)
+
+
+# book/rules/decompositions.md:574
+def expect_no_phase(mix: Any, g: Any) -> None:
+    """Raise if the cotangent g would turn the phases of complex vectors."""
+    turning = np.max(np.abs(np.imag(plain(diagonal_of(mix)))), initial=0)
+    size = np.max(np.abs(plain(g)), initial=1)
+    if turning > size * np.sqrt(np.finfo(mix.dtype).eps):
+        raise DifferentiationValueError(
+            f"a function of complex vectors changes by {turning:.1e} with their phases, "
+            "which are arbitrary. Use one that does not, as np.abs(v) or v @ v.conj().T."
+        )
+
+
+# book/rules/decompositions.md:598
+def eigh_rule(g: Any, out: Any) -> Any:
+    """Cotangent of a Hermitian matrix, from that of its packed decomposition."""
+    w, v = real(out[..., 0]), out[..., 1:]
+    mix = transposed(v) @ g[..., 1:]
+    expect_no_phase(mix, g)
+    mix = off_diagonal(mix)
+    turn = over_gaps(mix, w[..., None, :] - w[..., None], w, np.not_equal(mix, 0))
+    inner = diagonal(real(g[..., 0])) + turn
+    return symmetrised(np.conjugate(v) @ inner @ transposed(v))
+
+
+# book/rules/decompositions.md:614
+@primitive("a", a=lambda g, out, UPLO="L": eigh_rule(g, out))
+def packed_eigh(a: Any, UPLO: Any = "L") -> Any:
+    """Eigenvalues and eigenvectors of Hermitian matrices, side by side."""
+    w, v = np.linalg.eigh(a, UPLO)
+    return np.concatenate([w[..., None], v], axis=-1)
+
+
+@implements(np.linalg.eigh)
+def eigh(a: Any, UPLO: str = "L") -> Any:
+    """Eigenvalues and eigenvectors of a Hermitian matrix, as `numpy.linalg.eigh`."""
+    packed = packed_eigh(a, UPLO)
+    return NAMED[np.linalg.eigh](real(packed[..., 0]), packed[..., 1:])
+
+
+# book/rules/decompositions.md:633
+def eigvalsh_rule(g: Any, a: Any, UPLO: Any) -> Any:
+    """Cotangent of a Hermitian matrix, from that of its eigenvalues."""
+    v = np.linalg.eigh(a, UPLO)[1]
+    return np.conjugate(v) * g[..., None, :] @ transposed(v)
+
+
+Primitive(np.linalg.eigvalsh, "a", a=lambda g, a, UPLO="L": eigvalsh_rule(g, a, UPLO))
+
+
+# book/rules/decompositions.md:703
+def eig_rule(g: Any, out: Any) -> Any:
+    """Cotangent of a matrix, from that of its packed eigenvalues and eigenvectors."""
+    w, v = out[..., 0], out[..., 1:]
+    mix = transposed(v) @ g[..., 1:]
+    expect_no_phase(mix, g)
+    length = real(diagonal_of(mix))[..., None, :]
+    mix = off_diagonal(mix - transposed(v) @ np.conjugate(v) * length)
+    turn = over_gaps(mix, w[..., None, :] - w[..., None], w, np.not_equal(mix, 0))
+    inner = diagonal(g[..., 0]) + turn
+    return np.linalg.solve(transposed(v), inner @ transposed(v))
+
+
+# book/rules/decompositions.md:718
+@primitive("a", a=lambda g, out: eig_rule(g, out))
+def packed_eig(a: Any) -> Any:
+    """Eigenvalues and eigenvectors of square matrices, side by side."""
+    w, v = np.linalg.eig(a)
+    return np.concatenate([w[..., None], v], axis=-1)
+
+
+@implements(np.linalg.eig)
+def eig(a: Any) -> Any:
+    """Eigenvalues and eigenvectors, as `numpy.linalg.eig`."""
+    packed = packed_eig(a)
+    return NAMED[np.linalg.eig](packed[..., 0], packed[..., 1:])
+
+
+@implements(np.linalg.eigvals)
+def eigvals(a: Any) -> Any:
+    """Eigenvalues, as `numpy.linalg.eigvals`."""
+    return eig(a)[0]
+
+
+# book/rules/decompositions.md:773
+def svd_parts(packed: Any, m: int) -> tuple[Any, Any, Any]:
+    """U, S and Vh out of a packed decomposition of matrices with m rows."""
+    return transposed(packed[..., :m]), real(packed[..., m]), packed[..., m + 1 :]
+
+
+@primitive(
+    "a",
+    a=lambda g, a_shape, out, hermitian=False: svd_rule(g, out, a_shape, hermitian),
+)
+def packed_svd(a: Any, hermitian: bool = False) -> Any:
+    """The transpose of U, S and Vh of each matrix of a stack, side by side."""
+    u, s, vh = np.linalg.svd(a, full_matrices=False, hermitian=hermitian)
+    return np.concatenate([transposed(u), s[..., None], vh], axis=-1)
+
+
+# book/rules/decompositions.md:797
+def svd_rule(g: Any, out: Any, shape: tuple[int, ...], hermitian: bool) -> Any:
+    """Cotangent of a matrix, from those of U, S and Vh."""
+    m, n = shape[-2:]
+    u, s, vh = svd_parts(out, m)
+    g_u, g_s, g_vh = svd_parts(g, m)
+    mix_u, mix_v = transposed(u) @ g_u, np.conjugate(vh) @ adjoint(g_vh)
+    expect_no_phase(mix_u + mix_v, g)
+    used = off_diagonal(np.not_equal(mix_u, 0) | np.not_equal(mix_v, 0))
+    skew_u, skew_v = mix_u - adjoint(mix_u), mix_v - adjoint(mix_v)
+    row, column, u, vh = s[..., None, :], s[..., None], np.conjugate(u), np.conjugate(vh)
+    alike = over_gaps(off_diagonal(skew_u + skew_v), row - column, s, used)
+    against = over_gaps(skew_u - skew_v, row + column, s, used)
+    result = u @ (diagonal(g_s) + 0.5 * (alike + against)) @ vh
+    if m > n:
+        result = result + over_gaps(g_u - u @ mix_u, row, s, np.not_equal(g_u, 0)) @ vh
+    if m < n:
+        outside = g_vh - adjoint(mix_v) @ vh
+        result = result + u @ over_gaps(outside, column, s, np.not_equal(g_vh, 0))
+    return symmetrised(result) if hermitian else result
+
+
+# book/rules/decompositions.md:832
+def values_rule(g: Any, a: Any, hermitian: bool) -> Any:
+    """Cotangent of a matrix, from that of its singular values."""
+    u, _, vh = np.linalg.svd(a, full_matrices=False, hermitian=hermitian)
+    return np.conjugate(u) * g[..., None, :] @ np.conjugate(vh)
+
+
+@primitive("a", a=lambda g, a, hermitian=False: values_rule(g, a, hermitian))
+def singular_values(a: Any, hermitian: bool = False) -> Any:
+    """The singular values of each matrix of a stack."""
+    return np.linalg.svd(a, compute_uv=False, hermitian=hermitian)
+
+
+# book/rules/decompositions.md:847
+@implements(np.linalg.svd)
+def svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
+    """Singular value decomposition, as `numpy.linalg.svd`."""
+    m, n = a.shape[-2:]
+    if compute_uv and full_matrices and m != n:
+        raise NoRuleError(
+            f"np.linalg.svd of a matrix of shape {(m, n)} with full_matrices=True has no "
+            "derivative rule. Pass full_matrices=False for what the matrix determines."
+        )
+    if not compute_uv:
+        return singular_values(a, hermitian)
+    return NAMED[np.linalg.svd](*svd_parts(packed_svd(a, hermitian), m))
+
+
+# book/rules/decompositions.md:874
+def known(*names: str) -> tuple[Any, ...]:
+    """Those functions of `numpy.linalg` that this NumPy has."""
+    return tuple(getattr(np.linalg, name) for name in names if hasattr(np.linalg, name))
+
+
+@implements(*known("svdvals"))
+def svdvals(x: Any) -> Any:
+    """Singular values, as `numpy.linalg.svdvals`."""
+    return svd(x, compute_uv=False)
+
+
+Primitive(np.linalg.matrix_rank, "A", flat=True)
+
+
+# book/rules/decompositions.md:916
+def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
+    """Cotangents of a and b in ``x = z @ b``, z the pseudoinverse, rest ``b - a @ x``."""
+    zt, gh = transposed(z), adjoint(g)
+    b = zt @ g
+    unreached = np.conjugate(rest) @ adjoint(b) @ zt
+    free = zt @ np.conjugate(x) @ (gh - gh @ transposed(a) @ zt)
+    return unreached + free - b @ transposed(x), b
+
+
+# book/rules/decompositions.md:930
+def pinv_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
+    """Cotangent of a matrix, from that of its pseudoinverse."""
+    result = inverse_rule(g, a, out, out, np.eye(a.shape[-2], dtype=g.dtype) - a @ out)[0]
+    return symmetrised(result) if hermitian else result
+
+
+Primitive(
+    np.linalg.pinv,
+    "a",
+    a=lambda g, a, out, hermitian=False, rcond=None, rtol=None: pinv_rule(
+        g, a, out, hermitian
+    ),
+)
+
+
+# book/rules/decompositions.md:958
+def lstsq_rule(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> tuple[Any, Any]:
+    """Cotangents of both arguments of a least squares problem."""
+    cutoff = np.finfo(out.dtype).eps * max(a.shape) if rcond is None else rcond
+    return inverse_rule(g, a, np.linalg.pinv(a, cutoff), out, b - a @ out)
+
+
+@primitive(
+    "a b",
+    joint=lambda g, a, b, out, rcond=None: lstsq_rule(g, a, b, out, rcond),
+    linear="b",
+)
+def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
+    """The solution of least norm among those that minimise the squares of ``a @ x - b``."""
+    return np.linalg.lstsq(a, b, rcond)[0]
+
+
+# book/rules/decompositions.md:979
+@implements(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """Least squares, as `numpy.linalg.lstsq`; the rank is a plain integer."""
+    a, b = given(a), given(b)
+    columns = b[..., None] if b.ndim == 1 else b
+    x = least_squares(a, columns, rcond)
+    rank = np.linalg.lstsq(plain(a), plain(columns)[:, :0], rcond)[2]
+    rest = columns - a @ x
+    squares = real(np.sum(np.conjugate(rest) * rest, axis=0))
+    if rank < a.shape[1] or a.shape[0] <= a.shape[1]:
+        squares = squares[:0]
+    values = svd(a.astype(np.result_type(a.dtype, b.dtype)), compute_uv=False)
+    return (x[..., 0] if b.ndim == 1 else x), squares, rank, values
+
+
+# book/rules/decompositions.md:1018
+from autograd_book.rules.reductions import kept
+
+
+def p_norm_rule(g: Any, x: Any, out: Any, p: Any, axis: Any) -> Any:
+    """Cotangent of a vector, from that of its p-norm; 0 where the norm is 0."""
+    shape = kept(x.shape, axis)
+    g, out = np.reshape(g, shape), np.reshape(out, shape)
+    out = np.where(np.equal(out, 0), 1, out)
+    if p == 2:
+        return np.conjugate(x) * (g / out)
+    zero = np.equal(x, 0)
+    ratio = np.where(zero, 1, np.abs(x)) / out
+    return np.where(zero, 0, np.conjugate(x)) * ratio ** (p - 2) * (g / out)
+
+
+@primitive(
+    "x", x=lambda g, x, out, p, axis, keepdims=False: p_norm_rule(g, x, out, p, axis)
+)
+def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
+    """Root of order p of the sum of the powers of order p of absolute values."""
+    if p == 2 and np.size(axis) == x.ndim:
+        return np.linalg.norm(x, None, None, keepdims)
+    powers = real(np.conjugate(x) * x) if p == 2 else np.abs(x) ** p
+    total = np.sum(powers, axis=axis, keepdims=keepdims)
+    return np.sqrt(total) if p == 2 else np.power(total, total.dtype.type(1 / p))
+
+
+# book/rules/decompositions.md:1076
+VECTORS: dict[Any, Any] = {
+    np.inf: lambda x, axis: np.max(np.abs(x), axis=axis),
+    -np.inf: lambda x, axis: np.min(np.abs(x), axis=axis),
+    0: lambda x, axis: np.sum(np.not_equal(x, 0), axis=axis, dtype=plain(x).real.dtype),
+    1: lambda x, axis: np.sum(np.abs(x), axis=axis),
+}  #: Norms of vectors that are no roots of sums.
+
+
+# book/rules/decompositions.md:1094
+MATRICES: dict[Any, Any] = {
+    **dict.fromkeys((None, "fro", "f"), lambda x: p_norm(x, 2, (-2, -1))),
+    "nuc": lambda x: np.sum(np.abs(svdvals(x)), axis=-1),
+    2: lambda x: np.max(np.abs(svdvals(x)), axis=-1),
+    -2: lambda x: np.min(np.abs(svdvals(x)), axis=-1),
+    1: lambda x: np.max(np.sum(np.abs(x), axis=-2), axis=-1),
+    -1: lambda x: np.min(np.sum(np.abs(x), axis=-2), axis=-1),
+    np.inf: lambda x: np.max(np.sum(np.abs(x), axis=-1), axis=-1),
+    -np.inf: lambda x: np.min(np.sum(np.abs(x), axis=-1), axis=-1),
+}  #: Norms of matrices on the last two axes, by their order.
+
+
+# book/rules/decompositions.md:1115
+def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """The result of a reduction of x over axes, which stay as 1 if wanted."""
+    return np.reshape(out, kept(x.shape, axes)) if keepdims else out
+
+
+def misfit(x: Any, ord: Any, axis: Any, remedy: str) -> DifferentiationValueError:
+    """The error for an order that these axes do not have."""
+    return DifferentiationValueError(
+        f"a norm of ord={ord!r} over axis={axis!r} was asked of shape {x.shape}. {remedy}"
+    )
+
+
+def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
+    """One axis, several, or all for None, as a tuple."""
+    axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
+    return tuple(int(a) for a in axes)
+
+
+# book/rules/decompositions.md:1138
+@implements(*known("vector_norm"))
+def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
+    axes = axes_of(x, axis)
+    if isinstance(ord, str):
+        raise misfit(x, ord, axis, "Pass a number as the order, or two axes for matrices.")
+    out = VECTORS[ord](x, axes) if ord in VECTORS else p_norm(x, ord, axes)
+    return reduced(out, x, axes, keepdims)
+
+
+@implements(*known("matrix_norm"))
+def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """Norm of the matrices in the last two axes, as `numpy.linalg.matrix_norm`."""
+    if ord not in MATRICES:
+        orders = ", ".join(map(repr, MATRICES))
+        raise misfit(x, ord, (-2, -1), f"Use one of the orders of matrices: {orders}.")
+    return reduced(MATRICES[ord](x), x, (-2, -1), keepdims)
+
+
+# book/rules/decompositions.md:1160
+@implements(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Norm of a vector or a matrix, as `numpy.linalg.norm`."""
+    if axis is None and ord is None:
+        return vector_norm(x, keepdims=keepdims)
+    axes = axes_of(x, axis)
+    if len(axes) == 1:
+        return vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
+    if len(axes) != 2:
+        raise misfit(x, ord, axis, "Pass one axis for vectors, or two for matrices.")
+    out = matrix_norm(np.moveaxis(x, axes, (-2, -1)), ord=ord)
+    return reduced(out, x, axes, keepdims)
+
+
+# book/rules/decompositions.md:1192
+import math
+
+
+@implements(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
+    """Condition number, as `numpy.linalg.cond`."""
+    if p in (None, 2, -2):
+        s = svdvals(x)
+        above, below = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
+        with np.errstate(divide="ignore"):
+            return np.where(np.equal(s[..., 0], 0), np.inf, above) / below
+    return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
+
+
+# book/rules/decompositions.md:1217
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""
+    rows, columns = a.shape[:ind], a.shape[ind:]
+    return np.linalg.inv(np.reshape(a, (math.prod(rows), -1))).reshape(columns + rows)
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """Solution of ``tensordot(a, x, x.ndim) = b``, as `numpy.linalg.tensorsolve`."""
+    a, b = given(a), given(b)
+    if axes is not None:
+        a = np.moveaxis(a, axes, range(a.ndim - len(axes), a.ndim))
+    unknown = a.shape[b.ndim :]
+    return solve(np.reshape(a, (b.size, -1)), np.reshape(b, (-1,))).reshape(unknown)

@@ -1,0 +1,165 @@
+"""Cases for book/rules/decompositions.md."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from casework import Case, label, strided, transposed, uniform
+
+from autograd_book.rules import decompositions as rules
+
+la = np.linalg
+SQUARES = [(1, 1), (3, 3), (2, 3, 3), (0, 2, 2), (0, 0)]
+TALL, WIDE = [(4, 2), (2, 4, 3)], [(2, 4), (2, 3, 4)]
+
+
+def numbers(shape: tuple[int, ...], seed: int = 0, kind: str = "real") -> np.ndarray:
+    """Real or complex numbers."""
+    x = uniform(shape, seed=seed)
+    return x + 1j * uniform(shape, seed=seed + 50) if kind == "complex" else x
+
+
+def regular(shape: tuple[int, ...], kind: str = "real") -> np.ndarray:
+    """Matrices far from singular, with values apart from each other."""
+    m, n = shape[-2:]
+    return np.eye(m, n) * np.arange(2.0, n + 2) * 1.5 + 0.3 * numbers(shape, 1, kind)
+
+
+def hermitian(x: Any) -> Any:
+    """Of any square matrix, the Hermitian one that has its lower triangle's symmetric part."""
+    return 0.5 * (x + np.conjugate(np.swapaxes(x, -1, -2)))
+
+
+def size(x: Any) -> Any:
+    """Square of the absolute value, which no phase changes."""
+    return np.real(np.conjugate(x) * x)
+
+
+def rebuilt(u: Any, s: Any, v: Any) -> Any:
+    """A matrix from its factors and a function of its values."""
+    return (u * (1.0 + s * s)[..., None, :]) @ v
+
+
+def from_svd(x: Any, **options: Any) -> Any:
+    u, s, vh = la.svd(x, full_matrices=False, **options)
+    return rebuilt(u, s, vh)
+
+
+def from_eigh(x: Any, **options: Any) -> Any:
+    w, v = la.eigh(hermitian(x), **options)
+    return rebuilt(v, w, np.conjugate(np.swapaxes(v, -1, -2)))
+
+
+def from_eig(x: Any) -> Any:
+    w, v = la.eig(x)
+    return rebuilt(v, w, la.inv(v))
+
+
+SQUARE: dict[str, tuple[str, Callable[..., Any]]] = {
+    "inv": ("inv", la.inv),
+    "det": ("det", la.det),
+    "cofactors": ("cofactors", rules.cofactors),
+    "slogdet": ("packed_slogdet", lambda x: la.slogdet(x)[0] + np.square(la.slogdet(x)[1])),
+    "cholesky": ("lower_factor", lambda x: la.cholesky(hermitian(x))),
+    "eigh": ("packed_eigh", from_eigh),
+    "eigh upper": ("packed_eigh", lambda x: from_eigh(x, UPLO="U")),
+    "eigh sizes": ("packed_eigh", lambda x: size(la.eigh(hermitian(x))[1])),
+    "eigvalsh": ("eigvalsh", lambda x: la.eigvalsh(hermitian(x))),
+    "eig": ("packed_eig", from_eig),
+    "eig sizes": ("packed_eig", lambda x: size(la.eig(x)[1])),
+    "eigvals": ("packed_eig", lambda x: la.eigvals(x) ** 2),
+    "svd hermitian": ("packed_svd", lambda x: from_svd(hermitian(x), hermitian=True)),
+    "pinv hermitian": ("pinv", lambda x: la.pinv(hermitian(x), hermitian=True)),
+}
+ANY_SHAPE: dict[str, tuple[str, Callable[..., Any]]] = {
+    "svd": ("packed_svd", from_svd),
+    "svd left": ("packed_svd", lambda x: size(la.svd(x, full_matrices=False)[0])),
+    "svd right": ("packed_svd", lambda x: size(la.svd(x, full_matrices=False)[2])),
+    "svdvals": ("singular_values", lambda x: la.svd(x, compute_uv=False)),
+    "pinv": ("pinv", la.pinv),
+    "qr q": ("packed_qr", lambda x: la.qr(x)[0]),
+    "qr r": ("packed_qr", lambda x: la.qr(x, "r")),
+}
+SYSTEMS = [
+    ((3, 3), (3,)),
+    ((3, 3), (3, 2)),
+    ((2, 3, 3), (2, 3, 1)),
+    *[((2, 1, 3, 3), (4, 3, 2)) for _ in range(rules.NUMPY_2)],
+    ((3, 3), (2, 3, 2)),
+    ((0, 3, 3), (0, 3, 2)),
+    ((2, 2), (2, 0)),
+]
+VECTOR_NORMS = [None, np.inf, -np.inf, 1, 2, 3, 1.5, -1, 0.5]
+MATRIX_NORMS = [None, "fro", "nuc", np.inf, -np.inf, 1, -1, 2, -2]
+
+
+def systems() -> Iterator[tuple[str, Case]]:
+    """Equations and least squares."""
+    for kind in ("real", "complex"):
+        for a, b in SYSTEMS:
+            yield "solve_columns", Case(la.solve, (regular(a, kind), numbers(b, 2, kind)), label("solve", a, b, kind))
+        for a, b in [((4, 2), (4,)), ((4, 2), (4, 3)), ((2, 4), (2,)), ((3, 3), (3, 2))]:
+            args = regular(a, kind), numbers(b, 3, kind)
+            yield "least_squares", Case(lambda a, b: la.lstsq(a, b, rcond=None)[0], args, label("lstsq", a, b, kind))
+        args = regular((4, 2), kind), numbers((4, 3), 3, kind)
+        yield "least_squares", Case(lambda a, b: la.lstsq(a, b, rcond=None)[1], args, label("lstsq squares", kind))
+        values = lambda a: la.lstsq(a, np.ones(4), rcond=None)[3]
+        yield "packed_svd", Case(values, (regular((4, 2), kind),), label("lstsq values", kind))
+    args = regular((3, 3)), numbers((3,), 3, "complex")
+    yield "solve_columns", Case(la.solve, args, label("solve real complex"))
+    if rules.NUMPY_2:
+        yield "solve_columns", Case(la.solve, (regular((2, 3, 3)), numbers((3,))), label("solve stack vector"))
+    a, b = regular((6, 6)).reshape(2, 3, 6), numbers((2, 3))
+    yield "tensorsolve", Case(la.tensorsolve, (a, b), label("tensorsolve"))
+    yield "tensorsolve", Case(lambda a, b: la.tensorsolve(a, b, (0,)), (np.moveaxis(a, 2, 0), b), label("tensorsolve axes"))
+    yield "tensorinv", Case(la.tensorinv, (regular((6, 6)).reshape(2, 3, 6),), label("tensorinv"))
+    yield "tensorinv", Case(lambda a: la.tensorinv(a, ind=1), (regular((6, 6)).reshape(6, 2, 3),), label("tensorinv ind"))
+
+
+def norms() -> Iterator[tuple[str, Case]]:
+    """Norms of vectors and matrices."""
+    for kind in ("real", "complex"):
+        for p in VECTOR_NORMS:
+            f = lambda x, p=p: la.norm(x, p, axis=-2, keepdims=True)
+            yield "p_norm", Case(f, (numbers((2, 3, 2), 4, kind),), label("norm", p, kind))
+            yield "p_norm", Case(lambda x, p=p: la.norm(x, p), (numbers((3,), 5, kind),), label("norm vector", p, kind))
+        for p in MATRIX_NORMS:
+            for keepdims in (False, True):
+                f = lambda x, p=p, keep=keepdims: la.norm(x, p, (2, 0), keep)
+                yield "p_norm", Case(f, (numbers((2, 3, 4), 6, kind),), label("norm matrix", p, kind, keepdims))
+            if p is not None and p not in ("fro", "nuc"):
+                yield "packed_svd", Case(lambda x, p=p: np.real(la.cond(x, p)), (regular((2, 3, 3), kind),), label("cond", p, kind))
+    yield "p_norm", Case(lambda x: la.norm(x, axis=np.int64(1)), (numbers((2, 3)),), label("norm axis of NumPy"))
+    for shape in [(), (2, 3), (2, 2, 3), (0,), (2, 0)]:
+        for keepdims in (False, True):
+            f = lambda x, keep=keepdims: np.square(la.norm(x, keepdims=keep))
+            yield "p_norm", Case(f, (numbers(shape),), label("norm of all", shape, keepdims))
+    yield "packed_svd", Case(la.cond, (regular((3, 2)),), label("cond default"))
+    if rules.NUMPY_2:
+        for p in (1, 2, 3, np.inf):
+            f = lambda x, p=p: la.vector_norm(x, axis=(0, -1), keepdims=True, ord=p)
+            yield "p_norm", Case(f, (numbers((2, 3, 2)),), label("vector_norm", p))
+        yield "p_norm", Case(lambda x: np.square(la.vector_norm(x)), (numbers((2, 3)),), label("vector_norm all"))
+        yield "packed_svd", Case(lambda x: la.matrix_norm(x, ord="nuc"), (numbers((2, 3, 4)),), label("matrix_norm"))
+        yield "packed_svd", Case(la.svdvals, (numbers((3, 2)),), label("svdvals of NumPy 2"))
+        upper = lambda x: la.cholesky(hermitian(x), upper=True)
+        for kind in ("real", "complex"):
+            yield "lower_factor", Case(upper, (regular((2, 3, 3), kind),), label("cholesky upper", kind))
+
+
+def cases() -> Iterator[tuple[str, Case]]:
+    for kind in ("real", "complex"):
+        for (name, (key, fun)), shape in [(pair, s) for pair in SQUARE.items() for s in SQUARES]:
+            if shape == (0, 0) and key in ("cofactors", "det", "packed_svd", "pinv"):
+                continue
+            yield key, Case(fun, (regular(shape, kind),), label(name, shape, kind))
+        for (name, (key, fun)), shape in [(pair, s) for pair in ANY_SHAPE.items() for s in (*TALL, *WIDE, (3, 3))]:
+            yield key, Case(fun, (regular(shape, kind),), label(name, shape, kind))
+        for name, (key, fun) in (SQUARE | ANY_SHAPE).items():
+            for layout in (transposed, strided) if kind == "real" else (transposed,):
+                yield key, Case(fun, (layout(regular((3, 3), kind)),), label(name, layout.__name__, kind))
+    yield "packed_eig", Case(from_eig, (numbers((3, 3), 9),), label("eig of a rotation and more"))
+    yield "det", Case(la.det, (np.outer([1.0, 2.0, 3.0], [1.0, -1.0, 0.5]) + np.diag([0.0, 0.0, 1.0]),), label("det singular"))
+    yield "det", Case(la.det, (np.outer([1.0, 2.0, 3.0], [1.0, -1.0, 0.5]),), label("det of rank 1"))
+    yield from systems()
+    yield from norms()
