@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from cases.shapes import all_of, squared
 from casework import Case, label, strided, transposed, uniform
 
 from autograd_book.rules.indexing import At, getitem, replaced, scatter
+from cases.shapes import all_of, squared
 
 # Indexing: shape and index.
 INDICES: list[tuple[str, tuple[int, ...], Any]] = [
@@ -49,6 +49,7 @@ INDICES: list[tuple[str, tuple[int, ...], Any]] = [
     ("0-d array", (3, 2), np.array(1)),
 ]
 
+CONDITIONS = [np.array([True, False, False]), np.array([[True], [False]])]
 METHODS = ("set", "add", "subtract", "multiply", "divide", "max", "min")
 
 
@@ -61,8 +62,8 @@ def picks() -> Iterator[tuple[str, Case]]:
     for name, shape, index in INDICES:
         x = uniform(shape)
         picked = x[index]
-        yield "getitem", Case(lambda x, i=index: getitem(x, i) ** 2, (x,), label("getitem", name))
-        f = lambda g, s=shape, i=index: scatter(g, s, i) ** 2
+        yield "getitem", Case(lambda x, i=index: np.square(getitem(x, i)), (x,), label("getitem", name))
+        f = lambda g, s=shape, i=index: np.square(scatter(g, s, i))
         yield "scatter", Case(f, (uniform(np.shape(picked), seed=2),), label("scatter", name))
     for layout in (transposed, strided):
         f = lambda x: getitem(x, np.array([1, 1, 0])) ** 2
@@ -79,10 +80,9 @@ def picks() -> Iterator[tuple[str, Case]]:
     for condition, axis in [([True, False, True], 1), ([False, True], None), ([0, 3], 0)]:
         yield squared("compress", lambda x, c=condition, a=axis: np.compress(c, x, a), (2, 3), also=(condition, axis))
     yield squared("extract", lambda x: np.extract([[1, 0, 1], [0, 1, 0]], x), (2, 3))
-    for shapes in [((2, 3), (2, 3)), ((), (3,)), ((2, 1), (1, 3))]:
+    for shapes in [((2, 3), (2, 3)), ((1,), (3,)), ((2, 1), (1, 3))]:
         yield squared("choose", lambda x, y: np.choose([[0, 1, 1], [1, 0, 1]], [x, y]), *shapes)
-        conditions = [np.array([True, False, False]), np.array([[True], [False]])]
-        yield squared("select", lambda x, y: np.select(conditions, [x, y], 0.5), *shapes)
+        yield squared("select", lambda x, y: np.select(CONDITIONS, [x, y], 0.5), *shapes)
     yield squared("select", lambda x, y: np.select([np.array([True, False])], [x + 0 * y], y), (2,), (2,), also="default")
     for mode in ("wrap", "clip"):
         yield squared("choose", lambda x, y, m=mode: np.choose([-1, 2, 1], (x, y), mode=m), (3,), (3,), also=mode)

@@ -14,7 +14,7 @@ indices add up.
     print(x.grad)
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ff9f72a1e783ca729d61ceb52e12c62c213986aba6072c083aa6a60b29497dd6
+# sha256: 43259163bf07a846e96bab444a20e8a3e3e70c04c7ea977b26a4a16fbdc8b863
 
 __all__ = [
     "BASIC",
@@ -38,6 +38,7 @@ __all__ = [
     "STATISTICS",
     "pad",
     "scattered_into",
+    "ramp",
     "end",
     "diagonal_places",
     "diagonal",
@@ -74,12 +75,17 @@ BASIC = (int, slice, np.integer)  #: Besides None and the ellipsis.
 
 
 def is_basic(index: Any) -> bool:
-    """Whether an index consists of integers, slices, None and ellipsis only, and so cannot repeat a place."""
+    """Whether an index is of integers, slices, None and ellipsis, and cannot repeat."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or (isinstance(part, BASIC) and type(part) is not bool) for part in parts)
+    return all(
+        part is None
+        or part is Ellipsis
+        or (isinstance(part, BASIC) and type(part) is not bool)
+        for part in parts
+    )
 
 
-# book/rules/indexing.md:112
+# book/rules/indexing.md:117
 @primitive("g", linear="g", g=lambda g, index, shape: g[index])
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
@@ -106,8 +112,12 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:149
-@primitive("x", linear="x", x=lambda g, x_shape, index: bind(primitives[scatter], g, shape=x_shape, index=index))
+# book/rules/indexing.md:154
+@primitive(
+    "x",
+    linear="x",
+    x=lambda g, x_shape, index: bind(primitives[scatter], g, shape=x_shape, index=index),
+)
 def getitem(x: Any, index: Any) -> Any:
     """The elements of x at an index, as ``x[index]``."""
     return x[index]
@@ -116,9 +126,9 @@ def getitem(x: Any, index: Any) -> Any:
 primitives[operator.getitem] = primitives[getitem]
 
 
-# book/rules/indexing.md:163
+# book/rules/indexing.md:172
 def frozen(index: Any) -> Any:
-    """An index that nobody can change any more: arrays and lists in it are copied and closed to writing."""
+    """An index that nobody can change: arrays and lists in it are copied and closed."""
     if isinstance(index, tuple):
         return tuple(map(frozen, index))
     if index is None or index is Ellipsis or isinstance(index, (*BASIC, np.generic)):
@@ -132,21 +142,23 @@ def frozen(index: Any) -> Any:
 
 
 def pick(x: Any, index: Any) -> Any:
-    """The elements of x at an index, as ``x[index]``; later changes of the index make no difference."""
+    """``x[index]``, and later changes of the index make no difference."""
     return bind(primitives[getitem], x, index=frozen(index))
 
 
 functions[operator.getitem] = pick
 
 
-# book/rules/indexing.md:280
+# book/rules/indexing.md:290
 def along(x: Any, axis: int, index: Any) -> Any:
     """The elements of x at an index into one axis."""
     return pick(x, (*(slice(None),) * (axis % len(shape_of(x))), index))
 
 
 @implements(np.take)
-def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: Any = "raise") -> Any:
+def take(
+    a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: Any = "raise"
+) -> Any:
     """As `numpy.take`."""
     expect_no_out(np.take, out)
     if axis is None:
@@ -165,14 +177,18 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     n, indices = np.ndim(arr), np.asarray(plain(indices))
     if indices.ndim != n:
         raise DifferentiationValueError(
-            f"take_along_axis was given indices with {indices.ndim} axes for an array with {n}. Give them the same number."
+            f"take_along_axis was given indices with {indices.ndim} axes, and an array with "
+            f"{n}. Give them the same number."
         )
-    index = [np.arange(length).reshape([-1 if k == i else 1 for k in range(n)]) for i, length in enumerate(shape_of(arr))]
+    index = [
+        np.arange(length).reshape([-1 if k == i else 1 for k in range(n)])
+        for i, length in enumerate(shape_of(arr))
+    ]
     index[axis] = indices
     return pick(arr, tuple(index))
 
 
-# book/rules/indexing.md:322
+# book/rules/indexing.md:338
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """The elements, or slices, of a where a condition holds, as `numpy.compress`."""
@@ -192,10 +208,14 @@ def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     expect_no_out(np.choose, out)
     which, *spread = np.broadcast_arrays(np.asarray(plain(a)), *choices)
     if mode != "raise":
-        which = np.remainder(which, len(spread)) if mode == "wrap" else np.clip(which, 0, len(spread) - 1)
+        which = (
+            np.remainder(which, len(spread))
+            if mode == "wrap"
+            else np.clip(which, 0, len(spread) - 1)
+        )
     if which.size and (which.min() < 0 or which.max() >= len(spread)):
         raise DifferentiationValueError(
-            f"choose was asked for the choices {which.min()} to {which.max()}, and there are {len(spread)}. "
+            f"choose was asked for {which.min()} to {which.max()} of {len(spread)} choices. "
             "Name existing ones, or pass mode='wrap' or mode='clip'."
         )
     return pick(np.stack(spread), (which, *np.indices(which.shape, sparse=True)))
@@ -203,8 +223,10 @@ def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
 
 @implements(np.select)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
-    """For each place the element of the first choice whose condition holds, as `numpy.select`."""
-    if len(condlist) != len(choicelist) or any(np.asarray(plain(c)).dtype != bool for c in condlist):
+    """For each place the first choice whose condition holds, as `numpy.select`."""
+    if len(condlist) != len(choicelist) or any(
+        np.asarray(plain(c)).dtype != bool for c in condlist
+    ):
         raise DifferentiationValueError(
             f"select was given {len(condlist)} conditions and {len(choicelist)} choices. "
             "Give one choice for each condition, and conditions of truth values."
@@ -215,14 +237,16 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return out
 
 
-# book/rules/indexing.md:374
+# book/rules/indexing.md:396
 for fun in (np.nonzero, np.argwhere, np.flatnonzero):
     Primitive(fun, "x", flat=True)
 for maker in (np.diag_indices_from, np.tril_indices_from, np.triu_indices_from):
-    functions[maker] = lambda arr, k=0, maker=maker: maker(outline(arr), *(() if k == 0 else (k,)))
+    functions[maker] = lambda arr, k=0, maker=maker: maker(
+        outline(arr), *(() if k == 0 else (k,))
+    )
 
 
-# book/rules/indexing.md:393
+# book/rules/indexing.md:417
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """As `numpy.delete`."""
@@ -242,7 +266,13 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     count = np.insert(positions, obj, 0).size - positions.size
     shape[axis] = count = shape_of(values)[axis] if count == 1 else count
     order = np.insert(positions, obj, positions.size + np.arange(count))
-    return along(concatenate((arr, np.broadcast_to(values, shape)), axis, dtype=dtype, casting="unsafe"), axis, order)
+    return along(
+        concatenate(
+            (arr, np.broadcast_to(values, shape)), axis, dtype=dtype, casting="unsafe"
+        ),
+        axis,
+        order,
+    )
 
 
 @implements(np.repeat)
@@ -253,21 +283,36 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if np.size(repeats) != 1:
         return along(a, axis, np.repeat(np.arange(shape[axis]), repeats))
     axis, n = axis % len(shape), int(np.ravel(repeats)[0])
-    copies = np.broadcast_to(np.expand_dims(a, axis + 1), (*shape[: axis + 1], n, *shape[axis + 1 :]))
+    copies = np.broadcast_to(
+        np.expand_dims(a, axis + 1), (*shape[: axis + 1], n, *shape[axis + 1 :])
+    )
     return np.reshape(copies, (*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
 
 
-# book/rules/indexing.md:441
+# book/rules/indexing.md:473
 def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
     """What to do before and after each of n axes, from the forms that NumPy permits."""
     if isinstance(widths, dict):
         given = {axis % n: width for axis, width in widths.items()}
         widths = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(n)]
-    return [(before, after) for before, after in np.broadcast_to(np.asarray(widths), (n, 2)).tolist()]
+    return [
+        (before, after)
+        for before, after in np.broadcast_to(np.asarray(widths), (n, 2)).tolist()
+    ]
 
 
-SHOWN_AGAIN = ("edge", "reflect", "symmetric", "wrap")  #: Modes that gather, and need to know nothing but positions.
-STATISTICS: dict[str, Fun] = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}  #: Of edges.
+SHOWN_AGAIN = (
+    "edge",
+    "reflect",
+    "symmetric",
+    "wrap",
+)  #: Modes that gather, and need to know nothing but positions.
+STATISTICS: dict[str, Fun] = {
+    "maximum": np.max,
+    "minimum": np.min,
+    "mean": np.mean,
+    "median": np.median,
+}  #: Of edges.
 
 
 @implements(np.pad)
@@ -284,7 +329,11 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
         return scattered_into(array, widths)
     for axis, (before, after) in enumerate(widths):
         if mode in SHOWN_AGAIN:
-            array = along(array, axis, np.pad(np.arange(shape_of(array)[axis]), (before, after), mode, **options))
+            array = along(
+                array,
+                axis,
+                np.pad(np.arange(shape_of(array)[axis]), (before, after), mode, **options),
+            )
         else:
             first, last = (end(array, axis, mode, options, side) for side in (0, 1))
             array = concatenate((first(before), array, np.flip(last(after), axis)), axis)
@@ -294,38 +343,54 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
 def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     """Zeros around an array."""
     shape = tuple([n + sum(width) for n, width in zip(shape_of(array), widths)])
-    places = tuple([slice(before, before + n) for n, (before, _) in zip(shape_of(array), widths)])
+    places = tuple(
+        [slice(before, before + n) for n, (before, _) in zip(shape_of(array), widths)]
+    )
     return bind(primitives[scatter], array, shape=shape, index=places)
 
 
-# book/rules/indexing.md:486
+# book/rules/indexing.md:537
+def ramp(width: int, n: int, axis: int) -> Any:
+    """From 0 in `width` equal steps to 1, which is left out, along one of n axes."""
+    return np.reshape(
+        np.arange(width) / max(width, 1), [-1 if k == axis else 1 for k in range(n)]
+    )
+
+
 def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) -> Fun:
-    """What `numpy.pad` puts before (side 0) or after (side 1) an array, outermost first, as a function of the width."""
+    """What `numpy.pad` puts before (side 0) or after (side 1) an array, from outside in."""
     n, length = np.ndim(array), shape_of(array)[axis]
 
     def option(name: str, default: Any) -> Any:
         return pairs(options.get(name, default), n)[axis][side]
 
     def part(count: int) -> Any:
-        return along(array, axis, slice(length - count, length) if side else slice(0, count))
+        return along(
+            array, axis, slice(length - count, length) if side else slice(0, count)
+        )
 
     def wide(value: Any, width: int) -> Any:
-        return np.broadcast_to(value, [width if k == axis else m for k, m in enumerate(shape_of(array))])
+        return np.broadcast_to(
+            value, [width if k == axis else m for k, m in enumerate(shape_of(array))]
+        )
 
     if mode == "constant":
         return partial(wide, np.asarray(option("constant_values", 0), array.dtype))
     if mode == "linear_ramp":
         goal, edge = option("end_values", 0), part(1)
-        share = lambda width: (np.arange(width, dtype=edge.real.dtype) / max(width, 1)).reshape([-1 if k == axis else 1 for k in range(n)])
-        return lambda width: goal + (edge - goal) * share(width)
+        return lambda width: (
+            goal + (edge - goal) * ramp(width, n, axis).astype(edge.real.dtype)
+        )
     if mode in STATISTICS:
         asked = options.get("stat_length")
         count = length if asked is None else min(option("stat_length", asked), length)
         return partial(wide, STATISTICS[mode](part(count), axis=axis, keepdims=True))
-    raise DifferentiationValueError(f"np.pad was called with mode={mode!r}. Use one of the modes that NumPy names.")
+    raise DifferentiationValueError(
+        f"np.pad was called with mode={mode!r}. Use one of the modes that NumPy names."
+    )
 
 
-# book/rules/indexing.md:524
+# book/rules/indexing.md:589
 def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """Row and column of each element on a diagonal of a matrix."""
     first, second = max(0, -offset), max(0, offset)
@@ -337,11 +402,19 @@ def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """As `numpy.diagonal`."""
     last = np.moveaxis(a, (axis1, axis2), (-2, -1))
-    return pick(last, (Ellipsis, *diagonal_places(*shape_of(last)[-2:], offset)))
+    rows, columns = shape_of(last)[-2:]
+    return pick(last, (Ellipsis, *diagonal_places(rows, columns, offset)))
 
 
 @implements(np.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
+def trace(
+    a: Any,
+    offset: int = 0,
+    axis1: int = 0,
+    axis2: int = 1,
+    dtype: Any = None,
+    out: Any = None,
+) -> Any:
     """As `numpy.trace`."""
     expect_no_out(np.trace, out)
     return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
@@ -349,11 +422,13 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
 
 @implements(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
-    """The diagonal of a matrix, or a matrix with a vector on its diagonal, as `numpy.diag`."""
+    """The diagonal of a matrix, or the matrix with a given diagonal, as `numpy.diag`."""
     if np.ndim(v) != 1:
         return diagonal(v, k)
     n = len(v) + abs(k)
-    return bind(primitives[scatter], v, shape=(n, n), index=frozen(diagonal_places(n, n, k)))
+    return bind(
+        primitives[scatter], v, shape=(n, n), index=frozen(diagonal_places(n, n, k))
+    )
 
 
 @implements(np.diagflat)
@@ -362,15 +437,26 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(np.ravel(v), k)
 
 
-# book/rules/indexing.md:571
+# book/rules/indexing.md:646
 @implements(np.lib.stride_tricks.sliding_window_view)
 def sliding_window_view(
-    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+    x: Any,
+    window_shape: Any,
+    axis: Any = None,
+    *,
+    subok: bool = False,
+    writeable: bool = False,
 ) -> Any:
     """As `numpy.lib.stride_tricks.sliding_window_view`, with the windows copied."""
-    np.lib.stride_tricks.sliding_window_view(outline(x), window_shape, axis)  # complains about what does not fit
+    np.lib.stride_tricks.sliding_window_view(
+        outline(x), window_shape, axis
+    )  # complains about what does not fit
     widths = np.atleast_1d(window_shape).tolist()
-    axes = range(np.ndim(x)) if axis is None else [a % np.ndim(x) for a in np.atleast_1d(axis).tolist()]
+    axes = (
+        range(np.ndim(x))
+        if axis is None
+        else [a % np.ndim(x) for a in np.atleast_1d(axis).tolist()]
+    )
     for width, a in zip(widths, axes, strict=True):
         starts = np.arange(shape_of(x)[a] - width + 1)
         x = np.moveaxis(along(x, a, starts[:, None] + np.arange(width)), a + 1, -1)
@@ -381,15 +467,24 @@ def sliding_window_view(
 def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     """A vector without the zeros at its ends, as `numpy.trim_zeros`."""
     if np.ndim(filt) != 1:
-        raise NoRuleError(f"np.trim_zeros of an array with {np.ndim(filt)} axes has no derivative rule. Slice it instead.")
+        raise NoRuleError(
+            f"np.trim_zeros of an array with {np.ndim(filt)} axes has no derivative rule. "
+            "Slice it instead."
+        )
     some = np.flatnonzero(plain(filt))
     first, last = (some[0], some[-1] + 1) if some.size else (len(filt), len(filt))
-    return pick(filt, slice(int(first) if "f" in trim.lower() else 0, int(last) if "b" in trim.lower() else None))
+    return pick(
+        filt,
+        slice(
+            int(first) if "f" in trim.lower() else 0,
+            int(last) if "b" in trim.lower() else None,
+        ),
+    )
 
 
-# book/rules/indexing.md:624
+# book/rules/indexing.md:719
 def lasting(index: Any, shape: tuple[int, ...]) -> Any:
-    """Which of the elements written at an index into an array of `shape` are still there afterwards."""
+    """Which of the elements written at an index into an array of `shape` remain."""
     owner = np.zeros(shape, np.intp)
     numbers = np.arange(owner[index].size).reshape(np.shape(owner[index]))
     owner[index] = numbers
@@ -408,30 +503,32 @@ def written(g: Any, index: Any) -> Any:
     v=lambda g, index: written(g, index),
 )
 def replaced(x: Any, v: Any, index: Any) -> Any:
-    """A copy of x with v at an index. v fits ``x[index]``; where a place is repeated, the last wins."""
+    """A copy of x with v at an index; where a place is repeated, the last v wins."""
     out = np.array(x)
     out[index] = v
     return out
 
 
-# book/rules/indexing.md:664
+# book/rules/indexing.md:759
 def rounds(places: Any) -> Iterator[Any]:
-    """Divide numbers of places into rounds in which no place is repeated; gives positions in `places`."""
+    """Positions in a list of places, divided into rounds that repeat no place."""
     order = np.argsort(places, kind="stable")
     ranked = places[order]
-    fresh = np.flatnonzero(np.diff(ranked, prepend=-1))  # where each place occurs first, in order
+    fresh = np.flatnonzero(
+        np.diff(ranked, prepend=-1)
+    )  # where each place occurs first, in order
     turn = np.arange(len(ranked)) - np.repeat(fresh, np.diff(fresh, append=len(ranked)))
     for k in range(int(turn.max(initial=-1)) + 1):
         yield np.sort(order[turn == k])
 
 
-# book/rules/indexing.md:681
+# book/rules/indexing.md:778
 class Place:
-    """Some places of an array, and new arrays that differ from it only there: ``x.at[index]``.
+    """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
-    Each method takes what NumPy's function of that name takes besides the array, broadcast to the shape of
-    ``x[index]``, and returns a new array of the shape and dtype of `x`. Where an index names a place several times,
-    `set` keeps the last value, and every other method applies them all, one after the other, as ``np.add.at`` does.
+    Each method takes values that can be broadcast to the shape of ``x[index]``, and returns
+    a new array of the shape and dtype of `x`. Where the index repeats a place, `set` keeps the
+    last value, and the others apply all of them one after the other, as ``np.add.at`` does.
     """
 
     __slots__ = ("x", "index")
@@ -449,7 +546,9 @@ class Place:
 
     def add(self, v: Any) -> Any:
         """v added at the places."""
-        return self.x + bind(primitives[scatter], self.fitted(v), shape=shape_of(self.x), index=self.index)
+        return self.x + bind(
+            primitives[scatter], self.fitted(v), shape=shape_of(self.x), index=self.index
+        )
 
     def subtract(self, v: Any) -> Any:
         """v subtracted at the places."""
@@ -489,11 +588,14 @@ class Place:
     def fitted(self, v: Any) -> Any:
         """v in the dtype of x and the shape of the places."""
         shape, v = outline(self.x)[self.index].shape, converted(v, self.x.dtype, "unsafe")
-        return np.broadcast_to(np.reshape(v, shape_of(v)[-len(shape) :]) if np.ndim(v) > len(shape) > 0 else v, shape)
+        return np.broadcast_to(
+            np.reshape(v, shape_of(v)[-len(shape) :]) if np.ndim(v) > len(shape) > 0 else v,
+            shape,
+        )
 
 
 class At:
-    """The way to a changed copy of an array: ``At(x)[index].set(v)``, of a Variable also ``x.at[index].set(v)``."""
+    """The way to a changed copy of an array: ``At(x)[index].set(v)``."""
 
     __slots__ = ("x",)
 
@@ -504,10 +606,18 @@ class At:
         return Place(self.x, index)
 
 
-# book/rules/indexing.md:769
-refuse("Write y = x.at[index].set(values), which leaves x as it is.", np.put, np.place, np.putmask, np.copyto)
+# book/rules/indexing.md:871
+refuse(
+    "Write y = x.at[index].set(values), which leaves x as it is.",
+    np.put,
+    np.place,
+    np.putmask,
+    np.copyto,
+)
 refuse("Write y = x.at[mask].set(value), or use np.where.", np.fill_diagonal)
-refuse("Write y = x.at[index].set(values), with an index for every axis.", np.put_along_axis)
+refuse(
+    "Write y = x.at[index].set(values), with an index for every axis.", np.put_along_axis
+)
 
 
 def refuse_at(name: str, ufunc: np.ufunc) -> Fun:
@@ -515,12 +625,19 @@ def refuse_at(name: str, ufunc: np.ufunc) -> Fun:
 
     def ours(*args: Any, **kwargs: Any) -> Any:
         raise NoRuleError(
-            f"{ufunc.__name__}.at was called with a Variable, and would write in place. Write y = x.at[index].{name}(values)."
+            f"{ufunc.__name__}.at was called with a Variable, and would write in place. "
+            f"Write y = x.at[index].{name}(values)."
         )
 
     return ours
 
 
-AT = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "power": np.power}
+AT = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "power": np.power,
+}
 AT |= {"max": np.maximum, "min": np.minimum}
 functions.update({ufunc.at: refuse_at(name, ufunc) for name, ufunc in AT.items()})

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 831c2071b44953a22dba63b7b490b451fe4818b80fbb22271e2b04d556efd811
+# sha256: 33e03d2c6660ab79fee8195c3b7aa4dc9189cabc0975e8962babd2586735edfa
 
 __all__ = [
     "reshape",
@@ -61,27 +61,48 @@ import numpy as np
 from autograd_book.graph.backward import unbroadcast
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
-from autograd_book.graph.variable import Fun, Variable, bind, expect_constant, functions, implements, primitive, refuse
+from autograd_book.graph.variable import (
+    Fun,
+    Variable,
+    bind,
+    expect_constant,
+    functions,
+    implements,
+    primitive,
+    refuse,
+)
 
 
-@primitive("x", linear="x", x=lambda g, x_shape, shape, order="C": np.reshape(g, x_shape, order=order))
+@primitive(
+    "x",
+    linear="x",
+    x=lambda g, x_shape, shape, order="C": np.reshape(g, x_shape, order=order),
+)
 def reshape(x: Any, shape: Any, order: Any = "C") -> Any:
-    """The same elements, in order, in another shape; one length may be -1, as in `numpy.reshape`."""
+    """The same elements, in order, in another shape, as in `numpy.reshape`."""
     return np.reshape(x, shape, order=order)
 
 
-# book/rules/shapes.md:97
+# book/rules/shapes.md:110
 def plain(a: Any) -> Any:
     """The value of a Variable; anything else as it is."""
     return a.numpy() if type(a) is Variable else a
 
 
 @implements(np.reshape)
-def reshaped(a: Any, shape: Any = None, order: Any = "C", *, newshape: Any = None, copy: bool | None = None) -> Any:
+def reshaped(
+    a: Any,
+    shape: Any = None,
+    order: Any = "C",
+    *,
+    newshape: Any = None,
+    copy: bool | None = None,
+) -> Any:
     """As `numpy.reshape`."""
     shape = newshape if shape is None else shape
     if copy is False:
-        np.reshape(plain(a), shape, order=order, copy=False)  # type: ignore[call-overload]  # complains if it must copy
+        compared: Any = np.reshape
+        compared(plain(a), shape, order=order, copy=False)  # complains if it must copy
     if order == "A":
         order = "F" if np.isfortran(plain(a)) else "C"
     return bind(primitives[reshape], a, shape=shape, order=order)
@@ -91,11 +112,19 @@ def reshaped(a: Any, shape: Any = None, order: Any = "C", *, newshape: Any = Non
 def ravel(a: Any, order: Any = "C") -> Any:
     """All elements along one axis, as `numpy.ravel`."""
     if order == "K":  # as they lie in memory: the longest stride first
-        a, order = np.transpose(a, np.argsort([-abs(n) for n in np.asarray(plain(a)).strides], kind="stable").tolist()), "C"
+        a, order = (
+            np.transpose(
+                a,
+                np.argsort(
+                    [-abs(n) for n in np.asarray(plain(a)).strides], kind="stable"
+                ).tolist(),
+            ),
+            "C",
+        )
     return np.reshape(a, -1, order=order)
 
 
-# book/rules/shapes.md:131
+# book/rules/shapes.md:160
 def outline(a: Any) -> Any:
     """Something that has the shape of `a` and nothing else: one truth value, broadcast."""
     return np.broadcast_to(np.False_, shape_of(a))
@@ -103,7 +132,7 @@ def outline(a: Any) -> Any:
 
 @implements(np.expand_dims)
 def expand_dims(a: Any, axis: Any) -> Any:
-    """New axes of length 1 at the positions `axis` of the result, as `numpy.expand_dims`."""
+    """New axes of length 1 at positions of the result, as `numpy.expand_dims`."""
     return np.reshape(a, np.expand_dims(outline(a), axis).shape)
 
 
@@ -114,7 +143,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
 
 
 def at_least(fun: Any) -> Fun:
-    """Our `numpy.atleast_1d` and its relatives: of several arrays a list, or what NumPy returns."""
+    """Our version of `numpy.atleast_1d` or a relative."""
 
     def promoted(*arys: Any) -> Any:
         parts = [np.reshape(a, fun(outline(a)).shape) for a in arys]
@@ -123,21 +152,29 @@ def at_least(fun: Any) -> Fun:
     return promoted
 
 
-functions.update({fun: at_least(fun) for fun in (np.atleast_1d, np.atleast_2d, np.atleast_3d)})
+functions.update(
+    {fun: at_least(fun) for fun in (np.atleast_1d, np.atleast_2d, np.atleast_3d)}
+)
 
 
-# book/rules/shapes.md:188
+# book/rules/shapes.md:219
 def inverse(axes: Any) -> Any:
     """The axes that undo a transpose by `axes`; None, the reversal, undoes itself."""
-    return None if axes is None else tuple(int(a) for a in np.argsort([a % len(axes) for a in axes]))
+    return (
+        None
+        if axes is None
+        else tuple(int(a) for a in np.argsort([a % len(axes) for a in axes]))
+    )
 
 
-Primitive(np.transpose, "x", linear="x", x=lambda g, axes=None: np.transpose(g, inverse(axes)))
+Primitive(
+    np.transpose, "x", linear="x", x=lambda g, axes=None: np.transpose(g, inverse(axes))
+)
 
 
-# book/rules/shapes.md:220
+# book/rules/shapes.md:257
 def rearrangement(fun: Any) -> Fun:
-    """Our version of a NumPy function that puts axes into another order: the transpose that does it."""
+    """Our version of a NumPy function that puts axes into another order."""
 
     def ours(a: Any, *args: Any, **kwargs: Any) -> Any:
         tags = np.empty(tuple(range(len(shape_of(a)))))
@@ -154,22 +191,33 @@ for name in ("moveaxis", "rollaxis", "matrix_transpose"):
         functions[getattr(np, name)] = rearrangement(getattr(np, name))
 
 
-# book/rules/shapes.md:260
+# book/rules/shapes.md:297
 Primitive(np.flip, "x", linear="x", x=lambda g, axis=None: np.flip(g, axis))
 Primitive(np.fliplr, "x", linear="x", x=lambda g: np.fliplr(g))
 Primitive(np.flipud, "x", linear="x", x=lambda g: np.flipud(g))
 Primitive(np.rot90, "x", linear="x", x=lambda g, k=1, axes=(0, 1): np.rot90(g, -k, axes))
-Primitive(np.roll, "x", linear="x", x=lambda g, shift, axis=None: np.roll(g, np.negative(shift), axis))
-Primitive(np.tril, "x", linear="x", x=lambda g, x_shape, k=0: unbroadcast(np.tril(g, k), x_shape))
-Primitive(np.triu, "x", linear="x", x=lambda g, x_shape, k=0: unbroadcast(np.triu(g, k), x_shape))
+Primitive(
+    np.roll,
+    "x",
+    linear="x",
+    x=lambda g, shift, axis=None: np.roll(g, np.negative(shift), axis),
+)
+Primitive(
+    np.tril, "x", linear="x", x=lambda g, x_shape, k=0: unbroadcast(np.tril(g, k), x_shape)
+)
+Primitive(
+    np.triu, "x", linear="x", x=lambda g, x_shape, k=0: unbroadcast(np.triu(g, k), x_shape)
+)
 Primitive(np.copy, "x", linear="x", x=lambda g, order="K": g)
 
 
-# book/rules/shapes.md:293
-Primitive(np.broadcast_to, "x", linear="x", x=lambda g, x_shape, shape: unbroadcast(g, x_shape))
+# book/rules/shapes.md:340
+Primitive(
+    np.broadcast_to, "x", linear="x", x=lambda g, x_shape, shape: unbroadcast(g, x_shape)
+)
 
 
-# book/rules/shapes.md:335
+# book/rules/shapes.md:384
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     """Arrays stretched to a common shape, as `numpy.broadcast_arrays`."""
@@ -178,7 +226,9 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
 
 
 @implements(np.meshgrid)
-def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = "xy") -> Any:
+def meshgrid(
+    *xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = "xy"
+) -> Any:
     """Coordinates of a grid, as `numpy.meshgrid`."""
     laid = np.meshgrid(*map(outline, xi), sparse=True, indexing=indexing)
     axes = [np.reshape(x, a.shape) for x, a in zip(xi, laid, strict=True)]
@@ -186,28 +236,40 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = 
 
 
 @implements(np.full_like)
-def full_like(a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None) -> Any:
-    """As `numpy.full_like`; the result depends on `fill_value` if that is a Variable, and on `a` never."""
+def full_like(
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+) -> Any:
+    """As `numpy.full_like`; depends on `fill_value` if that is a Variable, never on `a`."""
     if type(fill_value) is not Variable:
         return np.full_like(plain(a), fill_value, dtype, order, subok, shape)
-    return np.broadcast_to(converted(fill_value, dtype or a.dtype, "unsafe"), shape_of(a) if shape is None else shape)
+    return np.broadcast_to(
+        converted(fill_value, dtype or a.dtype, "unsafe"),
+        shape_of(a) if shape is None else shape,
+    )
 
 
 def converted(a: Any, dtype: Any, casting: Any) -> Any:
-    """`a` in another dtype, or NumPy's complaint if `casting` does not permit it; None leaves the dtype as it is."""
+    """`a` in another dtype, unless None, or NumPy's complaint if it is no `casting`."""
     found = np.asarray(plain(a)).dtype
     dtype = found if dtype is None else np.dtype(dtype)
     if type(a) is not Variable:
         return a if dtype == found else np.asarray(a).astype(dtype, casting=casting)
     np.empty(0, found).astype(dtype, casting=casting)
     if dtype.kind not in "fc":
-        expect_constant(a, f"converted to {dtype} on its way into an array", "Use .astype()")
+        expect_constant(
+            a, f"converted to {dtype} on its way into an array", "Use .astype()"
+        )
     return a if dtype == found else a.astype(dtype)
 
 
-# book/rules/shapes.md:382
+# book/rules/shapes.md:445
 def untile(g: Any, shape: tuple[int, ...], reps: Any) -> Any:
-    """Add up the tiles of g, which are `reps` copies of an array of `shape` along each axis."""
+    """Add up the tiles of g: `reps` copies of an array of `shape` along each axis."""
     counts, n = np.atleast_1d(reps).tolist(), len(g.shape)
     counts, lengths = [1] * (n - len(counts)) + counts, (1,) * (n - len(shape)) + shape
     apart = [length for pair in zip(counts, lengths, strict=True) for length in pair]
@@ -217,22 +279,29 @@ def untile(g: Any, shape: tuple[int, ...], reps: Any) -> Any:
 Primitive(np.tile, "x", linear="x", x=lambda g, x_shape, reps: untile(g, x_shape, reps))
 
 
-# book/rules/shapes.md:402
+# book/rules/shapes.md:465
 def asked_of_values(fun: Any) -> Fun:
-    """A NumPy function that only looks at its arguments, for Variables: its answer for their values."""
+    """A NumPy function that looks at its arguments, asked about their values."""
 
     def ask(*args: Any, **kwargs: Any) -> Any:
-        return fun(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
+        return fun(
+            *map(plain, args), **{name: plain(value) for name, value in kwargs.items()}
+        )
 
     return ask
 
 
-QUESTIONS = (np.result_type, np.can_cast, np.min_scalar_type, np.common_type, np.iscomplexobj, np.isrealobj)
-QUESTIONS += (np.may_share_memory, np.shares_memory, np.zeros_like, np.ones_like, np.empty_like)
-functions.update({fun: asked_of_values(fun) for fun in QUESTIONS})
+QUESTIONS = (
+    "zeros_like ones_like empty_like result_type can_cast min_scalar_type common_type"
+)
+QUESTIONS += " iscomplexobj isrealobj may_share_memory shares_memory"
+QUESTIONS += " array2string array_repr array_str"
+functions.update(
+    {getattr(np, name): asked_of_values(getattr(np, name)) for name in QUESTIONS.split()}
+)
 
 
-# book/rules/shapes.md:433
+# book/rules/shapes.md:503
 def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any, ...]:
     """Cut g along `axis` into arrays of the given shapes."""
     ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
@@ -246,53 +315,75 @@ def join(*xs: Any, axis: int = 0) -> Any:
 
 
 #: Concatenation, with one rule for all arrays.
-joined = Primitive(join, "*xs", joint=lambda g, xs_shapes, axis=0: pieces(g, xs_shapes, axis))
+joined = Primitive(
+    join, "*xs", joint=lambda g, xs_shapes, axis=0: pieces(g, xs_shapes, axis)
+)
 
 
-# book/rules/shapes.md:460
+# book/rules/shapes.md:532
 def expect_no_out(fun: Fun, out: Any) -> None:
     """Raise if NumPy was asked to write the result into an array."""
     if out is not None:
         raise NoRuleError(
-            f"{fun.__name__} was called with out= an array of shape {shape_of(out)}, which has no room for a gradient. "
-            "Leave out= away, and use what is returned."
+            f"{fun.__name__} was called with out= an array of shape {shape_of(out)}, which "
+            "has no room for a gradient. Leave out= away, and use what is returned."
         )
 
 
 @implements(np.concatenate)
 def concatenate(
-    arrays: Sequence[Any], axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind"
+    arrays: Sequence[Any],
+    axis: int | None = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
 ) -> Any:
-    """Arrays joined along an existing axis, or flattened and joined when it is None, as `numpy.concatenate`."""
+    """Arrays joined along an axis, or flattened if it is None, as `numpy.concatenate`."""
     expect_no_out(np.concatenate, out)
     parts = [converted(a, dtype, casting) for a in arrays]
     return bind(joined, *(map(np.ravel, parts) if axis is None else parts), axis=axis or 0)
 
 
 @implements(np.stack)
-def stack(arrays: Sequence[Any], axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+def stack(
+    arrays: Sequence[Any],
+    axis: int = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
+) -> Any:
     """Arrays of one shape joined along a new axis, as `numpy.stack`."""
     expect_no_out(np.stack, out)
-    return concatenate([np.expand_dims(a, axis) for a in arrays], axis, dtype=dtype, casting=casting)
+    return concatenate(
+        [np.expand_dims(a, axis) for a in arrays], axis, dtype=dtype, casting=casting
+    )
 
 
-# book/rules/shapes.md:500
+# book/rules/shapes.md:586
 def joins(promote: Fun, axis: int) -> Fun:
-    """Our version of a NumPy function that promotes arrays and joins them along `axis`, or the last one they have."""
+    """Our version of a NumPy function that promotes arrays and joins them."""
 
     def ours(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> Any:
         parts = [promote(a) for a in tup]
-        return concatenate(parts, min(axis, np.ndim(parts[0]) - 1), dtype=dtype, casting=casting)
+        return concatenate(
+            parts, min(axis, np.ndim(parts[0]) - 1), dtype=dtype, casting=casting
+        )
 
     return ours
 
 
-functions.update({
-    np.hstack: joins(np.atleast_1d, 1),
-    np.vstack: joins(np.atleast_2d, 0),
-    np.dstack: joins(np.atleast_3d, 2),
-    np.column_stack: joins(lambda a: a if np.ndim(a) > 1 else np.reshape(a, (-1, 1)), 1),
-})
+functions.update(
+    {
+        np.hstack: joins(np.atleast_1d, 1),
+        np.vstack: joins(np.atleast_2d, 0),
+        np.dstack: joins(np.atleast_3d, 2),
+        np.column_stack: joins(
+            lambda a: a if np.ndim(a) > 1 else np.reshape(a, (-1, 1)), 1
+        ),
+    }
+)
 if hasattr(np, "row_stack"):
     functions[np.row_stack] = functions[np.vstack]
 
@@ -305,7 +396,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 
 @implements(np.block)
 def block(arrays: Any) -> Any:
-    """An array of nested lists of blocks, as `numpy.block`: the innermost lists are rows, joined along the last axis."""
+    """Nested lists of blocks as one array, as `numpy.block`."""
 
     def depth(part: Any) -> int:
         return 1 + max(map(depth, part), default=0) if isinstance(part, list) else 0
@@ -316,7 +407,7 @@ def block(arrays: Any) -> Any:
     def build(part: Any, level: int) -> Any:
         if isinstance(part, list) != (level > 0) or (level and not part):
             raise DifferentiationValueError(
-                f"np.block was given lists of unequal depth, or an empty one, at depth {depth(arrays) - level}. "
+                f"np.block found unequal or empty lists at depth {depth(arrays) - level}. "
                 "Nest all blocks equally deep."
             )
         if level:
@@ -329,18 +420,21 @@ def block(arrays: Any) -> Any:
 
 @implements(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
-    """The elements in order, repeated or cut off until they fill a shape, as `numpy.resize`."""
+    """The elements in order, repeated or cut off to fill a shape, as `numpy.resize`."""
     flat, size = np.ravel(a), int(np.prod(new_shape))
     if flat.size == 0:
         return np.zeros(new_shape, a.dtype)
     return np.reshape(np.tile(flat, max(1, -(-size // flat.size)))[:size], new_shape)
 
 
-# book/rules/shapes.md:571
+# book/rules/shapes.md:663
 def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     """Slices of `ary` along `axis`, at the places listed in each of the parts."""
     before = (slice(None),) * (axis % len(shape_of(ary)))
-    return [ary[(*before, slice(int(p[0]), int(p[-1]) + 1) if len(p) else slice(0, 0))] for p in parts]
+    return [
+        ary[(*before, slice(int(p[0]), int(p[-1]) + 1) if len(p) else slice(0, 0))]
+        for p in parts
+    ]
 
 
 @implements(np.split)
@@ -352,11 +446,13 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 @implements(np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As `numpy.array_split`: the parts may differ in length by one."""
-    return stretches(ary, np.array_split(np.arange(ary.shape[axis]), indices_or_sections), axis)
+    return stretches(
+        ary, np.array_split(np.arange(ary.shape[axis]), indices_or_sections), axis
+    )
 
 
 def splits(fun: Any, axis: int) -> Fun:
-    """Our version of a NumPy function that splits along `axis`, or the last one there is."""
+    """Our version of a NumPy function that splits along `axis`, or the last one."""
 
     def ours(ary: Any, indices_or_sections: Any) -> list[Any]:
         fun(outline(ary), indices_or_sections)  # complains if there are too few axes
@@ -365,9 +461,19 @@ def splits(fun: Any, axis: int) -> Fun:
     return ours
 
 
-functions.update({np.hsplit: splits(np.hsplit, 1), np.vsplit: splits(np.vsplit, 0), np.dsplit: splits(np.dsplit, 2)})
+functions.update(
+    {
+        np.hsplit: splits(np.hsplit, 1),
+        np.vsplit: splits(np.vsplit, 0),
+        np.dsplit: splits(np.dsplit, 2),
+    }
+)
 if hasattr(np, "unstack"):
     functions[np.unstack] = lambda x, axis=0: tuple(np.moveaxis(x, axis, 0))
 if hasattr(np, "astype"):
     functions[np.astype] = lambda x, dtype, copy=True, device=None: x.astype(dtype)
-refuse("Give the function an axis, or apply it to slices and stack the results.", np.apply_along_axis, np.apply_over_axes)
+refuse(
+    "Give the function an axis, or apply it to slices and stack the results.",
+    np.apply_along_axis,
+    np.apply_over_axes,
+)
