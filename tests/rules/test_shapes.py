@@ -22,6 +22,7 @@ MOVES = {
     "ravel K of F": lambda x: np.ravel(np.transpose(x), order="K"),
     "ravel K of a circle": lambda x: np.ravel(np.transpose(x, (1, 2, 0)), "K"),
     "ravel K of a slice": lambda x: np.ravel(np.transpose(x, (2, 0, 1))[::-1, :, ::2], "K"),
+    "ravel K backwards": lambda x: np.ravel(x[::-1, :, ::-1], "K"),
     "moveaxis": lambda x: np.moveaxis(x, [0, -1], [1, 0]),
     "rollaxis": lambda x: np.rollaxis(x, -1, 1),
     "rot90": lambda x: np.rot90(x, 3, (2, 0)),
@@ -77,7 +78,10 @@ OURS = [
 @pytest.mark.parametrize("fun", OURS, ids=lambda f: f.__name__)
 def test_compositions_have_the_signature_of_numpy(fun) -> None:
     """In NumPy's order, so that calls by position mean the same, and with NumPy's defaults."""
-    theirs, ours = parameters(fun), parameters(functions[fun])
+    try:
+        theirs, ours = parameters(fun), parameters(functions[fun])
+    except ValueError:
+        pytest.skip("this NumPy does not tell its signature")
     for mine, other in zip(ours, theirs, strict=False):
         if fun is np.reshape and mine.name != other.name:
             continue  # NumPy has renamed one
