@@ -10,6 +10,7 @@ import autograd_book as ab
 from autograd_book.graph.backward import reachable
 from autograd_book.graph.primitive import primitives
 from autograd_book.graph.variable import functions
+from autograd_book.rules.shapes import reshape, tile
 
 WINDOWS = np.lib.stride_tricks.sliding_window_view
 
@@ -189,7 +190,7 @@ def test_a_reshape_that_may_not_copy_is_refused_where_it_must() -> None:
 
 
 def test_rules_that_move_elements_are_linear_in_forward_mode() -> None:
-    for fun in (np.transpose, np.flip, np.fliplr, np.rot90, np.roll, np.tile, np.tril, np.triu, np.broadcast_to, np.copy):
+    for fun in (np.transpose, np.flip, np.fliplr, np.rot90, np.roll, tile, reshape, np.tril, np.triu, np.broadcast_to, np.copy):
         assert primitives[fun].linear == ["x"]
 
 

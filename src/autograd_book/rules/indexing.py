@@ -14,7 +14,7 @@ indices add up.
     print(x.grad)
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 43259163bf07a846e96bab444a20e8a3e3e70c04c7ea977b26a4a16fbdc8b863
+# sha256: 3c465b4472c578e5b96a930508c6160c6914a277f073883499337bd7a06a5793
 
 __all__ = [
     "BASIC",
@@ -69,7 +69,8 @@ import numpy as np
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
 from autograd_book.graph.variable import Fun, bind, functions, implements, primitive, refuse
-from autograd_book.rules.shapes import concatenate, converted, expect_no_out, outline, plain
+from autograd_book.rules.shapes import concatenate, constant, converted
+from autograd_book.rules.shapes import expect_no_out, outline, plain
 
 BASIC = (int, slice, np.integer)  #: Besides None and the ellipsis.
 
@@ -85,7 +86,7 @@ def is_basic(index: Any) -> bool:
     )
 
 
-# book/rules/indexing.md:117
+# book/rules/indexing.md:118
 @primitive("g", linear="g", g=lambda g, index, shape: g[index])
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
@@ -112,7 +113,7 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:154
+# book/rules/indexing.md:155
 @primitive(
     "x",
     linear="x",
@@ -126,7 +127,7 @@ def getitem(x: Any, index: Any) -> Any:
 primitives[operator.getitem] = primitives[getitem]
 
 
-# book/rules/indexing.md:172
+# book/rules/indexing.md:173
 def frozen(index: Any) -> Any:
     """An index that nobody can change: arrays and lists in it are copied and closed."""
     if isinstance(index, tuple):
@@ -149,7 +150,7 @@ def pick(x: Any, index: Any) -> Any:
 functions[operator.getitem] = pick
 
 
-# book/rules/indexing.md:290
+# book/rules/indexing.md:291
 def along(x: Any, axis: int, index: Any) -> Any:
     """The elements of x at an index into one axis."""
     return pick(x, (*(slice(None),) * (axis % len(shape_of(x))), index))
@@ -177,8 +178,8 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     n, indices = np.ndim(arr), np.asarray(plain(indices))
     if indices.ndim != n:
         raise DifferentiationValueError(
-            f"take_along_axis was given indices with {indices.ndim} axes, and an array with "
-            f"{n}. Give them the same number."
+            f"take_along_axis was given indices with {indices.ndim} axes, x with {n}. "
+            "Give them the same number."
         )
     index = [
         np.arange(length).reshape([-1 if k == i else 1 for k in range(n)])
@@ -188,7 +189,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return pick(arr, tuple(index))
 
 
-# book/rules/indexing.md:338
+# book/rules/indexing.md:339
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """The elements, or slices, of a where a condition holds, as `numpy.compress`."""
@@ -208,14 +209,11 @@ def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     expect_no_out(np.choose, out)
     which, *spread = np.broadcast_arrays(np.asarray(plain(a)), *choices)
     if mode != "raise":
-        which = (
-            np.remainder(which, len(spread))
-            if mode == "wrap"
-            else np.clip(which, 0, len(spread) - 1)
-        )
+        n = len(spread)
+        which = np.remainder(which, n) if mode == "wrap" else np.clip(which, 0, n - 1)
     if which.size and (which.min() < 0 or which.max() >= len(spread)):
         raise DifferentiationValueError(
-            f"choose was asked for {which.min()} to {which.max()} of {len(spread)} choices. "
+            f"choose was asked for {which.min()} to {which.max()} of {len(spread)}. "
             "Name existing ones, or pass mode='wrap' or mode='clip'."
         )
     return pick(np.stack(spread), (which, *np.indices(which.shape, sparse=True)))
@@ -224,9 +222,8 @@ def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
 @implements(np.select)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """For each place the first choice whose condition holds, as `numpy.select`."""
-    if len(condlist) != len(choicelist) or any(
-        np.asarray(plain(c)).dtype != bool for c in condlist
-    ):
+    truths = all(np.asarray(plain(c)).dtype == bool for c in condlist)
+    if len(condlist) != len(choicelist) or not truths:
         raise DifferentiationValueError(
             f"select was given {len(condlist)} conditions and {len(choicelist)} choices. "
             "Give one choice for each condition, and conditions of truth values."
@@ -237,21 +234,19 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return out
 
 
-# book/rules/indexing.md:396
+# book/rules/indexing.md:393
 for fun in (np.nonzero, np.argwhere, np.flatnonzero):
     Primitive(fun, "x", flat=True)
 for maker in (np.diag_indices_from, np.tril_indices_from, np.triu_indices_from):
-    functions[maker] = lambda arr, k=0, maker=maker: maker(
-        outline(arr), *(() if k == 0 else (k,))
-    )
+    functions[maker] = lambda arr, *k, maker=maker, **kw: maker(outline(arr), *k, **kw)
 
 
-# book/rules/indexing.md:417
+# book/rules/indexing.md:412
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """As `numpy.delete`."""
     arr, axis = (np.ravel(arr), 0) if axis is None else (arr, axis)
-    return along(arr, axis, np.delete(np.arange(shape_of(arr)[axis]), plain(obj)))
+    return along(arr, axis, np.delete(np.arange(shape_of(arr)[axis]), constant(obj)))
 
 
 @implements(np.insert)
@@ -261,25 +256,21 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     shape, dtype = list(shape_of(arr)), np.asarray(plain(arr)).dtype
     positions = np.arange(shape[axis])
     values = np.reshape(values, (1,) * (len(shape) - np.ndim(values)) + shape_of(values))
+    obj = constant(obj)
     if not isinstance(obj, slice) and np.ndim(obj) == 0:
         values = np.moveaxis(values, 0, axis)
     count = np.insert(positions, obj, 0).size - positions.size
     shape[axis] = count = shape_of(values)[axis] if count == 1 else count
     order = np.insert(positions, obj, positions.size + np.arange(count))
-    return along(
-        concatenate(
-            (arr, np.broadcast_to(values, shape)), axis, dtype=dtype, casting="unsafe"
-        ),
-        axis,
-        order,
-    )
+    parts = (arr, np.broadcast_to(values, shape))
+    return along(concatenate(parts, axis, dtype=dtype, casting="unsafe"), axis, order)
 
 
 @implements(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """As `numpy.repeat`."""
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
-    shape = shape_of(a)
+    shape, repeats = shape_of(a), constant(repeats)
     if np.size(repeats) != 1:
         return along(a, axis, np.repeat(np.arange(shape[axis]), repeats))
     axis, n = axis % len(shape), int(np.ravel(repeats)[0])
@@ -289,30 +280,18 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.reshape(copies, (*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
 
 
-# book/rules/indexing.md:473
+# book/rules/indexing.md:464
 def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
     """What to do before and after each of n axes, from the forms that NumPy permits."""
     if isinstance(widths, dict):
         given = {axis % n: width for axis, width in widths.items()}
         widths = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(n)]
-    return [
-        (before, after)
-        for before, after in np.broadcast_to(np.asarray(widths), (n, 2)).tolist()
-    ]
+    return [tuple(width) for width in np.broadcast_to(np.asarray(widths), (n, 2)).tolist()]
 
 
-SHOWN_AGAIN = (
-    "edge",
-    "reflect",
-    "symmetric",
-    "wrap",
-)  #: Modes that gather, and need to know nothing but positions.
-STATISTICS: dict[str, Fun] = {
-    "maximum": np.max,
-    "minimum": np.min,
-    "mean": np.mean,
-    "median": np.median,
-}  #: Of edges.
+SHOWN_AGAIN = ("edge", "reflect", "symmetric", "wrap")  #: Modes that gather.
+STATISTICS: dict[str, Fun] = {"maximum": np.max, "minimum": np.min}  #: Of the edges.
+STATISTICS |= {"mean": np.mean, "median": np.median}
 
 
 @implements(np.pad)
@@ -349,7 +328,7 @@ def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     return bind(primitives[scatter], array, shape=shape, index=places)
 
 
-# book/rules/indexing.md:537
+# book/rules/indexing.md:516
 def ramp(width: int, n: int, axis: int) -> Any:
     """From 0 in `width` equal steps to 1, which is left out, along one of n axes."""
     return np.reshape(
@@ -390,7 +369,7 @@ def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) ->
     )
 
 
-# book/rules/indexing.md:589
+# book/rules/indexing.md:568
 def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """Row and column of each element on a diagonal of a matrix."""
     first, second = max(0, -offset), max(0, offset)
@@ -437,7 +416,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(np.ravel(v), k)
 
 
-# book/rules/indexing.md:646
+# book/rules/indexing.md:625
 @implements(np.lib.stride_tricks.sliding_window_view)
 def sliding_window_view(
     x: Any,
@@ -471,18 +450,13 @@ def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
             f"np.trim_zeros of an array with {np.ndim(filt)} axes has no derivative rule. "
             "Slice it instead."
         )
-    some = np.flatnonzero(plain(filt))
+    some, ends = np.flatnonzero(plain(filt)), {*trim}
     first, last = (some[0], some[-1] + 1) if some.size else (len(filt), len(filt))
-    return pick(
-        filt,
-        slice(
-            int(first) if "f" in trim.lower() else 0,
-            int(last) if "b" in trim.lower() else None,
-        ),
-    )
+    begin = int(first) if ends & {"f", "F"} else 0
+    return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
 
 
-# book/rules/indexing.md:719
+# book/rules/indexing.md:693
 def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     """Which of the elements written at an index into an array of `shape` remain."""
     owner = np.zeros(shape, np.intp)
@@ -509,7 +483,7 @@ def replaced(x: Any, v: Any, index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:759
+# book/rules/indexing.md:733
 def rounds(places: Any) -> Iterator[Any]:
     """Positions in a list of places, divided into rounds that repeat no place."""
     order = np.argsort(places, kind="stable")
@@ -522,13 +496,13 @@ def rounds(places: Any) -> Iterator[Any]:
         yield np.sort(order[turn == k])
 
 
-# book/rules/indexing.md:778
+# book/rules/indexing.md:752
 class Place:
     """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
     Each method takes values that can be broadcast to the shape of ``x[index]``, and returns
-    a new array of the shape and dtype of `x`. Where the index repeats a place, `set` keeps the
-    last value, and the others apply all of them one after the other, as ``np.add.at`` does.
+    a new array of the shape and dtype of `x`. Where the index repeats a place, `set` keeps
+    the last value, and the others apply all of them, one after the other, as ``np.add.at``.
     """
 
     __slots__ = ("x", "index")
@@ -606,7 +580,7 @@ class At:
         return Place(self.x, index)
 
 
-# book/rules/indexing.md:871
+# book/rules/indexing.md:845
 refuse(
     "Write y = x.at[index].set(values), which leaves x as it is.",
     np.put,

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 33e03d2c6660ab79fee8195c3b7aa4dc9189cabc0975e8962babd2586735edfa
+# sha256: ef42f32e2d46d3f564b3b3606e76ad83d189c1ef0b354ce5e7547e0a126968da
 
 __all__ = [
     "reshape",
@@ -32,7 +32,10 @@ __all__ = [
     "meshgrid",
     "full_like",
     "converted",
+    "constant",
     "untile",
+    "tile",
+    "tiled",
     "asked_of_values",
     "QUESTIONS",
     "pieces",
@@ -268,18 +271,32 @@ def converted(a: Any, dtype: Any, casting: Any) -> Any:
 
 
 # book/rules/shapes.md:445
-def untile(g: Any, shape: tuple[int, ...], reps: Any) -> Any:
+def constant(a: Any) -> Any:
+    """The value of a Variable, if it needs no gradient; anything else as it is."""
+    return np.asarray(a) if type(a) is Variable else a
+
+
+def untile(g: Any, shape: tuple[int, ...], reps: tuple[int, ...]) -> Any:
     """Add up the tiles of g: `reps` copies of an array of `shape` along each axis."""
-    counts, n = np.atleast_1d(reps).tolist(), len(g.shape)
-    counts, lengths = [1] * (n - len(counts)) + counts, (1,) * (n - len(shape)) + shape
+    n = len(g.shape)
+    counts, lengths = (1,) * (n - len(reps)) + reps, (1,) * (n - len(shape)) + shape
     apart = [length for pair in zip(counts, lengths, strict=True) for length in pair]
     return np.sum(np.reshape(g, apart), axis=tuple(range(0, 2 * n, 2))).reshape(shape)
 
 
-Primitive(np.tile, "x", linear="x", x=lambda g, x_shape, reps: untile(g, x_shape, reps))
+@primitive("x", linear="x", x=lambda g, x_shape, reps: untile(g, x_shape, reps))
+def tile(x: Any, reps: Any) -> Any:
+    """Copies of x beside each other, `reps` of them along each axis, as `numpy.tile`."""
+    return np.tile(x, reps)
 
 
-# book/rules/shapes.md:465
+@implements(np.tile)
+def tiled(A: Any, reps: Any) -> Any:
+    """As `numpy.tile`."""
+    return bind(primitives[tile], A, reps=tuple(np.atleast_1d(constant(reps)).tolist()))
+
+
+# book/rules/shapes.md:479
 def asked_of_values(fun: Any) -> Fun:
     """A NumPy function that looks at its arguments, asked about their values."""
 
@@ -301,7 +318,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:503
+# book/rules/shapes.md:517
 def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any, ...]:
     """Cut g along `axis` into arrays of the given shapes."""
     ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
@@ -320,7 +337,7 @@ joined = Primitive(
 )
 
 
-# book/rules/shapes.md:532
+# book/rules/shapes.md:546
 def expect_no_out(fun: Fun, out: Any) -> None:
     """Raise if NumPy was asked to write the result into an array."""
     if out is not None:
@@ -361,7 +378,7 @@ def stack(
     )
 
 
-# book/rules/shapes.md:586
+# book/rules/shapes.md:600
 def joins(promote: Fun, axis: int) -> Fun:
     """Our version of a NumPy function that promotes arrays and joins them."""
 
@@ -427,7 +444,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     return np.reshape(np.tile(flat, max(1, -(-size // flat.size)))[:size], new_shape)
 
 
-# book/rules/shapes.md:663
+# book/rules/shapes.md:677
 def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     """Slices of `ary` along `axis`, at the places listed in each of the parts."""
     before = (slice(None),) * (axis % len(shape_of(ary)))
@@ -440,23 +457,23 @@ def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
 @implements(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As `numpy.split`."""
-    return stretches(ary, np.split(np.arange(ary.shape[axis]), indices_or_sections), axis)
+    row = np.arange(shape_of(ary)[axis])
+    return stretches(ary, np.split(row, constant(indices_or_sections)), axis)
 
 
 @implements(np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As `numpy.array_split`: the parts may differ in length by one."""
-    return stretches(
-        ary, np.array_split(np.arange(ary.shape[axis]), indices_or_sections), axis
-    )
+    row = np.arange(shape_of(ary)[axis])
+    return stretches(ary, np.array_split(row, constant(indices_or_sections)), axis)
 
 
 def splits(fun: Any, axis: int) -> Fun:
     """Our version of a NumPy function that splits along `axis`, or the last one."""
 
     def ours(ary: Any, indices_or_sections: Any) -> list[Any]:
-        fun(outline(ary), indices_or_sections)  # complains if there are too few axes
-        return split(ary, indices_or_sections, min(axis, ary.ndim - 1))
+        fun(outline(ary), constant(indices_or_sections))  # complains about too few axes
+        return split(ary, indices_or_sections, min(axis, np.ndim(ary) - 1))
 
     return ours
 
@@ -471,7 +488,9 @@ functions.update(
 if hasattr(np, "unstack"):
     functions[np.unstack] = lambda x, axis=0: tuple(np.moveaxis(x, axis, 0))
 if hasattr(np, "astype"):
-    functions[np.astype] = lambda x, dtype, copy=True, device=None: x.astype(dtype)
+    functions[np.astype] = lambda x, dtype, copy=True, device=None: (
+        x.astype(dtype) if type(x) is Variable else np.asarray(x).astype(constant(dtype))
+    )
 refuse(
     "Give the function an axis, or apply it to slices and stack the results.",
     np.apply_along_axis,
