@@ -2,7 +2,8 @@
 
 Everything that NumPy accepts between brackets works on a Variable: integers,
 slices, ``None``, ellipsis, arrays of integers, masks, and mixtures. Repeated
-indices add up.
+indices add up. ``At`` makes changed copies where a program for plain arrays
+would write in place.
 
 ::
 
@@ -12,9 +13,13 @@ indices add up.
     x = Variable(np.arange(4.0))
     x[np.array([0, 0, 2])].sum().backward()
     print(x.grad)
+
+    from autograd_book.rules.indexing import At
+
+    print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3c465b4472c578e5b96a930508c6160c6914a277f073883499337bd7a06a5793
+# sha256: 6137090fbb9379f7f519c69f4d3480ba6c54b5fa8f8f32693103e70c3822f915
 
 __all__ = [
     "BASIC",
@@ -58,7 +63,7 @@ __all__ = [
 ]
 
 
-# book/rules/indexing.md:65
+# book/rules/indexing.md:69
 import operator
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -86,7 +91,7 @@ def is_basic(index: Any) -> bool:
     )
 
 
-# book/rules/indexing.md:118
+# book/rules/indexing.md:122
 @primitive("g", linear="g", g=lambda g, index, shape: g[index])
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
@@ -113,7 +118,7 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:155
+# book/rules/indexing.md:159
 @primitive(
     "x",
     linear="x",
@@ -127,7 +132,7 @@ def getitem(x: Any, index: Any) -> Any:
 primitives[operator.getitem] = primitives[getitem]
 
 
-# book/rules/indexing.md:173
+# book/rules/indexing.md:177
 def frozen(index: Any) -> Any:
     """An index that nobody can change: arrays and lists in it are copied and closed."""
     if isinstance(index, tuple):
@@ -150,7 +155,7 @@ def pick(x: Any, index: Any) -> Any:
 functions[operator.getitem] = pick
 
 
-# book/rules/indexing.md:291
+# book/rules/indexing.md:297
 def along(x: Any, axis: int, index: Any) -> Any:
     """The elements of x at an index into one axis."""
     return pick(x, (*(slice(None),) * (axis % len(shape_of(x))), index))
@@ -189,7 +194,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return pick(arr, tuple(index))
 
 
-# book/rules/indexing.md:339
+# book/rules/indexing.md:345
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """The elements, or slices, of a where a condition holds, as `numpy.compress`."""
@@ -234,14 +239,14 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return out
 
 
-# book/rules/indexing.md:393
+# book/rules/indexing.md:399
 for fun in (np.nonzero, np.argwhere, np.flatnonzero):
     Primitive(fun, "x", flat=True)
 for maker in (np.diag_indices_from, np.tril_indices_from, np.triu_indices_from):
     functions[maker] = lambda arr, *k, maker=maker, **kw: maker(outline(arr), *k, **kw)
 
 
-# book/rules/indexing.md:412
+# book/rules/indexing.md:418
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """As `numpy.delete`."""
@@ -280,7 +285,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.reshape(copies, (*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
 
 
-# book/rules/indexing.md:464
+# book/rules/indexing.md:470
 def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
     """What to do before and after each of n axes, from the forms that NumPy permits."""
     if isinstance(widths, dict):
@@ -328,7 +333,7 @@ def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     return bind(primitives[scatter], array, shape=shape, index=places)
 
 
-# book/rules/indexing.md:516
+# book/rules/indexing.md:522
 def ramp(width: int, n: int, axis: int) -> Any:
     """From 0 in `width` equal steps to 1, which is left out, along one of n axes."""
     return np.reshape(
@@ -369,7 +374,7 @@ def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) ->
     )
 
 
-# book/rules/indexing.md:568
+# book/rules/indexing.md:589
 def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """Row and column of each element on a diagonal of a matrix."""
     first, second = max(0, -offset), max(0, offset)
@@ -416,7 +421,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(np.ravel(v), k)
 
 
-# book/rules/indexing.md:625
+# book/rules/indexing.md:646
 @implements(np.lib.stride_tricks.sliding_window_view)
 def sliding_window_view(
     x: Any,
@@ -456,7 +461,7 @@ def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
 
 
-# book/rules/indexing.md:693
+# book/rules/indexing.md:714
 def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     """Which of the elements written at an index into an array of `shape` remain."""
     owner = np.zeros(shape, np.intp)
@@ -483,7 +488,7 @@ def replaced(x: Any, v: Any, index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:733
+# book/rules/indexing.md:754
 def rounds(places: Any) -> Iterator[Any]:
     """Positions in a list of places, divided into rounds that repeat no place."""
     order = np.argsort(places, kind="stable")
@@ -496,7 +501,7 @@ def rounds(places: Any) -> Iterator[Any]:
         yield np.sort(order[turn == k])
 
 
-# book/rules/indexing.md:752
+# book/rules/indexing.md:773
 class Place:
     """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
@@ -580,7 +585,7 @@ class At:
         return Place(self.x, index)
 
 
-# book/rules/indexing.md:845
+# book/rules/indexing.md:866
 refuse(
     "Write y = x.at[index].set(values), which leaves x as it is.",
     np.put,

@@ -296,7 +296,7 @@ def tiled(A: Any, reps: Any) -> Any:
     return bind(primitives[tile], A, reps=tuple(np.atleast_1d(constant(reps)).tolist()))
 
 
-# book/rules/shapes.md:479
+# book/rules/shapes.md:499
 def asked_of_values(fun: Any) -> Fun:
     """A NumPy function that looks at its arguments, asked about their values."""
 
@@ -318,7 +318,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:517
+# book/rules/shapes.md:537
 def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any, ...]:
     """Cut g along `axis` into arrays of the given shapes."""
     ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
@@ -337,7 +337,7 @@ joined = Primitive(
 )
 
 
-# book/rules/shapes.md:546
+# book/rules/shapes.md:566
 def expect_no_out(fun: Fun, out: Any) -> None:
     """Raise if NumPy was asked to write the result into an array."""
     if out is not None:
@@ -378,7 +378,7 @@ def stack(
     )
 
 
-# book/rules/shapes.md:600
+# book/rules/shapes.md:620
 def joins(promote: Fun, axis: int) -> Fun:
     """Our version of a NumPy function that promotes arrays and joins them."""
 
@@ -444,7 +444,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     return np.reshape(np.tile(flat, max(1, -(-size // flat.size)))[:size], new_shape)
 
 
-# book/rules/shapes.md:677
+# book/rules/shapes.md:697
 def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     """Slices of `ary` along `axis`, at the places listed in each of the parts."""
     before = (slice(None),) * (axis % len(shape_of(ary)))
