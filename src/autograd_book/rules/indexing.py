@@ -374,7 +374,7 @@ def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) ->
     )
 
 
-# book/rules/indexing.md:589
+# book/rules/indexing.md:590
 def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """Row and column of each element on a diagonal of a matrix."""
     first, second = max(0, -offset), max(0, offset)
@@ -421,7 +421,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(np.ravel(v), k)
 
 
-# book/rules/indexing.md:646
+# book/rules/indexing.md:647
 @implements(np.lib.stride_tricks.sliding_window_view)
 def sliding_window_view(
     x: Any,
@@ -461,7 +461,7 @@ def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
 
 
-# book/rules/indexing.md:714
+# book/rules/indexing.md:715
 def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     """Which of the elements written at an index into an array of `shape` remain."""
     owner = np.zeros(shape, np.intp)
@@ -488,7 +488,7 @@ def replaced(x: Any, v: Any, index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:754
+# book/rules/indexing.md:755
 def rounds(places: Any) -> Iterator[Any]:
     """Positions in a list of places, divided into rounds that repeat no place."""
     order = np.argsort(places, kind="stable")
@@ -501,7 +501,7 @@ def rounds(places: Any) -> Iterator[Any]:
         yield np.sort(order[turn == k])
 
 
-# book/rules/indexing.md:773
+# book/rules/indexing.md:774
 class Place:
     """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
@@ -585,7 +585,7 @@ class At:
         return Place(self.x, index)
 
 
-# book/rules/indexing.md:866
+# book/rules/indexing.md:867
 refuse(
     "Write y = x.at[index].set(values), which leaves x as it is.",
     np.put,

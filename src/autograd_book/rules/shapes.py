@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ef42f32e2d46d3f564b3b3606e76ad83d189c1ef0b354ce5e7547e0a126968da
+# sha256: f03afede055d6748959c258b0e57c344f084c72381b6a9cc09bbd08f6e9c3917
 
 __all__ = [
     "reshape",
@@ -77,16 +77,14 @@ from autograd_book.graph.variable import (
 
 
 @primitive(
-    "x",
-    linear="x",
-    x=lambda g, x_shape, shape, order="C": np.reshape(g, x_shape, order=order),
+    "x", linear="x", x=lambda g, x_shape, shape, order="C": np.reshape(g, x_shape, order=order)
 )
 def reshape(x: Any, shape: Any, order: Any = "C") -> Any:
     """The same elements, in order, in another shape, as in `numpy.reshape`."""
     return np.reshape(x, shape, order=order)
 
 
-# book/rules/shapes.md:110
+# book/rules/shapes.md:108
 def plain(a: Any) -> Any:
     """The value of a Variable; anything else as it is."""
     return a.numpy() if type(a) is Variable else a
@@ -94,12 +92,7 @@ def plain(a: Any) -> Any:
 
 @implements(np.reshape)
 def reshaped(
-    a: Any,
-    shape: Any = None,
-    order: Any = "C",
-    *,
-    newshape: Any = None,
-    copy: bool | None = None,
+    a: Any, shape: Any = None, order: Any = "C", *, newshape: Any = None, copy: Any = None
 ) -> Any:
     """As `numpy.reshape`."""
     shape = newshape if shape is None else shape
@@ -115,19 +108,12 @@ def reshaped(
 def ravel(a: Any, order: Any = "C") -> Any:
     """All elements along one axis, as `numpy.ravel`."""
     if order == "K":  # as they lie in memory: the longest stride first
-        a, order = (
-            np.transpose(
-                a,
-                np.argsort(
-                    [-abs(n) for n in np.asarray(plain(a)).strides], kind="stable"
-                ).tolist(),
-            ),
-            "C",
-        )
+        strides = np.abs(np.asarray(plain(a)).strides)
+        return np.reshape(np.transpose(a, np.argsort(-strides, kind="stable").tolist()), -1)
     return np.reshape(a, -1, order=order)
 
 
-# book/rules/shapes.md:160
+# book/rules/shapes.md:146
 def outline(a: Any) -> Any:
     """Something that has the shape of `a` and nothing else: one truth value, broadcast."""
     return np.broadcast_to(np.False_, shape_of(a))
@@ -160,7 +146,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:219
+# book/rules/shapes.md:205
 def inverse(axes: Any) -> Any:
     """The axes that undo a transpose by `axes`; None, the reversal, undoes itself."""
     return (
@@ -175,7 +161,7 @@ Primitive(
 )
 
 
-# book/rules/shapes.md:257
+# book/rules/shapes.md:243
 def rearrangement(fun: Any) -> Fun:
     """Our version of a NumPy function that puts axes into another order."""
 
@@ -194,7 +180,7 @@ for name in ("moveaxis", "rollaxis", "matrix_transpose"):
         functions[getattr(np, name)] = rearrangement(getattr(np, name))
 
 
-# book/rules/shapes.md:297
+# book/rules/shapes.md:283
 Primitive(np.flip, "x", linear="x", x=lambda g, axis=None: np.flip(g, axis))
 Primitive(np.fliplr, "x", linear="x", x=lambda g: np.fliplr(g))
 Primitive(np.flipud, "x", linear="x", x=lambda g: np.flipud(g))
@@ -214,13 +200,13 @@ Primitive(
 Primitive(np.copy, "x", linear="x", x=lambda g, order="K": g)
 
 
-# book/rules/shapes.md:340
+# book/rules/shapes.md:326
 Primitive(
     np.broadcast_to, "x", linear="x", x=lambda g, x_shape, shape: unbroadcast(g, x_shape)
 )
 
 
-# book/rules/shapes.md:384
+# book/rules/shapes.md:370
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     """Arrays stretched to a common shape, as `numpy.broadcast_arrays`."""
@@ -270,7 +256,7 @@ def converted(a: Any, dtype: Any, casting: Any) -> Any:
     return a if dtype == found else a.astype(dtype)
 
 
-# book/rules/shapes.md:445
+# book/rules/shapes.md:431
 def constant(a: Any) -> Any:
     """The value of a Variable, if it needs no gradient; anything else as it is."""
     return np.asarray(a) if type(a) is Variable else a
@@ -296,7 +282,7 @@ def tiled(A: Any, reps: Any) -> Any:
     return bind(primitives[tile], A, reps=tuple(np.atleast_1d(constant(reps)).tolist()))
 
 
-# book/rules/shapes.md:499
+# book/rules/shapes.md:485
 def asked_of_values(fun: Any) -> Fun:
     """A NumPy function that looks at its arguments, asked about their values."""
 
@@ -318,7 +304,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:537
+# book/rules/shapes.md:523
 def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any, ...]:
     """Cut g along `axis` into arrays of the given shapes."""
     ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
@@ -337,7 +323,7 @@ joined = Primitive(
 )
 
 
-# book/rules/shapes.md:566
+# book/rules/shapes.md:552
 def expect_no_out(fun: Fun, out: Any) -> None:
     """Raise if NumPy was asked to write the result into an array."""
     if out is not None:
@@ -378,7 +364,7 @@ def stack(
     )
 
 
-# book/rules/shapes.md:620
+# book/rules/shapes.md:606
 def joins(promote: Fun, axis: int) -> Fun:
     """Our version of a NumPy function that promotes arrays and joins them."""
 
@@ -444,7 +430,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     return np.reshape(np.tile(flat, max(1, -(-size // flat.size)))[:size], new_shape)
 
 
-# book/rules/shapes.md:697
+# book/rules/shapes.md:683
 def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     """Slices of `ary` along `axis`, at the places listed in each of the parts."""
     before = (slice(None),) * (axis % len(shape_of(ary)))
