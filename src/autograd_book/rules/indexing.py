@@ -19,13 +19,15 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6137090fbb9379f7f519c69f4d3480ba6c54b5fa8f8f32693103e70c3822f915
+# sha256: e6d95dc3a12fb0861421ed327ecc9b1c1c93a2ea2d893d9234a7b7f4d77e0453
 
 __all__ = [
     "BASIC",
     "is_basic",
+    "is_mask",
     "scatter",
     "getitem",
+    "FIXED",
     "frozen",
     "pick",
     "along",
@@ -91,7 +93,13 @@ def is_basic(index: Any) -> bool:
     )
 
 
-# book/rules/indexing.md:122
+# book/rules/indexing.md:105
+def is_mask(index: Any) -> bool:
+    """Whether an index is one array of truth values, which cannot repeat a place."""
+    return getattr(index, "dtype", None) == np.bool_
+
+
+# book/rules/indexing.md:132
 @primitive("g", linear="g", g=lambda g, index, shape: g[index])
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
@@ -111,14 +119,14 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
         Of `shape`, and the dtype of `g`.
     """
     out = np.zeros(shape, g.dtype)
-    if is_basic(index):
+    if is_basic(index) or is_mask(index):
         out[index] = g
     else:
         np.add.at(out, index, g)
     return out
 
 
-# book/rules/indexing.md:159
+# book/rules/indexing.md:169
 @primitive(
     "x",
     linear="x",
@@ -132,12 +140,15 @@ def getitem(x: Any, index: Any) -> Any:
 primitives[operator.getitem] = primitives[getitem]
 
 
-# book/rules/indexing.md:177
+# book/rules/indexing.md:187
+FIXED = (*BASIC, np.generic, type(None), type(Ellipsis))  #: Parts of an index that cannot change.
+
+
 def frozen(index: Any) -> Any:
     """An index that nobody can change: arrays and lists in it are copied and closed."""
     if isinstance(index, tuple):
         return tuple(map(frozen, index))
-    if index is None or index is Ellipsis or isinstance(index, (*BASIC, np.generic)):
+    if isinstance(index, FIXED):
         return index
     if isinstance(index, np.ndarray) and index.base is None and not index.flags.writeable:
         return index
@@ -155,7 +166,7 @@ def pick(x: Any, index: Any) -> Any:
 functions[operator.getitem] = pick
 
 
-# book/rules/indexing.md:297
+# book/rules/indexing.md:310
 def along(x: Any, axis: int, index: Any) -> Any:
     """The elements of x at an index into one axis."""
     return pick(x, (*(slice(None),) * (axis % len(shape_of(x))), index))
@@ -194,7 +205,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return pick(arr, tuple(index))
 
 
-# book/rules/indexing.md:345
+# book/rules/indexing.md:358
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """The elements, or slices, of a where a condition holds, as `numpy.compress`."""
@@ -239,14 +250,14 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return out
 
 
-# book/rules/indexing.md:399
+# book/rules/indexing.md:412
 for fun in (np.nonzero, np.argwhere, np.flatnonzero):
     Primitive(fun, "x", flat=True)
 for maker in (np.diag_indices_from, np.tril_indices_from, np.triu_indices_from):
     functions[maker] = lambda arr, *k, maker=maker, **kw: maker(outline(arr), *k, **kw)
 
 
-# book/rules/indexing.md:418
+# book/rules/indexing.md:431
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """As `numpy.delete`."""
@@ -285,7 +296,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.reshape(copies, (*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
 
 
-# book/rules/indexing.md:470
+# book/rules/indexing.md:483
 def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
     """What to do before and after each of n axes, from the forms that NumPy permits."""
     if isinstance(widths, dict):
@@ -333,7 +344,7 @@ def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     return bind(primitives[scatter], array, shape=shape, index=places)
 
 
-# book/rules/indexing.md:522
+# book/rules/indexing.md:535
 def ramp(width: int, n: int, axis: int) -> Any:
     """From 0 in `width` equal steps to 1, which is left out, along one of n axes."""
     return np.reshape(
@@ -374,7 +385,7 @@ def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) ->
     )
 
 
-# book/rules/indexing.md:590
+# book/rules/indexing.md:603
 def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """Row and column of each element on a diagonal of a matrix."""
     first, second = max(0, -offset), max(0, offset)
@@ -421,7 +432,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(np.ravel(v), k)
 
 
-# book/rules/indexing.md:647
+# book/rules/indexing.md:660
 @implements(np.lib.stride_tricks.sliding_window_view)
 def sliding_window_view(
     x: Any,
@@ -461,7 +472,7 @@ def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
 
 
-# book/rules/indexing.md:715
+# book/rules/indexing.md:728
 def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     """Which of the elements written at an index into an array of `shape` remain."""
     owner = np.zeros(shape, np.intp)
@@ -473,7 +484,8 @@ def lasting(index: Any, shape: tuple[int, ...]) -> Any:
 def written(g: Any, index: Any) -> Any:
     """Cotangent of what was written at an index, given that of the result."""
     back = g[index]
-    return back if is_basic(index) else np.where(lasting(index, g.shape), back, 0)
+    once = is_basic(index) or is_mask(index)
+    return back if once else np.where(lasting(index, g.shape), back, 0)
 
 
 @primitive(
@@ -488,7 +500,7 @@ def replaced(x: Any, v: Any, index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:755
+# book/rules/indexing.md:769
 def rounds(places: Any) -> Iterator[Any]:
     """Positions in a list of places, divided into rounds that repeat no place."""
     order = np.argsort(places, kind="stable")
@@ -501,7 +513,7 @@ def rounds(places: Any) -> Iterator[Any]:
         yield np.sort(order[turn == k])
 
 
-# book/rules/indexing.md:774
+# book/rules/indexing.md:788
 class Place:
     """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
@@ -555,7 +567,7 @@ class Place:
 
     def apply(self, fun: Fun, v: Any) -> Any:
         """What a function of two arguments makes of the places and v."""
-        if is_basic(self.index):
+        if is_basic(self.index) or is_mask(self.index):
             return self.set(fun(self.get(), v))
         places = np.arange(np.size(self.x)).reshape(shape_of(self.x))[self.index].ravel()
         y, v = np.ravel(self.x), np.ravel(self.fitted(v))
@@ -585,7 +597,7 @@ class At:
         return Place(self.x, index)
 
 
-# book/rules/indexing.md:867
+# book/rules/indexing.md:881
 refuse(
     "Write y = x.at[index].set(values), which leaves x as it is.",
     np.put,
