@@ -597,7 +597,7 @@ class At:
         return Place(self.x, index)
 
 
-# book/rules/indexing.md:881
+# book/rules/indexing.md:892
 refuse(
     "Write y = x.at[index].set(values), which leaves x as it is.",
     np.put,
