@@ -1,12 +1,17 @@
 """The rules of book/rules/indexing.md."""
 
+import itertools
+
 import numpy as np
 import pytest
 from cases.indexing import INDICES
 from casework import uniform
 
 import autograd_book as ab
-from autograd_book.rules.indexing import scatter
+from autograd_book.graph.backward import reachable
+from autograd_book.rules.indexing import AT, At, frozen, is_basic, lasting, pick, rounds, scatter
+
+HAS_AT = hasattr(ab.Variable, "at") or hasattr(ab.Variable(1.0), "at")
 
 
 def test_repeated_indices_add_up() -> None:
@@ -15,7 +20,7 @@ def test_repeated_indices_add_up() -> None:
     np.testing.assert_array_equal(x.grad.numpy(), [11.0, 0.0, 100.0, 0.0])
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex64])
 def test_scatter_makes_the_dtype_of_what_it_scatters(dtype) -> None:
     out = scatter(np.ones(2, dtype), (4,), [1, 1])
     assert out.dtype == dtype
@@ -26,8 +31,210 @@ def test_scatter_makes_the_dtype_of_what_it_scatters(dtype) -> None:
 def test_values_are_those_of_numpy(name, shape, index) -> None:
     a = uniform(shape)
     np.testing.assert_array_equal(ab.Variable(a)[index].numpy(), a[index])
+    np.testing.assert_array_equal(pick(ab.Variable(a), index).numpy(), a[index])
 
 
 def test_an_index_out_of_range_is_an_index_error() -> None:
     with pytest.raises(IndexError):
         ab.Variable([1.0, 2.0])[5]
+
+
+# Indices that stay alive after the call.
+
+
+def brackets(x, index):
+    return x[index]
+
+
+READS = [pick, pytest.param(brackets, marks=pytest.mark.skipif(not HAS_AT, reason="brackets do not lead to pick yet"))]
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("place", ["alone", "in a tuple", "as a list", "as a mask"])
+def test_changing_an_index_afterwards_changes_nothing(read, place) -> None:
+    index = {"as a list": [0, 2], "as a mask": np.array([True, False, True, False])}.get(place, np.array([0, 2]))
+    x = ab.Variable(np.arange(4.0))
+    y = read(x, (index,) if place == "in a tuple" else index)
+    index[0], index[1] = index[1], index[1]
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [1.0, 0.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("name", ["take", "repeat", "compress", "at"])
+def test_changing_the_arguments_of_other_picks_changes_nothing(name) -> None:
+    index = np.array([1, 0, 1, 0])
+    x = ab.Variable(np.arange(4.0) + 1.0)
+    f = {"take": lambda: np.take(x, index), "repeat": lambda: np.repeat(x, index), "compress": lambda: np.compress(index, x),
+         "at": lambda: At(x)[index].multiply(3.0)}[name]
+    expected = ab.grad(lambda v: np.sum({"take": lambda: np.take(v, [1, 0, 1, 0]), "repeat": lambda: np.repeat(v, [1, 0, 1, 0]),
+                                         "compress": lambda: np.compress([1, 0, 1, 0], v),
+                                         "at": lambda: At(v)[[1, 0, 1, 0]].multiply(3.0)}[name]()))(x.numpy())
+    y = f()
+    index[:] = 3
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), expected)
+
+
+def test_a_frozen_index_is_not_copied_again() -> None:
+    index = frozen(([1, 2], np.array([0, 1]), slice(None), None, Ellipsis, 3, np.int64(1)))
+    again = frozen(index)
+    assert all(a is b for a, b in zip(index, again, strict=True))
+    assert not index[0].flags.writeable
+    assert frozen([]).dtype == np.intp
+    assert frozen(np.zeros(0, bool)).dtype == bool
+
+
+def test_indices_that_cannot_repeat_are_known() -> None:
+    assert is_basic((0, slice(None), None, Ellipsis, np.int64(3)))
+    assert not any(map(is_basic, [True, np.True_, [0], np.array(1), (0, [1]), (True, 0)]))
+
+
+def test_an_embedding_keeps_nothing_of_its_table() -> None:
+    out = np.take(ab.Variable(np.zeros((1000, 8))), [3, 3, 5], axis=0)
+    assert all(np.size(value) < 10 for node in reachable(out.node) for value in node.saved)
+
+
+# Changed copies.
+
+
+def test_the_last_of_several_writes_to_a_place_wins_and_has_the_gradient() -> None:
+    x, v = ab.Variable(np.zeros(3)), ab.Variable([1.0, 2.0, 3.0, 4.0])
+    y = At(x)[[1, 0, 1, 0]].set(v)
+    np.testing.assert_array_equal(y.numpy(), [4.0, 3.0, 0.0])
+    np.sum(y * np.array([10.0, 100.0, 1000.0])).backward()
+    np.testing.assert_array_equal(v.grad.numpy(), [0.0, 0.0, 100.0, 10.0])
+    np.testing.assert_array_equal(x.grad.numpy(), [0.0, 0.0, 1000.0])
+
+
+def test_a_number_written_to_many_places_has_the_sum_of_their_gradients() -> None:
+    v = ab.Variable(2.0)
+    At(np.zeros((2, 3)))[:, [0, 0, 2]].set(v).sum().backward()
+    assert v.grad.item() == 4.0
+
+
+@pytest.mark.parametrize(("name", "index"), list(itertools.product(AT, [[0, 2, 0, 0], [1, 0, 2, 3], ([0, 1, 0, 0], [1, 1, 1, 2])])), ids=str)
+def test_methods_do_what_the_ufunc_does_in_place(name, index) -> None:
+    shape = (4, 3) if isinstance(index, tuple) else (4,)
+    a, v = uniform(shape, 0.5, 1.5), uniform((4,), 0.5, 1.5, seed=1)
+    expected = a.copy()
+    AT[name].at(expected, index, v)
+    for x, w in itertools.product((a, ab.Variable(a)), (v, ab.Variable(v))):
+        out = getattr(At(x)[index], name)(w)
+        np.testing.assert_allclose(getattr(out, "numpy", lambda out=out: out)(), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", [*AT, "set"])
+def test_the_original_is_left_alone(name) -> None:
+    a = np.arange(1.0, 5.0)
+    getattr(At(a)[[0, 0]], name)(2.0)
+    getattr(At(a)[1:], name)(2.0)
+    np.testing.assert_array_equal(a, np.arange(1.0, 5.0))
+
+
+def test_a_copy_keeps_the_dtype_of_the_original() -> None:
+    x, v = ab.Variable(np.float32([1.0, 2.0])), ab.Variable(3.0)
+    for name in (*AT, "set"):
+        out = getattr(At(x)[[0]], name)(v)
+        assert out.dtype == np.float32
+        np.sum(out).backward()
+    assert (x.grad.dtype, v.grad.dtype) == (np.float32, np.float64)
+
+
+def test_a_variable_is_not_written_into_integers() -> None:
+    for change in (lambda v: At(np.zeros(2, int))[0].set(v), lambda v: np.insert(np.zeros(2, int), 0, v)):
+        with pytest.raises(ab.AutogradError, match="would drop its gradient"):
+            change(ab.Variable(1.5))
+
+
+def test_get_reads_the_places() -> None:
+    np.testing.assert_array_equal(At(ab.Variable([1.0, 2.0]))[[1, 1]].get().numpy(), [2.0, 2.0])
+
+
+def test_values_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="broadcast"):
+        At(ab.Variable(np.zeros(4)))[:3].set(np.ones(2))
+
+
+@pytest.mark.skipif(not HAS_AT, reason="Variables have no attribute at yet")
+def test_variables_have_it_as_an_attribute() -> None:
+    np.testing.assert_array_equal(ab.Variable([1.0, 2.0]).at[0].set(5.0).numpy(), [5.0, 2.0])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rounds_take_each_occurrence_once_and_in_order(seed) -> None:
+    places = np.random.default_rng(seed).integers(0, 4, seed)
+    found = [r.tolist() for r in rounds(places)]
+    assert sorted(i for r in found for i in r) == list(range(len(places)))
+    for k, chosen in enumerate(found):
+        for i in chosen:
+            assert np.count_nonzero(places[:i] == places[i]) == k
+
+
+def test_what_lasts_is_what_numpy_left() -> None:
+    for name, shape, index in INDICES:
+        target, values = np.full(shape, -1.0), np.arange(1.0 * np.zeros(shape)[index].size).reshape(np.zeros(shape)[index].shape)
+        target[index] = values
+        np.testing.assert_array_equal(lasting(index, shape), target[index] == values, err_msg=name)
+
+
+# Refusals.
+
+REFUSED = {
+    "item assignment": (lambda x: x.__setitem__(0, 1.0), r"x\.at\[index\]\.set"),
+    "put": (lambda x: np.put(x, 0, 1.0), r"x\.at\[index\]\.set"),
+    "place": (lambda x: np.place(x, x > 0, 1.0), r"x\.at\[index\]\.set"),
+    "putmask": (lambda x: np.putmask(x, x > 0, 1.0), r"x\.at\[index\]\.set"),
+    "copyto": (lambda x: np.copyto(x, 1.0), r"x\.at\[index\]\.set"),
+    "fill_diagonal": (lambda x: np.fill_diagonal(x, 1.0), r"x\.at\[mask\]\.set"),
+    "put_along_axis": (lambda x: np.put_along_axis(x, np.array([0]), 1.0, 0), r"x\.at\[index\]\.set"),
+    "add.at": (lambda x: np.add.at(x, [0], 1.0), r"x\.at\[index\]\.add"),
+    "maximum.at of an array": (lambda x: np.maximum.at(np.zeros(3), [0], x[:1]), r"x\.at\[index\]\.max"),
+    "take out": (lambda x: np.take(x, 0, out=np.zeros(())), "Leave out= away"),
+    "choose out": (lambda x: np.choose([0], [x[:1]], np.zeros(1)), "Leave out= away"),
+    "trace out": (lambda x: np.trace(x[None], out=np.zeros(())), "Leave out= away"),
+    "pad empty": (lambda x: np.pad(x, 1, "empty"), "Use another mode"),
+    "pad by a function": (lambda x: np.pad(x, 1, lambda *args: None), "Use another mode"),
+    "pad odd": (lambda x: np.pad(x, 1, "reflect", reflect_type="odd"), "Use another mode"),
+    "pad unknown": (lambda x: np.pad(x, 1, "mirror"), "Use one of the modes"),
+    "choices out of range": (lambda x: np.choose([2], [x, x]), "mode='wrap'"),
+    "indices with too few axes": (lambda x: np.take_along_axis(x[None], np.array([0]), 1), "Give them the same number"),
+    "select without truth values": (lambda x: np.select([[1.0, 0.0, 1.0]], [x]), "conditions of truth values"),
+    "trim_zeros of a matrix": (lambda x: np.trim_zeros(x[None]), "Slice it instead"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_comes_with_a_remedy(name) -> None:
+    f, remedy = REFUSED[name]
+    with pytest.raises(ab.AutogradError, match=remedy):
+        f(ab.Variable([1.0, 2.0, 3.0]))
+
+
+def test_an_index_that_is_a_variable_with_a_gradient_is_refused() -> None:
+    with pytest.raises((ab.AutogradError, IndexError)):
+        pick(ab.Variable([1.0, 2.0]), ab.Variable([0.0]))
+
+
+def test_questions_about_places_have_plain_answers() -> None:
+    x = ab.Variable([[0.0, 2.0], [3.0, 0.0]])
+    assert [a.tolist() for a in np.nonzero(x)] == [[0, 1], [1, 0]]
+    assert np.argwhere(x).tolist() == [[0, 1], [1, 0]]
+    assert np.flatnonzero(x).tolist() == [1, 2]
+    assert [a.tolist() for a in np.diag_indices_from(x)] == [[0, 1], [0, 1]]
+    assert [a.tolist() for a in np.triu_indices_from(x, 1)] == [[0], [1]]
+
+
+# Padding, whose values are made in several ways.
+
+
+@pytest.mark.parametrize("width", [0, 2, (1, 3), ((1, 0), (2, 4)), [[3], [1]], np.array([1, 2])], ids=str)
+@pytest.mark.parametrize("mode", ["constant", "edge", "reflect", "symmetric", "wrap", "linear_ramp", "maximum", "minimum", "mean"])
+def test_padding_has_the_values_of_numpy(mode, width) -> None:
+    for a in (uniform((3, 4)), np.float32([[1.0, 2.0], [4.0, 8.0]])):
+        ours, plain = np.pad(ab.Variable(a), width, mode), np.pad(a, width, mode)
+        assert ours.dtype == plain.dtype
+        np.testing.assert_allclose(ours.numpy(), plain, rtol=1e-6 if a.dtype == np.float32 else 1e-12)
+
+
+def test_padding_with_zeros_is_one_node() -> None:
+    assert len(reachable(np.pad(ab.Variable(np.ones(3)), 1).node)) == 2

@@ -2,7 +2,8 @@
 
 Everything that NumPy accepts between brackets works on a Variable: integers,
 slices, ``None``, ellipsis, arrays of integers, masks, and mixtures. Repeated
-indices add up.
+indices add up. ``At`` makes changed copies where a program for plain arrays
+would write in place.
 
 ::
 
@@ -12,34 +13,94 @@ indices add up.
     x = Variable(np.arange(4.0))
     x[np.array([0, 0, 2])].sum().backward()
     print(x.grad)
+
+    from autograd_book.rules.indexing import At
+
+    print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 55ee99e3af77f8123392274193a97985e8e3e2f07d815c17dabcd7303f000a5b
+# sha256: e6d95dc3a12fb0861421ed327ecc9b1c1c93a2ea2d893d9234a7b7f4d77e0453
 
-__all__ = ["BASIC", "is_basic", "scatter", "getitem"]
+__all__ = [
+    "BASIC",
+    "is_basic",
+    "is_mask",
+    "scatter",
+    "getitem",
+    "FIXED",
+    "frozen",
+    "pick",
+    "along",
+    "take",
+    "take_along_axis",
+    "compress",
+    "extract",
+    "choose",
+    "select",
+    "delete",
+    "insert",
+    "repeat",
+    "pairs",
+    "SHOWN_AGAIN",
+    "STATISTICS",
+    "pad",
+    "scattered_into",
+    "ramp",
+    "end",
+    "diagonal_places",
+    "diagonal",
+    "trace",
+    "diag",
+    "diagflat",
+    "sliding_window_view",
+    "trim_zeros",
+    "lasting",
+    "written",
+    "replaced",
+    "rounds",
+    "Place",
+    "At",
+    "refuse_at",
+    "AT",
+]
 
 
-# book/rules/indexing.md:65
+# book/rules/indexing.md:69
 import operator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.primitive import primitives
-from autograd_book.graph.variable import primitive
-
+from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
+from autograd_book.graph.primitive import Primitive, primitives, shape_of
+from autograd_book.graph.variable import Fun, bind, functions, implements, primitive, refuse
+from autograd_book.rules.shapes import concatenate, constant, converted
+from autograd_book.rules.shapes import expect_no_out, outline, plain
 
 BASIC = (int, slice, np.integer)  #: Besides None and the ellipsis.
 
 
 def is_basic(index: Any) -> bool:
-    """Whether an index consists of integers, slices, None and ellipsis only, and so cannot repeat a place."""
+    """Whether an index is of integers, slices, None and ellipsis, and cannot repeat."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or (isinstance(part, BASIC) and type(part) is not bool) for part in parts)
+    return all(
+        part is None
+        or part is Ellipsis
+        or (isinstance(part, BASIC) and type(part) is not bool)
+        for part in parts
+    )
 
 
-# book/rules/indexing.md:109
-@primitive("g", g=lambda g, index, shape: g[index])
+# book/rules/indexing.md:105
+def is_mask(index: Any) -> bool:
+    """Whether an index is one array of truth values, which cannot repeat a place."""
+    return getattr(index, "dtype", None) == np.bool_
+
+
+# book/rules/indexing.md:132
+@primitive("g", linear="g", g=lambda g, index, shape: g[index])
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
 
@@ -58,18 +119,516 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
         Of `shape`, and the dtype of `g`.
     """
     out = np.zeros(shape, g.dtype)
-    if is_basic(index):
+    if is_basic(index) or is_mask(index):
         out[index] = g
     else:
         np.add.at(out, index, g)
     return out
 
 
-# book/rules/indexing.md:146
-@primitive("x", x=lambda g, x_shape, index: scatter(g, x_shape, index))
+# book/rules/indexing.md:169
+@primitive(
+    "x",
+    linear="x",
+    x=lambda g, x_shape, index: bind(primitives[scatter], g, shape=x_shape, index=index),
+)
 def getitem(x: Any, index: Any) -> Any:
     """The elements of x at an index, as ``x[index]``."""
     return x[index]
 
 
 primitives[operator.getitem] = primitives[getitem]
+
+
+# book/rules/indexing.md:187
+FIXED = (*BASIC, np.generic, type(None), type(Ellipsis))  #: Parts of an index that cannot change.
+
+
+def frozen(index: Any) -> Any:
+    """An index that nobody can change: arrays and lists in it are copied and closed."""
+    if isinstance(index, tuple):
+        return tuple(map(frozen, index))
+    if isinstance(index, FIXED):
+        return index
+    if isinstance(index, np.ndarray) and index.base is None and not index.flags.writeable:
+        return index
+    copy = np.array(index)
+    copy = copy.astype(np.intp) if copy.size == 0 and isinstance(index, list) else copy
+    copy.flags.writeable = False
+    return copy
+
+
+def pick(x: Any, index: Any) -> Any:
+    """``x[index]``, and later changes of the index make no difference."""
+    return bind(primitives[getitem], x, index=frozen(index))
+
+
+functions[operator.getitem] = pick
+
+
+# book/rules/indexing.md:310
+def along(x: Any, axis: int, index: Any) -> Any:
+    """The elements of x at an index into one axis."""
+    return pick(x, (*(slice(None),) * (axis % len(shape_of(x))), index))
+
+
+@implements(np.take)
+def take(
+    a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: Any = "raise"
+) -> Any:
+    """As `numpy.take`."""
+    expect_no_out(np.take, out)
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    indices, n = np.asarray(plain(indices)), shape_of(a)[axis]
+    if mode != "raise":
+        indices = np.remainder(indices, n) if mode == "wrap" else np.clip(indices, 0, n - 1)
+    return along(a, axis, indices if indices.size else indices.astype(np.intp))
+
+
+@implements(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    """As `numpy.take_along_axis`."""
+    if axis is None:
+        return pick(np.ravel(arr), plain(indices))
+    n, indices = np.ndim(arr), np.asarray(plain(indices))
+    if indices.ndim != n:
+        raise DifferentiationValueError(
+            f"take_along_axis was given indices with {indices.ndim} axes, x with {n}. "
+            "Give them the same number."
+        )
+    index = [
+        np.arange(length).reshape([-1 if k == i else 1 for k in range(n)])
+        for i, length in enumerate(shape_of(arr))
+    ]
+    index[axis] = indices
+    return pick(arr, tuple(index))
+
+
+# book/rules/indexing.md:358
+@implements(np.compress)
+def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
+    """The elements, or slices, of a where a condition holds, as `numpy.compress`."""
+    expect_no_out(np.compress, out)
+    return take(a, np.flatnonzero(plain(condition)), axis)
+
+
+@implements(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    """The elements of an array where a condition holds, as `numpy.extract`."""
+    return take(arr, np.flatnonzero(plain(condition)))
+
+
+@implements(np.choose)
+def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
+    """For each place the element of the choice that `a` names there, as `numpy.choose`."""
+    expect_no_out(np.choose, out)
+    which, *spread = np.broadcast_arrays(np.asarray(plain(a)), *choices)
+    if mode != "raise":
+        n = len(spread)
+        which = np.remainder(which, n) if mode == "wrap" else np.clip(which, 0, n - 1)
+    if which.size and (which.min() < 0 or which.max() >= len(spread)):
+        raise DifferentiationValueError(
+            f"choose was asked for {which.min()} to {which.max()} of {len(spread)}. "
+            "Name existing ones, or pass mode='wrap' or mode='clip'."
+        )
+    return pick(np.stack(spread), (which, *np.indices(which.shape, sparse=True)))
+
+
+@implements(np.select)
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """For each place the first choice whose condition holds, as `numpy.select`."""
+    truths = all(np.asarray(plain(c)).dtype == bool for c in condlist)
+    if len(condlist) != len(choicelist) or not truths:
+        raise DifferentiationValueError(
+            f"select was given {len(condlist)} conditions and {len(choicelist)} choices. "
+            "Give one choice for each condition, and conditions of truth values."
+        )
+    out = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        out = np.where(plain(condition), choice, out)
+    return out
+
+
+# book/rules/indexing.md:412
+for fun in (np.nonzero, np.argwhere, np.flatnonzero):
+    Primitive(fun, "x", flat=True)
+for maker in (np.diag_indices_from, np.tril_indices_from, np.triu_indices_from):
+    functions[maker] = lambda arr, *k, maker=maker, **kw: maker(outline(arr), *k, **kw)
+
+
+# book/rules/indexing.md:431
+@implements(np.delete)
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """As `numpy.delete`."""
+    arr, axis = (np.ravel(arr), 0) if axis is None else (arr, axis)
+    return along(arr, axis, np.delete(np.arange(shape_of(arr)[axis]), constant(obj)))
+
+
+@implements(np.insert)
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """As `numpy.insert`."""
+    arr, axis = (np.ravel(arr), 0) if axis is None else (arr, axis)
+    shape, dtype = list(shape_of(arr)), np.asarray(plain(arr)).dtype
+    positions = np.arange(shape[axis])
+    values = np.reshape(values, (1,) * (len(shape) - np.ndim(values)) + shape_of(values))
+    obj = constant(obj)
+    if not isinstance(obj, slice) and np.ndim(obj) == 0:
+        values = np.moveaxis(values, 0, axis)
+    count = np.insert(positions, obj, 0).size - positions.size
+    shape[axis] = count = shape_of(values)[axis] if count == 1 else count
+    order = np.insert(positions, obj, positions.size + np.arange(count))
+    parts = (arr, np.broadcast_to(values, shape))
+    return along(concatenate(parts, axis, dtype=dtype, casting="unsafe"), axis, order)
+
+
+@implements(np.repeat)
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    """As `numpy.repeat`."""
+    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    shape, repeats = shape_of(a), constant(repeats)
+    if np.size(repeats) != 1:
+        return along(a, axis, np.repeat(np.arange(shape[axis]), repeats))
+    axis, n = axis % len(shape), int(np.ravel(repeats)[0])
+    copies = np.broadcast_to(
+        np.expand_dims(a, axis + 1), (*shape[: axis + 1], n, *shape[axis + 1 :])
+    )
+    return np.reshape(copies, (*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
+
+
+# book/rules/indexing.md:483
+def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
+    """What to do before and after each of n axes, from the forms that NumPy permits."""
+    if isinstance(widths, dict):
+        given = {axis % n: width for axis, width in widths.items()}
+        widths = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(n)]
+    return [tuple(width) for width in np.broadcast_to(np.asarray(widths), (n, 2)).tolist()]
+
+
+SHOWN_AGAIN = ("edge", "reflect", "symmetric", "wrap")  #: Modes that gather.
+STATISTICS: dict[str, Fun] = {"maximum": np.max, "minimum": np.min}  #: Of the edges.
+STATISTICS |= {"mean": np.mean, "median": np.median}
+
+
+@implements(np.pad)
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
+    """As `numpy.pad`, in all modes but ``"empty"`` and a function."""
+    n = np.ndim(array)
+    widths = pairs(pad_width, n)
+    if callable(mode) or mode == "empty" or options.get("reflect_type") == "odd":
+        raise NoRuleError(
+            f"np.pad with mode={mode!r} and options {options} has no derivative rule. "
+            "Use another mode, or build the array with np.concatenate."
+        )
+    if mode == "constant" and not np.any(plain(options.get("constant_values", 0))):
+        return scattered_into(array, widths)
+    for axis, (before, after) in enumerate(widths):
+        if mode in SHOWN_AGAIN:
+            array = along(
+                array,
+                axis,
+                np.pad(np.arange(shape_of(array)[axis]), (before, after), mode, **options),
+            )
+        else:
+            first, last = (end(array, axis, mode, options, side) for side in (0, 1))
+            array = concatenate((first(before), array, np.flip(last(after), axis)), axis)
+    return array
+
+
+def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
+    """Zeros around an array."""
+    shape = tuple([n + sum(width) for n, width in zip(shape_of(array), widths)])
+    places = tuple(
+        [slice(before, before + n) for n, (before, _) in zip(shape_of(array), widths)]
+    )
+    return bind(primitives[scatter], array, shape=shape, index=places)
+
+
+# book/rules/indexing.md:535
+def ramp(width: int, n: int, axis: int) -> Any:
+    """From 0 in `width` equal steps to 1, which is left out, along one of n axes."""
+    return np.reshape(
+        np.arange(width) / max(width, 1), [-1 if k == axis else 1 for k in range(n)]
+    )
+
+
+def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) -> Fun:
+    """What `numpy.pad` puts before (side 0) or after (side 1) an array, from outside in."""
+    n, length = np.ndim(array), shape_of(array)[axis]
+
+    def option(name: str, default: Any) -> Any:
+        return pairs(options.get(name, default), n)[axis][side]
+
+    def part(count: int) -> Any:
+        return along(
+            array, axis, slice(length - count, length) if side else slice(0, count)
+        )
+
+    def wide(value: Any, width: int) -> Any:
+        return np.broadcast_to(
+            value, [width if k == axis else m for k, m in enumerate(shape_of(array))]
+        )
+
+    if mode == "constant":
+        return partial(wide, np.asarray(option("constant_values", 0), array.dtype))
+    if mode == "linear_ramp":
+        goal, edge = option("end_values", 0), part(1)
+        return lambda width: (
+            goal + (edge - goal) * ramp(width, n, axis).astype(edge.real.dtype)
+        )
+    if mode in STATISTICS:
+        asked = options.get("stat_length")
+        count = length if asked is None else min(option("stat_length", asked), length)
+        return partial(wide, STATISTICS[mode](part(count), axis=axis, keepdims=True))
+    raise DifferentiationValueError(
+        f"np.pad was called with mode={mode!r}. Use one of the modes that NumPy names."
+    )
+
+
+# book/rules/indexing.md:603
+def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
+    """Row and column of each element on a diagonal of a matrix."""
+    first, second = max(0, -offset), max(0, offset)
+    n = max(0, min(rows - first, columns - second))
+    return np.arange(first, first + n), np.arange(second, second + n)
+
+
+@implements(np.diagonal)
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """As `numpy.diagonal`."""
+    last = np.moveaxis(a, (axis1, axis2), (-2, -1))
+    rows, columns = shape_of(last)[-2:]
+    return pick(last, (Ellipsis, *diagonal_places(rows, columns, offset)))
+
+
+@implements(np.trace)
+def trace(
+    a: Any,
+    offset: int = 0,
+    axis1: int = 0,
+    axis2: int = 1,
+    dtype: Any = None,
+    out: Any = None,
+) -> Any:
+    """As `numpy.trace`."""
+    expect_no_out(np.trace, out)
+    return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+
+
+@implements(np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    """The diagonal of a matrix, or the matrix with a given diagonal, as `numpy.diag`."""
+    if np.ndim(v) != 1:
+        return diagonal(v, k)
+    n = len(v) + abs(k)
+    return bind(
+        primitives[scatter], v, shape=(n, n), index=frozen(diagonal_places(n, n, k))
+    )
+
+
+@implements(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> Any:
+    """As `numpy.diagflat`."""
+    return diag(np.ravel(v), k)
+
+
+# book/rules/indexing.md:660
+@implements(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(
+    x: Any,
+    window_shape: Any,
+    axis: Any = None,
+    *,
+    subok: bool = False,
+    writeable: bool = False,
+) -> Any:
+    """As `numpy.lib.stride_tricks.sliding_window_view`, with the windows copied."""
+    np.lib.stride_tricks.sliding_window_view(
+        outline(x), window_shape, axis
+    )  # complains about what does not fit
+    widths = np.atleast_1d(window_shape).tolist()
+    axes = (
+        range(np.ndim(x))
+        if axis is None
+        else [a % np.ndim(x) for a in np.atleast_1d(axis).tolist()]
+    )
+    for width, a in zip(widths, axes, strict=True):
+        starts = np.arange(shape_of(x)[a] - width + 1)
+        x = np.moveaxis(along(x, a, starts[:, None] + np.arange(width)), a + 1, -1)
+    return x
+
+
+@implements(np.trim_zeros)
+def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
+    """A vector without the zeros at its ends, as `numpy.trim_zeros`."""
+    if np.ndim(filt) != 1:
+        raise NoRuleError(
+            f"np.trim_zeros of an array with {np.ndim(filt)} axes has no derivative rule. "
+            "Slice it instead."
+        )
+    some, ends = np.flatnonzero(plain(filt)), {*trim}
+    first, last = (some[0], some[-1] + 1) if some.size else (len(filt), len(filt))
+    begin = int(first) if ends & {"f", "F"} else 0
+    return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
+
+
+# book/rules/indexing.md:728
+def lasting(index: Any, shape: tuple[int, ...]) -> Any:
+    """Which of the elements written at an index into an array of `shape` remain."""
+    owner = np.zeros(shape, np.intp)
+    numbers = np.arange(owner[index].size).reshape(np.shape(owner[index]))
+    owner[index] = numbers
+    return owner[index] == numbers
+
+
+def written(g: Any, index: Any) -> Any:
+    """Cotangent of what was written at an index, given that of the result."""
+    back = g[index]
+    once = is_basic(index) or is_mask(index)
+    return back if once else np.where(lasting(index, g.shape), back, 0)
+
+
+@primitive(
+    "x v",
+    x=lambda g, index: bind(primitives[replaced], g, np.zeros((), g.dtype), index=index),
+    v=lambda g, index: written(g, index),
+)
+def replaced(x: Any, v: Any, index: Any) -> Any:
+    """A copy of x with v at an index; where a place is repeated, the last v wins."""
+    out = np.array(x)
+    out[index] = v
+    return out
+
+
+# book/rules/indexing.md:769
+def rounds(places: Any) -> Iterator[Any]:
+    """Positions in a list of places, divided into rounds that repeat no place."""
+    order = np.argsort(places, kind="stable")
+    ranked = places[order]
+    fresh = np.flatnonzero(
+        np.diff(ranked, prepend=-1)
+    )  # where each place occurs first, in order
+    turn = np.arange(len(ranked)) - np.repeat(fresh, np.diff(fresh, append=len(ranked)))
+    for k in range(int(turn.max(initial=-1)) + 1):
+        yield np.sort(order[turn == k])
+
+
+# book/rules/indexing.md:788
+class Place:
+    """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
+
+    Each method takes values that can be broadcast to the shape of ``x[index]``, and returns
+    a new array of the shape and dtype of `x`. Where the index repeats a place, `set` keeps
+    the last value, and the others apply all of them, one after the other, as ``np.add.at``.
+    """
+
+    __slots__ = ("x", "index")
+
+    def __init__(self, x: Any, index: Any) -> None:
+        self.x, self.index = x, frozen(index)
+
+    def get(self) -> Any:
+        """The elements at the places: ``x[index]``."""
+        return pick(self.x, self.index)
+
+    def set(self, v: Any) -> Any:
+        """v in the places."""
+        return bind(primitives[replaced], self.x, self.fitted(v), index=self.index)
+
+    def add(self, v: Any) -> Any:
+        """v added at the places."""
+        return self.x + bind(
+            primitives[scatter], self.fitted(v), shape=shape_of(self.x), index=self.index
+        )
+
+    def subtract(self, v: Any) -> Any:
+        """v subtracted at the places."""
+        return self.add(np.negative(v))
+
+    def multiply(self, v: Any) -> Any:
+        """The places multiplied by v."""
+        return self.apply(np.multiply, v)
+
+    def divide(self, v: Any) -> Any:
+        """The places divided by v."""
+        return self.apply(np.divide, v)
+
+    def power(self, v: Any) -> Any:
+        """The places raised to the power v."""
+        return self.apply(np.power, v)
+
+    def min(self, v: Any) -> Any:
+        """The smaller of v and what is in the places."""
+        return self.apply(np.minimum, v)
+
+    def max(self, v: Any) -> Any:
+        """The larger of v and what is in the places."""
+        return self.apply(np.maximum, v)
+
+    def apply(self, fun: Fun, v: Any) -> Any:
+        """What a function of two arguments makes of the places and v."""
+        if is_basic(self.index) or is_mask(self.index):
+            return self.set(fun(self.get(), v))
+        places = np.arange(np.size(self.x)).reshape(shape_of(self.x))[self.index].ravel()
+        y, v = np.ravel(self.x), np.ravel(self.fitted(v))
+        for chosen in rounds(places):
+            here = Place(y, places[chosen])
+            y = here.set(fun(here.get(), pick(v, chosen)))
+        return np.reshape(y, shape_of(self.x))
+
+    def fitted(self, v: Any) -> Any:
+        """v in the dtype of x and the shape of the places."""
+        shape, v = outline(self.x)[self.index].shape, converted(v, self.x.dtype, "unsafe")
+        return np.broadcast_to(
+            np.reshape(v, shape_of(v)[-len(shape) :]) if np.ndim(v) > len(shape) > 0 else v,
+            shape,
+        )
+
+
+class At:
+    """The way to a changed copy of an array: ``At(x)[index].set(v)``."""
+
+    __slots__ = ("x",)
+
+    def __init__(self, x: Any) -> None:
+        self.x = x if hasattr(x, "dtype") else np.asarray(x)
+
+    def __getitem__(self, index: Any) -> Place:
+        return Place(self.x, index)
+
+
+# book/rules/indexing.md:892
+refuse(
+    "Write y = x.at[index].set(values), which leaves x as it is.",
+    np.put,
+    np.place,
+    np.putmask,
+    np.copyto,
+)
+refuse("Write y = x.at[mask].set(value), or use np.where.", np.fill_diagonal)
+refuse(
+    "Write y = x.at[index].set(values), with an index for every axis.", np.put_along_axis
+)
+
+
+def refuse_at(name: str, ufunc: np.ufunc) -> Fun:
+    """The answer to ``ufunc.at`` with a Variable."""
+
+    def ours(*args: Any, **kwargs: Any) -> Any:
+        raise NoRuleError(
+            f"{ufunc.__name__}.at was called with a Variable, and would write in place. "
+            f"Write y = x.at[index].{name}(values)."
+        )
+
+    return ours
+
+
+AT = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "power": np.power,
+}
+AT |= {"max": np.maximum, "min": np.minimum}
+functions.update({ufunc.at: refuse_at(name, ufunc) for name, ufunc in AT.items()})

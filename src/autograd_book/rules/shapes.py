@@ -14,101 +14,297 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 16d095548febd85241f4487ad2eb41fdb93c24fcb33fb3611238824bbd2b9a5a
+# sha256: f03afede055d6748959c258b0e57c344f084c72381b6a9cc09bbd08f6e9c3917
 
 __all__ = [
     "reshape",
+    "plain",
+    "reshaped",
     "ravel",
+    "outline",
     "expand_dims",
     "squeeze",
+    "at_least",
     "inverse",
+    "rearrangement",
     "swapaxes",
-    "moveaxis",
-    "moved",
+    "broadcast_arrays",
+    "meshgrid",
+    "full_like",
+    "converted",
+    "constant",
+    "untile",
+    "tile",
+    "tiled",
+    "asked_of_values",
+    "QUESTIONS",
     "pieces",
     "join",
     "joined",
+    "expect_no_out",
     "concatenate",
     "stack",
+    "joins",
+    "append",
+    "block",
+    "resize",
+    "stretches",
+    "split",
+    "array_split",
+    "splits",
 ]
 
 
 # book/rules/shapes.md:66
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd_book.graph.backward import unbroadcast
-from autograd_book.graph.primitive import Primitive
-from autograd_book.graph.variable import bind, functions, implements, primitive
+from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
+from autograd_book.graph.primitive import Primitive, primitives, shape_of
+from autograd_book.graph.variable import (
+    Fun,
+    Variable,
+    bind,
+    expect_constant,
+    functions,
+    implements,
+    primitive,
+    refuse,
+)
 
 
-@primitive("x", x=lambda g, x_shape, shape: np.reshape(g, x_shape))
-def reshape(x: Any, shape: Any) -> Any:
-    """The same elements, in order, in another shape; one length may be -1, as in `numpy.reshape`."""
-    return np.reshape(x, shape)
+@primitive(
+    "x", linear="x", x=lambda g, x_shape, shape, order="C": np.reshape(g, x_shape, order=order)
+)
+def reshape(x: Any, shape: Any, order: Any = "C") -> Any:
+    """The same elements, in order, in another shape, as in `numpy.reshape`."""
+    return np.reshape(x, shape, order=order)
 
 
-functions[np.reshape] = reshape
+# book/rules/shapes.md:108
+def plain(a: Any) -> Any:
+    """The value of a Variable; anything else as it is."""
+    return a.numpy() if type(a) is Variable else a
 
 
-# book/rules/shapes.md:97
+@implements(np.reshape)
+def reshaped(
+    a: Any, shape: Any = None, order: Any = "C", *, newshape: Any = None, copy: Any = None
+) -> Any:
+    """As `numpy.reshape`."""
+    shape = newshape if shape is None else shape
+    if copy is False:
+        compared: Any = np.reshape
+        compared(plain(a), shape, order=order, copy=False)  # complains if it must copy
+    if order == "A":
+        order = "F" if np.isfortran(plain(a)) else "C"
+    return bind(primitives[reshape], a, shape=shape, order=order)
+
+
 @implements(np.ravel)
-def ravel(x: Any) -> Any:
-    """All elements along one axis."""
-    return reshape(x, (-1,))
+def ravel(a: Any, order: Any = "C") -> Any:
+    """All elements along one axis, as `numpy.ravel`."""
+    if order == "K":  # as they lie in memory: the longest stride first
+        strides = np.abs(np.asarray(plain(a)).strides)
+        return np.reshape(np.transpose(a, np.argsort(-strides, kind="stable").tolist()), -1)
+    return np.reshape(a, -1, order=order)
+
+
+# book/rules/shapes.md:146
+def outline(a: Any) -> Any:
+    """Something that has the shape of `a` and nothing else: one truth value, broadcast."""
+    return np.broadcast_to(np.False_, shape_of(a))
 
 
 @implements(np.expand_dims)
-def expand_dims(x: Any, axis: Any) -> Any:
-    """New axes of length 1 at the positions `axis` of the result, as `numpy.expand_dims`."""
-    return reshape(x, np.expand_dims(np.empty(x.shape, np.bool_), axis).shape)
+def expand_dims(a: Any, axis: Any) -> Any:
+    """New axes of length 1 at positions of the result, as `numpy.expand_dims`."""
+    return np.reshape(a, np.expand_dims(outline(a), axis).shape)
 
 
 @implements(np.squeeze)
-def squeeze(x: Any, axis: Any = None) -> Any:
+def squeeze(a: Any, axis: Any = None) -> Any:
     """Axes of length 1 removed, as `numpy.squeeze`."""
-    return reshape(x, np.squeeze(np.empty(x.shape, np.bool_), axis).shape)
+    return np.reshape(a, np.squeeze(outline(a), axis).shape)
 
 
-# book/rules/shapes.md:141
+def at_least(fun: Any) -> Fun:
+    """Our version of `numpy.atleast_1d` or a relative."""
+
+    def promoted(*arys: Any) -> Any:
+        parts = [np.reshape(a, fun(outline(a)).shape) for a in arys]
+        return parts[0] if len(parts) == 1 else type(fun(0, 0))(parts)
+
+    return promoted
+
+
+functions.update(
+    {fun: at_least(fun) for fun in (np.atleast_1d, np.atleast_2d, np.atleast_3d)}
+)
+
+
+# book/rules/shapes.md:205
 def inverse(axes: Any) -> Any:
     """The axes that undo a transpose by `axes`; None, the reversal, undoes itself."""
-    return None if axes is None else tuple(int(a) for a in np.argsort([a % len(axes) for a in axes]))
+    return (
+        None
+        if axes is None
+        else tuple(int(a) for a in np.argsort([a % len(axes) for a in axes]))
+    )
 
 
-Primitive(np.transpose, "x", x=lambda g, axes=None: np.transpose(g, inverse(axes)))
+Primitive(
+    np.transpose, "x", linear="x", x=lambda g, axes=None: np.transpose(g, inverse(axes))
+)
 
 
-# book/rules/shapes.md:169
-@implements(np.swapaxes)
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    """Two axes exchanged."""
-    order = list(range(len(x.shape)))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
-    return np.transpose(x, tuple(order))
+# book/rules/shapes.md:243
+def rearrangement(fun: Any) -> Fun:
+    """Our version of a NumPy function that puts axes into another order."""
+
+    def ours(a: Any, *args: Any, **kwargs: Any) -> Any:
+        tags = np.empty(tuple(range(len(shape_of(a)))))
+        return np.transpose(a, fun(tags, *args, **kwargs).shape)
+
+    ours.__name__, ours.__doc__ = fun.__name__, f"As `numpy.{fun.__name__}`: a transpose."
+    return ours
 
 
-@implements(np.moveaxis)
-def moveaxis(x: Any, source: Any, destination: Any) -> Any:
-    """Axes moved to new positions, the others in their order, as `numpy.moveaxis`."""
-    return np.transpose(x, moved(len(x.shape), source, destination))
+swapaxes = rearrangement(np.swapaxes)  #: Two axes exchanged, as `numpy.swapaxes`.
+functions[np.swapaxes] = swapaxes
+for name in ("moveaxis", "rollaxis", "matrix_transpose"):
+    if hasattr(np, name):
+        functions[getattr(np, name)] = rearrangement(getattr(np, name))
 
 
-def moved(n: int, source: Any, destination: Any) -> tuple[int, ...]:
-    """The order of n axes after moving those at `source` to `destination`."""
-    begin = [a % n for a in np.atleast_1d(source)]
-    order = [a for a in range(n) if a not in begin]
-    for to, a in sorted(zip([d % n for d in np.atleast_1d(destination)], begin)):
-        order.insert(to, a)
-    return tuple(int(a) for a in order)
+# book/rules/shapes.md:283
+Primitive(np.flip, "x", linear="x", x=lambda g, axis=None: np.flip(g, axis))
+Primitive(np.fliplr, "x", linear="x", x=lambda g: np.fliplr(g))
+Primitive(np.flipud, "x", linear="x", x=lambda g: np.flipud(g))
+Primitive(np.rot90, "x", linear="x", x=lambda g, k=1, axes=(0, 1): np.rot90(g, -k, axes))
+Primitive(
+    np.roll,
+    "x",
+    linear="x",
+    x=lambda g, shift, axis=None: np.roll(g, np.negative(shift), axis),
+)
+Primitive(
+    np.tril, "x", linear="x", x=lambda g, x_shape, k=0: unbroadcast(np.tril(g, k), x_shape)
+)
+Primitive(
+    np.triu, "x", linear="x", x=lambda g, x_shape, k=0: unbroadcast(np.triu(g, k), x_shape)
+)
+Primitive(np.copy, "x", linear="x", x=lambda g, order="K": g)
 
 
-# book/rules/shapes.md:210
-Primitive(np.broadcast_to, "x", x=lambda g, x_shape, shape: unbroadcast(g, x_shape))
+# book/rules/shapes.md:326
+Primitive(
+    np.broadcast_to, "x", linear="x", x=lambda g, x_shape, shape: unbroadcast(g, x_shape)
+)
 
 
-# book/rules/shapes.md:258
+# book/rules/shapes.md:370
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
+    """Arrays stretched to a common shape, as `numpy.broadcast_arrays`."""
+    shape = np.broadcast_shapes(*map(shape_of, args))
+    return type(np.broadcast_arrays(0))([np.broadcast_to(a, shape) for a in args])
+
+
+@implements(np.meshgrid)
+def meshgrid(
+    *xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = "xy"
+) -> Any:
+    """Coordinates of a grid, as `numpy.meshgrid`."""
+    laid = np.meshgrid(*map(outline, xi), sparse=True, indexing=indexing)
+    axes = [np.reshape(x, a.shape) for x, a in zip(xi, laid, strict=True)]
+    return type(laid)(axes if sparse else broadcast_arrays(*axes))
+
+
+@implements(np.full_like)
+def full_like(
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+) -> Any:
+    """As `numpy.full_like`; depends on `fill_value` if that is a Variable, never on `a`."""
+    if type(fill_value) is not Variable:
+        return np.full_like(plain(a), fill_value, dtype, order, subok, shape)
+    return np.broadcast_to(
+        converted(fill_value, dtype or a.dtype, "unsafe"),
+        shape_of(a) if shape is None else shape,
+    )
+
+
+def converted(a: Any, dtype: Any, casting: Any) -> Any:
+    """`a` in another dtype, unless None, or NumPy's complaint if it is no `casting`."""
+    found = np.asarray(plain(a)).dtype
+    dtype = found if dtype is None else np.dtype(dtype)
+    if type(a) is not Variable:
+        return a if dtype == found else np.asarray(a).astype(dtype, casting=casting)
+    np.empty(0, found).astype(dtype, casting=casting)
+    if dtype.kind not in "fc":
+        expect_constant(
+            a, f"converted to {dtype} on its way into an array", "Use .astype()"
+        )
+    return a if dtype == found else a.astype(dtype)
+
+
+# book/rules/shapes.md:431
+def constant(a: Any) -> Any:
+    """The value of a Variable, if it needs no gradient; anything else as it is."""
+    return np.asarray(a) if type(a) is Variable else a
+
+
+def untile(g: Any, shape: tuple[int, ...], reps: tuple[int, ...]) -> Any:
+    """Add up the tiles of g: `reps` copies of an array of `shape` along each axis."""
+    n = len(g.shape)
+    counts, lengths = (1,) * (n - len(reps)) + reps, (1,) * (n - len(shape)) + shape
+    apart = [length for pair in zip(counts, lengths, strict=True) for length in pair]
+    return np.sum(np.reshape(g, apart), axis=tuple(range(0, 2 * n, 2))).reshape(shape)
+
+
+@primitive("x", linear="x", x=lambda g, x_shape, reps: untile(g, x_shape, reps))
+def tile(x: Any, reps: Any) -> Any:
+    """Copies of x beside each other, `reps` of them along each axis, as `numpy.tile`."""
+    return np.tile(x, reps)
+
+
+@implements(np.tile)
+def tiled(A: Any, reps: Any) -> Any:
+    """As `numpy.tile`."""
+    return bind(primitives[tile], A, reps=tuple(np.atleast_1d(constant(reps)).tolist()))
+
+
+# book/rules/shapes.md:485
+def asked_of_values(fun: Any) -> Fun:
+    """A NumPy function that looks at its arguments, asked about their values."""
+
+    def ask(*args: Any, **kwargs: Any) -> Any:
+        return fun(
+            *map(plain, args), **{name: plain(value) for name, value in kwargs.items()}
+        )
+
+    return ask
+
+
+QUESTIONS = (
+    "zeros_like ones_like empty_like result_type can_cast min_scalar_type common_type"
+)
+QUESTIONS += " iscomplexobj isrealobj may_share_memory shares_memory"
+QUESTIONS += " array2string array_repr array_str"
+functions.update(
+    {getattr(np, name): asked_of_values(getattr(np, name)) for name in QUESTIONS.split()}
+)
+
+
+# book/rules/shapes.md:523
 def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any, ...]:
     """Cut g along `axis` into arrays of the given shapes."""
     ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
@@ -122,21 +318,167 @@ def join(*xs: Any, axis: int = 0) -> Any:
 
 
 #: Concatenation, with one rule for all arrays.
-joined = Primitive(join, "*xs", joint=lambda g, xs_shapes, axis=0: pieces(g, xs_shapes, axis))
+joined = Primitive(
+    join, "*xs", joint=lambda g, xs_shapes, axis=0: pieces(g, xs_shapes, axis)
+)
 
 
-# book/rules/shapes.md:285
-from collections.abc import Sequence
+# book/rules/shapes.md:552
+def expect_no_out(fun: Fun, out: Any) -> None:
+    """Raise if NumPy was asked to write the result into an array."""
+    if out is not None:
+        raise NoRuleError(
+            f"{fun.__name__} was called with out= an array of shape {shape_of(out)}, which "
+            "has no room for a gradient. Leave out= away, and use what is returned."
+        )
 
 
 @implements(np.concatenate)
-def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
-    """Arrays joined along an existing axis, or flattened and joined when it is None, as `numpy.concatenate`."""
-    parts = [ravel(a) for a in arrays] if axis is None else arrays
-    return bind(joined, *parts, axis=axis or 0)
+def concatenate(
+    arrays: Sequence[Any],
+    axis: int | None = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
+) -> Any:
+    """Arrays joined along an axis, or flattened if it is None, as `numpy.concatenate`."""
+    expect_no_out(np.concatenate, out)
+    parts = [converted(a, dtype, casting) for a in arrays]
+    return bind(joined, *(map(np.ravel, parts) if axis is None else parts), axis=axis or 0)
 
 
 @implements(np.stack)
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+def stack(
+    arrays: Sequence[Any],
+    axis: int = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
+) -> Any:
     """Arrays of one shape joined along a new axis, as `numpy.stack`."""
-    return concatenate([np.expand_dims(a, axis) for a in arrays], axis)
+    expect_no_out(np.stack, out)
+    return concatenate(
+        [np.expand_dims(a, axis) for a in arrays], axis, dtype=dtype, casting=casting
+    )
+
+
+# book/rules/shapes.md:606
+def joins(promote: Fun, axis: int) -> Fun:
+    """Our version of a NumPy function that promotes arrays and joins them."""
+
+    def ours(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+        parts = [promote(a) for a in tup]
+        return concatenate(
+            parts, min(axis, np.ndim(parts[0]) - 1), dtype=dtype, casting=casting
+        )
+
+    return ours
+
+
+functions.update(
+    {
+        np.hstack: joins(np.atleast_1d, 1),
+        np.vstack: joins(np.atleast_2d, 0),
+        np.dstack: joins(np.atleast_3d, 2),
+        np.column_stack: joins(
+            lambda a: a if np.ndim(a) > 1 else np.reshape(a, (-1, 1)), 1
+        ),
+    }
+)
+if hasattr(np, "row_stack"):
+    functions[np.row_stack] = functions[np.vstack]
+
+
+@implements(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """As `numpy.append`."""
+    return concatenate((arr, values), axis)
+
+
+@implements(np.block)
+def block(arrays: Any) -> Any:
+    """Nested lists of blocks as one array, as `numpy.block`."""
+
+    def depth(part: Any) -> int:
+        return 1 + max(map(depth, part), default=0) if isinstance(part, list) else 0
+
+    def axes(part: Any) -> int:
+        return max(map(axes, part), default=0) if isinstance(part, list) else np.ndim(part)
+
+    def build(part: Any, level: int) -> Any:
+        if isinstance(part, list) != (level > 0) or (level and not part):
+            raise DifferentiationValueError(
+                f"np.block found unequal or empty lists at depth {depth(arrays) - level}. "
+                "Nest all blocks equally deep."
+            )
+        if level:
+            return concatenate([build(inner, level - 1) for inner in part], -level)
+        return np.reshape(part, (1,) * (count - np.ndim(part)) + shape_of(part))
+
+    count = max(depth(arrays), axes(arrays))
+    return build(arrays, depth(arrays))
+
+
+@implements(np.resize)
+def resize(a: Any, new_shape: Any) -> Any:
+    """The elements in order, repeated or cut off to fill a shape, as `numpy.resize`."""
+    flat, size = np.ravel(a), int(np.prod(new_shape))
+    if flat.size == 0:
+        return np.zeros(new_shape, a.dtype)
+    return np.reshape(np.tile(flat, max(1, -(-size // flat.size)))[:size], new_shape)
+
+
+# book/rules/shapes.md:683
+def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
+    """Slices of `ary` along `axis`, at the places listed in each of the parts."""
+    before = (slice(None),) * (axis % len(shape_of(ary)))
+    return [
+        ary[(*before, slice(int(p[0]), int(p[-1]) + 1) if len(p) else slice(0, 0))]
+        for p in parts
+    ]
+
+
+@implements(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """As `numpy.split`."""
+    row = np.arange(shape_of(ary)[axis])
+    return stretches(ary, np.split(row, constant(indices_or_sections)), axis)
+
+
+@implements(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """As `numpy.array_split`: the parts may differ in length by one."""
+    row = np.arange(shape_of(ary)[axis])
+    return stretches(ary, np.array_split(row, constant(indices_or_sections)), axis)
+
+
+def splits(fun: Any, axis: int) -> Fun:
+    """Our version of a NumPy function that splits along `axis`, or the last one."""
+
+    def ours(ary: Any, indices_or_sections: Any) -> list[Any]:
+        fun(outline(ary), constant(indices_or_sections))  # complains about too few axes
+        return split(ary, indices_or_sections, min(axis, np.ndim(ary) - 1))
+
+    return ours
+
+
+functions.update(
+    {
+        np.hsplit: splits(np.hsplit, 1),
+        np.vsplit: splits(np.vsplit, 0),
+        np.dsplit: splits(np.dsplit, 2),
+    }
+)
+if hasattr(np, "unstack"):
+    functions[np.unstack] = lambda x, axis=0: tuple(np.moveaxis(x, axis, 0))
+if hasattr(np, "astype"):
+    functions[np.astype] = lambda x, dtype, copy=True, device=None: (
+        x.astype(dtype) if type(x) is Variable else np.asarray(x).astype(constant(dtype))
+    )
+refuse(
+    "Give the function an axis, or apply it to slices and stack the results.",
+    np.apply_along_axis,
+    np.apply_over_axes,
+)
