@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(total.numpy(), x.grad.numpy(), sep="\\n")
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 994db1423ad3e954f97f5ba788dc8d9fde9693d3517bbf3b6ad839501eb3cc13
+# sha256: d018d0070b28156fdcf64e4f6cac506ef8103ab9167e69f14a7e03c2d947f113
 
 __all__ = [
     "kept",
@@ -168,9 +168,9 @@ def winners(g: Any, x: Any, out: Any, axis: Any, initial: Any = None, where: Any
     return won * (np.reshape(g, shape) / number.astype(g.dtype))
 
 
-for fun in (np.max, np.min):
+for extreme in (np.max, np.min):
     Primitive(
-        fun,
+        extreme,
         "x",
         x=lambda g, x, out, axis=None, keepdims=False, initial=None, where=True:
             winners(g, x, out, axis, initial, where),
@@ -185,11 +185,13 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> An
 
 
 # book/rules/reductions.md:317
-for fun in (np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.all, np.any, np.count_nonzero):
-    Primitive(fun, "x", flat=True)
+for place in (np.argmax, np.argmin, np.nanargmax, np.nanargmin):
+    Primitive(place, "x", flat=True)
+for verdict in (np.all, np.any, np.count_nonzero):
+    Primitive(verdict, "x", flat=True)
 
 
-# book/rules/reductions.md:348
+# book/rules/reductions.md:350
 def softmax_of(g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Cotangent of logsumexp: g times the softmax of x."""
     shape = kept(x.shape, axis)
@@ -197,7 +199,7 @@ def softmax_of(g: Any, x: Any, out: Any, axis: Any) -> Any:
     return weights * (np.reshape(g, shape) / np.sum(weights, axis=axis, keepdims=True))
 
 
-# book/rules/reductions.md:364
+# book/rules/reductions.md:366
 @primitive("x", x=lambda g, x, out, axis=None, keepdims=False: softmax_of(g, x, out, axis))
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exponentials, without overflow.
@@ -223,7 +225,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return out if keepdims else out.reshape(np.sum(top, axis=axis).shape)[()]
 
 
-# book/rules/reductions.md:441
+# book/rules/reductions.md:443
 def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     """Cotangent of a variance: twice the deviations, over their number less `ddof`."""
     x = masked(x, where)
@@ -247,7 +249,7 @@ def std(a: Any, *args: Any, **options: Any) -> Any:
     return np.sqrt(np.var(a, *args, **options))
 
 
-# book/rules/reductions.md:484
+# book/rules/reductions.md:486
 def aligned(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """Weights of some axes, with axes of length 1 for the others."""
     if shape_of(weights) == shape:
@@ -282,7 +284,7 @@ def average(
     return (out, np.broadcast_to(total, out.shape)) if returned else out
 
 
-# book/rules/reductions.md:533
+# book/rules/reductions.md:535
 def of_numbers(fun: Fun) -> Fun:
     """The reduction `fun` of those elements that are not NaN."""
 
@@ -292,18 +294,23 @@ def of_numbers(fun: Fun) -> Fun:
     return reduced
 
 
-for passing, fun in ((np.nansum, np.sum), (np.nanprod, np.prod), (np.nanmean, np.mean), (np.nanvar, np.var), (np.nanstd, np.std)):
-    functions[passing] = of_numbers(fun)
-for fun in (np.nanmax, np.nanmin):
+functions.update({
+    np.nansum: of_numbers(np.sum),
+    np.nanprod: of_numbers(np.prod),
+    np.nanmean: of_numbers(np.mean),
+    np.nanvar: of_numbers(np.var),
+    np.nanstd: of_numbers(np.std),
+})
+for extreme in (np.nanmax, np.nanmin):
     Primitive(
-        fun,
+        extreme,
         "x",
         x=lambda g, x, out, axis=None, keepdims=False, initial=None, where=True:
             masked(winners(g, x, out, axis, initial, where), ~np.isnan(x)),
     )
 
 
-# book/rules/reductions.md:567
+# book/rules/reductions.md:574
 REDUCED: dict[np.ufunc, Fun] = {
     np.add: np.sum,
     np.multiply: np.prod,

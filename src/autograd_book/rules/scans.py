@@ -14,7 +14,7 @@ interpolation and covariance.
     print(np.trapezoid(x, dx=0.5), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 90f16fc5df5dfc0cea2417bdb6ed8dba64b62024b36b999be0710225121429b1
+# sha256: ebf105c8a83514672430f9854233cb59bce67999228dbad60889ac5c105f6469
 
 __all__ = [
     "cumsum_x",
@@ -28,7 +28,7 @@ __all__ = [
     "plain",
     "double",
     "named",
-    "of_numbers",
+    "filled",
     "with_initial",
     "ends",
     "differences_x",
@@ -180,7 +180,7 @@ def named(*names: str) -> list[Fun]:
     return [getattr(np, name) for name in names if hasattr(np, name)]
 
 
-def of_numbers(fun: Fun, neutral: float) -> Fun:
+def filled(fun: Fun, neutral: float) -> Fun:
     """A scan that takes a NaN for a number without effect."""
 
     def scan(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
@@ -207,7 +207,7 @@ def with_initial(fun: Fun, neutral: float) -> Fun:
     return scan
 
 
-functions.update({np.nancumsum: of_numbers(np.cumsum, 0), np.nancumprod: of_numbers(np.cumprod, 1)})
+functions.update({np.nancumsum: filled(np.cumsum, 0), np.nancumprod: filled(np.cumprod, 1)})
 functions.update(dict.fromkeys(named("cumulative_sum"), with_initial(np.cumsum, 0)))
 functions.update(dict.fromkeys(named("cumulative_prod"), with_initial(np.cumprod, 1)))
 
@@ -275,12 +275,12 @@ def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     """Slopes of f along one axis, for steps of the given lengths."""
     n = f.shape[axis]
     h = np.broadcast_to(np.asarray(step, np.finfo(f.dtype).dtype), (n - 1,))
-    left, right = (-1 / h[:1], 1 / h[:1]), (-1 / h[-1:], 1 / h[-1:])
-    if edge_order == 2:
-        left, right = parabola(h[:1], h[1:2])[0], parabola(h[-2:-1], h[-1:])[2]
+    straight = (-1 / h[:1], 1 / h[:1]), (-1 / h[-1:], 1 / h[-1:])
+    curved = parabola(h[:1], h[1:2])[0], parabola(h[-2:-1], h[-1:])[2]
+    left, right = straight if edge_order == 1 else curved
+    first, last = weighed(f, left, 0, 1, axis), weighed(f, right, n - len(right), 1, axis)
     inner = weighed(f, parabola(h[:-1], h[1:])[1], 0, n - 2, axis)
-    outer = weighed(f, left, 0, 1, axis), weighed(f, right, n - len(right), 1, axis)
-    return np.concatenate([outer[0], inner, outer[1]], axis=axis)
+    return np.concatenate([first, inner, last], axis=axis)
 
 
 # book/rules/scans.md:414
@@ -345,7 +345,7 @@ Primitive(
 
 
 @implements(np.correlate)
-def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Products of one array with the other moved along it, added up, as `numpy.correlate`."""
     if math.prod(shape_of(a)) < math.prod(shape_of(v)):
         return backwards(np.conjugate(correlate(v, a, mode)), 0)
