@@ -132,7 +132,8 @@ def tables() -> Iterator[tuple[str, Case]]:
     yield "interp", Case(lambda x, fp: np.interp(x, [1.0], fp), (x, uniform((1,))), "interp one knot")
     yield "unwrap", Case(np.unwrap, (np.array([[0.1, 3.0, -2.9, -1.0], [6.0, 0.2, 5.0, 0.4]]),), "unwrap")
     yield "unwrap", Case(lambda p: np.unwrap(p, 1.0, 0, period=4.0), (uniform((3, 2)),), "unwrap period")
-    yield "polyval", Case(np.polyval, (uniform((4,)), uniform((2, 3))), "polyval")
+    yield "polyval", Case(np.polyval, (uniform((4,)), uniform(())), "polyval")
+    yield "polyval", Case(lambda x: np.polyval([2.0, -1.0, 0.5], x), (uniform((2, 3)),), "polyval of an array")
     yield "polyval", Case(np.polyval, (complex_uniform((3,)), complex_uniform((2,))), "polyval complex")
     yield "polyval", Case(lambda p: np.polyval(p, 2.0), (uniform((3,)),), "polyval at a number")
     for options in ((), (2,), (5, True), (0,)):

@@ -11,13 +11,16 @@ interpolation and covariance.
     x = Variable([2.0, 0.0, 5.0, 3.0])
     np.cumprod(x).sum().backward()
     print(x.grad)
-    print(np.trapezoid(x, dx=0.5), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
+    print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ebf105c8a83514672430f9854233cb59bce67999228dbad60889ac5c105f6469
+# sha256: 81aecfdef0381de346c39c393952c66ec8189637e290525a620521db2811a44d
 
 __all__ = [
     "cumsum_x",
+    "step_by_step",
+    "by_doubling",
+    "WIDE",
     "recurrence_rule",
     "recurrence",
     "recurrence_back",
@@ -80,6 +83,25 @@ Primitive(
 
 
 # book/rules/scans.md:109
+def step_by_step(y: Any, a: Any) -> None:
+    """Turn y into its recurrence along the first axis, one place at a time."""
+    for k in range(1, len(y)):
+        y[k] += a[k] * y[k - 1]
+
+
+def by_doubling(y: Any, a: Any) -> None:
+    """Turn y into its recurrence along the first axis, in passes of doubled reach; overwrites a."""
+    reach = 1
+    while reach < len(y):
+        y[reach:] += a[reach:] * y[:-reach]
+        a[reach:] *= a[:-reach]
+        reach *= 2
+
+
+# book/rules/scans.md:155
+WIDE = 128  #: Numbers in one step from which on a loop over the steps is the faster way.
+
+
 def recurrence_rule(g: Any, a: Any, out: Any, axis: int) -> tuple[Any, Any]:
     """Cotangents of both arguments of a recurrence."""
     g = recurrence_back(g, a, axis)
@@ -106,11 +128,7 @@ def recurrence(x: Any, a: Any, axis: int = -1) -> Any:
     """
     dtype = np.result_type(x, a)
     y, a = np.moveaxis(np.array(x, dtype), axis, 0), np.moveaxis(np.array(a, dtype), axis, 0)
-    reach = 1
-    while reach < len(y):
-        y[reach:] += a[reach:] * y[:-reach]
-        a[reach:] *= a[:-reach]
-        reach *= 2
+    (step_by_step if y[:1].size >= WIDE else by_doubling)(y, a)
     return np.moveaxis(y, 0, axis)
 
 
@@ -120,7 +138,7 @@ def recurrence_back(g: Any, a: Any, axis: int) -> Any:
     return backwards(recurrence(backwards(g, axis), factors, axis=axis), axis)
 
 
-# book/rules/scans.md:158
+# book/rules/scans.md:206
 def cumprod_x(g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Cotangent of a running product."""
     shape, axis = x.shape, axis or 0
@@ -131,7 +149,7 @@ def cumprod_x(g: Any, x: Any, out: Any, axis: Any) -> Any:
 Primitive(np.cumprod, "x", x=lambda g, x, out, axis=None, dtype=None: cumprod_x(g, x, out, axis))
 
 
-# book/rules/scans.md:200
+# book/rules/scans.md:262
 @primitive("x", flat=True)
 def leaders(x: Any, ufunc: Any, axis: int) -> Any:
     """For each place along an axis, where the running maximum or minimum stands that is found there."""
@@ -157,7 +175,7 @@ functions[np.add.accumulate] = along_first(np.cumsum)
 functions[np.multiply.accumulate] = along_first(np.cumprod)
 
 
-# book/rules/scans.md:238
+# book/rules/scans.md:300
 def in_dtype(x: Any, dtype: Any) -> Any:
     """An array or Variable in the given dtype."""
     return x.astype(dtype) if isinstance(x, Variable) and x.dtype.kind in "fc" else np.asarray(plain(x), dtype)
@@ -174,7 +192,7 @@ def double(x: Any) -> Any:
     return in_dtype(x, np.result_type(dtype, np.float64))
 
 
-# book/rules/scans.md:263
+# book/rules/scans.md:325
 def named(*names: str) -> list[Fun]:
     """Those of NumPy's functions that the installed version has."""
     return [getattr(np, name) for name in names if hasattr(np, name)]
@@ -212,7 +230,7 @@ functions.update(dict.fromkeys(named("cumulative_sum"), with_initial(np.cumsum, 
 functions.update(dict.fromkeys(named("cumulative_prod"), with_initial(np.cumprod, 1)))
 
 
-# book/rules/scans.md:317
+# book/rules/scans.md:379
 def ends(x: Any, before: int, after: int, axis: int) -> Any:
     """x with zeros at both ends of an axis."""
     n, axis = x.shape[axis], axis % len(x.shape)
@@ -255,7 +273,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     return np.concatenate(parts) if len(parts) > 1 else inner
 
 
-# book/rules/scans.md:382
+# book/rules/scans.md:444
 def parabola(h: Any, k: Any) -> tuple[tuple[Any, Any, Any], ...]:
     """Weights of three neighbours in the slope of their parabola: at the left one, the middle one, the right one."""
     left = (-(2 * h + k) / (h * (h + k)), (h + k) / (h * k), -h / (k * (h + k)))
@@ -283,7 +301,7 @@ def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     return np.concatenate([first, inner, last], axis=axis)
 
 
-# book/rules/scans.md:414
+# book/rules/scans.md:476
 SEVERAL: Any = type(np.gradient(np.eye(2)))  #: What holds the slopes along several axes: a list, since NumPy 2 a tuple.
 
 
@@ -310,7 +328,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     return found[0] if len(found) == 1 else SEVERAL(found)
 
 
-# book/rules/scans.md:450
+# book/rules/scans.md:512
 @implements(*named("trapezoid", "trapz"))
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Area under points by trapezia, differentiable in `y` and `x`, as `numpy.trapezoid`."""
@@ -325,7 +343,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(width * heights / 2.0, axis=axis)
 
 
-# book/rules/scans.md:483
+# book/rules/scans.md:545
 def convolve_x(g: Any, other: Any, shape: tuple[int, ...], mode: str) -> Any:
     """Cotangent of one argument of a convolution, which has the given shape."""
     n, m = math.prod(shape), math.prod(other.shape)
@@ -352,7 +370,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     return np.convolve(a, backwards(np.conjugate(np.ravel(v)), 0), mode)
 
 
-# book/rules/scans.md:524
+# book/rules/scans.md:586
 for search, names in ((np.searchsorted, "a v"), (np.digitize, "x bins")):
     Primitive(search, names, flat=True)
 
@@ -382,7 +400,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     return np.where(high, fp[-1] if right is None else right, out)
 
 
-# book/rules/scans.md:568
+# book/rules/scans.md:630
 Primitive(np.unwrap, "p", p=lambda g, discont=None, axis=-1, period=None: g)
 
 
@@ -420,7 +438,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     return scatter(double(weights), (size,), bins)
 
 
-# book/rules/scans.md:620
+# book/rules/scans.md:682
 def in_rows(x: Any, rowvar: bool, dtype: Any) -> Any:
     """Data with one variable in each row."""
     x = in_dtype(x, dtype)
@@ -466,7 +484,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *ignored: Any, dtype: A
     return c if c.dtype.kind == "c" else np.where(np.abs(c) > 1, np.sign(c), c)
 
 
-# book/rules/scans.md:681
+# book/rules/scans.md:743
 refuse(
     "Counts have no slope: pass x.numpy(). For weights in fixed bins use np.bincount(np.digitize(x, edges), weights).",
     *(np.histogram, np.histogram2d, np.histogramdd, np.histogram_bin_edges),
