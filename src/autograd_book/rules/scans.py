@@ -14,7 +14,7 @@ interpolation and covariance.
     print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 81aecfdef0381de346c39c393952c66ec8189637e290525a620521db2811a44d
+# sha256: 7188ebc4c6e7519fccaba5b79634dc74f6170a67280f368ede48d03655a3e82a
 
 __all__ = [
     "cumsum_x",
@@ -408,7 +408,7 @@ Primitive(np.unwrap, "p", p=lambda g, discont=None, axis=-1, period=None: g)
 def polyval(p: Any, x: Any) -> Any:
     """Polynomial with coefficients `p`, the highest first, differentiable in both, as `numpy.polyval`."""
     out = np.zeros_like(x)
-    for coefficient in p:
+    for coefficient in p if isinstance(p, Variable) else np.asarray(p):
         out = out * x + coefficient
     return out
 
