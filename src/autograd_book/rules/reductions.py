@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b47cffce06814e840c5862cb06b99f267e624fdfe1b67753cf8f12069758a360
+# sha256: 5064337f2b832c0921e6ad687e10f029515afa665358eb180e3af83df066bd38
 
 __all__ = [
     "kept",
@@ -69,7 +69,7 @@ def spread(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 
 def count(shape: tuple[int, ...], axis: Any, where: Any = True) -> Any:
-    """How many elements a reduction over `axis` puts into each result: a number, or an array for a mask."""
+    """How many elements go into each result: a number, or an array for a mask."""
     if where is True:
         return math.prod(n for n, left in zip(shape, kept(shape, axis)) if n != left)
     return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=True)
@@ -120,13 +120,13 @@ def backwards(x: Any, axis: int) -> Any:
 
 
 def later(x: Any, first: float, axis: int) -> Any:
-    """x moved on by one place along an axis, with a number at the first place; the last element drops out."""
+    """x moved on by one place along an axis, with a number at the first."""
     start = np.full(kept(x.shape, axis), first, x.dtype)
     return cut(np.concatenate([start, x], axis=axis), slice(-1), axis)
 
 
 def others(x: Any, axes: Any) -> Any:
-    """For each element the product of all others with which it is multiplied in a product over `axes`."""
+    """For each element the product of all others in its product over `axes`."""
     if not axes:
         return np.ones(x.shape, x.dtype)
     axis, rest = axes[0], axes[1:]
@@ -159,12 +159,16 @@ Primitive(
 
 
 # book/rules/reductions.md:269
-def winners(g: Any, x: Any, out: Any, axis: Any, initial: Any = None, where: Any = True) -> Any:
-    """Share the cotangent of a maximum or minimum equally between the elements that attained it."""
+def winners(
+    g: Any, x: Any, out: Any, axis: Any, initial: Any = None, where: Any = True
+) -> Any:
+    """Share the cotangent of a maximum or minimum between those that attained it."""
     shape = kept(x.shape, axis)
     best = np.reshape(out, shape)
     won = masked(np.equal(x, best), where, False)
-    number = np.sum(won, axis=axis, keepdims=True) + (0 if initial is None else np.equal(best, initial))
+    number = np.sum(won, axis=axis, keepdims=True) + (
+        0 if initial is None else np.equal(best, initial)
+    )
     return won * (np.reshape(g, shape) / number.astype(g.dtype))
 
 
@@ -172,8 +176,9 @@ for extreme in (np.max, np.min):
     Primitive(
         extreme,
         "x",
-        x=lambda g, x, out, axis=None, keepdims=False, initial=None, where=True:
-            winners(g, x, out, axis, initial, where),
+        x=lambda g, x, out, axis=None, keepdims=False, initial=None, where=True: winners(
+            g, x, out, axis, initial, where
+        ),
     )
 functions.update({np.amax: np.max, np.amin: np.min})
 
@@ -181,17 +186,21 @@ functions.update({np.amax: np.max, np.amin: np.min})
 @implements(np.ptp)
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     """Largest element minus smallest, as `numpy.ptp`."""
-    return np.subtract(np.max(a, axis=axis, keepdims=keepdims), np.min(a, axis=axis, keepdims=keepdims), out=out)
+    return np.subtract(
+        np.max(a, axis=axis, keepdims=keepdims),
+        np.min(a, axis=axis, keepdims=keepdims),
+        out=out,
+    )
 
 
-# book/rules/reductions.md:317
+# book/rules/reductions.md:326
 for place in (np.argmax, np.argmin, np.nanargmax, np.nanargmin):
     Primitive(place, "x", flat=True)
 for verdict in (np.all, np.any, np.count_nonzero):
     Primitive(verdict, "x", flat=True)
 
 
-# book/rules/reductions.md:350
+# book/rules/reductions.md:359
 def softmax_of(g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Cotangent of logsumexp: g times the softmax of x."""
     shape = kept(x.shape, axis)
@@ -199,7 +208,7 @@ def softmax_of(g: Any, x: Any, out: Any, axis: Any) -> Any:
     return weights * (np.reshape(g, shape) / np.sum(weights, axis=axis, keepdims=True))
 
 
-# book/rules/reductions.md:366
+# book/rules/reductions.md:375
 @primitive("x", x=lambda g, x, out, axis=None, keepdims=False: softmax_of(g, x, out, axis))
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exponentials, without overflow.
@@ -225,7 +234,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return out if keepdims else out.reshape(np.sum(top, axis=axis).shape)[()]
 
 
-# book/rules/reductions.md:443
+# book/rules/reductions.md:452
 def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     """Cotangent of a variance: twice the deviations, over their number less `ddof`."""
     x = masked(x, where)
@@ -238,7 +247,8 @@ def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
 Primitive(
     np.var,
     "x",
-    x=lambda g, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True, mean=None, correction=None:
+    x=lambda g, x, axis=None, dtype=None, ddof=0, keepdims=False,
+        where=True, mean=None, correction=None:
         var_x(g, x, axis, ddof if correction is None else correction, where, mean),
 )
 
@@ -249,7 +259,7 @@ def std(a: Any, *args: Any, **options: Any) -> Any:
     return np.sqrt(np.var(a, *args, **options))
 
 
-# book/rules/reductions.md:510
+# book/rules/reductions.md:520
 def aligned(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """Weights of some axes, with axes of length 1 for the others."""
     if shape_of(weights) == shape:
@@ -257,7 +267,8 @@ def aligned(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     axes = [a % len(shape) for a in axes_of(shape, axis)] if axis is not None else []
     if shape_of(weights) != tuple(shape[a] for a in axes):
         raise DifferentiationValueError(
-            f"np.average of shape {shape} over axis={axis} was given weights of shape {shape_of(weights)}. "
+            f"np.average of shape {shape} over axis={axis} was given "
+            f"weights of shape {shape_of(weights)}. "
             "Give weights of the same shape, or of the lengths of the axes that are named."
         )
     ordered = np.transpose(weights, [int(i) for i in np.argsort(axes)])
@@ -266,7 +277,12 @@ def aligned(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 @implements(np.average)
 def average(
-    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
+    a: Any,
+    axis: Any = None,
+    weights: Any = None,
+    returned: bool = False,
+    *,
+    keepdims: bool = False,
 ) -> Any:
     """Weighted mean, differentiable in the data and in the weights, as `numpy.average`."""
     if weights is None:
@@ -277,14 +293,15 @@ def average(
         total = np.sum(weights, axis=axis, keepdims=keepdims)
         if np.any(total == 0):
             raise DifferentiationValueError(
-                f"np.average was given weights of shape {shape_of(weights)} that add up to zero. "
+                f"np.average was given weights of shape {shape_of(weights)} that add up "
+                "to zero. "
                 "Give weights with a sum other than zero."
             )
         out = np.sum(np.multiply(a, weights), axis=axis, keepdims=keepdims) / total
     return (out, np.broadcast_to(total, out.shape)) if returned else out
 
 
-# book/rules/reductions.md:559
+# book/rules/reductions.md:576
 def of_numbers(fun: Fun) -> Fun:
     """The reduction `fun` of those elements that are not NaN."""
 
@@ -310,7 +327,7 @@ for extreme in (np.nanmax, np.nanmin):
     )
 
 
-# book/rules/reductions.md:598
+# book/rules/reductions.md:615
 REDUCED: dict[np.ufunc, Fun] = {
     np.add: np.sum,
     np.multiply: np.prod,
