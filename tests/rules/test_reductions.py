@@ -88,7 +88,8 @@ def test_the_initial_value_of_a_maximum_takes_part_in_a_tie(initial, expected) -
 
 def test_elements_outside_the_mask_never_win() -> None:
     f = lambda x: np.max(x, where=np.array([True, False, True]), initial=-9.0)
-    np.testing.assert_array_equal(ab.grad(f)(np.array([1.0, 3.0, 1.0])), [0.5, 0.0, 0.5])
+    for hidden in (3.0, 1.0):
+        np.testing.assert_array_equal(ab.grad(f)(np.array([1.0, hidden, 1.0])), [0.5, 0.0, 0.5])
 
 
 @pytest.mark.parametrize("name", ["nansum", "nanprod", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin"])
@@ -174,6 +175,14 @@ def test_average_says_which_weights_do_not_fit() -> None:
             np.average(x, axis, np.ones(shape))
     with pytest.raises(ab.DifferentiationValueError, match="add up to zero"):
         np.average(x, 1, np.array([1.0, -1.0, 0.0]))
+
+
+def test_average_over_several_axes_lines_weights_up_with_them() -> None:
+    if np.lib.NumpyVersion(np.__version__) < "2.1.0":
+        pytest.skip("NumPy takes weights of several axes since 2.1")
+    x, w = np.arange(24.0).reshape(2, 3, 4), np.arange(1.0, 9.0).reshape(4, 2)
+    ours, plain = (np.average(v, (2, 0), w) for v in (ab.Variable(x), x))
+    np.testing.assert_allclose(ours.numpy(), plain)
 
 
 def test_average_returns_the_sum_of_the_weights_when_asked() -> None:

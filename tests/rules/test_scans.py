@@ -86,6 +86,8 @@ def test_interpolation_at_knots_and_outside_of_them() -> None:
     xp, fp = np.array([0.0, 1.0, 3.0]), np.array([0.0, 2.0, 3.0])
     slope = ab.grad(lambda x: np.sum(np.interp(x, xp, fp)))
     np.testing.assert_array_equal(slope(np.array([-1.0, 0.0, 1.0, 3.0, 4.0, np.inf])), [0.0, 2.0, 0.5, 0.5, 0.0, 0.0])
+    table = ab.grad(lambda fp: np.sum(np.interp([-np.inf, 0.5, np.inf], xp, fp)))
+    np.testing.assert_array_equal(table(fp), [1.5, 0.5, 1.0])
 
 
 def test_interpolation_is_in_double_precision_as_numpys() -> None:

@@ -14,7 +14,7 @@ interpolation and covariance.
     print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c1b07050df6362c20df73baaccd68ab5d84b0ebe0bf22fc3300518a57acbef6a
+# sha256: 416a89b026c339ef068db5766b10ee63cca9ed61954b7a14fabc477884174d62
 
 __all__ = [
     "cumsum_x",
@@ -370,15 +370,16 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     )
     if not fits or edge_order not in (1, 2) or any(f.shape[a] <= edge_order for a in axes):
         raise DifferentiationValueError(
-            f"np.gradient of shape {f.shape} along axes {axes} was given {len(varargs)} spacings "
-            f"and edge_order={edge_order}. Give one step, or for each axis a step or coordinates; "
+            f"np.gradient of shape {f.shape} along axes {axes} was given {len(varargs)} "
+            f"spacings and edge_order={edge_order}. "
+            "Give one step, or for each axis a step or coordinates; "
             "edge_order is 1 or 2, and smaller than each axis."
         )
     found = [slopes(f, h, a, edge_order) for h, a in zip(steps, axes)]
     return found[0] if len(found) == 1 else SEVERAL(found)
 
 
-# book/rules/scans.md:562
+# book/rules/scans.md:563
 @implements(*named("trapezoid", "trapz"))
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Area by trapezia, differentiable in `y` and `x`, as `numpy.trapezoid`."""
@@ -395,7 +396,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(width * heights / 2.0, axis=axis)
 
 
-# book/rules/scans.md:598
+# book/rules/scans.md:599
 def convolve_x(g: Any, other: Any, shape: tuple[int, ...], mode: str) -> Any:
     """Cotangent of one argument of a convolution, which has the given shape."""
     n, m = math.prod(shape), math.prod(other.shape)
@@ -424,7 +425,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     return np.convolve(a, backwards(np.conjugate(np.ravel(v)), 0), mode)
 
 
-# book/rules/scans.md:641
+# book/rules/scans.md:642
 for search, names in ((np.searchsorted, "a v"), (np.digitize, "x bins")):
     Primitive(search, names, flat=True)
 
@@ -463,7 +464,7 @@ def interp(
     return np.where(high, fp[-1] if right is None else right, out)
 
 
-# book/rules/scans.md:694
+# book/rules/scans.md:695
 Primitive(np.unwrap, "p", p=lambda g, discont=None, axis=-1, period=None: g)
 
 
@@ -504,7 +505,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     return scatter(double(weights), (size,), bins)
 
 
-# book/rules/scans.md:749
+# book/rules/scans.md:750
 def in_rows(x: Any, rowvar: bool, dtype: Any) -> Any:
     """Data with one variable in each row."""
     x = in_dtype(x, dtype)
@@ -554,7 +555,7 @@ def corrcoef(
     return c if c.dtype.kind == "c" else np.where(np.abs(c) > 1, np.sign(c), c)
 
 
-# book/rules/scans.md:814
+# book/rules/scans.md:815
 refuse(
     "Counts have no slope: pass x.numpy(). "
     "For weights in fixed bins use np.bincount(np.digitize(x, edges), weights).",
