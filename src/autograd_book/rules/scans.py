@@ -14,7 +14,7 @@ interpolation and covariance.
     print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 416a89b026c339ef068db5766b10ee63cca9ed61954b7a14fabc477884174d62
+# sha256: 5a9f694217684d24ea5ecb3bf568d9801f54b068b23a1831b17d64f10a2b8534
 
 __all__ = [
     "cumsum_x",
@@ -495,7 +495,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     bins = np.asarray(plain(x))
     if weights is None:
         return np.bincount(bins, None, minlength)
-    if bins.shape != weights.shape or len(bins.shape) != 1 or (bins < 0).any():
+    if bins.shape != shape_of(weights) or len(bins.shape) != 1 or (bins < 0).any():
         raise DifferentiationValueError(
             f"np.bincount was given numbers of shape {bins.shape} "
             f"and weights of shape {shape_of(weights)}. "
