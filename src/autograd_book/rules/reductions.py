@@ -200,7 +200,7 @@ for verdict in (np.all, np.any, np.count_nonzero):
     Primitive(verdict, "x", flat=True)
 
 
-# book/rules/reductions.md:359
+# book/rules/reductions.md:365
 def softmax_of(g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Cotangent of logsumexp: g times the softmax of x."""
     shape = kept(x.shape, axis)
@@ -208,7 +208,7 @@ def softmax_of(g: Any, x: Any, out: Any, axis: Any) -> Any:
     return weights * (np.reshape(g, shape) / np.sum(weights, axis=axis, keepdims=True))
 
 
-# book/rules/reductions.md:375
+# book/rules/reductions.md:381
 @primitive("x", x=lambda g, x, out, axis=None, keepdims=False: softmax_of(g, x, out, axis))
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exponentials, without overflow.
@@ -234,7 +234,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return out if keepdims else out.reshape(np.sum(top, axis=axis).shape)[()]
 
 
-# book/rules/reductions.md:452
+# book/rules/reductions.md:458
 def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     """Cotangent of a variance: twice the deviations, over their number less `ddof`."""
     x = masked(x, where)
@@ -259,7 +259,7 @@ def std(a: Any, *args: Any, **options: Any) -> Any:
     return np.sqrt(np.var(a, *args, **options))
 
 
-# book/rules/reductions.md:520
+# book/rules/reductions.md:526
 def aligned(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """Weights of some axes, with axes of length 1 for the others."""
     if shape_of(weights) == shape:
@@ -301,7 +301,7 @@ def average(
     return (out, np.broadcast_to(total, out.shape)) if returned else out
 
 
-# book/rules/reductions.md:576
+# book/rules/reductions.md:582
 def of_numbers(fun: Fun) -> Fun:
     """The reduction `fun` of those elements that are not NaN."""
 
@@ -327,7 +327,7 @@ for extreme in (np.nanmax, np.nanmin):
     )
 
 
-# book/rules/reductions.md:615
+# book/rules/reductions.md:621
 REDUCED: dict[np.ufunc, Fun] = {
     np.add: np.sum,
     np.multiply: np.prod,
