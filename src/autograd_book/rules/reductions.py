@@ -1,7 +1,7 @@
 """Reductions.
 
-Sums, means, maxima and minima over any axes, ``logsumexp``, and what follows
-from them: variance and standard deviation.
+Sums, products, means, maxima and minima over any axes, ``logsumexp``, the
+variance and the average, and the same of data with holes.
 
 ::
 
@@ -9,23 +9,38 @@ from them: variance and standard deviation.
     from autograd_book import Variable
     from autograd_book.rules.reductions import logsumexp
 
-    x = Variable([[0.0, 1.0], [1000.0, 1000.0]])
-    total = logsumexp(x, axis=1)
-    total.sum().backward()
-    print(total.numpy(), x.grad.numpy())
+    x = Variable([2.0, 0.0, np.nan, 5.0])
+    np.nanprod(x).backward()
+    print(x.grad)
+    print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d9afe514d47ce9306d69085611b50c93fe98e55a74caf2a185121947abece359
+# sha256: 5064337f2b832c0921e6ad687e10f029515afa665358eb180e3af83df066bd38
 
 __all__ = [
     "kept",
     "spread",
     "count",
+    "masked",
+    "sum_x",
+    "mean_x",
+    "cut",
+    "backwards",
+    "later",
+    "others",
+    "axes_of",
+    "prod_x",
     "winners",
+    "ptp",
     "softmax_of",
     "logsumexp",
-    "var",
+    "var_x",
     "std",
+    "aligned",
+    "average",
+    "of_numbers",
+    "REDUCED",
+    "along_first",
 ]
 
 
@@ -35,8 +50,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.primitive import Primitive
-from autograd_book.graph.variable import functions, implements, primitive
+from autograd_book.graph.errors import DifferentiationValueError
+from autograd_book.graph.primitive import Primitive, shape_of
+from autograd_book.graph.variable import Fun, functions, implements, primitive
 
 
 def kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
@@ -46,48 +62,153 @@ def kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     return tuple([1 if i in gone else n for i, n in enumerate(shape)])
 
 
-# book/rules/reductions.md:81
+# book/rules/reductions.md:82
 def spread(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """Copy the cotangent of a reduction over `axis` back along it, into `shape`."""
     return np.broadcast_to(np.reshape(g, kept(shape, axis)), shape)
 
 
-def count(shape: tuple[int, ...], axis: Any) -> int:
-    """How many elements a reduction over `axis` puts into each result."""
-    return math.prod(n for n, left in zip(shape, kept(shape, axis)) if n != left)
+def count(shape: tuple[int, ...], axis: Any, where: Any = True) -> Any:
+    """How many elements go into each result: a number, or an array for a mask."""
+    if where is True:
+        return math.prod(n for n, left in zip(shape, kept(shape, axis)) if n != left)
+    return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=True)
 
 
-# book/rules/reductions.md:115
-Primitive(np.sum, "x", x=lambda g, x_shape, axis=None, keepdims=False: spread(g, x_shape, axis))
-Primitive(np.mean, "x", x=lambda g, x_shape, axis=None, keepdims=False: spread(g / count(x_shape, axis), x_shape, axis))
+def masked(x: Any, where: Any, other: Any = 0) -> Any:
+    """x where a reduction looked, and another number where it did not."""
+    return x if where is True else np.where(where, x, other)
 
 
-# book/rules/reductions.md:138
-def winners(g: Any, x: Any, out: Any, axis: Any) -> Any:
-    """Share the cotangent of a maximum or minimum equally between the elements that attained it."""
+# book/rules/reductions.md:124
+def sum_x(g: Any, shape: tuple[int, ...], axis: Any, where: Any) -> Any:
+    """Cotangent of a sum."""
+    return masked(spread(g, shape, axis), where)
+
+
+def mean_x(g: Any, shape: tuple[int, ...], axis: Any, where: Any) -> Any:
+    """Cotangent of a mean."""
+    n = count(shape, axis, where)
+    return sum_x((g if where is True else np.reshape(g, n.shape)) / n, shape, axis, where)
+
+
+Primitive(
+    np.sum,
+    "x",
+    linear="x",
+    x=lambda g, x_shape, axis=None, dtype=None, keepdims=False, initial=0, where=True:
+        sum_x(g, x_shape, axis, where),
+)
+Primitive(
+    np.mean,
+    "x",
+    linear="x",
+    x=lambda g, x_shape, axis=None, dtype=None, keepdims=False, where=True:
+        mean_x(g, x_shape, axis, where),
+)
+
+
+# book/rules/reductions.md:188
+def cut(x: Any, places: slice, axis: int) -> Any:
+    """A slice of x along one axis, as a view."""
+    return x[(slice(None),) * (axis % len(x.shape)) + (places,)]
+
+
+def backwards(x: Any, axis: int) -> Any:
+    """x with the order along one axis reversed, as a view."""
+    return cut(x, slice(None, None, -1), axis)
+
+
+def later(x: Any, first: float, axis: int) -> Any:
+    """x moved on by one place along an axis, with a number at the first."""
+    start = np.full(kept(x.shape, axis), first, x.dtype)
+    return cut(np.concatenate([start, x], axis=axis), slice(-1), axis)
+
+
+def others(x: Any, axes: Any) -> Any:
+    """For each element the product of all others in its product over `axes`."""
+    if not axes:
+        return np.ones(x.shape, x.dtype)
+    axis, rest = axes[0], axes[1:]
+    before = np.cumprod(later(x, 1, axis), axis=axis)
+    after = backwards(np.cumprod(later(backwards(x, axis), 1, axis), axis=axis), axis)
+    total = np.prod(x, axis=axis, keepdims=True)
+    return before * after * others(total, rest) if rest else before * after
+
+
+# book/rules/reductions.md:224
+def axes_of(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
+    """The axes that `axis` means: all of them for None, one, or several."""
+    if axis is None:
+        return tuple(range(len(shape)))
+    return () if shape == () else (axis,) if np.ndim(axis) == 0 else tuple(axis)
+
+
+def prod_x(g: Any, x: Any, axis: Any, initial: Any, where: Any) -> Any:
+    """Cotangent of a product."""
+    slopes = others(masked(x, where, 1), axes_of(x.shape, axis))
+    return masked(np.reshape(g, kept(x.shape, axis)) * initial * slopes, where)
+
+
+Primitive(
+    np.prod,
+    "x",
+    x=lambda g, x, axis=None, dtype=None, keepdims=False, initial=1, where=True:
+        prod_x(g, x, axis, initial, where),
+)
+
+
+# book/rules/reductions.md:269
+def winners(
+    g: Any, x: Any, out: Any, axis: Any, initial: Any = None, where: Any = True
+) -> Any:
+    """Share the cotangent of a maximum or minimum between those that attained it."""
     shape = kept(x.shape, axis)
-    won = np.equal(x, np.reshape(out, shape))
-    return won * (np.reshape(g, shape) / np.sum(won, axis=axis, dtype=g.dtype).reshape(shape))
+    best = np.reshape(out, shape)
+    won = masked(np.equal(x, best), where, False)
+    number = np.sum(won, axis=axis, keepdims=True) + (
+        0 if initial is None else np.equal(best, initial)
+    )
+    return won * (np.reshape(g, shape) / number.astype(g.dtype))
 
 
-Primitive(np.max, "x", x=lambda g, x, out, axis=None, keepdims=False: winners(g, x, out, axis))
-Primitive(np.min, "x", x=lambda g, x, out, axis=None, keepdims=False: winners(g, x, out, axis))
+for extreme in (np.max, np.min):
+    Primitive(
+        extreme,
+        "x",
+        x=lambda g, x, out, axis=None, keepdims=False, initial=None, where=True: winners(
+            g, x, out, axis, initial, where
+        ),
+    )
 functions.update({np.amax: np.max, np.amin: np.min})
 
 
-# book/rules/reductions.md:173
-for fun in (np.argmax, np.argmin, np.all, np.any, np.count_nonzero):
-    Primitive(fun, "x", flat=True)
+@implements(np.ptp)
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """Largest element minus smallest, as `numpy.ptp`."""
+    return np.subtract(
+        np.max(a, axis=axis, keepdims=keepdims),
+        np.min(a, axis=axis, keepdims=keepdims),
+        out=out,
+    )
 
 
-# book/rules/reductions.md:202
+# book/rules/reductions.md:326
+for place in (np.argmax, np.argmin, np.nanargmax, np.nanargmin):
+    Primitive(place, "x", flat=True)
+for verdict in (np.all, np.any, np.count_nonzero):
+    Primitive(verdict, "x", flat=True)
+
+
+# book/rules/reductions.md:365
 def softmax_of(g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Cotangent of logsumexp: g times the softmax of x."""
     shape = kept(x.shape, axis)
-    return np.reshape(g, shape) * np.exp(x - np.reshape(out, shape))
+    weights = np.exp(x - np.reshape(out, shape))
+    return weights * (np.reshape(g, shape) / np.sum(weights, axis=axis, keepdims=True))
 
 
-# book/rules/reductions.md:217
+# book/rules/reductions.md:381
 @primitive("x", x=lambda g, x, out, axis=None, keepdims=False: softmax_of(g, x, out, axis))
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exponentials, without overflow.
@@ -113,15 +234,116 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return out if keepdims else out.reshape(np.sum(top, axis=axis).shape)[()]
 
 
-# book/rules/reductions.md:291
-@implements(np.var)
-def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-    """Variance over `axis`, as `numpy.var`."""
-    centred = x - np.mean(x, axis=axis, keepdims=True)
-    return np.sum(centred * centred, axis=axis, keepdims=keepdims) / (count(x.shape, axis) - ddof)
+# book/rules/reductions.md:458
+def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
+    """Cotangent of a variance: twice the deviations, over their number less `ddof`."""
+    x = masked(x, where)
+    mean = np.mean(x, axis=axis, keepdims=True, where=where) if mean is None else mean
+    centred = np.conjugate(x - mean) if x.dtype.kind == "c" else x - mean
+    scale = np.reshape(g, kept(x.shape, axis)) * 2 / (count(x.shape, axis, where) - ddof)
+    return masked(scale * centred, where)
+
+
+Primitive(
+    np.var,
+    "x",
+    x=lambda g, x, axis=None, dtype=None, ddof=0, keepdims=False,
+        where=True, mean=None, correction=None:
+        var_x(g, x, axis, ddof if correction is None else correction, where, mean),
+)
 
 
 @implements(np.std)
-def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-    """Standard deviation over `axis`, as `numpy.std`."""
-    return np.sqrt(var(x, axis, ddof, keepdims))
+def std(a: Any, *args: Any, **options: Any) -> Any:
+    """Standard deviation, as `numpy.std`."""
+    return np.sqrt(np.var(a, *args, **options))
+
+
+# book/rules/reductions.md:526
+def aligned(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """Weights of some axes, with axes of length 1 for the others."""
+    if shape_of(weights) == shape:
+        return weights
+    axes = [a % len(shape) for a in axes_of(shape, axis)] if axis is not None else []
+    if shape_of(weights) != tuple(shape[a] for a in axes):
+        raise DifferentiationValueError(
+            f"np.average of shape {shape} over axis={axis} was given "
+            f"weights of shape {shape_of(weights)}. "
+            "Give weights of the same shape, or of the lengths of the axes that are named."
+        )
+    ordered = np.transpose(weights, [int(i) for i in np.argsort(axes)])
+    return np.reshape(ordered, tuple(n if i in axes else 1 for i, n in enumerate(shape)))
+
+
+@implements(np.average)
+def average(
+    a: Any,
+    axis: Any = None,
+    weights: Any = None,
+    returned: bool = False,
+    *,
+    keepdims: bool = False,
+) -> Any:
+    """Weighted mean, differentiable in the data and in the weights, as `numpy.average`."""
+    if weights is None:
+        out = np.mean(a, axis=axis, keepdims=keepdims)
+        total = np.asarray(float(count(shape_of(a), axis)))
+    else:
+        weights = aligned(weights, shape_of(a), axis)
+        total = np.sum(weights, axis=axis, keepdims=keepdims)
+        if np.any(total == 0):
+            raise DifferentiationValueError(
+                f"np.average was given weights of shape {shape_of(weights)} that add up "
+                "to zero. "
+                "Give weights with a sum other than zero."
+            )
+        out = np.sum(np.multiply(a, weights), axis=axis, keepdims=keepdims) / total
+    return (out, np.broadcast_to(total, out.shape)) if returned else out
+
+
+# book/rules/reductions.md:582
+def of_numbers(fun: Fun) -> Fun:
+    """The reduction `fun` of those elements that are not NaN."""
+
+    def reduced(a: Any, *args: Any, where: Any = True, **options: Any) -> Any:
+        return fun(a, *args, where=~np.isnan(a) & where, **options)
+
+    return reduced
+
+
+functions.update({
+    np.nansum: of_numbers(np.sum),
+    np.nanprod: of_numbers(np.prod),
+    np.nanmean: of_numbers(np.mean),
+    np.nanvar: of_numbers(np.var),
+    np.nanstd: of_numbers(np.std),
+})
+for extreme in (np.nanmax, np.nanmin):
+    Primitive(
+        extreme,
+        "x",
+        x=lambda g, x, out, axis=None, keepdims=False, initial=None, where=True:
+            masked(winners(g, x, out, axis, initial, where), ~np.isnan(x)),
+    )
+
+
+# book/rules/reductions.md:621
+REDUCED: dict[np.ufunc, Fun] = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.maximum: np.max,
+    np.minimum: np.min,
+    np.fmax: np.nanmax,
+    np.fmin: np.nanmin,
+    np.logaddexp: logsumexp,
+    np.logical_and: np.all,
+    np.logical_or: np.any,
+}  #: From a universal function to what it does when it reduces.
+
+
+def along_first(fun: Fun) -> Fun:
+    """The same function, along the first axis when none is given."""
+    return lambda x, axis=0, **options: fun(x, axis=axis, **options)
+
+
+functions.update({ufunc.reduce: along_first(fun) for ufunc, fun in REDUCED.items()})

@@ -1,0 +1,599 @@
+"""Scans.
+
+Running sums, products and maxima; differences and integrals; convolution,
+interpolation and covariance.
+
+::
+
+    import numpy as np
+    from autograd_book import Variable
+
+    x = Variable([2.0, 0.0, 5.0, 3.0])
+    np.cumprod(x).sum().backward()
+    print(x.grad)
+    print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
+"""
+# Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 5a9f694217684d24ea5ecb3bf568d9801f54b068b23a1831b17d64f10a2b8534
+
+__all__ = [
+    "cumsum_x",
+    "step_by_step",
+    "by_doubling",
+    "WIDE",
+    "recurrence_rule",
+    "recurrence",
+    "recurrence_back",
+    "cumprod_x",
+    "leaders",
+    "running",
+    "in_dtype",
+    "plain",
+    "double",
+    "named",
+    "filled",
+    "with_initial",
+    "ends",
+    "differences_x",
+    "differences",
+    "diff",
+    "ediff1d",
+    "parabola",
+    "weighed",
+    "slopes",
+    "SEVERAL",
+    "gradient",
+    "trapezoid",
+    "convolve_x",
+    "correlate",
+    "periodic",
+    "interp",
+    "polyval",
+    "vander",
+    "bincount",
+    "in_rows",
+    "cov",
+    "corrcoef",
+    "refused",
+]
+
+
+# book/rules/scans.md:58
+import math
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import (
+    DifferentiationTypeError,
+    DifferentiationValueError,
+    NoRuleError,
+)
+from autograd_book.graph.primitive import Primitive, shape_of
+from autograd_book.graph.variable import (
+    Fun,
+    Variable,
+    functions,
+    implements,
+    primitive,
+    refuse,
+)
+from autograd_book.rules.indexing import scatter
+from autograd_book.rules.reductions import along_first, axes_of, backwards, cut, kept, later
+
+
+def cumsum_x(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """Cotangent of a running sum: the running sum from the other end."""
+    axis = axis or 0
+    return np.reshape(backwards(np.cumsum(backwards(g, axis), axis=axis), axis), shape)
+
+
+Primitive(
+    np.cumsum,
+    "x",
+    linear="x",
+    x=lambda g, x_shape, axis=None, dtype=None: cumsum_x(g, x_shape, axis),
+)
+
+
+# book/rules/scans.md:123
+def step_by_step(y: Any, a: Any) -> None:
+    """Turn y into its recurrence along the first axis, one place at a time."""
+    for k in range(1, len(y)):
+        y[k] += a[k] * y[k - 1]
+
+
+def by_doubling(y: Any, a: Any) -> None:
+    """The same in passes of doubled reach; overwrites a."""
+    reach = 1
+    while reach < len(y):
+        y[reach:] += a[reach:] * y[:-reach]
+        a[reach:] *= a[:-reach]
+        reach *= 2
+
+
+# book/rules/scans.md:169
+WIDE = 128  #: Numbers in one step from which on a loop over the steps is the faster way.
+
+
+def recurrence_rule(g: Any, a: Any, out: Any, axis: int) -> tuple[Any, Any]:
+    """Cotangents of both arguments of a recurrence."""
+    g = recurrence_back(g, a, axis)
+    return g, g * later(out, 0, axis)
+
+
+@primitive(
+    "x a", linear="x", joint=lambda g, a, out, axis=-1: recurrence_rule(g, a, out, axis)
+)
+def recurrence(x: Any, a: Any, axis: int = -1) -> Any:
+    """Linear recurrence: ``y[k] = a[k] * y[k - 1] + x[k]``, and ``y[0] = x[0]``.
+
+    Parameters
+    ----------
+    x : array_like or Variable
+        What is added at each step.
+    a : array_like or Variable
+        What the result before is multiplied by; of the same shape. The first has no effect.
+    axis : int
+        Axis along which the steps go.
+
+    Returns
+    -------
+    array or Variable
+        All results, in the shape of `x`.
+    """
+    dtype = np.result_type(x, a)
+    y, a = (
+        np.moveaxis(np.array(x, dtype), axis, 0),
+        np.moveaxis(np.array(a, dtype), axis, 0),
+    )
+    (step_by_step if y[:1].size >= WIDE else by_doubling)(y, a)
+    return np.moveaxis(y, 0, axis)
+
+
+def recurrence_back(g: Any, a: Any, axis: int) -> Any:
+    """The recurrence from the other end: ``r[k] = g[k] + a[k + 1] * r[k + 1]``."""
+    factors = later(backwards(a, axis), 0, axis)
+    return backwards(recurrence(backwards(g, axis), factors, axis=axis), axis)
+
+
+# book/rules/scans.md:225
+def cumprod_x(g: Any, x: Any, out: Any, axis: Any) -> Any:
+    """Cotangent of a running product."""
+    shape, axis = x.shape, axis or 0
+    x = np.reshape(x, g.shape)
+    return np.reshape(later(out, 1, axis) * recurrence_back(g, x, axis), shape)
+
+
+Primitive(
+    np.cumprod, "x", x=lambda g, x, out, axis=None, dtype=None: cumprod_x(g, x, out, axis)
+)
+
+
+# book/rules/scans.md:283
+@primitive("x", flat=True)
+def leaders(x: Any, ufunc: Any, axis: int) -> Any:
+    """For each place, where the running maximum or minimum stands that is found there."""
+    leads = np.equal(x, ufunc.accumulate(x, axis=axis)) | np.isnan(x)
+    places = np.arange(x.shape[axis]).reshape(
+        [-1 if i == axis % x.ndim else 1 for i in range(x.ndim)]
+    )
+    return np.maximum.accumulate(np.where(leads, places, 0), axis=axis)
+
+
+def running(ufunc: np.ufunc) -> Fun:
+    """The scan of a maximum or minimum."""
+
+    def accumulate(x: Any, axis: int = 0, dtype: Any = None) -> Any:
+        index = list(np.indices(x.shape, sparse=True))
+        index[axis] = leaders(x, ufunc, axis)
+        found = x[tuple(index)]
+        return found if dtype is None else found.astype(dtype)
+
+    return accumulate
+
+
+functions.update({ufunc.accumulate: running(ufunc) for ufunc in (np.maximum, np.minimum)})
+functions[np.add.accumulate] = along_first(np.cumsum)
+functions[np.multiply.accumulate] = along_first(np.cumprod)
+
+
+# book/rules/scans.md:323
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """An array or Variable in the given dtype."""
+    return (
+        x.astype(dtype)
+        if isinstance(x, Variable) and x.dtype.kind in "fc"
+        else np.asarray(plain(x), dtype)
+    )
+
+
+def plain(x: Any) -> Any:
+    """The value of a Variable, or what it is."""
+    return x.numpy() if isinstance(x, Variable) else x
+
+
+def double(x: Any) -> Any:
+    """x in double precision, real or complex."""
+    dtype = x.dtype if isinstance(x, Variable) else np.asarray(x).dtype
+    return in_dtype(x, np.result_type(dtype, np.float64))
+
+
+# book/rules/scans.md:352
+def named(*names: str) -> list[Fun]:
+    """Those of NumPy's functions that the installed version has."""
+    return [getattr(np, name) for name in names if hasattr(np, name)]
+
+
+def filled(fun: Fun, neutral: float) -> Fun:
+    """A scan that takes a NaN for a number without effect."""
+
+    def scan(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        return fun(
+            np.where(np.isnan(a), a.dtype.type(neutral), a), axis=axis, dtype=dtype, out=out
+        )
+
+    return scan
+
+
+def with_initial(fun: Fun, neutral: float) -> Fun:
+    """A scan that can begin with the result for no elements."""
+
+    def scan(
+        x: Any,
+        *,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        include_initial: bool = False,
+    ) -> Any:
+        if axis is None and len(x.shape) != 1:
+            raise DifferentiationValueError(
+                f"a cumulative function of shape {x.shape} got no axis. Name the axis."
+            )
+        axis = 0 if axis is None else axis
+        scanned = fun(x, axis=axis, dtype=dtype, out=out)
+        first = np.full(kept(x.shape, axis), neutral, scanned.dtype)
+        return np.concatenate([first, scanned], axis=axis) if include_initial else scanned
+
+    return scan
+
+
+functions.update({np.nancumsum: filled(np.cumsum, 0), np.nancumprod: filled(np.cumprod, 1)})
+functions.update(dict.fromkeys(named("cumulative_sum"), with_initial(np.cumsum, 0)))
+functions.update(dict.fromkeys(named("cumulative_prod"), with_initial(np.cumprod, 1)))
+
+
+# book/rules/scans.md:413
+def ends(x: Any, before: int, after: int, axis: int) -> Any:
+    """x with zeros at both ends of an axis."""
+    n, axis = x.shape[axis], axis % len(x.shape)
+    shapes = [(*x.shape[:axis], k, *x.shape[axis + 1 :]) for k in (before, after)]
+    left, right = (np.zeros(shape, x.dtype) for shape in shapes)
+    return np.concatenate([left, x, right], axis=axis) if n + before + after > n else x
+
+
+def differences_x(g: Any, n: int, axis: int) -> Any:
+    """Cotangent of n-fold differences: differences again, with the sign turned n times."""
+    return differences(ends(g, n, n, axis), n, axis) * (-1) ** n
+
+
+@primitive("x", linear="x", x=lambda g, n, axis: differences_x(g, n, axis))
+def differences(x: Any, n: int, axis: int) -> Any:
+    """Differences of neighbours along an axis, taken n times."""
+    return np.diff(x, n, axis)
+
+
+@implements(np.diff)
+def diff(
+    a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None
+) -> Any:
+    """Differences of neighbours, differentiable in all three arrays, as `numpy.diff`."""
+    if n < 0 or not shape_of(a):
+        raise DifferentiationValueError(
+            f"np.diff was asked for n={n} differences of an array of shape {shape_of(a)}. "
+            "Give an order of at least 0, and an array with an axis."
+        )
+    edge = kept(shape_of(a), axis)
+    added = [
+        x if x is None or shape_of(x) else np.broadcast_to(x, edge)
+        for x in (prepend, append)
+    ]
+    parts = [x for x in (added[0], a, added[1]) if x is not None]
+    whole = np.concatenate(parts, axis=axis) if n and len(parts) > 1 else a
+    return differences(whole, min(n, shape_of(whole)[axis]), axis)
+
+
+@implements(np.ediff1d)
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """Differences of all elements in a row, as `numpy.ediff1d`."""
+    inner = diff(np.ravel(ary))
+    parts = [
+        np.ravel(in_dtype(x, inner.dtype))
+        for x in (to_begin, inner, to_end)
+        if x is not None
+    ]
+    return np.concatenate(parts) if len(parts) > 1 else inner
+
+
+# book/rules/scans.md:487
+def parabola(h: Any, k: Any) -> tuple[tuple[Any, Any, Any], ...]:
+    """Weights of three neighbours in the slope of their parabola, at each of them."""
+    left = (-(2 * h + k) / (h * (h + k)), (h + k) / (h * k), -h / (k * (h + k)))
+    middle = (-k / (h * (h + k)), (k - h) / (h * k), h / (k * (h + k)))
+    right = (k / (h * (h + k)), -(h + k) / (h * k), (h + 2 * k) / (k * (h + k)))
+    return left, middle, right
+
+
+def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
+    """Neighbours times their weights, added up, for `size` places from `first` on."""
+    lay = [-1 if i == axis else 1 for i in range(len(f.shape))]
+    parts = [
+        cut(f, slice(first + i, first + i + size), axis) * np.reshape(w, lay)
+        for i, w in enumerate(weights)
+    ]
+    return sum(parts[1:], parts[0])
+
+
+def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
+    """Slopes of f along one axis, for steps of the given lengths."""
+    n = f.shape[axis]
+    h = np.broadcast_to(np.asarray(step, np.finfo(f.dtype).dtype), (n - 1,))
+    straight = (-1 / h[:1], 1 / h[:1]), (-1 / h[-1:], 1 / h[-1:])
+    curved = parabola(h[:1], h[1:2])[0], parabola(h[-2:-1], h[-1:])[2]
+    left, right = straight if edge_order == 1 else curved
+    first, last = weighed(f, left, 0, 1, axis), weighed(f, right, n - len(right), 1, axis)
+    inner = weighed(f, parabola(h[:-1], h[1:])[1], 0, n - 2, axis)
+    return np.concatenate([first, inner, last], axis=axis)
+
+
+# book/rules/scans.md:522
+SEVERAL: Any = type(
+    np.gradient(np.eye(2))
+)  #: What holds the slopes along several axes: a list, since NumPy 2 a tuple.
+
+
+@implements(np.gradient)
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """Slopes along each axis, for constant steps or coordinates, as `numpy.gradient`."""
+    if any(isinstance(h, Variable) for h in varargs):
+        raise DifferentiationTypeError(
+            "np.gradient was given steps or coordinates that are Variables. "
+            "Pass their .numpy() if they are constants, or divide differences by np.diff."
+        )
+    axes = [a % len(f.shape) for a in axes_of(f.shape, axis)]
+    steps = [h if np.ndim(h) == 0 else np.diff(h) for h in varargs or (1.0,)]
+    if len(steps) == 1 and np.ndim(steps[0]) == 0:
+        steps = steps * len(axes)
+    fits = len(steps) == len(axes) and all(
+        np.ndim(h) == 0 or len(h) == f.shape[a] - 1 for h, a in zip(steps, axes)
+    )
+    if not fits or edge_order not in (1, 2) or any(f.shape[a] <= edge_order for a in axes):
+        raise DifferentiationValueError(
+            f"np.gradient of shape {f.shape} along axes {axes} was given {len(varargs)} "
+            f"spacings and edge_order={edge_order}. "
+            "Give one step, or for each axis a step or coordinates; "
+            "edge_order is 1 or 2, and smaller than each axis."
+        )
+    found = [slopes(f, h, a, edge_order) for h, a in zip(steps, axes)]
+    return found[0] if len(found) == 1 else SEVERAL(found)
+
+
+# book/rules/scans.md:563
+@implements(*named("trapezoid", "trapz"))
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """Area by trapezia, differentiable in `y` and `x`, as `numpy.trapezoid`."""
+    n, axis = shape_of(y)[axis], axis % len(shape_of(y))
+    if x is None:
+        width = dx
+    elif len(shape_of(x)) == 1:
+        width = np.reshape(
+            np.diff(x), [-1 if i == axis else 1 for i in range(len(shape_of(y)))]
+        )
+    else:
+        width = np.diff(x, axis=axis)
+    heights = cut(np.add(y, 0), slice(1, n), axis) + cut(np.add(y, 0), slice(n - 1), axis)
+    return np.sum(width * heights / 2.0, axis=axis)
+
+
+# book/rules/scans.md:599
+def convolve_x(g: Any, other: Any, shape: tuple[int, ...], mode: str) -> Any:
+    """Cotangent of one argument of a convolution, which has the given shape."""
+    n, m = math.prod(shape), math.prod(other.shape)
+    missing = n + m - 1 - g.shape[0]
+    before = {"full": 0, "same": (min(n, m) - 1) // 2, "valid": min(n, m) - 1}[mode]
+    whole = ends(g, before, missing - before, 0)
+    return np.reshape(
+        np.convolve(whole, backwards(np.reshape(other, (-1,)), 0), "valid"), shape
+    )
+
+
+Primitive(
+    np.convolve,
+    "a v",
+    linear="a v",
+    a=lambda g, a_shape, v, mode="full": convolve_x(g, v, a_shape, mode),
+    v=lambda g, a, v_shape, mode="full": convolve_x(g, a, v_shape, mode),
+)
+
+
+@implements(np.correlate)
+def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
+    """Sums of products with the other array moved along, as `numpy.correlate`."""
+    if math.prod(shape_of(a)) < math.prod(shape_of(v)):
+        return backwards(np.conjugate(correlate(v, a, mode)), 0)
+    return np.convolve(a, backwards(np.conjugate(np.ravel(v)), 0), mode)
+
+
+# book/rules/scans.md:642
+for search, names in ((np.searchsorted, "a v"), (np.digitize, "x bins")):
+    Primitive(search, names, flat=True)
+
+
+def periodic(x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]:
+    """A place, knots and entries in one period, with a knot added at each end."""
+    x, xp = (
+        x - period * np.floor(plain(x) / period),
+        xp - period * np.floor(plain(xp) / period),
+    )
+    order = np.argsort(plain(xp))
+    xp, fp = xp[order], fp[order]
+    return (
+        x,
+        np.concatenate([xp[-1:] - period, xp, xp[:1] + period]),
+        np.concatenate([fp[-1:], fp, fp[:1]]),
+    )
+
+
+@implements(np.interp)
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Any:
+    """Straight lines through a table, differentiable in all arrays, as `numpy.interp`."""
+    x, xp, fp = double(x), double(xp), double(fp)
+    if period is not None:
+        (x, xp, fp), left, right = periodic(x, xp, fp, abs(period)), None, None
+    low, high = np.less(x, xp[0]), np.greater(x, xp[-1])
+    last = shape_of(xp)[0] - 1
+    i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, max(last - 1, 0))
+    j = np.minimum(i + 1, last)
+    width = xp[j] - xp[i]
+    slope = (fp[j] - fp[i]) / np.where(np.equal(width, 0), 1.0, width)
+    out = slope * np.where(low | high, 0.0, x - xp[i]) + fp[i]
+    out = np.where(low, fp[0] if left is None else left, out)
+    return np.where(high, fp[-1] if right is None else right, out)
+
+
+# book/rules/scans.md:695
+Primitive(np.unwrap, "p", p=lambda g, discont=None, axis=-1, period=None: g)
+
+
+@implements(np.polyval)
+def polyval(p: Any, x: Any) -> Any:
+    """Polynomial with coefficients `p`, differentiable in both, as `numpy.polyval`."""
+    out = np.zeros_like(x)
+    for coefficient in p if isinstance(p, Variable) else np.asarray(p):
+        out = out * x + coefficient
+    return out
+
+
+@implements(np.vander)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """Matrix whose rows are the powers of each element, as `numpy.vander`."""
+    if len(x.shape) != 1:
+        raise DifferentiationValueError(
+            f"np.vander was given an array of shape {x.shape}. Give it one axis."
+        )
+    powers = np.arange(len(x) if N is None else N)
+    x = in_dtype(x, np.promote_types(x.dtype, int))
+    return np.reshape(x, (-1, 1)) ** (powers if increasing else powers[::-1])
+
+
+@implements(np.bincount)
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    """Weights of each number added up, differentiable in them, as `numpy.bincount`."""
+    bins = np.asarray(plain(x))
+    if weights is None:
+        return np.bincount(bins, None, minlength)
+    if bins.shape != shape_of(weights) or len(bins.shape) != 1 or (bins < 0).any():
+        raise DifferentiationValueError(
+            f"np.bincount was given numbers of shape {bins.shape} "
+            f"and weights of shape {shape_of(weights)}. "
+            "Give both one axis of one length, and no negative numbers."
+        )
+    size = max(minlength, int(np.max(bins, initial=-1)) + 1)
+    return scatter(double(weights), (size,), bins)
+
+
+# book/rules/scans.md:750
+def in_rows(x: Any, rowvar: bool, dtype: Any) -> Any:
+    """Data with one variable in each row."""
+    x = in_dtype(x, dtype)
+    return np.reshape(x, (1, -1)) if len(x.shape) < 2 else x if rowvar else np.transpose(x)
+
+
+@implements(np.cov)
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
+    *,
+    dtype: Any = None,
+) -> Any:
+    """Covariance matrix, differentiable in the data and in `aweights`, as `numpy.cov`."""
+    sets = [x for x in (m, y) if x is not None]
+    dtype = dtype or np.result_type(np.float64, *(np.asarray(plain(x)).dtype for x in sets))
+    rows = [in_rows(x, rowvar, dtype) for x in sets]
+    x = np.concatenate(rows, axis=0) if len(rows) > 1 else rows[0]
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    counts = 1.0 if fweights is None else np.asarray(plain(fweights), float)
+    weights = counts if aweights is None else double(aweights) * counts
+    weights = np.broadcast_to(weights, x.shape[1:])
+    total = np.sum(weights)
+    lost = ddof if aweights is None else ddof * np.sum(weights * aweights) / total
+    centred = x - np.sum(x * weights, axis=1, keepdims=True) / total
+    return np.squeeze(
+        np.matmul(centred, np.transpose(np.conjugate(centred * weights))) / (total - lost)
+    )
+
+
+@implements(np.corrcoef)
+def corrcoef(
+    x: Any, y: Any = None, rowvar: bool = True, *ignored: Any, dtype: Any = None
+) -> Any:
+    """Matrix of correlation coefficients, as `numpy.corrcoef`."""
+    c = cov(x, y, rowvar, dtype=dtype)
+    if c.shape == ():
+        return c / c
+    places = np.arange(len(c))
+    spread = np.sqrt(np.real(c[places, places]))
+    c = c / np.reshape(spread, (-1, 1)) / spread
+    return c if c.dtype.kind == "c" else np.where(np.abs(c) > 1, np.sign(c), c)
+
+
+# book/rules/scans.md:815
+refuse(
+    "Counts have no slope: pass x.numpy(). "
+    "For weights in fixed bins use np.bincount(np.digitize(x, edges), weights).",
+    *(np.histogram, np.histogram2d, np.histogramdd, np.histogram_bin_edges),
+)
+refuse(
+    "With v = np.vander(x, degree + 1), "
+    "np.linalg.solve(v.T @ v, v.T @ y) is the same fit and differentiable.",
+    np.polyfit,
+)
+refuse(
+    "Compute with the coefficients: "
+    "np.convolve is the product of two polynomials, np.polyval their value.",
+    *(
+        np.poly,
+        np.roots,
+        np.polyadd,
+        np.polysub,
+        np.polymul,
+        np.polydiv,
+        np.polyder,
+        np.polyint,
+    ),
+)
+
+
+def refused(remedy: str, name: str) -> Fun:
+    """A method of a universal function that raises."""
+
+    def method(*args: Any, **options: Any) -> Any:
+        raise NoRuleError(
+            f"np.{name} was called with a Variable, and no derivative is known for it. "
+            + remedy
+        )
+
+    return method
+
+
+functions[np.add.reduceat] = refused(
+    "Use np.bincount with weights, or differences of np.cumsum.", "add.reduceat"
+)

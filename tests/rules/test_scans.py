@@ -1,0 +1,205 @@
+"""The rules of book/rules/scans.md."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import autograd_book as ab
+from autograd_book.graph.primitive import primitives
+from autograd_book.rules.scans import WIDE, by_doubling, in_dtype, plain, recurrence, step_by_step
+
+AREA = getattr(np, "trapezoid", None) or np.trapz
+
+
+def test_a_running_product_with_zeros_has_the_slopes_of_its_definition() -> None:
+    for x in ([2.0, 0.0, 5.0, 3.0], [2.0, 0.0, 0.0, 3.0], [0.0, 0.0, 0.0]):
+        x, n = np.array(x), len(x)
+        rows = [[np.prod([v for j, v in enumerate(x[: k + 1]) if j != i]) if i <= k else 0.0 for i in range(n)] for k in range(n)]
+        for k in range(n):
+            np.testing.assert_allclose(ab.grad(lambda x, k=k: np.cumprod(x)[k])(x), rows[k])
+
+
+def test_second_derivatives_of_a_running_product_between_two_zeros() -> None:
+    x = np.array([2.0, 0.0, 0.0, 3.0])
+    second = ab.grad(lambda x: ab.grad(lambda x: np.sum(np.cumprod(x)))(x)[1])(x)
+    np.testing.assert_allclose(second, [1.0, 0.0, 8.0, 0.0])
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 8, 37])
+def test_both_ways_to_compute_a_recurrence_agree(n) -> None:
+    rng = np.random.default_rng(n)
+    y, a = rng.normal(size=(n, 3)), rng.normal(size=(n, 3))
+    first, second = y.copy(), y.copy()
+    step_by_step(first, a)
+    by_doubling(second, a.copy())
+    np.testing.assert_allclose(first, second, atol=1e-12)
+    np.testing.assert_allclose(recurrence(y.T, a.T), first.T, atol=1e-12)
+
+
+def test_a_wide_recurrence_has_the_derivatives_of_a_narrow_one() -> None:
+    rng = np.random.default_rng(0)
+    x, a = rng.normal(size=(2, 4, WIDE))
+    wide = ab.grad(lambda x, a: np.sum(recurrence(x, a, 0)), (0, 1))(x, a)
+    narrow = ab.grad(lambda x, a: np.sum(recurrence(x, a, 0)), (0, 1))(x[:, :2], a[:, :2])
+    for w, n in zip(wide, narrow, strict=True):
+        np.testing.assert_allclose(w[:, :2], n)
+
+
+def test_a_recurrence_does_not_write_into_its_arguments() -> None:
+    x, a = np.ones(5), np.full(5, 0.5)
+    recurrence(x, a)
+    assert (x == 1).all() and (a == 0.5).all()
+
+
+@pytest.mark.parametrize(("ufunc", "expected"), [(np.maximum, [1, 2, 0, 1, 1]), (np.minimum, [5, 0, 0, 0, 0])])
+def test_running_extremes_give_the_later_of_two_equal_elements_its_part(ufunc, expected) -> None:
+    x = np.array([1.0, 3.0, 2.0, 3.0, 5.0])
+    np.testing.assert_array_equal(ab.grad(lambda x: np.sum(ufunc.accumulate(x)))(x), expected)
+
+
+def test_a_running_maximum_stays_nan_after_a_nan() -> None:
+    x = np.array([1.0, np.nan, 3.0])
+    np.testing.assert_array_equal(np.maximum.accumulate(ab.Variable(x)).numpy(), [1.0, np.nan, np.nan])
+
+
+def test_accumulate_goes_along_the_first_axis() -> None:
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    for ufunc in (np.add, np.multiply, np.maximum, np.minimum):
+        np.testing.assert_array_equal(ufunc.accumulate(ab.Variable(x)).numpy(), ufunc.accumulate(x))
+
+
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+def test_convolutions_of_all_lengths_have_the_adjoint_of_their_matrix(mode) -> None:
+    rng = np.random.default_rng(0)
+    for fun, n, m in itertools.product((np.convolve, np.correlate), range(1, 6), range(1, 6)):
+        a, v = rng.normal(size=n), rng.normal(size=m)
+        out, pull = ab.vjp(lambda a, v, f=fun: f(a, v, mode), a, v)
+        np.testing.assert_allclose(out, fun(a, v, mode))
+        g = rng.normal(size=out.shape)
+        left, right = pull(g)
+        np.testing.assert_allclose(left, [g @ fun(e, v, mode) for e in np.eye(n)], atol=1e-12)
+        np.testing.assert_allclose(right, [g @ fun(a, e, mode) for e in np.eye(m)], atol=1e-12)
+
+
+def test_interpolation_at_knots_and_outside_of_them() -> None:
+    xp, fp = np.array([0.0, 1.0, 3.0]), np.array([0.0, 2.0, 3.0])
+    slope = ab.grad(lambda x: np.sum(np.interp(x, xp, fp)))
+    np.testing.assert_array_equal(slope(np.array([-1.0, 0.0, 1.0, 3.0, 4.0, np.inf])), [0.0, 2.0, 0.5, 0.5, 0.0, 0.0])
+    table = ab.grad(lambda fp: np.sum(np.interp([-np.inf, 0.5, np.inf], xp, fp)))
+    np.testing.assert_array_equal(table(fp), [1.5, 0.5, 1.0])
+
+
+def test_interpolation_is_in_double_precision_as_numpys() -> None:
+    x, xp, fp = np.float32(0.5), np.float32([0, 1]), np.float32([1, 3])
+    for arguments in itertools.product((True, False), repeat=3):
+        if any(arguments):
+            args = [ab.Variable(a) if v else a for a, v in zip((x, xp, fp), arguments, strict=True)]
+            assert np.interp(*args).dtype == np.float64
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 2.0])])
+def test_lists_of_numbers_are_counted_as_numpy_counts(weights) -> None:
+    x = np.array([1, 3])
+    found = np.bincount(ab.Variable(x, requires_grad=False), weights if weights is None else ab.Variable(weights), 6)
+    np.testing.assert_array_equal(getattr(found, "value", found), np.bincount(x, weights, 6))
+
+
+@pytest.mark.parametrize(
+    ("fun", "args"),
+    [
+        (np.cumsum, (0, np.float64)),
+        (np.nancumprod, (1, np.float64)),
+        (np.diff, (2, 0, 1.0, 2.0)),
+        (AREA, (None, 0.5, 0)),
+        (np.ediff1d, (3.0, 4.0)),
+        (np.cov, (None, False, True)),
+        (np.cov, (None, True, False, 1, [1, 2, 1])),
+        (np.corrcoef, (None, False)),
+        (np.unwrap, (1.0, 0)),
+        (np.searchsorted, ([0.5, 2.5], "right")),
+        (np.digitize, ([0.0, 2.0], True)),
+    ],
+)
+def test_numpys_full_signature_is_taken_by_position(fun, args) -> None:
+    a = np.float32([[1.5, -2.0, 4.0], [0.5, 3.0, 1.0]])
+    if fun is np.searchsorted:
+        a = np.sort(a.ravel())
+    ours, plain = fun(ab.Variable(a), *args), fun(a, *args)
+    assert (ours.shape, ours.dtype) == (plain.shape, plain.dtype)
+    np.testing.assert_allclose(getattr(ours, "value", ours), plain, rtol=1e-6)
+
+
+def test_searches_are_plain() -> None:
+    for found in (np.searchsorted(np.arange(3.0), ab.Variable(1.5)), np.digitize(ab.Variable([0.5]), np.arange(3.0))):
+        assert not isinstance(found, ab.Variable)
+
+
+def test_slopes_of_several_axes_come_as_numpy_packs_them() -> None:
+    x = np.arange(6.0).reshape(2, 3) ** 2
+    ours, plain = np.gradient(ab.Variable(x)), np.gradient(x)
+    assert type(ours) is type(plain)
+    for mine, theirs in zip(ours, plain, strict=True):
+        np.testing.assert_allclose(mine.numpy(), theirs)
+
+
+def test_a_correlation_never_leaves_its_range() -> None:
+    x = np.array([[1.0, 2.0, 4.0], [1.1, 2.2, 4.4], [-0.3, -0.6, -1.2]])
+    assert np.abs(np.corrcoef(ab.Variable(x)).numpy()).max() <= 1.0
+
+
+def remedy(call, kind, fact, words) -> None:
+    with pytest.raises(kind, match=fact) as caught:
+        call(ab.Variable([1.0, 2.0, 4.0]))
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "fact", "words"),
+    [
+        (lambda x: np.histogram(x), ab.NoRuleError, "histogram was called", "np.bincount(np.digitize(x, edges), weights)"),
+        (lambda x: np.polyfit(x, x, 1), ab.NoRuleError, "polyfit was called", "np.linalg.solve"),
+        (lambda x: np.polymul(x, x), ab.NoRuleError, "polymul was called", "np.convolve"),
+        (lambda x: np.add.reduceat(x, [0, 1]), ab.NoRuleError, "add.reduceat was called", "np.cumsum"),
+        (lambda x: np.gradient(x, x), ab.DifferentiationTypeError, "steps or coordinates that are Variables", ".numpy()"),
+        (lambda x: np.gradient(x.numpy(), x), ab.DifferentiationTypeError, "coordinates", ".numpy()"),
+        (lambda x: np.gradient(x, [0.0, 1.0]), ab.DifferentiationValueError, r"shape \(3,\)", "Give one step"),
+        (lambda x: np.gradient(x, edge_order=3), ab.DifferentiationValueError, "edge_order=3", "edge_order is 1 or 2"),
+        (lambda x: np.gradient(x[:1]), ab.DifferentiationValueError, r"shape \(1,\)", "smaller than each axis"),
+        (lambda x: np.diff(x, -1), ab.DifferentiationValueError, "n=-1", "at least 0"),
+        (lambda x: np.diff(x[0]), ab.DifferentiationValueError, r"shape \(\)", "an array with an axis"),
+        (lambda x: np.vander(x.reshape(1, 3)), ab.DifferentiationValueError, r"shape \(1, 3\)", "one axis"),
+        (lambda x: np.bincount([0, 1], x), ab.DifferentiationValueError, r"shape \(2,\)", "one length"),
+        (lambda x: np.bincount([0, -1, 2], x), ab.DifferentiationValueError, "numbers of shape", "no negative numbers"),
+        (lambda x: np.cumsum(x, out=np.zeros(3)), ab.NoRuleError, "out=", "Write"),
+        (lambda x: np.nancumsum(x, out=np.zeros(3)), ab.NoRuleError, "out=", "Write"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_a_remedy(call, kind, fact, words) -> None:
+    remedy(call, kind, fact, words)
+
+
+@pytest.mark.skipif(not hasattr(np, "cumulative_sum"), reason="came with NumPy 2.1")
+def test_a_cumulative_sum_of_a_matrix_needs_an_axis() -> None:
+    with pytest.raises(ab.DifferentiationValueError, match="Name the axis"):
+        np.cumulative_sum(ab.Variable(np.ones((2, 2))))
+
+
+def test_what_is_saved() -> None:
+    x = ab.Variable(np.ones((2, 3)))
+    assert np.cumsum(x, axis=1).node.saved == ((2, 3),)
+    assert np.diff(x).node.saved == ()
+    out = np.cumprod(x, axis=1)
+    assert [v is w for v, w in zip(out.node.saved, (out.value, x.value), strict=True)] == [True, True]
+
+
+def test_linear_scans_say_so() -> None:
+    assert primitives[np.cumsum].linear == ["x"]
+    assert primitives[np.convolve].linear == ["a", "v"]
+    assert primitives[recurrence].linear == ["x"]
+
+
+def test_values_and_constants_are_converted_alike() -> None:
+    x = ab.Variable(np.float32(1.5))
+    assert plain(x) == plain(1.5) == 1.5
+    assert isinstance(in_dtype(x, np.float64), ab.Variable) and in_dtype([1], np.float64).dtype == np.float64
