@@ -1,7 +1,7 @@
 """Matrix products.
 
-``np.matmul`` and ``@`` for operands of every rank, with one rule for each
-operand and no table of cases.
+``np.matmul`` and ``@`` for operands of every rank, ``np.einsum``, and all the
+other products of NumPy, with one rule for each operand and no table of cases.
 
 ::
 
@@ -11,21 +11,66 @@ operand and no table of cases.
     stack, vector = Variable(np.ones((5, 2, 3))), Variable(np.ones(3))
     (stack @ vector).sum().backward()
     print(stack.grad.shape, vector.grad)
+
+    trace = np.einsum("sij,j,i->", stack, vector, np.ones(2))
+    trace.backward()
+    print(vector.grad)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 253ee6f917e799181c68e6a89e4a9e174fd2fa038a507299644ce96713a739cb
+# sha256: 4068a3dbf6ad5e24993397744d092c3b41d5559d3d7ee31ac2cdd67ecce626ec
 
-__all__ = ["Shape", "as_matrices", "to", "matmul_x", "tall", "matmul_y", "dot"]
+__all__ = [
+    "Shape",
+    "as_matrices",
+    "array",
+    "to",
+    "matmul_x",
+    "tall",
+    "matmul_y",
+    "misfit",
+    "explained",
+    "FIT",
+    "from_terms",
+    "swapped",
+    "collapse",
+    "contract",
+    "LETTERS",
+    "letters_of",
+    "spelled",
+    "words",
+    "decline",
+    "steps",
+    "einsum",
+    "positions",
+    "tensordot",
+    "summed",
+    "inner",
+    "dot",
+    "conjugated",
+    "vdot",
+    "vecdot",
+    "matvec",
+    "vecmat",
+    "outer",
+    "kron",
+    "cross3",
+    "in_space",
+    "cross",
+    "multi_dot",
+    "matrix_power",
+    "diagonal",
+    "trace",
+]
 
 
-# book/rules/linear.md:81
+# book/rules/linear.md:87
 from typing import Any
 
 import numpy as np
 
 from autograd_book.graph.backward import unbroadcast
-from autograd_book.graph.primitive import Primitive
-from autograd_book.rules.shapes import reshape, swapaxes
+from autograd_book.graph.primitive import Primitive, primitives, shape_of, signature
+from autograd_book.rules.shapes import moveaxis, ravel, reshape, swapaxes
 
 Shape = tuple[int, ...]  #: Of an array.
 
@@ -38,7 +83,12 @@ def as_matrices(x_shape: Shape, y_shape: Shape, z_shape: Shape) -> tuple[Shape, 
     return x, y, (*z_shape[: len(z_shape) - 2 + row + column], x[-2], y[-1])
 
 
-# book/rules/linear.md:123
+# book/rules/linear.md:129
+def array(x: Any) -> Any:
+    """x itself if it is an array or a Variable, else the array that NumPy would make of it."""
+    return x if hasattr(x, "shape") else np.asarray(x)
+
+
 def to(x: Any, shape: Shape) -> Any:
     """x in another shape, itself if it has that shape."""
     return x if x.shape == shape else reshape(x, shape)
@@ -46,12 +96,13 @@ def to(x: Any, shape: Shape) -> Any:
 
 def matmul_x(g: Any, x_shape: Shape, y: Any) -> Any:
     """Cotangent of the left operand of ``x @ y``."""
+    y = array(y)
     x_matrix, y_matrix, z_matrix = as_matrices(x_shape, y.shape, g.shape)
     product = np.matmul(to(g, z_matrix), swapaxes(to(y, y_matrix), -1, -2))
     return to(unbroadcast(product, x_matrix), x_shape)
 
 
-# book/rules/linear.md:151
+# book/rules/linear.md:163
 def tall(x: Any) -> Any:
     """A stack of matrices as one tall matrix."""
     return to(x, (-1, x.shape[-1])) if len(x.shape) != 2 else x
@@ -59,6 +110,7 @@ def tall(x: Any) -> Any:
 
 def matmul_y(g: Any, x: Any, y_shape: Shape) -> Any:
     """Cotangent of the right operand of ``x @ y``."""
+    x = array(x)
     x_matrix, y_matrix, z_matrix = as_matrices(x.shape, y_shape, g.shape)
     x, g = to(x, x_matrix), to(g, z_matrix)
     if len(y_matrix) == 2:
@@ -67,29 +119,350 @@ def matmul_y(g: Any, x: Any, y_shape: Shape) -> Any:
     return to(unbroadcast(product, y_matrix), y_shape)
 
 
-# book/rules/linear.md:175
-Primitive(
-    np.matmul,
+# book/rules/linear.md:190
+from collections.abc import Callable
+from functools import wraps
+
+from autograd_book.graph.errors import DifferentiationValueError
+
+
+def misfit(name: str, operands: Any, remedy: str) -> DifferentiationValueError:
+    """The error for operands whose shapes do not fit each other."""
+    shapes = " and ".join(str(shape_of(x)) for x in operands)
+    return DifferentiationValueError(f"{name} was given shapes that do not fit: {shapes}. {remedy}")
+
+
+def explained(remedy: str, *arguments: str) -> Callable[[Callable[..., Any]], Any]:
+    """Decorator: when NumPy refuses the operands, the error shows their shapes and says what to do."""
+
+    def make(fun: Callable[..., Any]) -> Any:
+        @wraps(fun)
+        def product(*operands: Any, **params: Any) -> Any:
+            try:
+                return fun(*operands, **params)
+            except ValueError:
+                raise misfit(fun.__name__, operands, remedy) from None
+
+        product.__signature__ = signature(fun, arguments)  # type: ignore[attr-defined]
+        return product
+
+    return make
+
+
+# book/rules/linear.md:224
+FIT = (
+    "The last axis of the first must be as long as the last but one of the second, as in x @ y.T, "
+    "and the axes before them equal or 1; a number multiplies with *."
+)
+
+primitives[np.matmul] = Primitive(
+    explained(FIT, "x", "y")(np.matmul),
     "x y",
+    linear="x y",
     x=lambda g, x_shape, y: matmul_x(g, x_shape, y),
     y=lambda g, x, y_shape: matmul_y(g, x, y_shape),
 )
 
 
-# book/rules/linear.md:208
+# book/rules/linear.md:270
+def from_terms(word: str, shape: Shape, terms: str, *operands: Any, **how: bool) -> Any:
+    """Einsum of operands into the letters `word` and a shape; repeated letters make a diagonal, unknown ones a broadcast."""
+    known = "".join(dict.fromkeys(c for c, n in zip(word, shape) if c in terms and n != 1))
+    part = np.einsum(f"{terms}->{known}", *operands, **how)
+    lengths = dict(zip(known, part.shape))
+    first = [lengths.pop(c, 1) for c in word]
+    part = to(part, tuple(first))
+    for i, c in enumerate(word):
+        if (k := word.index(c)) < i and shape[i] != 1:
+            places = [n if j in (k, i) else 1 for j, n in enumerate(shape)]
+            part = part * np.eye(shape[i], dtype=part.dtype).reshape(places)
+    return np.broadcast_to(part, shape)
+
+
+# book/rules/linear.md:295
+from autograd_book.graph.variable import primitive
+
+
+def swapped(g: Any, other: Any, shape: Shape, a: str, b: str, c: str, optimize: bool) -> Any:
+    """Cotangent of the operand a in the einsum a,b->c, of the given shape."""
+    return from_terms(a, shape, f"{c},{b}", g, array(other), optimize=optimize)
+
+
+@primitive("x", linear="x", x=lambda g, x_shape, a, c: from_terms(a, x_shape, c, g))
+@explained("Give each operand as many letters as it has axes.")
+def collapse(x: Any, a: str, c: str) -> Any:
+    """Einsum of one operand, from the letters a to the letters c."""
+    return np.einsum(f"{a}->{c}", x)
+
+
+@primitive(
+    "x y",
+    linear="x y",
+    x=lambda g, x_shape, y, a, b, c, optimize: swapped(g, y, x_shape, a, b, c, optimize),
+    y=lambda g, x, y_shape, a, b, c, optimize: swapped(g, x, y_shape, b, a, c, optimize),
+)
+@explained("Axes of one letter must have one length, or length 1.")
+def contract(x: Any, y: Any, a: str, b: str, c: str, optimize: bool) -> Any:
+    """Einsum of two operands, from the letters a and b to the letters c."""
+    return np.einsum(f"{a},{b}->{c}", x, y, optimize=optimize)
+
+
+# book/rules/linear.md:334
+import string
+
+LETTERS = string.ascii_uppercase + string.ascii_lowercase  #: In the order of NumPy's numbers for them.
+
+
+def letters_of(labels: Any) -> str:
+    """A list of numbers, the other way to write subscripts, as letters."""
+    return "".join("..." if n is Ellipsis else LETTERS[n] for n in labels)
+
+
+def spelled(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
+    """The subscripts and the arrays of a call of einsum, from either of its two forms."""
+    if isinstance(operands[0], str):
+        return operands[0].replace(" ", ""), [array(x) for x in operands[1:]]
+    pairs = len(operands) // 2 * 2
+    text = ",".join(letters_of(labels) for labels in operands[1:pairs:2])
+    text += "->" + letters_of(operands[-1]) if len(operands) % 2 else ""
+    return text, [array(x) for x in operands[:pairs:2]]
+
+
+def words(text: str, shapes: list[Shape]) -> tuple[list[str], str]:
+    """The letters of each operand and of the result, without ellipses."""
+    inputs, arrow, output = text.partition("->")
+    terms = inputs.split(",")
+    if not arrow:
+        output = "..." + "".join(sorted(c for c in set(inputs) - set(".,") if inputs.count(c) == 1))
+    missing = [len(shape) - len(term.replace("...", "")) for term, shape in zip(terms, shapes)]
+    free = [c for c in LETTERS if c not in text]
+    dots = "".join(free[: max([n for n, term in zip(missing, terms) if "..." in term], default=0)])
+    filled = [term.replace("...", dots[len(dots) - max(n, 0) :]) for term, n in zip(terms, missing)]
+    fits = len(terms) == len(shapes) and all(len(term) == len(shape) for term, shape in zip(filled, shapes))
+    if not fits or (dots and "..." not in output):
+        raise DifferentiationValueError(
+            f"einsum was given the subscripts {text!r} for operands of shapes {', '.join(map(str, shapes))}. "
+            "Give each operand a letter for each of its axes, or an ellipsis for the rest, here and in the result."
+        )
+    return filled, output.replace("...", dots)
+
+
+# book/rules/linear.md:388
 from autograd_book.graph.errors import NoRuleError
+from autograd_book.graph.primitive import REMEDIES
 from autograd_book.graph.variable import implements
 
 
+def decline(name: str, **options: Any) -> None:
+    """Raise NoRuleError for an option of a NumPy function that our composition of it does not know."""
+    for option, value in options.items():
+        if value is not None:
+            raise NoRuleError(
+                f"{name} was called with {option}={value!r}, which its derivative does not support. "
+                + REMEDIES.get(option, "Leave that parameter out, or apply it in a step of its own.")
+            )
+
+
+def steps(terms: list[str], output: str, xs: list[Any], optimize: Any) -> list[Any]:
+    """Which operands to put together, one step after another, as `numpy.einsum_path` answers."""
+    if len(xs) < 3:
+        return [tuple(range(len(xs)))]
+    shapes = [np.broadcast_to(0.0, x.shape) for x in xs]
+    return np.einsum_path(f"{','.join(terms)}->{output}", *shapes, optimize=optimize or "greedy")[0][1:]
+
+
+@implements(np.einsum)
+def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: Any) -> Any:
+    """Sums of products over indices, as `numpy.einsum`; more than two operands are taken in pairs."""
+    decline("einsum", out=out, **options)
+    text, xs = spelled(operands)
+    terms, output = words(text, [x.shape for x in xs])
+    if len(xs) == 1:
+        return collapse(xs[0], terms[0], output)
+    pending = list(zip(terms, xs))
+    for step in steps(terms, output, xs, optimize):
+        group = [pending.pop(i) for i in sorted(step, reverse=True)]
+        while len(group) > 1:
+            (a, x), (b, y) = group.pop(), group.pop()
+            left = {c for word, _ in pending + group for c in word} | set(output)
+            c = "".join(dict.fromkeys(c for c in a + b if c in left)) if pending + group else output
+            group.append((c, contract(x, y, a, b, c, bool(optimize))))
+        pending += group
+    return pending[0][1]
+
+
+# book/rules/linear.md:456
+import math
+from contextlib import suppress
+
+
+def positions(axes: Any, n: int) -> list[int]:
+    """Axes of n, given as a number or several, counted from the front."""
+    return [range(n)[axis] for axis in np.ravel(axes).astype(int)]
+
+
+@implements(np.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """Products summed over pairs of axes, as `numpy.tensordot`."""
+    a, b = array(a), array(b)
+    m, n = a.shape, b.shape
+    pair = axes if np.iterable(axes) else (range(len(m) - axes, len(m)), range(axes))
+    with suppress(IndexError):
+        k, l = positions(pair[0], len(m)), positions(pair[1], len(n))
+        if [m[axis] for axis in k] == [n[axis] for axis in l]:
+            return summed(a, b, k, l)
+    raise misfit("tensordot", (a, b), f"Let axes name as many axes of each, of equal lengths; it was {axes!r}.")
+
+
+def summed(a: Any, b: Any, k: list[int], l: list[int]) -> Any:
+    """Products of a and b, summed over the axes k of a and l of b in pairs."""
+    i, j = [[axis for axis in range(len(x.shape)) if axis not in gone] for x, gone in ((a, k), (b, l))]
+    x, y = np.transpose(a, i + k), np.transpose(b, l + j)
+    rows, columns, n = x.shape[: len(i)], y.shape[len(l) :], math.prod(x.shape[len(i) :])
+    z = np.matmul(to(x, (math.prod(rows), n)), to(y, (n, math.prod(columns))))
+    return to(z, (*rows, *columns))
+
+
+@implements(np.inner)
+def inner(a: Any, b: Any) -> Any:
+    """Products summed over the last axes, as `numpy.inner`."""
+    return np.multiply(a, b) if () in (shape_of(a), shape_of(b)) else tensordot(a, b, (-1, -1))
+
+
 @implements(np.dot)
-def dot(x: Any, y: Any) -> Any:
-    """`numpy.dot` of operands with at most two axes."""
-    ranks = len(np.shape(x)), len(np.shape(y))
+def dot(a: Any, b: Any, out: Any = None) -> Any:
+    """Products summed over the last axis of a and the last but one of b, as `numpy.dot`."""
+    decline("dot", out=out)
+    ranks = len(shape_of(a)), len(shape_of(b))
     if 0 in ranks:
-        return np.multiply(x, y)
-    if max(ranks) > 2:
-        raise NoRuleError(
-            f"np.dot of operands with {ranks[0]} and {ranks[1]} axes has no derivative rule. "
-            "Use np.matmul if a stack of products is meant."
-        )
-    return np.matmul(x, y)
+        return np.multiply(a, b)
+    return np.matmul(a, b) if max(ranks) < 3 else tensordot(a, b, (-1, -min(2, ranks[1])))
+
+
+# book/rules/linear.md:519
+from autograd_book.graph.variable import functions
+
+
+def conjugated(x: Any) -> Any:
+    """The complex conjugate; x itself if it is real."""
+    return np.conjugate(x) if x.dtype.kind == "c" else x
+
+
+@implements(np.vdot)
+def vdot(a: Any, b: Any) -> Any:
+    """Product of two arrays laid out as vectors, the first conjugated, as `numpy.vdot`."""
+    return np.matmul(conjugated(ravel(array(a))), ravel(array(b)))
+
+
+def vecdot(x1: Any, x2: Any, *, axis: int = -1, **options: Any) -> Any:
+    """Products of vectors along an axis, the first conjugated, as `numpy.vecdot`."""
+    decline("vecdot", **options)
+    x, y = moveaxis(array(x1), axis, -1), moveaxis(array(x2), axis, -1)
+    return np.matmul(conjugated(x)[..., None, :], y[..., None])[..., 0, 0]
+
+
+def matvec(x1: Any, x2: Any, **options: Any) -> Any:
+    """Matrices times vectors, as `numpy.matvec`."""
+    decline("matvec", **options)
+    return np.matmul(x1, array(x2)[..., None])[..., 0]
+
+
+def vecmat(x1: Any, x2: Any, **options: Any) -> Any:
+    """Conjugated vectors times matrices, as `numpy.vecmat`."""
+    decline("vecmat", **options)
+    return np.matmul(conjugated(array(x1))[..., None, :], x2)[..., 0, :]
+
+
+# book/rules/linear.md:565
+@implements(np.outer)
+def outer(a: Any, b: Any, out: Any = None) -> Any:
+    """Each element of a times each of b, as `numpy.outer`."""
+    decline("outer", out=out)
+    return np.multiply(reshape(a, (-1, 1)), reshape(b, (1, -1)))
+
+
+@implements(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    """Kronecker product: a with each element replaced by it times b, as `numpy.kron`."""
+    a, b = array(a), array(b)
+    n = max(len(a.shape), len(b.shape))
+    x, y = ((1,) * (n - len(x.shape)) + x.shape for x in (a, b))
+    blocks = reshape(a, [i for k in x for i in (k, 1)]) * reshape(b, [i for k in y for i in (1, k)])
+    return reshape(blocks, [i * j for i, j in zip(x, y)])
+
+
+# book/rules/linear.md:599
+@primitive(
+    "x y",
+    linear="x y",
+    x=lambda g, x_shape, y: unbroadcast(cross3(y, g), x_shape),
+    y=lambda g, x, y_shape: unbroadcast(cross3(g, x), y_shape),
+)
+@explained("Give both 2 or 3 coordinates along the axis, and stacks that are equal or 1.")
+def cross3(x: Any, y: Any) -> Any:
+    """Vector products in space, along the last axis."""
+    return np.cross(x, y)
+
+
+def in_space(x: Any) -> Any:
+    """Vectors along the last axis with a third coordinate of zero, if they have only two."""
+    return np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], axis=-1) if x.shape[-1] == 2 else x
+
+
+@implements(np.cross)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """Vector products of vectors in space or in the plane, as `numpy.cross`."""
+    axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
+    x, y = moveaxis(array(a), axisa, -1), moveaxis(array(b), axisb, -1)
+    z = cross3(in_space(x), in_space(y))
+    return z[..., 2] if x.shape[-1] == y.shape[-1] == 2 else moveaxis(z, -1, axisc)
+
+
+# book/rules/linear.md:637
+import operator
+
+
+@implements(np.linalg.multi_dot)
+def multi_dot(arrays: Any, *, out: Any = None) -> Any:
+    """The product of a chain of matrices, as `numpy.linalg.multi_dot`; the first and the last may be vectors."""
+    decline("multi_dot", out=out)
+    ranks = [len(shape_of(x)) for x in arrays]
+    chain = [LETTERS[i : i + 2] for i in range(len(ranks))]
+    chain[0], chain[-1] = chain[0][-ranks[0] :], chain[-1][: ranks[-1]]
+    ends = ("" if ranks[0] == 1 else chain[0][0]) + ("" if ranks[-1] == 1 else chain[-1][-1])
+    return einsum(f"{','.join(chain)}->{ends}", *arrays, optimize=True)
+
+
+@implements(np.linalg.matrix_power)
+def matrix_power(a: Any, n: Any) -> Any:
+    """Powers of square matrices, as `numpy.linalg.matrix_power`."""
+    n = operator.index(n)
+    if len(a.shape) < 2 or a.shape[-2] != a.shape[-1]:
+        raise misfit("matrix_power", [a], "Only square matrices, on the last two axes, have powers.")
+    if n == 0:
+        return np.where(True, np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape), a)
+    base, *bits = a if n > 0 else np.linalg.inv(a), *f"{abs(n):b}"[1:]
+    power = base
+    for bit in bits:
+        power = np.matmul(power, power)
+        power = np.matmul(power, base) if bit == "1" else power
+    return power
+
+
+# book/rules/linear.md:676
+def diagonal(x: Any, /, *, offset: int = 0) -> Any:
+    """Diagonals of the last two axes, as `numpy.linalg.diagonal`."""
+    part = x[..., max(-offset, 0) :, max(offset, 0) :]
+    n = min(part.shape[-2:])
+    return np.einsum("...ii->...i", part[..., :n, :n])
+
+
+def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    """Sums of the diagonals of the last two axes, as `numpy.linalg.trace`."""
+    return np.sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
+
+
+for module, names in {np: (vecdot, matvec, vecmat), np.linalg: (outer, tensordot, cross, vecdot, diagonal, trace)}.items():
+    functions.update({getattr(module, ours.__name__): ours for ours in names if hasattr(module, ours.__name__)})
+if hasattr(np.linalg, "matmul"):
+    primitives[np.linalg.matmul] = primitives[np.matmul]
