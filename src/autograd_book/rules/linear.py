@@ -17,7 +17,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(vector.grad)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4068a3dbf6ad5e24993397744d092c3b41d5559d3d7ee31ac2cdd67ecce626ec
+# sha256: 5a868e15895147b7ea6f6f592d7cc97322905ed5fcb30a7ec4f18f65eb1b4368
 
 __all__ = [
     "Shape",
@@ -37,8 +37,10 @@ __all__ = [
     "LETTERS",
     "letters_of",
     "spelled",
+    "fits",
     "words",
     "decline",
+    "einsum_path",
     "steps",
     "einsum",
     "positions",
@@ -165,7 +167,7 @@ primitives[np.matmul] = Primitive(
 
 
 # book/rules/linear.md:270
-def from_terms(word: str, shape: Shape, terms: str, *operands: Any, **how: bool) -> Any:
+def from_terms(word: str, shape: Shape, terms: str, *operands: Any, **how: Any) -> Any:
     """Einsum of operands into the letters `word` and a shape; repeated letters make a diagonal, unknown ones a broadcast."""
     known = "".join(dict.fromkeys(c for c, n in zip(word, shape) if c in terms and n != 1))
     part = np.einsum(f"{terms}->{known}", *operands, **how)
@@ -189,7 +191,6 @@ def swapped(g: Any, other: Any, shape: Shape, a: str, b: str, c: str, optimize: 
 
 
 @primitive("x", linear="x", x=lambda g, x_shape, a, c: from_terms(a, x_shape, c, g))
-@explained("Give each operand as many letters as it has axes.")
 def collapse(x: Any, a: str, c: str) -> Any:
     """Einsum of one operand, from the letters a to the letters c."""
     return np.einsum(f"{a}->{c}", x)
@@ -201,13 +202,12 @@ def collapse(x: Any, a: str, c: str) -> Any:
     x=lambda g, x_shape, y, a, b, c, optimize: swapped(g, y, x_shape, a, b, c, optimize),
     y=lambda g, x, y_shape, a, b, c, optimize: swapped(g, x, y_shape, b, a, c, optimize),
 )
-@explained("Axes of one letter must have one length, or length 1.")
 def contract(x: Any, y: Any, a: str, b: str, c: str, optimize: bool) -> Any:
     """Einsum of two operands, from the letters a and b to the letters c."""
     return np.einsum(f"{a},{b}->{c}", x, y, optimize=optimize)
 
 
-# book/rules/linear.md:334
+# book/rules/linear.md:332
 import string
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase  #: In the order of NumPy's numbers for them.
@@ -228,26 +228,37 @@ def spelled(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
     return text, [array(x) for x in operands[:pairs:2]]
 
 
+def fits(terms: list[str], output: str, shapes: list[Shape]) -> bool:
+    """Whether each axis has a letter, and all axes of a letter have one length, or 1 in some of the operands."""
+    axes = [set(zip(term, shape)) for term, shape in zip(terms, shapes)]
+    lengths = {(c, n) for pairs in axes for c, n in pairs if n != 1}
+    return (
+        [len(term) for term in terms] == [len(shape) for shape in shapes]
+        and all(len(pairs) == len(set(term)) for pairs, term in zip(axes, terms))
+        and len(lengths) == len({c for c, _ in lengths})
+        and len(output) == len(set(output) & set("".join(terms)))
+    )
+
+
 def words(text: str, shapes: list[Shape]) -> tuple[list[str], str]:
     """The letters of each operand and of the result, without ellipses."""
     inputs, arrow, output = text.partition("->")
     terms = inputs.split(",")
     if not arrow:
         output = "..." + "".join(sorted(c for c in set(inputs) - set(".,") if inputs.count(c) == 1))
-    missing = [len(shape) - len(term.replace("...", "")) for term, shape in zip(terms, shapes)]
-    free = [c for c in LETTERS if c not in text]
-    dots = "".join(free[: max([n for n, term in zip(missing, terms) if "..." in term], default=0)])
-    filled = [term.replace("...", dots[len(dots) - max(n, 0) :]) for term, n in zip(terms, missing)]
-    fits = len(terms) == len(shapes) and all(len(term) == len(shape) for term, shape in zip(filled, shapes))
-    if not fits or (dots and "..." not in output):
+    missing = [max(len(s) - len(t) + 3, 0) if "..." in t else 0 for t, s in zip(terms, shapes)]
+    dots = "".join([c for c in LETTERS if c not in text][: max(missing, default=0)])
+    filled = [t.replace("...", dots[len(dots) - n :]) for t, n in zip(terms, missing)]
+    result = output.replace("...", dots)
+    if not fits(filled, result, shapes) or (dots and "..." not in output):
         raise DifferentiationValueError(
             f"einsum was given the subscripts {text!r} for operands of shapes {', '.join(map(str, shapes))}. "
-            "Give each operand a letter for each of its axes, or an ellipsis for the rest, here and in the result."
+            "Give each axis a letter, or an ellipsis for the rest here and in the result, and equal lengths one letter."
         )
-    return filled, output.replace("...", dots)
+    return filled, result
 
 
-# book/rules/linear.md:388
+# book/rules/linear.md:397
 from autograd_book.graph.errors import NoRuleError
 from autograd_book.graph.primitive import REMEDIES
 from autograd_book.graph.variable import implements
@@ -263,12 +274,17 @@ def decline(name: str, **options: Any) -> None:
             )
 
 
+@implements(np.einsum_path)
+def einsum_path(*operands: Any, **options: Any) -> Any:
+    """The order in which to put operands together, as `numpy.einsum_path`, from their shapes alone."""
+    return np.einsum_path(*[np.broadcast_to(0.0, x.shape) if hasattr(x, "shape") else x for x in operands], **options)
+
+
 def steps(terms: list[str], output: str, xs: list[Any], optimize: Any) -> list[Any]:
     """Which operands to put together, one step after another, as `numpy.einsum_path` answers."""
     if len(xs) < 3:
         return [tuple(range(len(xs)))]
-    shapes = [np.broadcast_to(0.0, x.shape) for x in xs]
-    return np.einsum_path(f"{','.join(terms)}->{output}", *shapes, optimize=optimize or "greedy")[0][1:]
+    return einsum_path(f"{','.join(terms)}->{output}", *xs, optimize=optimize or "greedy")[0][1:]
 
 
 @implements(np.einsum)
@@ -291,14 +307,19 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     return pending[0][1]
 
 
-# book/rules/linear.md:456
+# book/rules/linear.md:470
 import math
-from contextlib import suppress
 
 
 def positions(axes: Any, n: int) -> list[int]:
     """Axes of n, given as a number or several, counted from the front."""
-    return [range(n)[axis] for axis in np.ravel(axes).astype(int)]
+    numbers = [int(axis) for axis in np.ravel(axes)]
+    if not all(-n <= axis < n for axis in numbers):
+        raise DifferentiationValueError(
+            f"the axes {numbers} were asked for, of an array with {n} axes. "
+            "Count them from 0, or backwards from -1."
+        )
+    return [axis % n for axis in numbers]
 
 
 @implements(np.tensordot)
@@ -306,12 +327,11 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Products summed over pairs of axes, as `numpy.tensordot`."""
     a, b = array(a), array(b)
     m, n = a.shape, b.shape
-    pair = axes if np.iterable(axes) else (range(len(m) - axes, len(m)), range(axes))
-    with suppress(IndexError):
-        k, l = positions(pair[0], len(m)), positions(pair[1], len(n))
-        if [m[axis] for axis in k] == [n[axis] for axis in l]:
-            return summed(a, b, k, l)
-    raise misfit("tensordot", (a, b), f"Let axes name as many axes of each, of equal lengths; it was {axes!r}.")
+    pair: Any = axes if np.iterable(axes) else (range(len(m) - axes, len(m)), range(axes))
+    k, l = positions(pair[0], len(m)), positions(pair[1], len(n))
+    if [m[axis] for axis in k] != [n[axis] for axis in l]:
+        raise misfit("tensordot", (a, b), f"Let axes name pairs of equal lengths; it was {axes!r}.")
+    return summed(a, b, k, l)
 
 
 def summed(a: Any, b: Any, k: list[int], l: list[int]) -> Any:
@@ -339,7 +359,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     return np.matmul(a, b) if max(ranks) < 3 else tensordot(a, b, (-1, -min(2, ranks[1])))
 
 
-# book/rules/linear.md:519
+# book/rules/linear.md:537
 from autograd_book.graph.variable import functions
 
 
@@ -373,7 +393,7 @@ def vecmat(x1: Any, x2: Any, **options: Any) -> Any:
     return np.matmul(conjugated(array(x1))[..., None, :], x2)[..., 0, :]
 
 
-# book/rules/linear.md:565
+# book/rules/linear.md:583
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """Each element of a times each of b, as `numpy.outer`."""
@@ -391,7 +411,7 @@ def kron(a: Any, b: Any) -> Any:
     return reshape(blocks, [i * j for i, j in zip(x, y)])
 
 
-# book/rules/linear.md:599
+# book/rules/linear.md:617
 @primitive(
     "x y",
     linear="x y",
@@ -418,7 +438,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     return z[..., 2] if x.shape[-1] == y.shape[-1] == 2 else moveaxis(z, -1, axisc)
 
 
-# book/rules/linear.md:637
+# book/rules/linear.md:655
 import operator
 
 
@@ -426,6 +446,8 @@ import operator
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     """The product of a chain of matrices, as `numpy.linalg.multi_dot`; the first and the last may be vectors."""
     decline("multi_dot", out=out)
+    if len(arrays) < 2:
+        raise DifferentiationValueError(f"multi_dot was given {len(arrays)} arrays. Give it two or more.")
     ranks = [len(shape_of(x)) for x in arrays]
     chain = [LETTERS[i : i + 2] for i in range(len(ranks))]
     chain[0], chain[-1] = chain[0][-ranks[0] :], chain[-1][: ranks[-1]]
@@ -449,7 +471,7 @@ def matrix_power(a: Any, n: Any) -> Any:
     return power
 
 
-# book/rules/linear.md:676
+# book/rules/linear.md:696
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Diagonals of the last two axes, as `numpy.linalg.diagonal`."""
     part = x[..., max(-offset, 0) :, max(offset, 0) :]
