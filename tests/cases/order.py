@@ -63,26 +63,26 @@ def cases() -> Iterator[tuple[str, Case]]:
         yield "median", Case(lambda x: np.median(x, axis=1), (x,), label("median", layout.__name__))
     for kth, axis in [(1, -1), (2, 0), ((0, 2), 0), (-1, 1), (5, None)]:
         place = (slice(None), kth) if axis == 1 else (..., kth) if axis in (-1, None) else kth
-        f = lambda x, kth=kth, axis=axis, place=place: np.partition(x, kth, axis)[place] ** 2
+        f = lambda x, kth=kth, axis=axis, place=place: np.square(np.partition(x, kth, axis)[place])
         yield "partition", Case(f, (uniform((3, 4)),), label("partition", kth, axis))
     for shape, axis in BLENDS:
         for keepdims in (False, True):
-            f = lambda x, axis=axis, keep=keepdims: np.median(x, axis, None, False, keep) ** 2
+            f = lambda x, axis=axis, keep=keepdims: np.square(np.median(x, axis, None, False, keep))
             yield "median", Case(f, (uniform(shape),), label("median", shape, axis, keepdims))
             for q in (0.3, [0.0, 0.4, 1.0], np.array([[0.25, 0.9]])):
-                f = lambda x, axis=axis, keep=keepdims, q=q: np.quantile(x, q, axis, keepdims=keep) ** 2
+                f = lambda x, axis=axis, keep=keepdims, q=q: np.square(np.quantile(x, q, axis, keepdims=keep))
                 yield "quantile", Case(f, (uniform(shape),), label("quantile", shape, axis, np.shape(q), keepdims))
     for method in METHODS:
-        f = lambda x, method=method: np.quantile(x, [0.15, 0.5, 0.72], 0, method=method) ** 2
+        f = lambda x, method=method: np.square(np.quantile(x, [0.15, 0.5, 0.72], 0, method=method))
         yield "quantile", Case(f, (uniform((5, 2)),), label("quantile", method))
-        f = lambda x, method=method: np.percentile(x, 37.0, method=method) ** 2
+        f = lambda x, method=method: np.square(np.percentile(x, 37.0, method=method))
         yield "percentile", Case(f, (uniform((6,)),), label("percentile", method))
     gaps = with_gaps((3, 5))
     for axis in (None, 0, 1, (0, 1)):
         for keepdims in (False, True):
             kind = {"axis": axis, "keepdims": keepdims}
             for fun, q in [(np.nanmedian, ()), (np.nanquantile, (0.4,)), (np.nanpercentile, ([10, 80.0],))]:
-                f = filled(lambda x, fun=fun, q=q, kind=kind: fun(x, *q, **kind) ** 2, gaps)
+                f = filled(lambda x, fun=fun, q=q, kind=kind: np.square(fun(x, *q, **kind)), gaps)
                 yield fun.__name__, Case(f, (uniform((3, 5)),), label(fun.__name__, axis, keepdims))
     z = uniform((5,)) + 1j * uniform((5,), seed=1)
     yield "sort", Case(lambda z: np.sort(z) ** 2, (z,), "sort complex")
