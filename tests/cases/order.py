@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from casework import Case, label, strided, transposed, uniform
 
-from autograd_book.rules.order import rearranged
+from autograd_book.rules.order import put_back, rearranged
 
 AXES: list[tuple[tuple[int, ...], Any]] = [
     ((4,), -1),
@@ -59,6 +59,7 @@ def cases() -> Iterator[tuple[str, Case]]:
     for layout in (transposed, strided):
         x = layout(uniform((3, 4)))
         yield "rearranged", Case(lambda x: rearranged(x, order, 0) ** 2, (x,), label("rearranged", layout.__name__))
+        yield "put_back", Case(lambda x: put_back(x, order, 0) ** 2, (x,), label("put_back", layout.__name__))
         yield "sort", Case(lambda x: np.sort(x, 0, "heapsort") ** 2, (x,), label("sort", layout.__name__))
         yield "median", Case(lambda x: np.median(x, axis=1), (x,), label("median", layout.__name__))
     for kth, axis in [(1, -1), (2, 0), ((0, 2), 0), (-1, 1), (5, None)]:

@@ -7,7 +7,7 @@ from casework import uniform
 
 import autograd_book as ab
 from autograd_book.graph.backward import reachable
-from autograd_book.rules.order import rearranged
+from autograd_book.rules.order import put_back, rearranged
 
 
 def gradient(f, x):
@@ -170,7 +170,8 @@ def test_nested_transformations_sort_the_values() -> None:
     np.testing.assert_allclose(ab.grad(lambda x: np.sum(ab.grad(f)(x) * x))(np.array([3.0, 1.0, 2.0])), [40, 16, 28])
 
 
-def test_the_inverse_of_a_rearrangement_puts_back() -> None:
+def test_what_is_put_back_is_as_it_was() -> None:
     x = uniform((3, 5))
-    order = np.argsort(x, axis=1)
-    np.testing.assert_array_equal(rearranged(rearranged(x, order, 1), np.argsort(order, 1), 1), x)
+    for axis in (0, 1, -1):
+        order = np.argsort(x, axis=axis)
+        np.testing.assert_array_equal(put_back(rearranged(x, order, axis), order, axis), x)

@@ -307,7 +307,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     return pending[0][1]
 
 
-# book/rules/linear.md:470
+# book/rules/linear.md:493
 import math
 
 
@@ -359,7 +359,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     return np.matmul(a, b) if max(ranks) < 3 else tensordot(a, b, (-1, -min(2, ranks[1])))
 
 
-# book/rules/linear.md:537
+# book/rules/linear.md:560
 from autograd_book.graph.variable import functions
 
 
@@ -393,7 +393,7 @@ def vecmat(x1: Any, x2: Any, **options: Any) -> Any:
     return np.matmul(conjugated(array(x1))[..., None, :], x2)[..., 0, :]
 
 
-# book/rules/linear.md:583
+# book/rules/linear.md:606
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """Each element of a times each of b, as `numpy.outer`."""
@@ -411,7 +411,7 @@ def kron(a: Any, b: Any) -> Any:
     return reshape(blocks, [i * j for i, j in zip(x, y)])
 
 
-# book/rules/linear.md:617
+# book/rules/linear.md:640
 @primitive(
     "x y",
     linear="x y",
@@ -438,7 +438,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     return z[..., 2] if x.shape[-1] == y.shape[-1] == 2 else moveaxis(z, -1, axisc)
 
 
-# book/rules/linear.md:655
+# book/rules/linear.md:680
 import operator
 
 
@@ -471,7 +471,7 @@ def matrix_power(a: Any, n: Any) -> Any:
     return power
 
 
-# book/rules/linear.md:696
+# book/rules/linear.md:721
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Diagonals of the last two axes, as `numpy.linalg.diagonal`."""
     part = x[..., max(-offset, 0) :, max(offset, 0) :]

@@ -14,13 +14,14 @@ or without NaN.
     print(np.sort(x), np.quantile(x, [0.25, 0.9]))
 """
 # Generated from book/rules/order.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 49f3b02be5b3e582e9e1236462174bc522511884342f891abc776b9bcacd2d79
+# sha256: 664a1d88fac7175ab6d28c947bdfb5c71c231db10805cc181b26b3679f25feca
 
 __all__ = [
     "by_keys",
     "keyed",
     "lexsort",
     "rearranged",
+    "put_back",
     "sort",
     "partition",
     "ranks",
@@ -68,14 +69,22 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     return bind(keyed, *keys, axis=axis)
 
 
-# book/rules/order.md:107
-@primitive("x", linear="x", x=lambda g, order, axis: rearranged(g, np.argsort(order, axis), axis))
+# book/rules/order.md:109
+@primitive("x", linear="x", x=lambda g, order, axis: put_back(g, order, axis))
 def rearranged(x: Any, order: Any, axis: int) -> Any:
     """x with the elements along an axis in another order, a permutation for each row."""
     return np.take_along_axis(x, order, axis)
 
 
-# book/rules/order.md:127
+@primitive("z", linear="z", z=lambda g, order, axis: rearranged(g, order, axis))
+def put_back(z: Any, order: Any, axis: int) -> Any:
+    """What `rearranged` gave as z: each element back at the place that it was taken from."""
+    x = np.empty_like(z)
+    np.put_along_axis(x, order, z, axis)
+    return x
+
+
+# book/rules/order.md:137
 @implements(np.sort)
 def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
     """Elements in ascending order along an axis, or all of them when it is None, as `numpy.sort`."""
@@ -92,7 +101,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
     return rearranged(a, np.argpartition(a, kth, axis, kind), axis)
 
 
-# book/rules/order.md:168
+# book/rules/order.md:178
 def ranks(fun: Callable[..., Any], rows: Any, *q: Any, **method: Any) -> Any:
     """Where among the sorted elements of a row `fun` finds its result, one row of ranks for each row or one for all."""
     n = rows.shape[1]
@@ -104,7 +113,7 @@ def ranks(fun: Callable[..., Any], rows: Any, *q: Any, **method: Any) -> Any:
     return fun(places, *q, axis=1, **method)
 
 
-# book/rules/order.md:195
+# book/rules/order.md:205
 def neighbours(rows: Any, rank: Any) -> tuple[Any, Any, Any]:
     """The elements of sorted rows nearest to each rank, those on its other side, and how far it is towards them."""
     lost = np.isnan(rank)
@@ -127,7 +136,7 @@ def averaged(near: Any, far: Any, share: Any) -> Any:
     return near * (1 - share) + np.where(share > 0, far, 0) * share
 
 
-# book/rules/order.md:228
+# book/rules/order.md:238
 import math
 
 from autograd_book.graph.variable import Variable
@@ -154,7 +163,7 @@ def between(fun: Callable[..., Any], x: Any, *q: Any, axis: Any, keepdims: bool,
     return reshape(np.transpose(z), (*rank.shape[:-1], *(kept(x.shape, tuple(gone)) if keepdims else lengths)))
 
 
-# book/rules/order.md:259
+# book/rules/order.md:269
 def median_by(fun: Callable[..., Any]) -> Callable[..., Any]:
     """Our composition of a median of NumPy, with its signature."""
 
@@ -182,7 +191,7 @@ functions.update({fun: median_by(fun) for fun in (np.median, np.nanmedian)})
 functions.update({fun: quantile_by(fun) for fun in (np.quantile, np.percentile, np.nanquantile, np.nanpercentile)})
 
 
-# book/rules/order.md:307
+# book/rules/order.md:317
 def present(*names: str) -> list[Callable[..., Any]]:
     """The functions of these names that the NumPy at hand has."""
     return [getattr(np, name) for name in names if hasattr(np, name)]
