@@ -151,9 +151,9 @@ def test_einsum_reads_a_given_path() -> None:
 
 
 def test_ellipses_and_missing_arrows_are_read_as_numpy_reads_them() -> None:
-    assert words("...ij,...jk", [(7, 2, 3), (3, 4)])[1][-2:] == "ik"
-    assert words("ba", [(2, 3)]) == (["ba"], "ab")
-    assert words("ij,j", [(2, 3), (3,)]) == (["ij", "j"], "i")
+    assert words("...ij,...jk", ((7, 2, 3), (3, 4)))[1][-2:] == "ik"
+    assert words("ba", ((2, 3),)) == (["ba"], "ab")
+    assert words("ij,j", ((2, 3), (3,))) == (["ij", "j"], "i")
 
 
 def test_a_number_meets_an_array() -> None:

@@ -12,12 +12,10 @@ other products of NumPy, with one rule for each operand and no table of cases.
     (stack @ vector).sum().backward()
     print(stack.grad.shape, vector.grad)
 
-    trace = np.einsum("sij,j,i->", stack, vector, np.ones(2))
-    trace.backward()
-    print(vector.grad)
+    print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5a868e15895147b7ea6f6f592d7cc97322905ed5fcb30a7ec4f18f65eb1b4368
+# sha256: d18b24fbe81c9e2df4a555dd64702476c19d881a1cc3c6dafe1934960fdb7c24
 
 __all__ = [
     "Shape",
@@ -62,10 +60,11 @@ __all__ = [
     "matrix_power",
     "diagonal",
     "trace",
+    "in_linalg",
 ]
 
 
-# book/rules/linear.md:87
+# book/rules/linear.md:85
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,9 @@ from autograd_book.rules.shapes import moveaxis, ravel, reshape, swapaxes
 Shape = tuple[int, ...]  #: Of an array.
 
 
-def as_matrices(x_shape: Shape, y_shape: Shape, z_shape: Shape) -> tuple[Shape, Shape, Shape]:
+def as_matrices(
+    x_shape: Shape, y_shape: Shape, z_shape: Shape
+) -> tuple[Shape, Shape, Shape]:
     """The shapes of a product's operands and result after vectors have become matrices."""
     row, column = len(x_shape) == 1, len(y_shape) == 1
     x = (1, *x_shape) if row else x_shape
@@ -87,7 +88,7 @@ def as_matrices(x_shape: Shape, y_shape: Shape, z_shape: Shape) -> tuple[Shape, 
 
 # book/rules/linear.md:129
 def array(x: Any) -> Any:
-    """x itself if it is an array or a Variable, else the array that NumPy would make of it."""
+    """x itself if it is an array or a Variable, else NumPy's array of it."""
     return x if hasattr(x, "shape") else np.asarray(x)
 
 
@@ -131,11 +132,12 @@ from autograd_book.graph.errors import DifferentiationValueError
 def misfit(name: str, operands: Any, remedy: str) -> DifferentiationValueError:
     """The error for operands whose shapes do not fit each other."""
     shapes = " and ".join(str(shape_of(x)) for x in operands)
-    return DifferentiationValueError(f"{name} was given shapes that do not fit: {shapes}. {remedy}")
+    fact = f"{name} was given shapes that do not fit: {shapes}."
+    return DifferentiationValueError(f"{fact} {remedy}")
 
 
 def explained(remedy: str, *arguments: str) -> Callable[[Callable[..., Any]], Any]:
-    """Decorator: when NumPy refuses the operands, the error shows their shapes and says what to do."""
+    """Decorator: when NumPy refuses the operands, the error shows shapes and remedy."""
 
     def make(fun: Callable[..., Any]) -> Any:
         @wraps(fun)
@@ -151,10 +153,10 @@ def explained(remedy: str, *arguments: str) -> Callable[[Callable[..., Any]], An
     return make
 
 
-# book/rules/linear.md:224
+# book/rules/linear.md:225
 FIT = (
-    "The last axis of the first must be as long as the last but one of the second, as in x @ y.T, "
-    "and the axes before them equal or 1; a number multiplies with *."
+    "The last axis of the first must be as long as the last but one of the second, "
+    "as in x @ y.T, and the axes before them equal or 1; a number multiplies with *."
 )
 
 primitives[np.matmul] = Primitive(
@@ -166,9 +168,12 @@ primitives[np.matmul] = Primitive(
 )
 
 
-# book/rules/linear.md:270
+# book/rules/linear.md:271
 def from_terms(word: str, shape: Shape, terms: str, *operands: Any, **how: Any) -> Any:
-    """Einsum of operands into the letters `word` and a shape; repeated letters make a diagonal, unknown ones a broadcast."""
+    """Einsum of operands into the letters `word` and a shape.
+
+    Repeated letters make a diagonal, and letters that are not in `terms` a broadcast.
+    """
     known = "".join(dict.fromkeys(c for c, n in zip(word, shape) if c in terms and n != 1))
     part = np.einsum(f"{terms}->{known}", *operands, **how)
     lengths = dict(zip(known, part.shape))
@@ -181,13 +186,13 @@ def from_terms(word: str, shape: Shape, terms: str, *operands: Any, **how: Any) 
     return np.broadcast_to(part, shape)
 
 
-# book/rules/linear.md:295
+# book/rules/linear.md:299
 from autograd_book.graph.variable import primitive
 
 
-def swapped(g: Any, other: Any, shape: Shape, a: str, b: str, c: str, optimize: bool) -> Any:
+def swapped(g: Any, y: Any, shape: Shape, a: str, b: str, c: str, optimize: bool) -> Any:
     """Cotangent of the operand a in the einsum a,b->c, of the given shape."""
-    return from_terms(a, shape, f"{c},{b}", g, array(other), optimize=optimize)
+    return from_terms(a, shape, f"{c},{b}", g, array(y), optimize=optimize)
 
 
 @primitive("x", linear="x", x=lambda g, x_shape, a, c: from_terms(a, x_shape, c, g))
@@ -207,10 +212,11 @@ def contract(x: Any, y: Any, a: str, b: str, c: str, optimize: bool) -> Any:
     return np.einsum(f"{a},{b}->{c}", x, y, optimize=optimize)
 
 
-# book/rules/linear.md:332
+# book/rules/linear.md:336
 import string
+from functools import cache
 
-LETTERS = string.ascii_uppercase + string.ascii_lowercase  #: In the order of NumPy's numbers for them.
+LETTERS = string.ascii_uppercase + string.ascii_lowercase  #: As NumPy numbers them.
 
 
 def letters_of(labels: Any) -> str:
@@ -228,8 +234,8 @@ def spelled(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
     return text, [array(x) for x in operands[:pairs:2]]
 
 
-def fits(terms: list[str], output: str, shapes: list[Shape]) -> bool:
-    """Whether each axis has a letter, and all axes of a letter have one length, or 1 in some of the operands."""
+def fits(terms: list[str], output: str, shapes: tuple[Shape, ...]) -> bool:
+    """Whether each axis has a letter, and all axes of a letter one length, or 1."""
     axes = [set(zip(term, shape)) for term, shape in zip(terms, shapes)]
     lengths = {(c, n) for pairs in axes for c, n in pairs if n != 1}
     return (
@@ -240,59 +246,66 @@ def fits(terms: list[str], output: str, shapes: list[Shape]) -> bool:
     )
 
 
-def words(text: str, shapes: list[Shape]) -> tuple[list[str], str]:
+@cache
+def words(text: str, shapes: tuple[Shape, ...]) -> tuple[list[str], str]:
     """The letters of each operand and of the result, without ellipses."""
     inputs, arrow, output = text.partition("->")
     terms = inputs.split(",")
     if not arrow:
-        output = "..." + "".join(sorted(c for c in set(inputs) - set(".,") if inputs.count(c) == 1))
-    missing = [max(len(s) - len(t) + 3, 0) if "..." in t else 0 for t, s in zip(terms, shapes)]
+        once = [c for c in LETTERS if inputs.count(c) == 1]
+        output = "".join(["...", *once])
+    ranks = [len(shape) + 3 if "..." in term else 0 for term, shape in zip(terms, shapes)]
+    missing = [max(rank - len(term), 0) for rank, term in zip(ranks, terms)]
     dots = "".join([c for c in LETTERS if c not in text][: max(missing, default=0)])
     filled = [t.replace("...", dots[len(dots) - n :]) for t, n in zip(terms, missing)]
     result = output.replace("...", dots)
     if not fits(filled, result, shapes) or (dots and "..." not in output):
+        given = f"the subscripts {text!r} for operands of shapes {', '.join(map(str, shapes))}"
         raise DifferentiationValueError(
-            f"einsum was given the subscripts {text!r} for operands of shapes {', '.join(map(str, shapes))}. "
-            "Give each axis a letter, or an ellipsis for the rest here and in the result, and equal lengths one letter."
+            f"einsum was given {given}. Give each axis a letter, or an ellipsis for the rest "
+            "here and in the result, and axes of one letter one length."
         )
     return filled, result
 
 
-# book/rules/linear.md:397
+# book/rules/linear.md:406
 from autograd_book.graph.errors import NoRuleError
 from autograd_book.graph.primitive import REMEDIES
 from autograd_book.graph.variable import implements
 
 
 def decline(name: str, **options: Any) -> None:
-    """Raise NoRuleError for an option of a NumPy function that our composition of it does not know."""
+    """Raise NoRuleError for an option that our composition of a function does not know."""
     for option, value in options.items():
         if value is not None:
+            remedy = "Leave that parameter out, or apply it in a step of its own."
             raise NoRuleError(
-                f"{name} was called with {option}={value!r}, which its derivative does not support. "
-                + REMEDIES.get(option, "Leave that parameter out, or apply it in a step of its own.")
+                f"{name} was called with {option}={value!r}, which its derivative does not "
+                f"support. {REMEDIES.get(option, remedy)}"
             )
 
 
 @implements(np.einsum_path)
 def einsum_path(*operands: Any, **options: Any) -> Any:
-    """The order in which to put operands together, as `numpy.einsum_path`, from their shapes alone."""
-    return np.einsum_path(*[np.broadcast_to(0.0, x.shape) if hasattr(x, "shape") else x for x in operands], **options)
+    """The order in which to put operands together, as `numpy.einsum_path`."""
+    shapes = [np.broadcast_to(0.0, x.shape) if hasattr(x, "shape") else x for x in operands]
+    return np.einsum_path(*shapes, **options)
 
 
 def steps(terms: list[str], output: str, xs: list[Any], optimize: Any) -> list[Any]:
-    """Which operands to put together, one step after another, as `numpy.einsum_path` answers."""
+    """Which operands to put together, one step after another."""
     if len(xs) < 3:
         return [tuple(range(len(xs)))]
-    return einsum_path(f"{','.join(terms)}->{output}", *xs, optimize=optimize or "greedy")[0][1:]
+    text = f"{','.join(terms)}->{output}"
+    return einsum_path(text, *xs, optimize=optimize or "greedy")[0][1:]
 
 
 @implements(np.einsum)
 def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: Any) -> Any:
-    """Sums of products over indices, as `numpy.einsum`; more than two operands are taken in pairs."""
+    """Sums of products over indices, as `numpy.einsum`; many operands are taken in pairs."""
     decline("einsum", out=out, **options)
     text, xs = spelled(operands)
-    terms, output = words(text, [x.shape for x in xs])
+    terms, output = words(text, tuple([x.shape for x in xs]))
     if len(xs) == 1:
         return collapse(xs[0], terms[0], output)
     pending = list(zip(terms, xs))
@@ -300,14 +313,15 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
         group = [pending.pop(i) for i in sorted(step, reverse=True)]
         while len(group) > 1:
             (a, x), (b, y) = group.pop(), group.pop()
-            left = {c for word, _ in pending + group for c in word} | set(output)
-            c = "".join(dict.fromkeys(c for c in a + b if c in left)) if pending + group else output
+            rest = pending + group
+            left = {c for word, _ in rest for c in word} | set(output)
+            c = "".join(dict.fromkeys(c for c in a + b if c in left)) if rest else output
             group.append((c, contract(x, y, a, b, c, bool(optimize))))
         pending += group
     return pending[0][1]
 
 
-# book/rules/linear.md:493
+# book/rules/linear.md:507
 import math
 
 
@@ -330,13 +344,15 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     pair: Any = axes if np.iterable(axes) else (range(len(m) - axes, len(m)), range(axes))
     k, l = positions(pair[0], len(m)), positions(pair[1], len(n))
     if [m[axis] for axis in k] != [n[axis] for axis in l]:
-        raise misfit("tensordot", (a, b), f"Let axes name pairs of equal lengths; it was {axes!r}.")
+        remedy = f"Let axes name pairs of equal lengths; it was {axes!r}."
+        raise misfit("tensordot", (a, b), remedy)
     return summed(a, b, k, l)
 
 
 def summed(a: Any, b: Any, k: list[int], l: list[int]) -> Any:
     """Products of a and b, summed over the axes k of a and l of b in pairs."""
-    i, j = [[axis for axis in range(len(x.shape)) if axis not in gone] for x, gone in ((a, k), (b, l))]
+    i = [axis for axis in range(len(a.shape)) if axis not in k]
+    j = [axis for axis in range(len(b.shape)) if axis not in l]
     x, y = np.transpose(a, i + k), np.transpose(b, l + j)
     rows, columns, n = x.shape[: len(i)], y.shape[len(l) :], math.prod(x.shape[len(i) :])
     z = np.matmul(to(x, (math.prod(rows), n)), to(y, (n, math.prod(columns))))
@@ -346,7 +362,9 @@ def summed(a: Any, b: Any, k: list[int], l: list[int]) -> Any:
 @implements(np.inner)
 def inner(a: Any, b: Any) -> Any:
     """Products summed over the last axes, as `numpy.inner`."""
-    return np.multiply(a, b) if () in (shape_of(a), shape_of(b)) else tensordot(a, b, (-1, -1))
+    if () in (shape_of(a), shape_of(b)):
+        return np.multiply(a, b)
+    return tensordot(a, b, (-1, -1))
 
 
 @implements(np.dot)
@@ -359,7 +377,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     return np.matmul(a, b) if max(ranks) < 3 else tensordot(a, b, (-1, -min(2, ranks[1])))
 
 
-# book/rules/linear.md:560
+# book/rules/linear.md:578
 from autograd_book.graph.variable import functions
 
 
@@ -393,7 +411,7 @@ def vecmat(x1: Any, x2: Any, **options: Any) -> Any:
     return np.matmul(conjugated(array(x1))[..., None, :], x2)[..., 0, :]
 
 
-# book/rules/linear.md:606
+# book/rules/linear.md:624
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """Each element of a times each of b, as `numpy.outer`."""
@@ -407,11 +425,11 @@ def kron(a: Any, b: Any) -> Any:
     a, b = array(a), array(b)
     n = max(len(a.shape), len(b.shape))
     x, y = ((1,) * (n - len(x.shape)) + x.shape for x in (a, b))
-    blocks = reshape(a, [i for k in x for i in (k, 1)]) * reshape(b, [i for k in y for i in (1, k)])
-    return reshape(blocks, [i * j for i, j in zip(x, y)])
+    outer = reshape(a, [i for k in x for i in (k, 1)]), reshape(b, [i for k in y for i in (1, k)])
+    return reshape(np.multiply(*outer), [i * j for i, j in zip(x, y)])
 
 
-# book/rules/linear.md:640
+# book/rules/linear.md:658
 @primitive(
     "x y",
     linear="x y",
@@ -425,12 +443,16 @@ def cross3(x: Any, y: Any) -> Any:
 
 
 def in_space(x: Any) -> Any:
-    """Vectors along the last axis with a third coordinate of zero, if they have only two."""
-    return np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], axis=-1) if x.shape[-1] == 2 else x
+    """Vectors along the last axis, with a third coordinate of zero if they have two."""
+    if x.shape[-1] != 2:
+        return x
+    return np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], axis=-1)
 
 
 @implements(np.cross)
-def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Any:
     """Vector products of vectors in space or in the plane, as `numpy.cross`."""
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
     x, y = moveaxis(array(a), axisa, -1), moveaxis(array(b), axisb, -1)
@@ -438,20 +460,21 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     return z[..., 2] if x.shape[-1] == y.shape[-1] == 2 else moveaxis(z, -1, axisc)
 
 
-# book/rules/linear.md:680
+# book/rules/linear.md:702
 import operator
 
 
 @implements(np.linalg.multi_dot)
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
-    """The product of a chain of matrices, as `numpy.linalg.multi_dot`; the first and the last may be vectors."""
+    """The product of a chain of matrices, as `numpy.linalg.multi_dot`."""
     decline("multi_dot", out=out)
     if len(arrays) < 2:
-        raise DifferentiationValueError(f"multi_dot was given {len(arrays)} arrays. Give it two or more.")
-    ranks = [len(shape_of(x)) for x in arrays]
-    chain = [LETTERS[i : i + 2] for i in range(len(ranks))]
-    chain[0], chain[-1] = chain[0][-ranks[0] :], chain[-1][: ranks[-1]]
-    ends = ("" if ranks[0] == 1 else chain[0][0]) + ("" if ranks[-1] == 1 else chain[-1][-1])
+        fact = f"multi_dot was given {len(arrays)} arrays."
+        raise DifferentiationValueError(f"{fact} Give it two or more.")
+    first, last = len(shape_of(arrays[0])), len(shape_of(arrays[-1]))
+    chain = [LETTERS[i : i + 2] for i in range(len(arrays))]
+    ends = chain[0][: first - 1] + chain[-1][2 - (last - 1) :]
+    chain[0], chain[-1] = chain[0][-first:], chain[-1][:last]
     return einsum(f"{','.join(chain)}->{ends}", *arrays, optimize=True)
 
 
@@ -460,9 +483,10 @@ def matrix_power(a: Any, n: Any) -> Any:
     """Powers of square matrices, as `numpy.linalg.matrix_power`."""
     n = operator.index(n)
     if len(a.shape) < 2 or a.shape[-2] != a.shape[-1]:
-        raise misfit("matrix_power", [a], "Only square matrices, on the last two axes, have powers.")
+        remedy = "Only square matrices, on the last two axes, have powers."
+        raise misfit("matrix_power", [a], remedy)
     if n == 0:
-        return np.where(True, np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape), a)
+        return np.where(True, np.eye(a.shape[-1], dtype=a.dtype), a)
     base, *bits = a if n > 0 else np.linalg.inv(a), *f"{abs(n):b}"[1:]
     power = base
     for bit in bits:
@@ -471,7 +495,7 @@ def matrix_power(a: Any, n: Any) -> Any:
     return power
 
 
-# book/rules/linear.md:721
+# book/rules/linear.md:745
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Diagonals of the last two axes, as `numpy.linalg.diagonal`."""
     part = x[..., max(-offset, 0) :, max(offset, 0) :]
@@ -484,7 +508,10 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     return np.sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
-for module, names in {np: (vecdot, matvec, vecmat), np.linalg: (outer, tensordot, cross, vecdot, diagonal, trace)}.items():
-    functions.update({getattr(module, ours.__name__): ours for ours in names if hasattr(module, ours.__name__)})
+in_linalg = (outer, tensordot, cross, vecdot, diagonal, trace)
+for module, ours in [(np, (vecdot, matvec, vecmat)), (np.linalg, in_linalg)]:
+    for fun in ours:
+        if hasattr(module, fun.__name__):
+            functions[getattr(module, fun.__name__)] = fun
 if hasattr(np.linalg, "matmul"):
     primitives[np.linalg.matmul] = primitives[np.matmul]

@@ -14,7 +14,7 @@ or without NaN.
     print(np.sort(x), np.quantile(x, [0.25, 0.9]))
 """
 # Generated from book/rules/order.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 664a1d88fac7175ab6d28c947bdfb5c71c231db10805cc181b26b3679f25feca
+# sha256: bd701ec30458780a7b0e3c904de916f3b21e9e8bec6da5fbe572639a1c3511bf
 
 __all__ = [
     "by_keys",
@@ -32,6 +32,8 @@ __all__ = [
     "median_by",
     "quantile_by",
     "present",
+    "UNIQUE",
+    "SETS",
 ]
 
 
@@ -65,7 +67,7 @@ keyed = Primitive(by_keys, "*keys", flat=True)  #: `numpy.lexsort`, with any num
 
 @implements(np.lexsort)
 def lexsort(keys: Any, axis: int = -1) -> Any:
-    """Places of a sort by several keys, the last first, as `numpy.lexsort`; a plain array."""
+    """Places of a sort by several keys, as `numpy.lexsort`; a plain array."""
     return bind(keyed, *keys, axis=axis)
 
 
@@ -78,7 +80,7 @@ def rearranged(x: Any, order: Any, axis: int) -> Any:
 
 @primitive("z", linear="z", z=lambda g, order, axis: rearranged(g, order, axis))
 def put_back(z: Any, order: Any, axis: int) -> Any:
-    """What `rearranged` gave as z: each element back at the place that it was taken from."""
+    """What `rearranged` gave as z, with each element back at its place."""
     x = np.empty_like(z)
     np.put_along_axis(x, order, z, axis)
     return x
@@ -86,24 +88,31 @@ def put_back(z: Any, order: Any, axis: int) -> Any:
 
 # book/rules/order.md:137
 @implements(np.sort)
-def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
-    """Elements in ascending order along an axis, or all of them when it is None, as `numpy.sort`."""
+def sort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
+    """Elements in ascending order along an axis, or all of them, as `numpy.sort`."""
     decline("sort", order=order)
     a, axis = (ravel(a), -1) if axis is None else (a, axis)
     return rearranged(a, np.argsort(a, axis, kind="stable"), axis)
 
 
 @implements(np.partition)
-def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None) -> Any:
-    """Elements such that those at `kth` are where a sort would put them, as `numpy.partition`."""
+def partition(
+    a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None
+) -> Any:
+    """Elements of which those at `kth` stand as if sorted, as `numpy.partition`."""
     decline("partition", order=order)
     a, axis = (ravel(a), -1) if axis is None else (a, axis)
     return rearranged(a, np.argpartition(a, kth, axis, kind), axis)
 
 
-# book/rules/order.md:178
+# book/rules/order.md:183
 def ranks(fun: Callable[..., Any], rows: Any, *q: Any, **method: Any) -> Any:
-    """Where among the sorted elements of a row `fun` finds its result, one row of ranks for each row or one for all."""
+    """Where among the sorted elements of a row `fun` finds its result.
+
+    One row of ranks for each row, or one for all if they have no NaN.
+    """
     n = rows.shape[1]
     missing = np.sum(np.isnan(rows), axis=1, keepdims=True)
     real = np.finfo(rows.dtype).dtype
@@ -113,17 +122,18 @@ def ranks(fun: Callable[..., Any], rows: Any, *q: Any, **method: Any) -> Any:
     return fun(places, *q, axis=1, **method)
 
 
-# book/rules/order.md:205
+# book/rules/order.md:213
 def neighbours(rows: Any, rank: Any) -> tuple[Any, Any, Any]:
-    """The elements of sorted rows nearest to each rank, those on its other side, and how far it is towards them."""
+    """Elements nearest to each rank in the sorted rows, those on its other side, and its share of those."""
     lost = np.isnan(rank)
     low = np.where(lost, rows.shape[1] - 1, np.floor(np.where(lost, 0, rank))).astype(int)
     fraction = np.where(lost, 0, rank - low)
     high, upper = low + (fraction > 0), fraction >= 0.5
     order = np.argpartition(rows, np.unique([low, high]), axis=1)
     row = np.arange(rows.shape[0])[:, None]
-    near, far = (rows[row, order[row, k]] for k in (np.where(upper, high, low), np.where(upper, low, high)))
-    return near, far, np.where(upper, 1 - fraction, fraction)
+    near, far = np.where(upper, high, low), np.where(upper, low, high)
+    share = np.where(upper, 1 - fraction, fraction)
+    return rows[row, order[row, near]], rows[row, order[row, far]], share
 
 
 def stepped(near: Any, far: Any, share: Any) -> Any:
@@ -132,26 +142,28 @@ def stepped(near: Any, far: Any, share: Any) -> Any:
 
 
 def averaged(near: Any, far: Any, share: Any) -> Any:
-    """A share of one element and the rest of another, as NumPy's medians have it, where one may be infinite."""
+    """A share of one element and the rest of another, as in NumPy's medians."""
     return near * (1 - share) + np.where(share > 0, far, 0) * share
 
 
-# book/rules/order.md:238
+# book/rules/order.md:247
 import math
 
 from autograd_book.graph.variable import Variable
 from autograd_book.rules.linear import positions
 
 
-def between(fun: Callable[..., Any], x: Any, *q: Any, axis: Any, keepdims: bool, **method: Any) -> Any:
+def between(
+    fun: Callable[..., Any], x: Any, *q: Any, axis: Any, keepdims: bool, **method: Any
+) -> Any:
     """The median or quantiles `fun` of x over `axis`, by the ranks that it finds."""
     q = tuple(np.asarray(a) if type(a) is Variable else a for a in q)
     n = len(x.shape)
     gone = positions(range(n) if axis is None else axis, n)
     left = [i for i in range(n) if i not in gone]
-    lengths = [x.shape[i] for i in left]
-    rows = reshape(np.transpose(x, left + gone), (math.prod(lengths), math.prod(x.shape[i] for i in gone)))
-    if rows.shape[1] == 0:
+    lengths, count = [x.shape[i] for i in left], math.prod(x.shape[i] for i in gone)
+    rows = reshape(np.transpose(x, left + gone), (math.prod(lengths), count))
+    if count == 0:
         raise DifferentiationValueError(
             f"{fun.__name__} was asked of no elements, in an array of shape {x.shape}. "
             "Leave empty arrays out, or reduce over an axis that has elements."
@@ -160,14 +172,18 @@ def between(fun: Callable[..., Any], x: Any, *q: Any, axis: Any, keepdims: bool,
     kind = np.finfo(fun(np.zeros(1, x.dtype), *q, **method).dtype).dtype
     near, far, share = neighbours(rows, rank.reshape(-1, rank.shape[-1]).T)
     z = (stepped if q else averaged)(near, far, share.astype(kind))
-    return reshape(np.transpose(z), (*rank.shape[:-1], *(kept(x.shape, tuple(gone)) if keepdims else lengths)))
+    ends = kept(x.shape, tuple(gone)) if keepdims else lengths
+    return reshape(np.transpose(z), (*rank.shape[:-1], *ends))
 
 
-# book/rules/order.md:269
+# book/rules/order.md:281
 def median_by(fun: Callable[..., Any]) -> Callable[..., Any]:
     """Our composition of a median of NumPy, with its signature."""
 
-    def ours(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    def ours(
+        a: Any, axis: Any = None, out: Any = None,
+        overwrite_input: bool = False, keepdims: bool = False,
+    ) -> Any:
         decline(fun.__name__, out=out)
         return between(fun, a, axis=axis, keepdims=keepdims)
 
@@ -187,21 +203,27 @@ def quantile_by(fun: Callable[..., Any]) -> Callable[..., Any]:
     return ours
 
 
-functions.update({fun: median_by(fun) for fun in (np.median, np.nanmedian)})
-functions.update({fun: quantile_by(fun) for fun in (np.quantile, np.percentile, np.nanquantile, np.nanpercentile)})
+for middle in (np.median, np.nanmedian):
+    functions[middle] = median_by(middle)
+for part in (np.quantile, np.percentile, np.nanquantile, np.nanpercentile):
+    functions[part] = quantile_by(part)
 
 
-# book/rules/order.md:317
+# book/rules/order.md:334
 def present(*names: str) -> list[Callable[..., Any]]:
     """The functions of these names that the NumPy at hand has."""
     return [getattr(np, name) for name in names if hasattr(np, name)]
 
 
+UNIQUE = ("unique", "unique_values", "unique_counts", "unique_inverse", "unique_all")
+SETS = ("union1d", "intersect1d", "setdiff1d", "setxor1d")
+
 refuse(
-    "Without equal elements it is np.sort; with them pick x[np.unique(x.numpy(), return_index=True)[1]].",
-    *present("unique", "unique_values", "unique_counts", "unique_inverse", "unique_all"),
+    "Without equal elements it is np.sort; "
+    "with them pick x[np.unique(x.numpy(), return_index=True)[1]].",
+    *present(*UNIQUE),
 )
-refuse("Pick the elements by a mask, as in x[np.isin(x, y)].", *present("union1d", "intersect1d", "setdiff1d", "setxor1d"))
-refuse("Slice between the first and the last place that np.nonzero gives.", *present("trim_zeros"))
+refuse("Pick the elements by a mask, as in x[np.isin(x, y)].", *present(*SETS))
+refuse("Slice between the first and last place of np.nonzero.", *present("trim_zeros"))
 refuse("Use np.sort, which sorts complex numbers as well.", *present("sort_complex"))
 refuse("Use np.sort along axis 0.", *present("msort"))
