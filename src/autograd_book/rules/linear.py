@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d18b24fbe81c9e2df4a555dd64702476c19d881a1cc3c6dafe1934960fdb7c24
+# sha256: a1ba574919081fecde540acbd7f978dbc865b6e6efea24175f4f6052cf82696f
 
 __all__ = [
     "Shape",
@@ -271,7 +271,7 @@ def words(text: str, shapes: tuple[Shape, ...]) -> tuple[list[str], str]:
 # book/rules/linear.md:406
 from autograd_book.graph.errors import NoRuleError
 from autograd_book.graph.primitive import REMEDIES
-from autograd_book.graph.variable import implements
+from autograd_book.graph.variable import bind, implements
 
 
 def decline(name: str, **options: Any) -> None:
@@ -307,7 +307,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     text, xs = spelled(operands)
     terms, output = words(text, tuple([x.shape for x in xs]))
     if len(xs) == 1:
-        return collapse(xs[0], terms[0], output)
+        return bind(primitives[collapse], xs[0], a=terms[0], c=output)
     pending = list(zip(terms, xs))
     for step in steps(terms, output, xs, optimize):
         group = [pending.pop(i) for i in sorted(step, reverse=True)]
@@ -316,12 +316,13 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
             rest = pending + group
             left = {c for word, _ in rest for c in word} | set(output)
             c = "".join(dict.fromkeys(c for c in a + b if c in left)) if rest else output
-            group.append((c, contract(x, y, a, b, c, bool(optimize))))
+            pair = bind(primitives[contract], x, y, a=a, b=b, c=c, optimize=bool(optimize))
+            group.append((c, pair))
         pending += group
     return pending[0][1]
 
 
-# book/rules/linear.md:507
+# book/rules/linear.md:508
 import math
 
 
@@ -377,7 +378,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     return np.matmul(a, b) if max(ranks) < 3 else tensordot(a, b, (-1, -min(2, ranks[1])))
 
 
-# book/rules/linear.md:578
+# book/rules/linear.md:579
 from autograd_book.graph.variable import functions
 
 
@@ -411,7 +412,7 @@ def vecmat(x1: Any, x2: Any, **options: Any) -> Any:
     return np.matmul(conjugated(array(x1))[..., None, :], x2)[..., 0, :]
 
 
-# book/rules/linear.md:624
+# book/rules/linear.md:625
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """Each element of a times each of b, as `numpy.outer`."""
@@ -429,7 +430,7 @@ def kron(a: Any, b: Any) -> Any:
     return reshape(np.multiply(*outer), [i * j for i, j in zip(x, y)])
 
 
-# book/rules/linear.md:658
+# book/rules/linear.md:659
 @primitive(
     "x y",
     linear="x y",
@@ -460,7 +461,7 @@ def cross(
     return z[..., 2] if x.shape[-1] == y.shape[-1] == 2 else moveaxis(z, -1, axisc)
 
 
-# book/rules/linear.md:702
+# book/rules/linear.md:703
 import operator
 
 
@@ -495,7 +496,7 @@ def matrix_power(a: Any, n: Any) -> Any:
     return power
 
 
-# book/rules/linear.md:745
+# book/rules/linear.md:746
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Diagonals of the last two axes, as `numpy.linalg.diagonal`."""
     part = x[..., max(-offset, 0) :, max(offset, 0) :]
