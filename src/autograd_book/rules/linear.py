@@ -268,7 +268,7 @@ def words(text: str, shapes: tuple[Shape, ...]) -> tuple[list[str], str]:
     return filled, result
 
 
-# book/rules/linear.md:406
+# book/rules/linear.md:408
 from autograd_book.graph.errors import NoRuleError
 from autograd_book.graph.primitive import REMEDIES
 from autograd_book.graph.variable import bind, implements
@@ -322,7 +322,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     return pending[0][1]
 
 
-# book/rules/linear.md:508
+# book/rules/linear.md:510
 import math
 
 
@@ -378,7 +378,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     return np.matmul(a, b) if max(ranks) < 3 else tensordot(a, b, (-1, -min(2, ranks[1])))
 
 
-# book/rules/linear.md:579
+# book/rules/linear.md:581
 from autograd_book.graph.variable import functions
 
 
@@ -412,7 +412,7 @@ def vecmat(x1: Any, x2: Any, **options: Any) -> Any:
     return np.matmul(conjugated(array(x1))[..., None, :], x2)[..., 0, :]
 
 
-# book/rules/linear.md:625
+# book/rules/linear.md:627
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """Each element of a times each of b, as `numpy.outer`."""
@@ -430,7 +430,7 @@ def kron(a: Any, b: Any) -> Any:
     return reshape(np.multiply(*outer), [i * j for i, j in zip(x, y)])
 
 
-# book/rules/linear.md:659
+# book/rules/linear.md:661
 @primitive(
     "x y",
     linear="x y",
@@ -461,7 +461,7 @@ def cross(
     return z[..., 2] if x.shape[-1] == y.shape[-1] == 2 else moveaxis(z, -1, axisc)
 
 
-# book/rules/linear.md:703
+# book/rules/linear.md:705
 import operator
 
 
@@ -496,7 +496,7 @@ def matrix_power(a: Any, n: Any) -> Any:
     return power
 
 
-# book/rules/linear.md:746
+# book/rules/linear.md:748
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Diagonals of the last two axes, as `numpy.linalg.diagonal`."""
     part = x[..., max(-offset, 0) :, max(offset, 0) :]

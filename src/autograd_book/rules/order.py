@@ -146,7 +146,7 @@ def averaged(near: Any, far: Any, share: Any) -> Any:
     return near * (1 - share) + np.where(share > 0, far, 0) * share
 
 
-# book/rules/order.md:247
+# book/rules/order.md:249
 import math
 
 from autograd_book.graph.variable import Variable
@@ -176,7 +176,7 @@ def between(
     return reshape(np.transpose(z), (*rank.shape[:-1], *ends))
 
 
-# book/rules/order.md:281
+# book/rules/order.md:283
 def median_by(fun: Callable[..., Any]) -> Callable[..., Any]:
     """Our composition of a median of NumPy, with its signature."""
 
@@ -209,7 +209,7 @@ for part in (np.quantile, np.percentile, np.nanquantile, np.nanpercentile):
     functions[part] = quantile_by(part)
 
 
-# book/rules/order.md:334
+# book/rules/order.md:336
 def present(*names: str) -> list[Callable[..., Any]]:
     """The functions of these names that the NumPy at hand has."""
     return [getattr(np, name) for name in names if hasattr(np, name)]
