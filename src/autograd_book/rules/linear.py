@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a1ba574919081fecde540acbd7f978dbc865b6e6efea24175f4f6052cf82696f
+# sha256: 00add81f1a5ab2a404ba9409eb503fa48ea8a2d2fbbc56d84f4a62997bbc9fde
 
 __all__ = [
     "Shape",
@@ -71,7 +71,7 @@ import numpy as np
 
 from autograd_book.graph.backward import unbroadcast
 from autograd_book.graph.primitive import Primitive, primitives, shape_of, signature
-from autograd_book.rules.shapes import moveaxis, ravel, reshape, swapaxes
+from autograd_book.rules.shapes import reshape
 
 Shape = tuple[int, ...]  #: Of an array.
 
@@ -101,7 +101,7 @@ def matmul_x(g: Any, x_shape: Shape, y: Any) -> Any:
     """Cotangent of the left operand of ``x @ y``."""
     y = array(y)
     x_matrix, y_matrix, z_matrix = as_matrices(x_shape, y.shape, g.shape)
-    product = np.matmul(to(g, z_matrix), swapaxes(to(y, y_matrix), -1, -2))
+    product = np.matmul(to(g, z_matrix), np.swapaxes(to(y, y_matrix), -1, -2))
     return to(unbroadcast(product, x_matrix), x_shape)
 
 
@@ -118,7 +118,7 @@ def matmul_y(g: Any, x: Any, y_shape: Shape) -> Any:
     x, g = to(x, x_matrix), to(g, z_matrix)
     if len(y_matrix) == 2:
         x, g = tall(x), tall(g)
-    product = np.matmul(swapaxes(x, -1, -2), g)
+    product = np.matmul(np.swapaxes(x, -1, -2), g)
     return to(unbroadcast(product, y_matrix), y_shape)
 
 
@@ -390,13 +390,13 @@ def conjugated(x: Any) -> Any:
 @implements(np.vdot)
 def vdot(a: Any, b: Any) -> Any:
     """Product of two arrays laid out as vectors, the first conjugated, as `numpy.vdot`."""
-    return np.matmul(conjugated(ravel(array(a))), ravel(array(b)))
+    return np.matmul(conjugated(np.ravel(array(a))), np.ravel(array(b)))
 
 
 def vecdot(x1: Any, x2: Any, *, axis: int = -1, **options: Any) -> Any:
     """Products of vectors along an axis, the first conjugated, as `numpy.vecdot`."""
     decline("vecdot", **options)
-    x, y = moveaxis(array(x1), axis, -1), moveaxis(array(x2), axis, -1)
+    x, y = np.moveaxis(array(x1), axis, -1), np.moveaxis(array(x2), axis, -1)
     return np.matmul(conjugated(x)[..., None, :], y[..., None])[..., 0, 0]
 
 
@@ -456,9 +456,9 @@ def cross(
 ) -> Any:
     """Vector products of vectors in space or in the plane, as `numpy.cross`."""
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
-    x, y = moveaxis(array(a), axisa, -1), moveaxis(array(b), axisb, -1)
+    x, y = np.moveaxis(array(a), axisa, -1), np.moveaxis(array(b), axisb, -1)
     z = cross3(in_space(x), in_space(y))
-    return z[..., 2] if x.shape[-1] == y.shape[-1] == 2 else moveaxis(z, -1, axisc)
+    return z[..., 2] if x.shape[-1] == y.shape[-1] == 2 else np.moveaxis(z, -1, axisc)
 
 
 # book/rules/linear.md:705

@@ -14,7 +14,7 @@ or without NaN.
     print(np.sort(x), np.quantile(x, [0.25, 0.9]))
 """
 # Generated from book/rules/order.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bd701ec30458780a7b0e3c904de916f3b21e9e8bec6da5fbe572639a1c3511bf
+# sha256: 66812b436f7909fb18ae54915bf97faa064859447d83831b785316e073338973
 
 __all__ = [
     "by_keys",
@@ -48,7 +48,7 @@ from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.variable import bind, functions, implements, primitive, refuse
 from autograd_book.rules.linear import decline
 from autograd_book.rules.reductions import kept
-from autograd_book.rules.shapes import moveaxis, ravel, reshape
+from autograd_book.rules.shapes import reshape
 
 for places in (np.argsort, np.argpartition):
     Primitive(places, "x", flat=True)
@@ -93,7 +93,7 @@ def sort(
 ) -> Any:
     """Elements in ascending order along an axis, or all of them, as `numpy.sort`."""
     decline("sort", order=order)
-    a, axis = (ravel(a), -1) if axis is None else (a, axis)
+    a, axis = (np.ravel(a), -1) if axis is None else (a, axis)
     return rearranged(a, np.argsort(a, axis, kind="stable"), axis)
 
 
@@ -103,7 +103,7 @@ def partition(
 ) -> Any:
     """Elements of which those at `kth` stand as if sorted, as `numpy.partition`."""
     decline("partition", order=order)
-    a, axis = (ravel(a), -1) if axis is None else (a, axis)
+    a, axis = (np.ravel(a), -1) if axis is None else (a, axis)
     return rearranged(a, np.argpartition(a, kth, axis, kind), axis)
 
 
