@@ -14,7 +14,7 @@ or without NaN.
     print(np.sort(x), np.quantile(x, [0.25, 0.9]))
 """
 # Generated from book/rules/order.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 66812b436f7909fb18ae54915bf97faa064859447d83831b785316e073338973
+# sha256: 897d3d00e3f310366552c9b05a1668545bfe1b5b288d8a63aaa0fc2ca204c232
 
 __all__ = [
     "by_keys",
@@ -224,6 +224,5 @@ refuse(
     *present(*UNIQUE),
 )
 refuse("Pick the elements by a mask, as in x[np.isin(x, y)].", *present(*SETS))
-refuse("Slice between the first and last place of np.nonzero.", *present("trim_zeros"))
 refuse("Use np.sort, which sorts complex numbers as well.", *present("sort_complex"))
 refuse("Use np.sort along axis 0.", *present("msort"))
