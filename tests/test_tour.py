@@ -116,7 +116,7 @@ def test_a_rule_makes_a_function_differentiable():
 
 def test_any_rule_can_be_checked():
     report = ab.check_gradients(lambda x, y: np.tanh(x @ y), np.ones((2, 3)), np.ones(3))
-    assert [line.order for line in report] == [1, 2]
+    assert [(line.mode, line.order) for line in report] == [("reverse", 1), ("reverse", 2), ("forward", 1), ("forward", 2)]
     assert all(line.error < 1e-5 for line in report)
 
 
@@ -166,8 +166,8 @@ def test_a_gradient_is_never_dropped_silently():
 
 
 def test_a_function_without_a_rule_says_so():
-    with pytest.raises(NotImplementedError, match="fft"):
-        np.fft.fft(ab.Variable([1.0, 2.0]))
+    with pytest.raises(NotImplementedError, match="np.sort"):
+        np.unique(ab.Variable([1.0, 2.0]))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0a81b7ebdaa54c6280beed3936447e0955bdcc8fc2d0334b9e657657dfe3bc35
+# sha256: 9b6b495fe9b4ecb953bdc593b985e8149eb04bcf7712f12c20d3d9837cab106e
 
 __all__ = [
     "Variable",
@@ -33,6 +33,12 @@ __all__ = [
     "stop_gradient",
     "value_and_grad",
     "vjp",
+    "avg_pool1d",
+    "avg_pool2d",
+    "conv1d",
+    "conv2d",
+    "max_pool1d",
+    "max_pool2d",
     "relu",
     "logsumexp",
     "nn",
@@ -72,21 +78,27 @@ from autograd_book.modes.transforms import vjp as vjp
 
 
 # book/__init__.md:88
-from autograd_book.rules import elementwise, indexing, linear, reductions, shapes
+from autograd_book.rules import vocabulary
+from autograd_book.rules.convolution import avg_pool1d as avg_pool1d
+from autograd_book.rules.convolution import avg_pool2d as avg_pool2d
+from autograd_book.rules.convolution import conv1d as conv1d
+from autograd_book.rules.convolution import conv2d as conv2d
+from autograd_book.rules.convolution import max_pool1d as max_pool1d
+from autograd_book.rules.convolution import max_pool2d as max_pool2d
 from autograd_book.rules.elementwise import relu as relu
 from autograd_book.rules.reductions import logsumexp as logsumexp
 
 
-# book/__init__.md:98
+# book/__init__.md:104
 from autograd_book.learn import nn as nn
 from autograd_book.learn import optim as optim
 
 
-# book/__init__.md:107
+# book/__init__.md:113
 from autograd_book.learn.digits import load_digits as load_digits
 
 
-# book/__init__.md:117
+# book/__init__.md:123
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
 from autograd_book.graph.errors import DifferentiationValueError as DifferentiationValueError
@@ -98,5 +110,5 @@ from autograd_book.graph.errors import NonFiniteError as NonFiniteError
 from autograd_book.graph.errors import NoRuleError as NoRuleError
 
 
-# book/__init__.md:139
+# book/__init__.md:145
 __version__ = "0.1.0"

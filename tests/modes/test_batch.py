@@ -7,11 +7,11 @@ from programs import execute, points, programs, seeds
 from vocabulary import CASES
 
 import autograd_book as ab
-from autograd_book.modes.batch import Batched, batchings
+from autograd_book.modes.batch import Batched, OneForAllError, batchings
 from autograd_book.modes.trees import leaves
 
 RNG = np.random.default_rng(0)
-ALL = [group[len(group) // 2] for cases in CASES.values() for group in cases.values()]
+ALL = [(name, group[len(group) // 2]) for cases in CASES.values() for name, group in cases.items()]
 
 
 def looped(f, args, batched):
@@ -19,8 +19,24 @@ def looped(f, args, batched):
     return np.stack([np.asarray(r) for r in results])
 
 
-@pytest.mark.parametrize("case", ALL, ids=str)
-def test_every_function_of_the_book_gives_what_a_loop_gives(case) -> None:
+#: Functions that look at values to decide how to go on; they are refused, and do not go wrong.
+DECIDED_BY_VALUES = {
+    *("median", "quantile", "percentile", "nanmedian", "nanquantile", "nanpercentile", "interp", "average", "cov", "corrcoef"),
+    *("packed_eigh", "packed_eig", "packed_svd", "least_squares", "frexp", "insert", "trim_zeros", "ravel"),
+    *("maximum.accumulate", "minimum.accumulate"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(("name", "case"), ALL, ids=lambda value: str(value) if isinstance(value, str) else "")
+def test_every_function_of_the_book_gives_what_a_loop_gives_or_is_refused(name, case) -> None:
+    try:
+        assert_like_a_loop(case)
+    except OneForAllError:
+        assert name in DECIDED_BY_VALUES
+
+
+def assert_like_a_loop(case) -> None:
     batches = [np.stack([a, a * 0.9, a * 0.8]) for a in case.args]
     for batched in {(True,) * len(batches), (False, *(True,) * (len(batches) - 1)), (True, *(False,) * (len(batches) - 1))}:
         if not any(batched):
@@ -31,7 +47,7 @@ def test_every_function_of_the_book_gives_what_a_loop_gives(case) -> None:
         total = lambda *a: np.sum(np.abs(case.fun(*a)) ** 2)
         g = ab.vmap(ab.grad(total, tuple(range(len(args)))), axes)(*args)
         for k, part in enumerate(g):
-            expected = looped(lambda *a, k=k: ab.grad(total, k)(*a), args, batched)
+            expected = looped(ab.grad(total, k), args, batched)
             np.testing.assert_allclose(part, expected, rtol=1e-7, atol=1e-9)
 
 

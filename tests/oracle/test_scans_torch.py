@@ -5,7 +5,6 @@ import pytest
 from casework import uniform
 
 import autograd_book as ab
-import autograd_book.rules.scans
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)

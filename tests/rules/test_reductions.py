@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
-import autograd_book.rules.scans  # the second derivative of a product is made of running products
 from autograd_book.rules.reductions import winners
 
 

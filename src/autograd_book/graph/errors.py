@@ -14,7 +14,7 @@ catch the second and old code keeps working.
         print(type(error).__name__, "is also a TypeError:", isinstance(error, TypeError))
 """
 # Generated from book/graph/errors.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ddb0599e5d5eb4e8236f64797901e3c258bee202ff20501daf0df936cf7446ef
+# sha256: 0422148c46f5fe5e9898c186768c748d5aa55d0608f3dc2107d6170a181d28f6
 
 __all__ = [
     "AutogradError",
@@ -27,6 +27,9 @@ __all__ = [
     "NonFiniteError",
     "GradientCheckError",
     "nearest",
+    "ADVICE",
+    "described",
+    "advise",
 ]
 
 
@@ -97,3 +100,33 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"Did you mean {' or '.join(close)}?"
     return "Write it in terms of functions that are, or define it with autograd_book.primitive."
+
+
+# book/graph/errors.md:185
+from typing import Any
+
+import numpy as np
+
+#: What to do about an error of NumPy's, by its kind; the first that fits.
+ADVICE: dict[type[Exception], str] = {
+    np.linalg.LinAlgError: "Give square matrices, or stacks of them, that are not singular.",
+    np.exceptions.AxisError: "Count axes from 0, or from -1 backwards, within the shape.",
+    IndexError: "Index within the shape, with whole numbers, slices or truth values.",
+    ValueError: "Check the parameters, and make the shapes agree, with reshape or new axes.",
+    TypeError: "Give numbers or arrays of numbers, and only parameters that NumPy's function has.",
+}
+
+
+def described(value: Any) -> str:
+    """An argument in few words: shape and dtype of an array, otherwise its type."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{value.dtype} of shape {tuple(value.shape)}"
+    return f"{type(value).__name__} {value!r}"[:60]
+
+
+def advise(error: Exception, name: str, args: Iterable[Any]) -> None:
+    """Add to an error that is not ours a note: what was called with what, and what to do."""
+    if isinstance(error, AutogradError) or getattr(error, "__notes__", None):
+        return
+    remedy = next((text for kind, text in ADVICE.items() if isinstance(error, kind)), "")
+    error.add_note(f"{name} was called with {', '.join(map(described, args))}. {remedy}")

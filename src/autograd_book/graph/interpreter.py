@@ -21,7 +21,7 @@ does its part and hands the operation down, and NumPy stands at the bottom.
     print(stack.bind(primitives[np.multiply], (6.0, 7.0), {}), counts)
 """
 # Generated from book/graph/interpreter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e0c44ac622a4c642547ab0dd2dfd46f10f930cc462ac0dd759bd7b465430f9b1
+# sha256: 1c3cebf6bd1ff3b9df3c9a1292a4dd836821b911bb10a8f04494a3dda8425f39
 
 __all__ = ["Interpreter", "Evaluate", "STRONG_SCALARS", "WeakScalars", "ground"]
 
@@ -29,6 +29,7 @@ __all__ = ["Interpreter", "Evaluate", "STRONG_SCALARS", "WeakScalars", "ground"]
 # book/graph/interpreter.md:78
 from typing import Any
 
+from autograd_book.graph.errors import advise
 from autograd_book.graph.primitive import Primitive
 
 
@@ -55,7 +56,7 @@ class Interpreter:
         return self.below.pull(node, g)
 
 
-# book/graph/interpreter.md:113
+# book/graph/interpreter.md:114
 class Evaluate(Interpreter):
     """The bottom of the stack: NumPy itself, and the rules."""
 
@@ -63,14 +64,18 @@ class Evaluate(Interpreter):
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Call the primitive's function."""
-        return primitive.fun(*args, **params)
+        try:
+            return primitive.fun(*args, **params)
+        except Exception as error:
+            advise(error, primitive.name, args)
+            raise
 
     def pull(self, node: Any, g: Any) -> Any:
         """Call the rules of the node's plan."""
         return node.plan.pull(g, node.saved, node.params)
 
 
-# book/graph/interpreter.md:237
+# book/graph/interpreter.md:242
 import numpy as np
 
 STRONG_SCALARS = np.lib.NumpyVersion(np.__version__) < "2.0.0"  #: Whether Python numbers have a dtype of their own.

@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2faa17cbae1d1b33f26ddbfd651df7232b35cb100a421c645d6a6130f67d65ce
+# sha256: 90161a3a4f6c9028766c70bc01e88202672e59b97c6621d1f56c5ade74655ec9
 
 __all__ = [
     "Rule",
@@ -341,4 +341,9 @@ def arrange(
     given, parameters = list(bound.arguments.items()), bound.signature.parameters
     params = {name: value for name, value in given[count:] if not is_default(value, parameters[name].default)}
     refuse_unread(primitive, params)
+    if not primitive.flat and np.dtype(params.get("dtype", float)).kind not in "fc":
+        raise DifferentiationTypeError(
+            f"{primitive.name} was called with dtype={params['dtype']!r}, and whole numbers have no derivative. "
+            "Ask for floating point, or convert the plain result of .numpy()."
+        )
     return tuple([value for _, value in given[:count]]), params

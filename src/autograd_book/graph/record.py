@@ -14,7 +14,7 @@ nodes, never at the values a user holds, and never forward.
     print("saved by the product:", z.node.inputs[0].saved)
 """
 # Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c2eabbeb3498c1a44599168e7e76711877b3c4952b0e5099446d9d5dd53fd2cc
+# sha256: 19ffa8eec7220c89bbb13e3c86341fe2a3a0d9e8e0983d9a14fc5d636b0ed630
 
 __all__ = [
     "FREED",
@@ -75,7 +75,7 @@ class Leaf(Node):
 new: Any = object.__new__  #: Makes an object without calling its constructor.
 
 
-def tie(handle: Any, value: Any, node: Node | None, record: "Record | None") -> Any:
+def tie(handle: Any, value: Any, node: Any, record: Any) -> Any:
     """A Variable of class `handle` with the given state, without the checks of its constructor."""
     variable = new(handle)
     variable.value, variable.node, variable.record = value, node, record

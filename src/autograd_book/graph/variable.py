@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d0a5217a6dcfd161f21ad0e285b4c3dc460080c82da11e60a496c22a16188e2c
+# sha256: 9a933fa0636f05297891ac14e7b4ffb81d9b1950154cbd6bdeb9dabfffa73ab6
 
 __all__ = [
     "Fun",
@@ -23,8 +23,8 @@ __all__ = [
     "reflected",
     "in_place",
     "Operators",
-    "blank",
     "functions",
+    "attributes",
     "refusals",
     "refuse",
     "implements",
@@ -73,6 +73,7 @@ from autograd_book.graph.errors import (
     DifferentiationTypeError,
     DifferentiationValueError,
     NoRuleError,
+    advise,
     nearest,
 )
 from autograd_book.graph.interpreter import Interpreter, ground
@@ -91,7 +92,7 @@ def unary(fun: Fun) -> Callable[[Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:134
+# book/graph/variable.md:135
 def binary(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     """Operator with the Variable on the left."""
 
@@ -110,7 +111,7 @@ def reflected(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:161
+# book/graph/variable.md:162
 def in_place(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     """Operator such as ``+=``: a new result for a computed Variable, an update for a leaf under `no_grad`."""
 
@@ -129,7 +130,7 @@ def in_place(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:184
+# book/graph/variable.md:185
 class Operators:
     """Python's operators, each the NumPy function of the same meaning."""
 
@@ -144,32 +145,30 @@ class Operators:
     __matmul__, __rmatmul__ = binary(np.matmul), reflected(np.matmul)
     __mod__, __rmod__ = binary(np.remainder), reflected(np.remainder)
     __floordiv__, __rfloordiv__ = binary(np.floor_divide), reflected(np.floor_divide)
+    __divmod__ = lambda self, other: (self // other, self % other)
+    __round__ = lambda self, ndigits=0: np.round(self, ndigits or 0)
+    __floor__, __ceil__, __trunc__ = unary(np.floor), unary(np.ceil), unary(np.trunc)
     __iadd__, __isub__ = in_place(np.add), in_place(np.subtract)
     __imul__, __itruediv__ = in_place(np.multiply), in_place(np.divide)
     __lt__, __le__ = binary(np.less), binary(np.less_equal)
     __gt__, __ge__ = binary(np.greater), binary(np.greater_equal)
+    __and__, __or__, __xor__ = binary(np.bitwise_and), binary(np.bitwise_or), binary(np.bitwise_xor)
+    __invert__ = unary(np.invert)
     __eq__: Any = binary(np.equal)
     __ne__: Any = binary(np.not_equal)
     __hash__ = object.__hash__
 
 
-# book/graph/variable.md:237
-def blank(like: Any) -> np.ndarray:
-    """An array of the shape and dtype of `like`, which takes no memory."""
-    return np.broadcast_to(np.zeros((), like.dtype), like.shape)
-
-
+# book/graph/variable.md:243
 #: From a NumPy function to our composition of it.
 functions: dict[Fun, Fun] = {
     np.shape: shape_of,
     np.ndim: lambda a: len(shape_of(a)),
     np.size: lambda a, axis=None: int(np.prod(shape_of(a) if axis is None else shape_of(a)[axis])),
-    np.zeros_like: lambda a, *options, **more: np.zeros_like(blank(a), *options, **more),
-    np.ones_like: lambda a, *options, **more: np.ones_like(blank(a), *options, **more),
-    np.empty_like: lambda a, *options, **more: np.empty_like(blank(a), *options, **more),
 }
 
 
+attributes: dict[str, Fun] = {}  #: Attributes of Variables that later chapters add, by name.
 refusals: dict[Fun, str] = {}  #: From a NumPy function that has no derivative to what to do instead.
 
 
@@ -188,7 +187,7 @@ def implements(*known: Fun) -> Callable[[Fun], Fun]:
     return enter
 
 
-# book/graph/variable.md:284
+# book/graph/variable.md:283
 def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function of Variables, by its primitive or by our composition.
 
@@ -197,12 +196,16 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     NoRuleError
         If the function is in neither table.
     """
-    if fun in primitives:
-        primitive = primitives[fun]
-        arrays, params = arrange(primitive, args, kwargs)
-        return top.get().bind(primitive, arrays, params)
-    if fun in functions:
-        return functions[fun](*args, **kwargs)
+    try:
+        if fun in primitives:
+            primitive = primitives[fun]
+            arrays, params = arrange(primitive, args, kwargs)
+            return top.get().bind(primitive, arrays, params)
+        if fun in functions:
+            return functions[fun](*args, **kwargs)
+    except Exception as error:
+        advise(error, fun.__name__, args)
+        raise
     known = [f.__name__ for f in (*primitives, *functions)]
     raise NoRuleError(
         f"{getattr(fun, '__name__', fun)} was called with a Variable, and no derivative is known for it. "
@@ -210,7 +213,7 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     )
 
 
-# book/graph/variable.md:316
+# book/graph/variable.md:319
 class Protocols:
     """How NumPy hands a call over to a Variable."""
 
@@ -230,7 +233,7 @@ class Protocols:
         return call(func, args, kwargs)
 
 
-# book/graph/variable.md:351
+# book/graph/variable.md:354
 def expect_constant(variable: Any, what: str, remedy: str) -> None:
     """Raise if a conversion would drop the gradient of a Variable."""
     if variable.node is not None:
@@ -240,7 +243,7 @@ def expect_constant(variable: Any, what: str, remedy: str) -> None:
         )
 
 
-# book/graph/variable.md:365
+# book/graph/variable.md:368
 class Guards:
     """Conversions that would drop a gradient, and writes that would change one."""
 
@@ -271,8 +274,8 @@ class Guards:
         )
 
 
-# book/graph/variable.md:416
-def method(fun: Fun) -> Callable[..., Any]:
+# book/graph/variable.md:419
+def method(fun: Any) -> Callable[..., Any]:
     """Method that calls a NumPy function with the Variable in front."""
 
     def apply(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -282,7 +285,7 @@ def method(fun: Fun) -> Callable[..., Any]:
     return apply
 
 
-# book/graph/variable.md:429
+# book/graph/variable.md:432
 class Methods:
     """Methods and attributes of arrays, each the NumPy function of the same name."""
 
@@ -302,15 +305,19 @@ class Methods:
     max, min, ptp, cumsum, cumprod = map(method, (np.max, np.min, np.ptp, np.cumsum, np.cumprod))
     clip, round, conj, conjugate = map(method, (np.clip, np.round, np.conjugate, np.conjugate))
     ravel, flatten, squeeze, swapaxes = map(method, (np.ravel, np.ravel, np.squeeze, np.swapaxes))
-    repeat, take, choose, compress = map(method, (np.repeat, np.take, np.choose, np.compress))
+    repeat, take, choose = map(method, (np.repeat, np.take, np.choose))
     dot, trace, diagonal = map(method, (np.dot, np.trace, np.diagonal))
     argmax, argmin, argsort, all, any, nonzero = map(
         method, (np.argmax, np.argmin, np.argsort, np.all, np.any, np.nonzero)
     )
 
-    def reshape(self: Any, *shape: Any) -> "Variable":
+    def compress(self: Any, condition: Any, axis: Any = None) -> "Variable":
+        """As `numpy.compress`, of this Variable."""
+        return call(np.compress, (condition, self), {"axis": axis})
+
+    def reshape(self: Any, *shape: Any, **options: Any) -> "Variable":
         """The same elements in another shape, given as one tuple or as several numbers."""
-        return call(np.reshape, (self, shape[0] if len(shape) == 1 else shape), {})
+        return call(np.reshape, (self, shape[0] if len(shape) == 1 else shape), options)
 
     def transpose(self: Any, *axes: Any) -> "Variable":
         """Axes in another order, given as one tuple or as several numbers; reversed when none is given."""
@@ -323,7 +330,7 @@ class Methods:
         return bind(primitives[np.ndarray.astype], self, dtype=np.dtype(dtype))
 
     def __getitem__(self: Any, index: Any) -> "Variable":
-        return bind(primitives[operator.getitem], self, index=index)
+        return functions[operator.getitem](self, index)
 
     def __len__(self: Any) -> int:
         return len(self.value)
@@ -340,11 +347,13 @@ class Methods:
         return np.asarray(self).tolist()
 
     def __getattr__(self, name: str) -> Any:
+        if name in attributes:
+            return attributes[name](self)
         public = [known for known in dir(Variable) if not known.startswith("_")]
         raise AttributeError(f"a Variable has no attribute {name!r}. {nearest(name, public)}")
 
 
-# book/graph/variable.md:509
+# book/graph/variable.md:518
 def closed(value: Any) -> Any:
     """The same value, closed to writing: a read-only view of an array, or what cannot be written to anyway."""
     if not isinstance(value, np.ndarray):
@@ -368,9 +377,9 @@ class Conversions:
         """The value of a single number, as a Python float."""
         return self.numpy().item()
 
-    def detach(self) -> "Variable":
+    def detach(self: Any) -> "Variable":
         """A constant with the same value; shares memory."""
-        value = self.value
+        value: Any = self.value
         return value.detach() if type(value) is Variable else tie(Variable, value, None, None)
 
     def __repr__(self: Any) -> str:
@@ -389,7 +398,7 @@ class Conversions:
         return Variable, (self.value, self.requires_grad)
 
 
-# book/graph/variable.md:570
+# book/graph/variable.md:579
 class Gradients:
     """The face that a training loop sees."""
 
@@ -456,7 +465,7 @@ class Gradients:
             deliver(leaf, g)
 
 
-# book/graph/variable.md:651
+# book/graph/variable.md:660
 @final
 class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     """An array that can be differentiated with respect to.
@@ -491,7 +500,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
         self.value = replacement(self, data)
 
 
-# book/graph/variable.md:696
+# book/graph/variable.md:705
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -507,7 +516,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:718
+# book/graph/variable.md:727
 def replacement(variable: Variable, data: Any) -> np.ndarray:
     """A fresh array that can take the place of a Variable's value, or the error that says why it cannot."""
     if type(data) is Variable:
@@ -527,7 +536,7 @@ def replacement(variable: Variable, data: Any) -> np.ndarray:
     return value.astype(variable.dtype, copy=False)
 
 
-# book/graph/variable.md:746
+# book/graph/variable.md:755
 base = Record(ground(), Variable)  #: The Record that is always there.
 top: ContextVar[Interpreter] = ContextVar("top", default=base)  #: The top of this thread's stack.
 
@@ -537,7 +546,7 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
     return top.get().bind(primitive, args, params)
 
 
-# book/graph/variable.md:768
+# book/graph/variable.md:777
 @contextmanager
 def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
     """Put an interpreter on the stack for the duration of a with block.
@@ -554,13 +563,13 @@ def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
         top.reset(token)
 
 
-# book/graph/variable.md:804
+# book/graph/variable.md:813
 def turned(g: Any) -> Any:
     """A gradient as the walk carries it, and the other way round: the complex conjugate."""
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-# book/graph/variable.md:820
+# book/graph/variable.md:829
 def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     if end.node is None:
@@ -593,7 +602,7 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     return end.node, turned(gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()])
 
 
-# book/graph/variable.md:866
+# book/graph/variable.md:875
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
     g = turned(g)
@@ -601,7 +610,7 @@ def deliver(leaf: Leaf, g: Any) -> None:
     leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:887
+# book/graph/variable.md:896
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -617,7 +626,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
 
 
-# book/graph/variable.md:950
+# book/graph/variable.md:959
 def hang(variable: Variable, hook: Fun) -> Fun:
     """Hang a function on the node of a Variable; a function that takes it off again."""
     node = variable.node
@@ -647,7 +656,7 @@ def fit_answer(answer: Any, node: Node) -> Any:
     return answer if recorded else np.asarray(getattr(answer, "value", answer), node.dtype)[()]
 
 
-# book/graph/variable.md:1099
+# book/graph/variable.md:1108
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -669,7 +678,7 @@ def no_grad() -> "_GeneratorContextManager[Any]":
     return push(NoGrad)
 
 
-# book/graph/variable.md:1159
+# book/graph/variable.md:1168
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -687,7 +696,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1208
+# book/graph/variable.md:1217
 def primitive(
     arguments: str,
     joint: Rule | None = None,

@@ -14,13 +14,15 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ae19a9a9c0090c289af3d37f7baf9b10f71130a7cc390405eae873a19e737391
+# sha256: a4cd72069021add5f74f4826e7be66754f1e09213b2c65ad908b4254e98cc58c
 
 __all__ = [
+    "OneForAllError",
     "no_single",
     "Batched",
     "Batching",
     "batchings",
+    "as_array",
     "aligned",
     "by_elements",
     "by_examples",
@@ -35,7 +37,6 @@ __all__ = [
     "matmul_batch",
     "Batch",
     "vmap",
-    "as_array",
     "collected",
     "number_of_examples",
 ]
@@ -50,17 +51,21 @@ import numpy as np
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
-from autograd_book.graph.variable import Methods, Operators, Protocols, push
+from autograd_book.graph.variable import Methods, Operators, Protocols, call, push
 from autograd_book.modes.transforms import Fun, name_of
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.rules import indexing, linear, reductions, shapes
 
 
+class OneForAllError(DifferentiationTypeError):
+    """One array or number was asked for of a value that differs between examples."""
+
+
 def no_single(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """Raise, where a program asks for one array or number of a value that differs between examples."""
-    raise DifferentiationTypeError(
+    """Raise OneForAllError, where a program asks for a single array or number."""
+    raise OneForAllError(
         f"one number or array was asked for of a value of shape {self.shape} that differs between the examples of a "
-        "vmap. Use np.where instead of a branch, and return the value instead of converting it."
+        "vmap. Use np.where instead of a branch, return the value instead of converting it, or loop over the examples."
     )
 
 
@@ -87,6 +92,12 @@ class Batched(Operators, Protocols, Methods):
     size = property(lambda self: int(np.prod(self.shape)), doc="Number of elements of one example.")
     __array__ = __float__ = __int__ = __bool__ = __complex__ = __index__ = numpy = item = tolist = no_single
 
+    def __array_function__(self, func: Fun, types: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            return call(func, args, kwargs)
+        except OneForAllError:
+            return self.level.one_by_one(func, args, kwargs)
+
     def __len__(self) -> int:
         return len(range(*self.shape[:1]))
 
@@ -94,10 +105,15 @@ class Batched(Operators, Protocols, Methods):
         return f"Batched({self.value!r})"
 
 
-# book/modes/batch.md:119
+# book/modes/batch.md:131
 Batching = Callable[..., Any]  #: From the level, values, which of them are batched, and params, to a batched result.
 
 batchings: dict[Primitive, Batching] = {}  #: Rows for primitives that can do better than a loop.
+
+
+def as_array(value: Any) -> Any:
+    """A list or number as an array; anything with a shape as it is."""
+    return value if hasattr(value, "shape") else np.asarray(value)
 
 
 def aligned(value: Any, rank: int) -> Any:
@@ -115,19 +131,18 @@ def by_elements(level: Any, primitive: Primitive, values: Any, batched: Any, par
 
 def by_examples(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
     """Anything: one example after the other."""
-    each = lambda i, v: v.value[i] if type(v) is Batched and v.level is level else v
     results = [
         level.below.bind(
             primitive,
             [v[i] if b else v for v, b in zip(values, batched)],
-            tree_map(lambda v, i=i: each(i, v), params),
+            tree_map(lambda v, i=i: level.example(v, i), params),
         )
         for i in range(level.size)
     ]
-    return np.stack(results)
+    return np.stack(list(map(as_array, results)))
 
 
-# book/modes/batch.md:156
+# book/modes/batch.md:172
 def shifted(axis: Any, rank: int) -> Any:
     """Axes of an example as axes of the batch; all of them for None."""
     if axis is None:
@@ -147,7 +162,7 @@ for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions
         batchings[primitives[fun]] = reduce_batch
 
 
-# book/modes/batch.md:180
+# book/modes/batch.md:196
 def reshape_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
     """Each example in another shape."""
     shape = params["shape"]
@@ -205,7 +220,7 @@ batchings |= {
 }
 
 
-# book/modes/batch.md:242
+# book/modes/batch.md:258
 def matmul_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
     """A matrix product for each example; one large product if the right operand is the same for all."""
     x, y = values
@@ -224,7 +239,7 @@ def matmul_batch(level: Any, primitive: Primitive, values: Any, batched: Any, pa
 batchings[primitives[np.matmul]] = matmul_batch
 
 
-# book/modes/batch.md:267
+# book/modes/batch.md:283
 class Batch(Interpreter):
     """Carries out each operation for all examples at once.
 
@@ -242,6 +257,18 @@ class Batch(Interpreter):
         super().__init__(below)
         self.size = size
 
+    def one_by_one(self, fun: Fun, args: Any, kwargs: Any) -> Tree:
+        """A function of NumPy for one example after the other; each of its results stacked."""
+        results = [
+            fun(*tree_map(lambda v, i=i: self.example(v, i), args), **tree_map(lambda v, i=i: self.example(v, i), kwargs))
+            for i in range(self.size)
+        ]
+        return tree_map(lambda *each: Batched(np.stack(list(map(as_array, each))), self), *results)
+
+    def example(self, value: Any, i: int) -> Any:
+        """The value of one example; what is the same for all as it is."""
+        return value.value[i] if self.mine(value) else value
+
     def mine(self, value: Any) -> bool:
         """Whether a value is one of this level's."""
         return type(value) is Batched and value.level is self
@@ -258,7 +285,7 @@ class Batch(Interpreter):
         return Batched(way(self, primitive, values, batched, params), self)
 
 
-# book/modes/batch.md:313
+# book/modes/batch.md:341
 def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     """A function of batches that applies `f` to each example.
 
@@ -294,11 +321,6 @@ def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
         return tree_map(lambda v: collected(v, level, out_axis), result)
 
     return transformed
-
-
-def as_array(value: Any) -> Any:
-    """A list or number as an array; anything with a shape as it is."""
-    return value if hasattr(value, "shape") else np.asarray(value)
 
 
 def collected(value: Any, level: Batch, axis: int) -> Any:

@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 63afb8b988a53628eba40fc3aa044a2c6586e04797fe5e35aa02cded0ee9a3f5
+# sha256: 87e647129c226b3eb51d5924df31f6e8f79250e2e28978f765af45220263c31b
 
 __all__ = [
     "Fun",
@@ -83,7 +83,7 @@ def by_pullback(f: Fun, directions: list[Any]) -> Fun:
 
 def by_tangents(f: Fun, directions: list[Any]) -> Fun:
     """The same by forward mode."""
-    return lambda *args: jvp(f, args, directions)[1]
+    return lambda *args: jvp(f, args, tuple(directions))[1]
 
 
 MODES: dict[str, Callable[[Fun, list[Any]], Fun]] = {"reverse": by_pullback, "forward": by_tangents}  #: By name.

@@ -16,7 +16,7 @@ treats each element by itself.
     print(ab.elementwise_grad(np.tanh)(x))
 """
 # Generated from book/modes/curvature.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 392608b4c89c6d09138e0a2a95c24fdfe681b79982a5785c2b8678bd0fd3471f
+# sha256: 1e3a93f7b50f5afe18f9d86960feac6f12488c5a4ff5bd2b3a1e706cdfa6049a
 
 __all__ = [
     "basis",
@@ -162,9 +162,9 @@ def hvp(f: Fun, argnums: int = 0) -> Fun:
     """
 
     def transformed(*args: Any, **kwargs: Any) -> Tree:
-        *args, v = args
-        chosen = of_chosen(f, (argnums,), tuple(args), kwargs)
-        return jvp(grad(chosen), (args[argnums],), (v,))[1]
+        before, v = args[:-1], args[-1]
+        chosen = of_chosen(f, (argnums,), before, kwargs)
+        return jvp(grad(chosen), (before[argnums],), (v,))[1]
 
     return transformed
 

@@ -12,7 +12,7 @@ value together with its tangent.
     print(value, tangent)
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e0fc85682504bdd18bd2bf4845965915a9d9a1f25807358e6c34ba8e6726d054
+# sha256: a1b2af9e2ee8e70178247d63a06f3ed855a546d09d51eb0bdab81c0e7c44d42b
 
 __all__ = [
     "along_elements",
@@ -52,22 +52,23 @@ def along_elements(primitive: Primitive, i: int, t: Any, out: Any, values: Any, 
 # book/modes/forward.md:103
 def along_line(primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any) -> Any:
     """Tangent of a result that is linear in argument i: the function of the tangent."""
+    params = {name: value for name, value in params.items() if name != "initial"}  # a constant has no slope
     return top.get().bind(primitive, [*values[:i], t, *values[i + 1 :]], params)
 
 
-# book/modes/forward.md:117
+# book/modes/forward.md:118
 def transposed(primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any) -> Any:
     """Tangent of any result: the transpose of the rule of argument i, applied to its tangent."""
     plan: Any = primitive.plans[1 << i]
     with push(Record, Variable, f"the tangent of {primitive.name}") as record:
         g = record.watch(np.zeros(shape_of(out), out.dtype))
         (part,) = plan.pull(g, plan.save(out, values), params)
-    if type(part) is not Variable or part.record is not record:
+    if type(part) is not Variable or part.record is not record or part.node is None:
         return np.zeros(shape_of(out), out.dtype)
     return walk(part.node, t, top.get().pull)[g.node]
 
 
-# book/modes/forward.md:140
+# book/modes/forward.md:141
 def push_tangents(primitive: Primitive, tangents: dict[int, Any], out: Any, values: Any, params: Any) -> Any:
     """Tangent of a result, given the tangents of some of its arguments by position."""
     total = None
@@ -88,7 +89,7 @@ def fit_tangent(t: Any, out: Any) -> Any:
     return t if t.dtype == out.dtype else t.astype(out.dtype)
 
 
-# book/modes/forward.md:174
+# book/modes/forward.md:175
 class Tangent:
     """What stands in place of a node in Variables of forward mode."""
 
@@ -117,9 +118,10 @@ class Forward(Interpreter):
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive to values, and its derivative to tangents."""
-        values, tangents = list(args), {}
+        values: list[Any] = list(args)
+        tangents: dict[int, Any] = {}
         for i, a in enumerate(args):
-            if type(a) is Variable and a.record is self:
+            if self.mine(a):
                 values[i], tangents[i] = a.value, a.node.value
             elif type(a) is Variable and a.record is not None:
                 expect_below(self, a)
@@ -128,12 +130,16 @@ class Forward(Interpreter):
             return out
         return self.tied(out, push_tangents(primitive, tangents, out, values, params))
 
+    def mine(self, value: Any) -> bool:
+        """Whether a value is a Variable of this level."""
+        return type(value) is Variable and value.record is self  # type: ignore[comparison-overlap]
+
     def tied(self, value: Any, tangent: Any) -> Variable:
         """A Variable of this level."""
         return tie(Variable, value, Tangent(tangent), self)
 
 
-# book/modes/forward.md:225
+# book/modes/forward.md:231
 def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[Tree, Tree]:
     """Value of a function and its Jacobian-vector product.
 
@@ -168,10 +174,9 @@ def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[
     expect_like(tuple(primals), tuple(tangents))
     with push(Forward, f"a derivative of {name_of(f)}") as level:
         result = f(*tree_map(lambda p, t: level.tied(p := primal(p), tangent_of(p, t)), tuple(primals), tuple(tangents)))
-    mine = lambda v: type(v) is Variable and v.record is level
     result = tree_map(lambda v: expect_number(f, v), result)
-    value = tree_map(lambda v: v.value if mine(v) else v, result)
-    return value, tree_map(lambda v: v.node.value if mine(v) else np.zeros_like(v), result)
+    value = tree_map(lambda v: v.value if level.mine(v) else v, result)
+    return value, tree_map(lambda v: v.node.value if level.mine(v) else np.zeros_like(v), result)
 
 
 def tangent_of(p: Any, t: Any) -> Any:

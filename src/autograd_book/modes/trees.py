@@ -1,6 +1,6 @@
 """Nested arguments.
 
-A *tree* is an array, or a list, tuple, named tuple or dictionary of trees.
+A tree is an array, or a list, tuple, named tuple or dictionary of trees.
 ``tree_map`` applies a function to each array and keeps the form.
 
 ::
@@ -13,7 +13,7 @@ A *tree* is an array, or a list, tuple, named tuple or dictionary of trees.
     print(leaves(step))
 """
 # Generated from book/modes/trees.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b7b5dba6298900ec63cc572267de7313955733462044a8b2228395fd5cf7f010
+# sha256: d160e7bce38201c297a2b1623c63fa5c2b95f5023027d09f2b265bdca95605d6
 
 __all__ = [
     "Tree",

@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e6d95dc3a12fb0861421ed327ecc9b1c1c93a2ea2d893d9234a7b7f4d77e0453
+# sha256: 8e651932c588fd32106fe2e9977c125c606e279a23c3b5ee5d2af5f0a6366c83
 
 __all__ = [
     "BASIC",
@@ -75,7 +75,8 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
-from autograd_book.graph.variable import Fun, bind, functions, implements, primitive, refuse
+from autograd_book.graph.variable import Fun, attributes, bind, functions, implements
+from autograd_book.graph.variable import primitive, refuse
 from autograd_book.rules.shapes import concatenate, constant, converted
 from autograd_book.rules.shapes import expect_no_out, outline, plain
 
@@ -93,13 +94,13 @@ def is_basic(index: Any) -> bool:
     )
 
 
-# book/rules/indexing.md:105
+# book/rules/indexing.md:106
 def is_mask(index: Any) -> bool:
     """Whether an index is one array of truth values, which cannot repeat a place."""
     return getattr(index, "dtype", None) == np.bool_
 
 
-# book/rules/indexing.md:132
+# book/rules/indexing.md:133
 @primitive("g", linear="g", g=lambda g, index, shape: g[index])
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
@@ -126,7 +127,7 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:169
+# book/rules/indexing.md:170
 @primitive(
     "x",
     linear="x",
@@ -140,7 +141,7 @@ def getitem(x: Any, index: Any) -> Any:
 primitives[operator.getitem] = primitives[getitem]
 
 
-# book/rules/indexing.md:187
+# book/rules/indexing.md:188
 FIXED = (*BASIC, np.generic, type(None), type(Ellipsis))  #: Parts of an index that cannot change.
 
 
@@ -166,7 +167,7 @@ def pick(x: Any, index: Any) -> Any:
 functions[operator.getitem] = pick
 
 
-# book/rules/indexing.md:310
+# book/rules/indexing.md:311
 def along(x: Any, axis: int, index: Any) -> Any:
     """The elements of x at an index into one axis."""
     return pick(x, (*(slice(None),) * (axis % len(shape_of(x))), index))
@@ -205,7 +206,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return pick(arr, tuple(index))
 
 
-# book/rules/indexing.md:358
+# book/rules/indexing.md:359
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """The elements, or slices, of a where a condition holds, as `numpy.compress`."""
@@ -250,14 +251,14 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return out
 
 
-# book/rules/indexing.md:412
+# book/rules/indexing.md:413
 for fun in (np.nonzero, np.argwhere, np.flatnonzero):
     Primitive(fun, "x", flat=True)
 for maker in (np.diag_indices_from, np.tril_indices_from, np.triu_indices_from):
     functions[maker] = lambda arr, *k, maker=maker, **kw: maker(outline(arr), *k, **kw)
 
 
-# book/rules/indexing.md:431
+# book/rules/indexing.md:432
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """As `numpy.delete`."""
@@ -296,7 +297,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.reshape(copies, (*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
 
 
-# book/rules/indexing.md:483
+# book/rules/indexing.md:484
 def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
     """What to do before and after each of n axes, from the forms that NumPy permits."""
     if isinstance(widths, dict):
@@ -344,7 +345,7 @@ def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     return bind(primitives[scatter], array, shape=shape, index=places)
 
 
-# book/rules/indexing.md:535
+# book/rules/indexing.md:536
 def ramp(width: int, n: int, axis: int) -> Any:
     """From 0 in `width` equal steps to 1, which is left out, along one of n axes."""
     return np.reshape(
@@ -385,7 +386,7 @@ def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) ->
     )
 
 
-# book/rules/indexing.md:603
+# book/rules/indexing.md:604
 def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """Row and column of each element on a diagonal of a matrix."""
     first, second = max(0, -offset), max(0, offset)
@@ -432,7 +433,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(np.ravel(v), k)
 
 
-# book/rules/indexing.md:660
+# book/rules/indexing.md:661
 @implements(np.lib.stride_tricks.sliding_window_view)
 def sliding_window_view(
     x: Any,
@@ -472,7 +473,7 @@ def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
 
 
-# book/rules/indexing.md:728
+# book/rules/indexing.md:729
 def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     """Which of the elements written at an index into an array of `shape` remain."""
     owner = np.zeros(shape, np.intp)
@@ -500,7 +501,7 @@ def replaced(x: Any, v: Any, index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:769
+# book/rules/indexing.md:770
 def rounds(places: Any) -> Iterator[Any]:
     """Positions in a list of places, divided into rounds that repeat no place."""
     order = np.argsort(places, kind="stable")
@@ -513,7 +514,7 @@ def rounds(places: Any) -> Iterator[Any]:
         yield np.sort(order[turn == k])
 
 
-# book/rules/indexing.md:788
+# book/rules/indexing.md:789
 class Place:
     """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
@@ -579,10 +580,8 @@ class Place:
     def fitted(self, v: Any) -> Any:
         """v in the dtype of x and the shape of the places."""
         shape, v = outline(self.x)[self.index].shape, converted(v, self.x.dtype, "unsafe")
-        return np.broadcast_to(
-            np.reshape(v, shape_of(v)[-len(shape) :]) if np.ndim(v) > len(shape) > 0 else v,
-            shape,
-        )
+        v = np.reshape(v, shape_of(v)[-len(shape) :]) if np.ndim(v) > len(shape) > 0 else v
+        return bind(primitives[np.broadcast_to], v, shape=shape)
 
 
 class At:
@@ -597,7 +596,10 @@ class At:
         return Place(self.x, index)
 
 
-# book/rules/indexing.md:892
+attributes["at"] = At
+
+
+# book/rules/indexing.md:894
 refuse(
     "Write y = x.at[index].set(values), which leaves x as it is.",
     np.put,

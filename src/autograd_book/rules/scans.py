@@ -14,7 +14,7 @@ interpolation and covariance.
     print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5a9f694217684d24ea5ecb3bf568d9801f54b068b23a1831b17d64f10a2b8534
+# sha256: 19dcb76dbab4288889d2073ead9e00afb750b6f318c57621d9c80c99fc5f2970
 
 __all__ = [
     "cumsum_x",
@@ -210,7 +210,7 @@ def in_dtype(x: Any, dtype: Any) -> Any:
 
 def plain(x: Any) -> Any:
     """The value of a Variable, or what it is."""
-    return x.numpy() if isinstance(x, Variable) else x
+    return x.numpy() if hasattr(x, "numpy") else x
 
 
 def double(x: Any) -> Any:

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f03afede055d6748959c258b0e57c344f084c72381b6a9cc09bbd08f6e9c3917
+# sha256: 65e4032250a512138cb02116f926a00e314f915b81734a9708b30af88def77ce
 
 __all__ = [
     "reshape",
@@ -30,6 +30,7 @@ __all__ = [
     "swapaxes",
     "broadcast_arrays",
     "meshgrid",
+    "blank",
     "full_like",
     "converted",
     "constant",
@@ -66,6 +67,7 @@ from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
 from autograd_book.graph.variable import (
     Fun,
+    Operators,
     Variable,
     bind,
     expect_constant,
@@ -84,10 +86,10 @@ def reshape(x: Any, shape: Any, order: Any = "C") -> Any:
     return np.reshape(x, shape, order=order)
 
 
-# book/rules/shapes.md:108
+# book/rules/shapes.md:109
 def plain(a: Any) -> Any:
     """The value of a Variable; anything else as it is."""
-    return a.numpy() if type(a) is Variable else a
+    return a.numpy() if hasattr(a, "numpy") else a
 
 
 @implements(np.reshape)
@@ -113,7 +115,7 @@ def ravel(a: Any, order: Any = "C") -> Any:
     return np.reshape(a, -1, order=order)
 
 
-# book/rules/shapes.md:146
+# book/rules/shapes.md:147
 def outline(a: Any) -> Any:
     """Something that has the shape of `a` and nothing else: one truth value, broadcast."""
     return np.broadcast_to(np.False_, shape_of(a))
@@ -146,7 +148,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:205
+# book/rules/shapes.md:206
 def inverse(axes: Any) -> Any:
     """The axes that undo a transpose by `axes`; None, the reversal, undoes itself."""
     return (
@@ -161,7 +163,7 @@ Primitive(
 )
 
 
-# book/rules/shapes.md:243
+# book/rules/shapes.md:244
 def rearrangement(fun: Any) -> Fun:
     """Our version of a NumPy function that puts axes into another order."""
 
@@ -180,7 +182,7 @@ for name in ("moveaxis", "rollaxis", "matrix_transpose"):
         functions[getattr(np, name)] = rearrangement(getattr(np, name))
 
 
-# book/rules/shapes.md:283
+# book/rules/shapes.md:284
 Primitive(np.flip, "x", linear="x", x=lambda g, axis=None: np.flip(g, axis))
 Primitive(np.fliplr, "x", linear="x", x=lambda g: np.fliplr(g))
 Primitive(np.flipud, "x", linear="x", x=lambda g: np.flipud(g))
@@ -200,13 +202,13 @@ Primitive(
 Primitive(np.copy, "x", linear="x", x=lambda g, order="K": g)
 
 
-# book/rules/shapes.md:326
+# book/rules/shapes.md:327
 Primitive(
     np.broadcast_to, "x", linear="x", x=lambda g, x_shape, shape: unbroadcast(g, x_shape)
 )
 
 
-# book/rules/shapes.md:370
+# book/rules/shapes.md:371
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     """Arrays stretched to a common shape, as `numpy.broadcast_arrays`."""
@@ -224,6 +226,12 @@ def meshgrid(
     return type(laid)(axes if sparse else broadcast_arrays(*axes))
 
 
+def blank(like: Any) -> Any:
+    """Zeros of the shape and dtype of `like`, which take no memory."""
+    like = like if hasattr(like, "dtype") else np.asarray(like)
+    return np.broadcast_to(np.zeros((), like.dtype), like.shape)
+
+
 @implements(np.full_like)
 def full_like(
     a: Any,
@@ -234,8 +242,8 @@ def full_like(
     shape: Any = None,
 ) -> Any:
     """As `numpy.full_like`; depends on `fill_value` if that is a Variable, never on `a`."""
-    if type(fill_value) is not Variable:
-        return np.full_like(plain(a), fill_value, dtype, order, subok, shape)
+    if not isinstance(fill_value, Operators):
+        return np.full_like(blank(a), fill_value, dtype, order, subok, shape)
     return np.broadcast_to(
         converted(fill_value, dtype or a.dtype, "unsafe"),
         shape_of(a) if shape is None else shape,
@@ -244,19 +252,19 @@ def full_like(
 
 def converted(a: Any, dtype: Any, casting: Any) -> Any:
     """`a` in another dtype, unless None, or NumPy's complaint if it is no `casting`."""
-    found = np.asarray(plain(a)).dtype
+    found = a.dtype if hasattr(a, "dtype") else np.asarray(a).dtype
     dtype = found if dtype is None else np.dtype(dtype)
-    if type(a) is not Variable:
+    if not isinstance(a, Operators):
         return a if dtype == found else np.asarray(a).astype(dtype, casting=casting)
     np.empty(0, found).astype(dtype, casting=casting)
-    if dtype.kind not in "fc":
+    if dtype.kind not in "fc" and type(a) is Variable:
         expect_constant(
             a, f"converted to {dtype} on its way into an array", "Use .astype()"
         )
     return a if dtype == found else a.astype(dtype)
 
 
-# book/rules/shapes.md:431
+# book/rules/shapes.md:438
 def constant(a: Any) -> Any:
     """The value of a Variable, if it needs no gradient; anything else as it is."""
     return np.asarray(a) if type(a) is Variable else a
@@ -282,7 +290,7 @@ def tiled(A: Any, reps: Any) -> Any:
     return bind(primitives[tile], A, reps=tuple(np.atleast_1d(constant(reps)).tolist()))
 
 
-# book/rules/shapes.md:485
+# book/rules/shapes.md:492
 def asked_of_values(fun: Any) -> Fun:
     """A NumPy function that looks at its arguments, asked about their values."""
 
@@ -294,8 +302,13 @@ def asked_of_values(fun: Any) -> Fun:
     return ask
 
 
+functions |= {
+    np.zeros_like: lambda a, *options, **more: np.zeros_like(blank(a), *options, **more),
+    np.ones_like: lambda a, *options, **more: np.ones_like(blank(a), *options, **more),
+    np.empty_like: lambda a, *options, **more: np.empty_like(blank(a), *options, **more),
+}
 QUESTIONS = (
-    "zeros_like ones_like empty_like result_type can_cast min_scalar_type common_type"
+    "result_type can_cast min_scalar_type common_type"
 )
 QUESTIONS += " iscomplexobj isrealobj may_share_memory shares_memory"
 QUESTIONS += " array2string array_repr array_str"
@@ -304,7 +317,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:523
+# book/rules/shapes.md:535
 def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any, ...]:
     """Cut g along `axis` into arrays of the given shapes."""
     ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
@@ -323,7 +336,7 @@ joined = Primitive(
 )
 
 
-# book/rules/shapes.md:552
+# book/rules/shapes.md:564
 def expect_no_out(fun: Fun, out: Any) -> None:
     """Raise if NumPy was asked to write the result into an array."""
     if out is not None:
@@ -364,7 +377,7 @@ def stack(
     )
 
 
-# book/rules/shapes.md:606
+# book/rules/shapes.md:618
 def joins(promote: Fun, axis: int) -> Fun:
     """Our version of a NumPy function that promotes arrays and joins them."""
 
@@ -430,7 +443,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     return np.reshape(np.tile(flat, max(1, -(-size // flat.size)))[:size], new_shape)
 
 
-# book/rules/shapes.md:683
+# book/rules/shapes.md:695
 def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     """Slices of `ary` along `axis`, at the places listed in each of the parts."""
     before = (slice(None),) * (axis % len(shape_of(ary)))
@@ -475,7 +488,9 @@ if hasattr(np, "unstack"):
     functions[np.unstack] = lambda x, axis=0: tuple(np.moveaxis(x, axis, 0))
 if hasattr(np, "astype"):
     functions[np.astype] = lambda x, dtype, copy=True, device=None: (
-        x.astype(dtype) if type(x) is Variable else np.asarray(x).astype(constant(dtype))
+        x.astype(dtype)  # type: ignore[attr-defined]
+        if isinstance(x, Operators)
+        else np.asarray(x).astype(constant(dtype))
     )
 refuse(
     "Give the function an axis, or apply it to slices and stack the results.",
