@@ -48,7 +48,7 @@ def held(fun: Callable[..., Any], args: list[Any], chosen: tuple[int, ...]) -> C
     """The function of the chosen arguments alone, the others being constants of their precision."""
 
     def partial(*moving: Any) -> Any:
-        full = list(args)
+        full = [kept_layout(a, np.result_type(a.dtype, np.finfo(moving[0].dtype).dtype)) for a in args]
         for i, value in zip(chosen, moving, strict=True):
             full[i] = value
         return fun(*full)

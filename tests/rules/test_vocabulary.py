@@ -45,7 +45,7 @@ ASKED = {
     *("common_type", "may_share_memory", "shares_memory", "array2string", "array_repr", "array_str", "isclose", "allclose"),
     *("iscomplexobj", "isrealobj", "array_equal", "array_equiv", "einsum_path", "lexsort"),
     *("diag_indices_from", "tril_indices_from", "triu_indices_from"),
-    *("amax", "amin", "row_stack"),  # second names
+    *("amax", "amin", "row_stack", "round_", "trapz", "product", "cumproduct", "alltrue", "sometrue"),  # second names
     "linspace",  # below
 }
 

@@ -187,7 +187,7 @@ def implements(*known: Fun) -> Callable[[Fun], Fun]:
     return enter
 
 
-# book/graph/variable.md:283
+# book/graph/variable.md:292
 def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function of Variables, by its primitive or by our composition.
 
@@ -213,7 +213,7 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     )
 
 
-# book/graph/variable.md:319
+# book/graph/variable.md:328
 class Protocols:
     """How NumPy hands a call over to a Variable."""
 
@@ -233,7 +233,7 @@ class Protocols:
         return call(func, args, kwargs)
 
 
-# book/graph/variable.md:354
+# book/graph/variable.md:363
 def expect_constant(variable: Any, what: str, remedy: str) -> None:
     """Raise if a conversion would drop the gradient of a Variable."""
     if variable.node is not None:
@@ -243,7 +243,7 @@ def expect_constant(variable: Any, what: str, remedy: str) -> None:
         )
 
 
-# book/graph/variable.md:368
+# book/graph/variable.md:377
 class Guards:
     """Conversions that would drop a gradient, and writes that would change one."""
 
@@ -274,7 +274,7 @@ class Guards:
         )
 
 
-# book/graph/variable.md:419
+# book/graph/variable.md:428
 def method(fun: Any) -> Callable[..., Any]:
     """Method that calls a NumPy function with the Variable in front."""
 
@@ -285,7 +285,7 @@ def method(fun: Any) -> Callable[..., Any]:
     return apply
 
 
-# book/graph/variable.md:432
+# book/graph/variable.md:441
 class Methods:
     """Methods and attributes of arrays, each the NumPy function of the same name."""
 
@@ -353,7 +353,7 @@ class Methods:
         raise AttributeError(f"a Variable has no attribute {name!r}. {nearest(name, public)}")
 
 
-# book/graph/variable.md:518
+# book/graph/variable.md:527
 def closed(value: Any) -> Any:
     """The same value, closed to writing: a read-only view of an array, or what cannot be written to anyway."""
     if not isinstance(value, np.ndarray):
@@ -398,7 +398,7 @@ class Conversions:
         return Variable, (self.value, self.requires_grad)
 
 
-# book/graph/variable.md:579
+# book/graph/variable.md:588
 class Gradients:
     """The face that a training loop sees."""
 
@@ -465,7 +465,7 @@ class Gradients:
             deliver(leaf, g)
 
 
-# book/graph/variable.md:660
+# book/graph/variable.md:669
 @final
 class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     """An array that can be differentiated with respect to.
@@ -500,7 +500,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
         self.value = replacement(self, data)
 
 
-# book/graph/variable.md:705
+# book/graph/variable.md:714
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -516,7 +516,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:727
+# book/graph/variable.md:736
 def replacement(variable: Variable, data: Any) -> np.ndarray:
     """A fresh array that can take the place of a Variable's value, or the error that says why it cannot."""
     if type(data) is Variable:
@@ -536,7 +536,7 @@ def replacement(variable: Variable, data: Any) -> np.ndarray:
     return value.astype(variable.dtype, copy=False)
 
 
-# book/graph/variable.md:755
+# book/graph/variable.md:764
 base = Record(ground(), Variable)  #: The Record that is always there.
 top: ContextVar[Interpreter] = ContextVar("top", default=base)  #: The top of this thread's stack.
 
@@ -546,7 +546,7 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
     return top.get().bind(primitive, args, params)
 
 
-# book/graph/variable.md:777
+# book/graph/variable.md:786
 @contextmanager
 def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
     """Put an interpreter on the stack for the duration of a with block.
@@ -563,13 +563,13 @@ def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
         top.reset(token)
 
 
-# book/graph/variable.md:813
+# book/graph/variable.md:822
 def turned(g: Any) -> Any:
     """A gradient as the walk carries it, and the other way round: the complex conjugate."""
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-# book/graph/variable.md:829
+# book/graph/variable.md:838
 def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     if end.node is None:
@@ -602,7 +602,7 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     return end.node, turned(gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()])
 
 
-# book/graph/variable.md:875
+# book/graph/variable.md:884
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
     g = turned(g)
@@ -610,7 +610,7 @@ def deliver(leaf: Leaf, g: Any) -> None:
     leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:896
+# book/graph/variable.md:905
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -626,7 +626,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
 
 
-# book/graph/variable.md:959
+# book/graph/variable.md:968
 def hang(variable: Variable, hook: Fun) -> Fun:
     """Hang a function on the node of a Variable; a function that takes it off again."""
     node = variable.node
@@ -656,7 +656,7 @@ def fit_answer(answer: Any, node: Node) -> Any:
     return answer if recorded else np.asarray(getattr(answer, "value", answer), node.dtype)[()]
 
 
-# book/graph/variable.md:1108
+# book/graph/variable.md:1117
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -678,7 +678,7 @@ def no_grad() -> "_GeneratorContextManager[Any]":
     return push(NoGrad)
 
 
-# book/graph/variable.md:1168
+# book/graph/variable.md:1177
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -696,7 +696,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1217
+# book/graph/variable.md:1226
 def primitive(
     arguments: str,
     joint: Rule | None = None,

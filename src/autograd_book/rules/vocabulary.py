@@ -11,7 +11,7 @@ Variable.
     print(*(f"{f.__name__}: {status(f)[0]}" for f in (np.sin, np.stack, np.floor, np.unique, np.savetxt)), sep="; ")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 23d1fde87c98acd03d8999d12de902e970f856f7907347e6b62c21b9b7ad9373
+# sha256: a8b87762626e7d9d312085c24b62e5bfb2a583643dabfca4cd99401839353486
 
 __all__ = ["linspace", "PLAIN", "reasons", "status", "Entry", "AREAS", "survey"]
 
@@ -55,12 +55,15 @@ def linspace(
 
 if hasattr(np.linalg, "matrix_transpose"):  # from NumPy 2 on
     functions[np.linalg.matrix_transpose] = np.matrix_transpose
+for old, name in {"product": "prod", "cumproduct": "cumprod", "alltrue": "all", "sometrue": "any"}.items():
+    if old in vars(np):  # before NumPy 2
+        functions[vars(np)[old]] = getattr(np, name)
 refuse("Write start * ratio ** np.arange(num) / num, or 10 ** np.linspace(a, b, num).", np.logspace, np.geomspace)
 refuse("Choose between the pieces with np.where or np.select.", np.piecewise)
 refuse("Bits have no derivative; take the plain values with .numpy().", np.packbits, np.unpackbits)
 
 
-# book/rules/vocabulary.md:101
+# book/rules/vocabulary.md:104
 #: What functions do that take no values to differentiate, and their names.
 PLAIN = {
     "makes arrays": "arange array asanyarray asarray asarray_chkfinite ascontiguousarray asfarray asfortranarray asmatrix "
@@ -82,9 +85,16 @@ PLAIN = {
 reasons = {name: reason for reason, names in PLAIN.items() for name in names.split()}  #: By name.
 
 
-# book/rules/vocabulary.md:129
-def status(fun: Callable[..., Any]) -> tuple[str, str]:
+# book/rules/vocabulary.md:132
+def status(fun: Callable[..., Any], name: str = "") -> tuple[str, str]:
     """What becomes of a NumPy function that is called with a Variable.
+
+    Parameters
+    ----------
+    fun : callable
+        The function.
+    name : str, optional
+        Its public name, where that is not the one it calls itself.
 
     Returns
     -------
@@ -93,7 +103,7 @@ def status(fun: Callable[..., Any]) -> tuple[str, str]:
     remark : str
         The differentiated arguments, what to do instead, or what the function does.
     """
-    name = getattr(fun, "__name__", "")
+    name = name or fun.__name__
     if fun in primitives:
         row = primitives[fun]
         return ("zero gradient", "") if row.flat else ("rule", ", ".join(row.rules or row.arguments))
@@ -119,4 +129,4 @@ def survey() -> list[Entry]:
     """The status of every public function of the NumPy at hand."""
     found = [(prefix + name, getattr(area, name)) for prefix, area in AREAS.items() for name in vars(area)]
     public = {name: fun for name, fun in found if hasattr(fun, "__name__") and not isinstance(fun, (type, ModuleType))}
-    return [Entry(name, *status(fun)) for name, fun in sorted(public.items()) if "_" not in (name[0], name.partition(".")[2][:1])]
+    return [Entry(name, *status(fun, name.rpartition(".")[2])) for name, fun in sorted(public.items()) if "_" not in (name[0], name.partition(".")[2][:1])]
