@@ -171,6 +171,73 @@ def test_a_function_without_a_rule_says_so():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Every derivative: NumPy's vocabulary, all modes
+
+
+def test_numpy_programs_run_as_they_are():
+    f = lambda x: np.linalg.slogdet(np.einsum("ij,kj->ik", x, x) + np.eye(3))[1] + np.sum(np.sort(np.fft.irfft(np.fft.rfft(x, axis=0), 3, 0), 0)[-1])
+    ab.check_gradients(f, np.random.default_rng(0).normal(size=(3, 3)))
+
+
+def test_a_changed_copy_is_differentiable():
+    x = ab.Variable([1.0, 2.0, 3.0])
+    (x.at[[0, 0]].add(x[2]) ** 2).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [14.0, 4.0, 34.0])
+
+
+def test_complex_numbers_have_gradients_that_point_upwards():
+    z = np.array([3.0 + 4.0j])
+    np.testing.assert_allclose(ab.grad(lambda z: np.sum(np.abs(z)))(z), z / 5)
+
+
+def test_forward_mode_goes_in_a_direction():
+    value, tangent = ab.jvp(np.sin, (0.0,), (2.0,))
+    assert (value, tangent) == (0.0, 2.0)
+
+
+def test_jacobians_hessians_and_products():
+    f = lambda x: x[0] ** 2 * x[1]
+    np.testing.assert_array_equal(ab.hessian(f)(np.array([1.0, 3.0])), [[6.0, 2.0], [2.0, 0.0]])
+    np.testing.assert_array_equal(ab.hvp(f)(np.array([1.0, 3.0]), np.array([0.0, 1.0])), [2.0, 0.0])
+
+
+def test_parameters_come_in_containers():
+    model = {"w": np.ones((3, 2)), "b": (np.zeros(2),)}
+    g, scores = ab.grad(lambda m, x: ((s := x @ m["w"] + m["b"][0]).sum(), s), has_aux=True)(model, np.ones((4, 3)))
+    assert g["w"].shape == (3, 2) and g["b"][0].tolist() == [4.0, 4.0] and scores.shape == (4, 2)
+
+
+def test_each_example_can_have_its_gradient():
+    each = ab.vmap(ab.grad(lambda w, x: np.tanh(x @ w)), in_axes=(None, 0))
+    assert each(np.ones(3), np.ones((5, 3))).shape == (5, 3)
+
+
+def test_images_are_convolved_and_pooled():
+    out = ab.max_pool2d(ab.conv2d(ab.Variable(np.ones((1, 1, 6, 6))), np.ones((2, 1, 3, 3)), padding="same"), 2)
+    assert out.shape == (1, 2, 3, 3)
+
+
+def test_gradients_can_be_watched_and_stopped():
+    seen, x = [], ab.Variable(3.0)
+    x.register_hook(lambda g: seen.append(g.item()))
+    (x * ab.stop_gradient(x)).backward()
+    assert seen == [3.0]
+
+
+def test_the_origin_of_a_nan_is_found():
+    with pytest.raises(ab.NonFiniteError, match="log made"), ab.debug_nans(), np.errstate(all="ignore"):
+        np.log(ab.Variable(0.0)) + 1.0
+
+
+def test_what_was_changed_in_place_is_found():
+    x, batch = ab.Variable([1.0, 2.0]), np.array([3.0, 4.0])
+    loss = (x * batch).sum()
+    batch[:] = 0.0
+    with pytest.raises(ab.MutatedValueError, match="changed in place"):
+        loss.backward()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Networks, losses and optimisers
 
 
