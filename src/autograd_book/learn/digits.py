@@ -13,7 +13,7 @@ part of them aside.
     print(digits.images.shape, digits.images.dtype, seen.labels.size, unseen.labels.size)
 """
 # Generated from book/learn/digits.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d2c3278639529c5ebebc2efe4cc5feb118a37db7c5f03be3a336951026dd4f05
+# sha256: 54f1cc6a77f4181d2f828eb392037fb754c05634df52a28ed0e401a564e1e64d
 
 __all__ = ["Digits", "load_digits", "split"]
 
@@ -29,7 +29,7 @@ from autograd_book.graph.errors import DifferentiationValueError
 class Digits(NamedTuple):
     """Images of digits and what they show."""
 
-    images: np.ndarray  #: float32 of shape (n, 64): 8 × 8 pixels from 0 (paper) to 1 (ink).
+    images: np.ndarray  #: float32 of shape (n, 64), 8 × 8 pixels from 0 (paper) to 1 (ink).
     labels: np.ndarray  #: int64 of shape (n,), from 0 to 9.
 
     def take(self, index: Any) -> "Digits":
