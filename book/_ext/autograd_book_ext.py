@@ -70,7 +70,8 @@ def destination(app, file, cell):
     line = nodes.paragraph(classes=["cell-place"])
     line += cross_reference(app.env.docname, "mod", cell.module, file.removeprefix("src/"))
     for name in cell.names[:3]:
-        line += [nodes.Text(" · "), cross_reference(app.env.docname, "obj", home(app, f"{cell.module}.{name}"), name)]
+        target = target_of(app, import_module(cell.module), name)
+        line += [nodes.Text(" · "), cross_reference(app.env.docname, "obj", target, name)]
     return line
 
 
