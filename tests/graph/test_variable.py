@@ -5,6 +5,7 @@ import gc
 import math
 import operator
 import pickle
+import threading
 import weakref
 
 import numpy as np
@@ -387,13 +388,80 @@ def test_a_constant_changed_between_the_passes_is_found(change, dtype, size) -> 
     assert x.grad is None
 
 
-def test_a_list_and_a_read_only_view_of_a_writable_array_are_sealed_as_well() -> None:
-    x, a, numbers = Variable(np.ones((2, 3))), np.ones(3), [1.0, 2.0, 3.0]
-    for constant, change in ((np.broadcast_to(a, (2, 3)), lambda: a.fill(5.0)), (numbers, numbers.reverse)):
-        y = np.multiply(x, constant)
-        change()
-        with pytest.raises(ab.MutatedValueError):
-            y.sum().backward()
+def test_a_read_only_view_of_a_writable_array_is_sealed_as_well() -> None:
+    x, a = Variable(np.ones((2, 3))), np.ones(3)
+    y = np.multiply(x, np.broadcast_to(a, (2, 3)))
+    a.fill(5.0)
+    with pytest.raises(ab.MutatedValueError):
+        y.sum().backward()
+
+
+def test_lists_and_options_are_taken_as_they_were() -> None:
+    x, numbers, mask, scale = Variable([1.0, 2.0]), [3.0, 4.0], np.array([True, False]), np.array([2.0, 2.0])
+    scaled = ab.primitive("x", x=lambda g, k: g * k)(lambda x, k: x * k)
+    for y, expected in [
+        (np.multiply(x, numbers).sum(), [3.0, 4.0]),
+        (np.sum(x, where=mask), [1.0, 0.0]),
+        (np.sum(scaled(x, k=scale)), [2.0, 2.0]),
+    ]:
+        numbers[:], mask[:], scale[:] = [0.0, 0.0], ~mask, 9.0
+        x.zero_grad()
+        y.backward()
+        np.testing.assert_array_equal(x.grad.numpy(), expected)
+        numbers[:], mask[:], scale[:] = [3.0, 4.0], [True, False], 2.0
+
+
+def test_a_list_that_an_operator_meets_is_sealed() -> None:
+    x, numbers = Variable([1.0, 2.0]), [3.0, 4.0]
+    y = (x * numbers).sum()
+    numbers.reverse()
+    with pytest.raises(ab.MutatedValueError):
+        y.backward()
+
+
+@pytest.mark.parametrize("constant", [np.ma.array([1.0, 2.0], mask=[False, True]), np.matrix([[1.0, 2.0]])], ids=["masked", "matrix"])
+def test_arrays_with_an_arithmetic_of_their_own_are_refused(constant) -> None:
+    with pytest.raises(ab.DifferentiationTypeError, match="arithmetic is not that of arrays"):
+        Variable([1.0, 2.0]) * constant
+
+
+def test_gradients_of_many_threads_add_up() -> None:
+    x = Variable([1.0, 2.0])
+
+    def work() -> None:
+        for _ in range(200):
+            (x * 2.0).sum().backward()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_array_equal(x.grad.numpy(), [1600.0, 1600.0])
+
+
+def test_a_recorded_backward_pass_under_no_grad_is_refused() -> None:
+    y = Variable(2.0) ** 2
+    with ab.no_grad(), pytest.raises(ab.DifferentiationTypeError, match="under no_grad"):
+        y.backward(create_graph=True)
+
+
+def test_every_augmented_operator_updates_a_leaf_under_no_grad() -> None:
+    x = first = Variable([2.0, 3.0])
+    with ab.no_grad():
+        x **= 2
+        x %= 5
+        x //= 2
+    assert x is first and x.requires_grad
+    np.testing.assert_array_equal(x.numpy(), [2.0, 2.0])
+
+
+@pytest.mark.parametrize("attempt", [lambda y: y.backward(np.array([1j, 1j])), lambda y: setattr(y, "grad", np.array([1j, 1j])),
+                                     lambda y: ab.vjp(np.sin, np.ones(2))[1](np.ones(2) * 1j),
+                                     lambda y: ab.jvp(np.sin, (np.ones(2),), (np.ones(2) * 1j,))], ids=range(4))
+def test_a_complex_cotangent_of_a_real_value_is_refused(attempt) -> None:
+    with pytest.raises(ab.DifferentiationTypeError, match="which is real"):
+        attempt(Variable([1.0, 2.0]))
 
 
 def test_a_constant_nobody_reads_and_a_constant_left_alone_are_no_trouble() -> None:

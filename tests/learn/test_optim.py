@@ -343,3 +343,14 @@ def test_a_state_with_an_impossible_rate_changes_nothing():
     with pytest.raises(ab.DifferentiationValueError, match="lr=-5.0"):
         optimizer.load_state_dict({"lr": -5.0, "0.velocity": [1.0]})
     assert optimizer.lr == 0.1 and optimizer.state == [{}]
+
+
+@pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1), lambda p: Adam(p, lr=0.05), lambda p: AdamW(p, lr=0.05, weight_decay=0.0)])
+def test_complex_parameters_find_the_bottom(make):
+    w = ab.Variable(np.array([0j, 3 - 2j]))
+    optimizer = make([w])
+    for _ in range(600):
+        optimizer.zero_grad()
+        np.sum(np.abs(w - (1 + 1j)) ** 2).backward()
+        optimizer.step()
+    np.testing.assert_allclose(w.numpy(), 1 + 1j, atol=1e-2)

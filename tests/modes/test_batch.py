@@ -136,3 +136,16 @@ def test_a_batched_value_prints_and_has_the_length_of_an_example() -> None:
     found = []
     ab.vmap(lambda r: found.extend([r.shape, r.ndim, r.size, len(r), repr(r)[:7], type(r) is Batched, len(leaves(r))]) or r)(np.ones((2, 3)))
     assert found == [(3,), 1, 3, 3, "Batched", True, 1]
+
+
+def test_a_batched_value_does_not_outlive_its_vmap() -> None:
+    kept = []
+    ab.vmap(lambda x: kept.append(x) or x * 2)(np.ones(2))
+    for use in (lambda: kept[0] * 2, lambda: np.sum(kept[0])):
+        with pytest.raises(ab.LeakedVariableError, match="inside a vmap"):
+            use()
+
+
+def test_axes_of_single_numbers_are_those_that_numpy_accepts() -> None:
+    for axis in (0, -1, None):
+        np.testing.assert_array_equal(ab.vmap(lambda a, axis=axis: np.sum(a, axis=axis))(np.arange(3.0)), np.arange(3.0))

@@ -156,3 +156,22 @@ def test_elementwise_grad_takes_only_what_keeps_the_shape() -> None:
     assert ab.elementwise_grad(lambda a, x: a * x**2, 1)(3.0, 2.0) == 12.0
     with pytest.raises(ab.DifferentiationValueError, match="does not act on each element"):
         ab.elementwise_grad(np.sum)(X)
+
+
+def test_elementwise_slopes_of_complex_values_are_complex() -> None:
+    np.testing.assert_allclose(ab.elementwise_grad(lambda x: np.exp(1j * x))(np.array([0.0, 1.0])), [1j, 1j * np.exp(1j)])
+    with pytest.raises(ab.DifferentiationTypeError, match="Use mode='forward'"):
+        ab.jacobian(lambda x: np.exp(1j * x), mode="reverse")(np.ones(2))
+
+
+def test_an_argument_is_named_once_and_positions_may_be_numpys() -> None:
+    with pytest.raises(ab.DifferentiationValueError, match="names an argument twice"):
+        ab.grad(lambda x, y: x * y, (0, -2))(2.0, 3.0)
+    assert ab.grad(lambda x, y: x * y, np.int64(1))(2.0, 3.0) == 2.0
+    with pytest.raises(ab.DifferentiationTypeError, match="argnums"):
+        ab.jacobian(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
+
+
+def test_what_comes_out_of_forward_mode_is_its_own_memory() -> None:
+    value, tangent = ab.jvp(lambda x: x, (X,), (T,))
+    assert not np.shares_memory(value, X) and not np.shares_memory(tangent, T)

@@ -205,3 +205,8 @@ def test_linear_reductions_say_so() -> None:
 
     assert primitives[np.sum].linear == primitives[np.mean].linear == ["x"]
     assert not primitives[np.prod].linear and not primitives[np.var].linear
+
+
+def test_the_mean_of_many_numbers_in_half_precision_keeps_its_gradient() -> None:
+    g = ab.grad(np.mean)(np.ones(65600, np.float16))
+    assert g.dtype == np.float16 and g[0] > 1.4e-5

@@ -13,6 +13,7 @@ def test_every_primitive_has_a_case() -> None:
     assert ours - written == set()
 
 
+@pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors:DeprecationWarning")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 @pytest.mark.parametrize("case", ALL, ids=str)
 def test_derivatives_agree_with_differences(case, dtype) -> None:

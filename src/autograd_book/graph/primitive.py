@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 90161a3a4f6c9028766c70bc01e88202672e59b97c6621d1f56c5ade74655ec9
+# sha256: f80cfb204052b3934e9f436ad7ee052b272e4da68efb307c612c2e70958dcf02
 
 __all__ = [
     "Rule",
@@ -40,7 +40,10 @@ __all__ = [
     "is_default",
     "REMEDIES",
     "refuse_unread",
+    "settled",
+    "copied",
     "arrange",
+    "with_arrays",
 ]
 
 
@@ -144,15 +147,26 @@ def fingerprint(array: Any) -> int:
 
 
 def seal(value: Any) -> int | None:
-    """Fingerprint of what its owner could still write into; None for numbers and for arrays closed to writing."""
+    """Fingerprint of what its owner could still write into; None for numbers and for arrays closed to writing.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If the value is a masked array or a matrix, whose arithmetic is not that of arrays.
+    """
     if isinstance(value, list):
         return fingerprint(np.asarray(value))
+    if isinstance(value, (np.ma.MaskedArray, np.matrix)):
+        raise DifferentiationTypeError(
+            f"a {type(value).__name__} was used as a constant of shape {value.shape}, and its arithmetic is not that of "
+            "arrays. Pass np.asarray of it, and choose with np.where in place of a mask."
+        )
     if not isinstance(value, np.ndarray) or not (value.flags.writeable or value.base is not None):
         return None
     return fingerprint(value)
 
 
-# book/graph/primitive.md:260
+# book/graph/primitive.md:271
 def intact(value: Any, noted: int | None, owner: str, name: str) -> Any:
     """The saved constant, or MutatedValueError if it is no longer what it was."""
     if noted is not None and seal(value) != noted:
@@ -163,7 +177,7 @@ def intact(value: Any, noted: int | None, owner: str, name: str) -> Any:
     return value
 
 
-# book/graph/primitive.md:283
+# book/graph/primitive.md:294
 class Plan:
     """What a primitive saves, and how it pulls, when the arguments in `mask` are differentiated.
 
@@ -200,7 +214,7 @@ class Plan:
         return [known.get(name) for name in self.asks]
 
 
-# book/graph/primitive.md:328
+# book/graph/primitive.md:339
 class Plans(dict[int, Plan | None]):
     """Plans of one primitive, made at the first use: bit i of the key says whether argument i is differentiated.
 
@@ -217,7 +231,7 @@ class Plans(dict[int, Plan | None]):
         return plan
 
 
-# book/graph/primitive.md:355
+# book/graph/primitive.md:366
 primitives: dict[Callable[..., Any], "Primitive"] = {}  #: The one table: from a function to its primitive.
 
 
@@ -290,7 +304,7 @@ class Primitive:
         return self.rules[name]
 
 
-# book/graph/primitive.md:460
+# book/graph/primitive.md:471
 UFUNC_OPTIONS = {"out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}  #: And their defaults.
 
 
@@ -307,7 +321,7 @@ def signature(fun: Callable[..., Any], arguments: tuple[str, ...]) -> inspect.Si
     return inspect.Signature(arrays + options)
 
 
-# book/graph/primitive.md:487
+# book/graph/primitive.md:498
 def is_default(value: Any, default: Any) -> bool:
     """Whether a parameter was given the value that it has anyway."""
     simple = type(value) is type(default) and isinstance(value, (bool, int, str))
@@ -329,21 +343,45 @@ def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
             )
 
 
-# book/graph/primitive.md:521
+# book/graph/primitive.md:532
+def settled(primitive: Primitive, params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters that nobody else can change: arrays and lists are copied."""
+    for name, value in params.items():
+        if getattr(value, "node", None) is not None:
+            raise NoRuleError(
+                f"{primitive.name} was given a Variable that needs a gradient as its parameter {name}, which no rule "
+                "differentiates. Pass its .numpy() if a constant is meant."
+            )
+    return {name: copied(value) for name, value in params.items()}
+
+
+def copied(value: Any) -> Any:
+    """A copy of an array or a list; anything else as it is."""
+    return value.copy() if isinstance(value, (np.ndarray, list)) else value
+
+
+# book/graph/primitive.md:557
 def arrange(
     primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Split a call in NumPy's form into array arguments and the parameters that differ from NumPy's defaults."""
     count = len(primitive.arguments)
     if len(args) == count and not kwargs:
-        return args, kwargs
+        return with_arrays(primitive, args), kwargs
     bound = signature(primitive.fun, tuple(primitive.arguments)).bind(*args, **kwargs)
     given, parameters = list(bound.arguments.items()), bound.signature.parameters
     params = {name: value for name, value in given[count:] if not is_default(value, parameters[name].default)}
     refuse_unread(primitive, params)
+    params = settled(primitive, params)
     if not primitive.flat and np.dtype(params.get("dtype", float)).kind not in "fc":
         raise DifferentiationTypeError(
             f"{primitive.name} was called with dtype={params['dtype']!r}, and whole numbers have no derivative. "
             "Ask for floating point, or convert the plain result of .numpy()."
         )
-    return tuple([value for _, value in given[:count]]), params
+    return with_arrays(primitive, tuple([value for _, value in given[:count]])), params
+
+
+def with_arrays(primitive: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments with arrays in place of lists, and of numbers where the function is not elementwise."""
+    loose = (list, tuple) if primitive.elementwise else (list, tuple, int, float, complex)
+    return tuple([np.asarray(a) if isinstance(a, loose) else a for a in args])

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9a933fa0636f05297891ac14e7b4ffb81d9b1950154cbd6bdeb9dabfffa73ab6
+# sha256: d39485292f33da156c8da49e557592964c7cda52f99686b93c95f4fbcb5d4b4a
 
 __all__ = [
     "Fun",
@@ -45,12 +45,16 @@ __all__ = [
     "bind",
     "push",
     "turned",
+    "expect_kind",
     "seed",
+    "delivery",
     "deliver",
     "place_gradient",
     "hang",
     "fit_answer",
+    "innermost",
     "NoGrad",
+    "expect_recording",
     "no_grad",
     "Link",
     "primitive",
@@ -64,6 +68,7 @@ from contextlib import _GeneratorContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from copy import copy
 from functools import wraps
+from threading import Lock
 from typing import Any, final
 
 import numpy as np
@@ -77,7 +82,7 @@ from autograd_book.graph.errors import (
     nearest,
 )
 from autograd_book.graph.interpreter import Interpreter, ground
-from autograd_book.graph.primitive import Primitive, Rule, arrange, primitives, shape_of
+from autograd_book.graph.primitive import Primitive, Rule, arrange, primitives, settled, shape_of
 from autograd_book.graph.record import Leaf, Node, Record, tie
 
 Fun = Callable[..., Any]  #: Any function of arrays.
@@ -92,7 +97,7 @@ def unary(fun: Fun) -> Callable[[Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:135
+# book/graph/variable.md:136
 def binary(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     """Operator with the Variable on the left."""
 
@@ -111,7 +116,7 @@ def reflected(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:162
+# book/graph/variable.md:163
 def in_place(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     """Operator such as ``+=``: a new result for a computed Variable, an update for a leaf under `no_grad`."""
 
@@ -130,7 +135,7 @@ def in_place(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:185
+# book/graph/variable.md:186
 class Operators:
     """Python's operators, each the NumPy function of the same meaning."""
 
@@ -150,6 +155,8 @@ class Operators:
     __floor__, __ceil__, __trunc__ = unary(np.floor), unary(np.ceil), unary(np.trunc)
     __iadd__, __isub__ = in_place(np.add), in_place(np.subtract)
     __imul__, __itruediv__ = in_place(np.multiply), in_place(np.divide)
+    __ipow__, __imatmul__ = in_place(np.power), in_place(np.matmul)
+    __imod__, __ifloordiv__ = in_place(np.remainder), in_place(np.floor_divide)
     __lt__, __le__ = binary(np.less), binary(np.less_equal)
     __gt__, __ge__ = binary(np.greater), binary(np.greater_equal)
     __and__, __or__, __xor__ = binary(np.bitwise_and), binary(np.bitwise_or), binary(np.bitwise_xor)
@@ -159,12 +166,12 @@ class Operators:
     __hash__ = object.__hash__
 
 
-# book/graph/variable.md:243
+# book/graph/variable.md:246
 #: From a NumPy function to our composition of it.
 functions: dict[Fun, Fun] = {
     np.shape: shape_of,
     np.ndim: lambda a: len(shape_of(a)),
-    np.size: lambda a, axis=None: int(np.prod(shape_of(a) if axis is None else shape_of(a)[axis])),
+    np.size: lambda a, axis=None: int(np.prod(np.take(shape_of(a), range(len(shape_of(a))) if axis is None else axis))),
 }
 
 
@@ -187,7 +194,7 @@ def implements(*known: Fun) -> Callable[[Fun], Fun]:
     return enter
 
 
-# book/graph/variable.md:292
+# book/graph/variable.md:295
 def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function of Variables, by its primitive or by our composition.
 
@@ -213,7 +220,7 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     )
 
 
-# book/graph/variable.md:328
+# book/graph/variable.md:331
 class Protocols:
     """How NumPy hands a call over to a Variable."""
 
@@ -233,7 +240,7 @@ class Protocols:
         return call(func, args, kwargs)
 
 
-# book/graph/variable.md:363
+# book/graph/variable.md:366
 def expect_constant(variable: Any, what: str, remedy: str) -> None:
     """Raise if a conversion would drop the gradient of a Variable."""
     if variable.node is not None:
@@ -243,7 +250,7 @@ def expect_constant(variable: Any, what: str, remedy: str) -> None:
         )
 
 
-# book/graph/variable.md:377
+# book/graph/variable.md:380
 class Guards:
     """Conversions that would drop a gradient, and writes that would change one."""
 
@@ -274,7 +281,7 @@ class Guards:
         )
 
 
-# book/graph/variable.md:428
+# book/graph/variable.md:431
 def method(fun: Any) -> Callable[..., Any]:
     """Method that calls a NumPy function with the Variable in front."""
 
@@ -285,7 +292,7 @@ def method(fun: Any) -> Callable[..., Any]:
     return apply
 
 
-# book/graph/variable.md:441
+# book/graph/variable.md:444
 class Methods:
     """Methods and attributes of arrays, each the NumPy function of the same name."""
 
@@ -353,7 +360,7 @@ class Methods:
         raise AttributeError(f"a Variable has no attribute {name!r}. {nearest(name, public)}")
 
 
-# book/graph/variable.md:527
+# book/graph/variable.md:530
 def closed(value: Any) -> Any:
     """The same value, closed to writing: a read-only view of an array, or what cannot be written to anyway."""
     if not isinstance(value, np.ndarray):
@@ -398,7 +405,7 @@ class Conversions:
         return Variable, (self.value, self.requires_grad)
 
 
-# book/graph/variable.md:588
+# book/graph/variable.md:591
 class Gradients:
     """The face that a training loop sees."""
 
@@ -459,13 +466,14 @@ class Gradients:
             If an earlier call has released the graph.
         """
         node, start = seed(self, gradient)
+        expect_recording(create_graph)
         with push(Link) if create_graph else nullcontext():
             found = walk(node, start, top.get().pull, retain_graph or create_graph)
         for leaf, g in found.items():
             deliver(leaf, g)
 
 
-# book/graph/variable.md:669
+# book/graph/variable.md:673
 @final
 class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     """An array that can be differentiated with respect to.
@@ -500,7 +508,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
         self.value = replacement(self, data)
 
 
-# book/graph/variable.md:714
+# book/graph/variable.md:718
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -516,7 +524,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:736
+# book/graph/variable.md:740
 def replacement(variable: Variable, data: Any) -> np.ndarray:
     """A fresh array that can take the place of a Variable's value, or the error that says why it cannot."""
     if type(data) is Variable:
@@ -536,17 +544,17 @@ def replacement(variable: Variable, data: Any) -> np.ndarray:
     return value.astype(variable.dtype, copy=False)
 
 
-# book/graph/variable.md:764
+# book/graph/variable.md:768
 base = Record(ground(), Variable)  #: The Record that is always there.
 top: ContextVar[Interpreter] = ContextVar("top", default=base)  #: The top of this thread's stack.
 
 
 def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
     """Apply a primitive at the top of the stack."""
-    return top.get().bind(primitive, args, params)
+    return top.get().bind(primitive, args, settled(primitive, params) if params else params)
 
 
-# book/graph/variable.md:786
+# book/graph/variable.md:790
 @contextmanager
 def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
     """Put an interpreter on the stack for the duration of a with block.
@@ -563,13 +571,21 @@ def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
         top.reset(token)
 
 
-# book/graph/variable.md:822
+# book/graph/variable.md:826
 def turned(g: Any) -> Any:
     """A gradient as the walk carries it, and the other way round: the complex conjugate."""
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-# book/graph/variable.md:838
+# book/graph/variable.md:842
+def expect_kind(g: Any, dtype: Any, what: str) -> None:
+    """Raise DifferentiationTypeError if a complex cotangent or tangent is given for a real value."""
+    if np.dtype(dtype).kind == "f" and (isinstance(g, complex) or getattr(getattr(g, "dtype", None), "kind", "f") == "c"):
+        raise DifferentiationTypeError(
+            f"a complex {what} was given for a value of dtype {dtype}, which is real. Give its real part."
+        )
+
+
 def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     if end.node is None:
@@ -599,18 +615,23 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
             f"backward() of a Variable of shape {end.shape} was given a gradient of shape {shape_of(gradient)}. "
             "Pass a gradient of the Variable's shape."
         )
+    expect_kind(gradient, end.dtype, "gradient")
     return end.node, turned(gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()])
 
 
-# book/graph/variable.md:884
+# book/graph/variable.md:897
+delivery = Lock()  #: Held while a gradient is added.
+
+
 def deliver(leaf: Leaf, g: Any) -> None:
     """Add the cotangent `g` to the gradient of a leaf."""
     g = turned(g)
     arrived = g if type(g) is Variable else tie(Variable, np.array(g), None, None)
-    leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
+    with delivery:  # two threads may deliver to one leaf
+        leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:905
+# book/graph/variable.md:922
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -623,10 +644,11 @@ def place_gradient(variable: Variable, value: Any) -> None:
             f"a gradient of shape {shape_of(value)} was assigned to a Variable of shape {variable.shape}. "
             "Give it the Variable's shape."
         )
+    expect_kind(value, variable.dtype, "gradient")
     variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
 
 
-# book/graph/variable.md:968
+# book/graph/variable.md:986
 def hang(variable: Variable, hook: Fun) -> Fun:
     """Hang a function on the node of a Variable; a function that takes it off again."""
     node = variable.node
@@ -652,11 +674,19 @@ def fit_answer(answer: Any, node: Node) -> Any:
             f"a hook returned a gradient of shape {shape_of(answer)} for a Variable of shape {node.shape}. "
             "Return the gradient's shape, or None to leave it as it is."
         )
+    expect_kind(answer, node.dtype, "gradient")
     recorded = type(answer) is Variable and answer.node is not None
     return answer if recorded else np.asarray(getattr(answer, "value", answer), node.dtype)[()]
 
 
-# book/graph/variable.md:1117
+# book/graph/variable.md:1136
+def innermost(value: Any) -> Any:
+    """What is inside any number of Variables."""
+    while type(value) is Variable:
+        value = value.value
+    return value
+
+
 class NoGrad(Interpreter):
     """Computes with the values alone; results are constants."""
 
@@ -664,10 +694,22 @@ class NoGrad(Interpreter):
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Pass the plain values on."""
-        values = [a.numpy() if type(a) is Variable else a for a in args]
+        values = [innermost(a) for a in args]
         out = self.below.bind(primitive, values, params)
         plain = primitive.flat or not any(type(a) is Variable for a in args)
         return out if plain else tie(Variable, out, None, None)
+
+
+def expect_recording(wanted: bool) -> None:
+    """Raise DifferentiationTypeError if a backward pass is to be recorded where nothing is."""
+    level: Any = top.get() if wanted else None
+    while level is not None:
+        if isinstance(level, NoGrad):
+            raise DifferentiationTypeError(
+                "backward(create_graph=True) was called under no_grad(), where nothing is recorded. "
+                "Call it outside of the no_grad() block."
+            )
+        level = level.below
 
 
 def no_grad() -> "_GeneratorContextManager[Any]":
@@ -678,7 +720,7 @@ def no_grad() -> "_GeneratorContextManager[Any]":
     return push(NoGrad)
 
 
-# book/graph/variable.md:1177
+# book/graph/variable.md:1215
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
 
@@ -696,7 +738,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1226
+# book/graph/variable.md:1264
 def primitive(
     arguments: str,
     joint: Rule | None = None,

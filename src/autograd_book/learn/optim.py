@@ -17,10 +17,11 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9a6446b8ca7db4ccf987ff67200878434405e4f6ddf24b01a7a02ef27f56977e
+# sha256: 66b4b7bf774630e1227a076c0e5527eeac9c2ac326828ca008ef40e857358cd6
 
 __all__ = [
     "writable_value",
+    "as_reals",
     "Optimizer",
     "listed",
     "movable",
@@ -53,6 +54,11 @@ def writable_value(parameter: Variable) -> np.ndarray:
     """The value of a parameter if nobody else holds it, or a copy: an array to write into."""
     alone = getrefcount(parameter.value) <= 2  # the parameter's own reference, and the call's
     return parameter.value if alone else parameter.value.copy()
+
+
+def as_reals(array: np.ndarray) -> np.ndarray:
+    """A view of complex numbers as pairs of real ones; any other array as it is."""
+    return array[..., None].view(f"f{array.itemsize // 2}") if array.dtype.kind == "c" else array
 
 
 class Optimizer:
@@ -92,7 +98,7 @@ class Optimizer:
         for parameter, state in zip(self.parameters, self.state, strict=True):
             if parameter.grad is not None:
                 value = writable_value(parameter)
-                self.update(value, parameter.grad.numpy(), state)
+                self.update(as_reals(value), as_reals(parameter.grad.numpy()), state)
                 parameter.value = value
 
     def zero_grad(self) -> None:
@@ -122,7 +128,7 @@ class Optimizer:
         self.lr, self.state = within("lr", np.asarray(state.get("lr", self.lr))[()]), found
 
 
-# book/learn/optim.md:172
+# book/learn/optim.md:177
 def listed(parameters: Any) -> list[Any]:
     """What an optimiser was given as a list, or the error that says that it is none."""
     if isinstance(parameters, Variable):
@@ -135,7 +141,7 @@ def listed(parameters: Any) -> list[Any]:
     return list(parameters)
 
 
-# book/learn/optim.md:195
+# book/learn/optim.md:200
 def movable(parameters: Any) -> list[Variable]:
     """The parameters as a list, or the error that says which of them cannot be moved."""
     found = listed(parameters)
@@ -156,7 +162,7 @@ def movable(parameters: Any) -> list[Variable]:
     return found
 
 
-# book/learn/optim.md:228
+# book/learn/optim.md:233
 def within(name: str, value: Any, end: float = np.inf) -> float:
     """The setting as a float if ``0 <= value < end``, or the error that names it."""
     if not isinstance(value, Real):
@@ -172,7 +178,7 @@ def within(name: str, value: Any, end: float = np.inf) -> float:
     return number
 
 
-# book/learn/optim.md:260
+# book/learn/optim.md:265
 def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndarray]]:
     """The arrays of a flat state, as one dictionary for each parameter."""
     expect_state(state)
@@ -192,7 +198,7 @@ def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndar
     return found
 
 
-# book/learn/optim.md:322
+# book/learn/optim.md:327
 class SGD(Optimizer):
     """Gradient descent, with momentum if wanted.
 
@@ -239,7 +245,7 @@ class SGD(Optimizer):
         value -= self.lr * gradient
 
 
-# book/learn/optim.md:406
+# book/learn/optim.md:411
 def blend(mean: np.ndarray, sample: np.ndarray, beta: float) -> None:
     """Move a running mean towards a sample, in place, so that a fraction `beta` of it stays."""
     mean *= beta
@@ -256,7 +262,7 @@ def begin(state: dict[str, np.ndarray], value: np.ndarray) -> dict[str, np.ndarr
     return state
 
 
-# book/learn/optim.md:436
+# book/learn/optim.md:441
 def pair(betas: Any) -> tuple[float, float]:
     """Both memories, or the error that says what came in their place."""
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
@@ -266,7 +272,7 @@ def pair(betas: Any) -> tuple[float, float]:
     return within("betas[0]", betas[0], 1.0), within("betas[1]", betas[1], 1.0)
 
 
-# book/learn/optim.md:456
+# book/learn/optim.md:461
 class Adam(Optimizer):
     """Steps of a length that adapts to each element; weight decay is added to the gradient.
 
@@ -315,7 +321,7 @@ class Adam(Optimizer):
         value -= self.lr / first * state["mean"] / size
 
 
-# book/learn/optim.md:524
+# book/learn/optim.md:529
 class AdamW(Adam):
     """Adam with decoupled weight decay; parameters as for `Adam`.
 

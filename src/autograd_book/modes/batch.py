@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a4cd72069021add5f74f4826e7be66754f1e09213b2c65ad908b4254e98cc58c
+# sha256: 6ea0e6f443d002aacc30750837614d3a95439908caec4d5f1c8fd23294cd42b1
 
 __all__ = [
     "OneForAllError",
@@ -48,10 +48,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError, LeakedVariableError
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
-from autograd_book.graph.variable import Methods, Operators, Protocols, call, push
+from autograd_book.graph.variable import Methods, Operators, Protocols, call, push, top
 from autograd_book.modes.transforms import Fun, name_of
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.rules import indexing, linear, reductions, shapes
@@ -92,7 +92,12 @@ class Batched(Operators, Protocols, Methods):
     size = property(lambda self: int(np.prod(self.shape)), doc="Number of elements of one example.")
     __array__ = __float__ = __int__ = __bool__ = __complex__ = __index__ = numpy = item = tolist = no_single
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        self.level.expect_at_work(self)
+        return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+
     def __array_function__(self, func: Fun, types: Any, args: Any, kwargs: Any) -> Any:
+        self.level.expect_at_work(self)
         try:
             return call(func, args, kwargs)
         except OneForAllError:
@@ -105,7 +110,7 @@ class Batched(Operators, Protocols, Methods):
         return f"Batched({self.value!r})"
 
 
-# book/modes/batch.md:131
+# book/modes/batch.md:136
 Batching = Callable[..., Any]  #: From the level, values, which of them are batched, and params, to a batched result.
 
 batchings: dict[Primitive, Batching] = {}  #: Rows for primitives that can do better than a loop.
@@ -142,10 +147,10 @@ def by_examples(level: Any, primitive: Primitive, values: Any, batched: Any, par
     return np.stack(list(map(as_array, results)))
 
 
-# book/modes/batch.md:172
+# book/modes/batch.md:177
 def shifted(axis: Any, rank: int) -> Any:
     """Axes of an example as axes of the batch; all of them for None."""
-    if axis is None:
+    if axis is None or rank == 0:
         return tuple(range(1, rank + 1))
     return tuple(a % rank + 1 for a in axis) if isinstance(axis, (tuple, list)) else axis % rank + 1
 
@@ -162,7 +167,7 @@ for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions
         batchings[primitives[fun]] = reduce_batch
 
 
-# book/modes/batch.md:196
+# book/modes/batch.md:201
 def reshape_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
     """Each example in another shape."""
     shape = params["shape"]
@@ -220,7 +225,7 @@ batchings |= {
 }
 
 
-# book/modes/batch.md:258
+# book/modes/batch.md:263
 def matmul_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
     """A matrix product for each example; one large product if the right operand is the same for all."""
     x, y = values
@@ -239,7 +244,7 @@ def matmul_batch(level: Any, primitive: Primitive, values: Any, batched: Any, pa
 batchings[primitives[np.matmul]] = matmul_batch
 
 
-# book/modes/batch.md:283
+# book/modes/batch.md:288
 class Batch(Interpreter):
     """Carries out each operation for all examples at once.
 
@@ -269,6 +274,16 @@ class Batch(Interpreter):
         """The value of one example; what is the same for all as it is."""
         return value.value[i] if self.mine(value) else value
 
+    def expect_at_work(self, value: Batched) -> None:
+        """Raise LeakedVariableError if a value is used when this level is not on the stack any more."""
+        level: Any = top.get()
+        while level is not None and level is not self:
+            level = level.below
+        if level is None:
+            raise LeakedVariableError(
+                f"a value of shape {value.shape} made inside a vmap was used outside it. Return it from the function."
+            )
+
     def mine(self, value: Any) -> bool:
         """Whether a value is one of this level's."""
         return type(value) is Batched and value.level is self
@@ -285,7 +300,7 @@ class Batch(Interpreter):
         return Batched(way(self, primitive, values, batched, params), self)
 
 
-# book/modes/batch.md:341
+# book/modes/batch.md:356
 def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     """A function of batches that applies `f` to each example.
 

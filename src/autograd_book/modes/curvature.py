@@ -16,7 +16,7 @@ treats each element by itself.
     print(ab.elementwise_grad(np.tanh)(x))
 """
 # Generated from book/modes/curvature.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1e3a93f7b50f5afe18f9d86960feac6f12488c5a4ff5bd2b3a1e706cdfa6049a
+# sha256: bc8e0531cfb76b63bb5d07439e797129e965a473b41d5461aee0e84a730df257
 
 __all__ = [
     "basis",
@@ -40,7 +40,6 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
-from autograd_book.graph.variable import turned
 from autograd_book.modes.forward import jvp
 from autograd_book.modes.transforms import Fun, grad, name_of, of_chosen, primal, vjp
 from autograd_book.modes.trees import Tree, kind_of, leaves, tree_map
@@ -55,10 +54,15 @@ def basis(like: Any) -> Iterator[np.ndarray]:
         yield unit.reshape(shape_of(like))[()]
 
 
-# book/modes/curvature.md:82
+# book/modes/curvature.md:81
 def by_rows(f: Fun, x: Tree) -> Tree:
     """Jacobian of f at x by one pullback for each element of the result."""
     out, pullback = vjp(f, x)
+    if "c" in {leaf.dtype.kind for leaf in (np.asarray(0.0), *map(primal, leaves(x)), out) if hasattr(leaf, "dtype")}:
+        raise DifferentiationTypeError(
+            f"jacobian of {name_of(f)} was asked for mode='reverse' where complex numbers occur, and rows are gradients. "
+            "Use mode='forward'."
+        )
     rows = [pullback(unit)[0] for unit in basis(np.zeros_like(out))]
     shapes = tree_map(lambda leaf: primal(leaf), x)
     return tree_map(lambda leaf, *parts: joined(parts, leaf, shape_of(out) + shape_of(leaf)), shapes, *rows)
@@ -79,7 +83,7 @@ def joined(parts: Any, like: Any, shape: tuple[int, ...]) -> Any:
     return np.stack(parts).reshape(shape) if parts else np.zeros(shape, like.dtype)
 
 
-# book/modes/curvature.md:116
+# book/modes/curvature.md:120
 MODES = ("auto", "reverse", "forward")  #: Ways to a Jacobian.
 
 
@@ -110,7 +114,12 @@ def jacobian(f: Fun, argnums: int = 0, mode: str = "auto") -> Fun:
         raise DifferentiationValueError(f"jacobian was given mode={mode!r}. Use one of {', '.join(map(repr, MODES))}.")
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        chosen = of_chosen(f, (argnums,), args, kwargs)
+        if not isinstance(argnums, (int, np.integer)):
+            raise DifferentiationTypeError(
+                f"jacobian of {name_of(f)} was given argnums={argnums!r}. Give one position; "
+                "call it once for each argument, or take them as one tree."
+            )
+        chosen = of_chosen(f, (int(argnums),), args, kwargs)
         x = args[argnums]
         return by_columns(chosen, x) if columns_are_better(chosen, x, mode) else by_rows(chosen, x)
 
@@ -131,7 +140,7 @@ def columns_are_better(f: Fun, x: Tree, mode: str) -> bool:
     return complex_ones or x.size < np.size(out)
 
 
-# book/modes/curvature.md:180
+# book/modes/curvature.md:189
 def hessian(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the matrix of second derivatives of `f`, of shape ``x.shape + x.shape``.
 
@@ -191,13 +200,13 @@ def elementwise_grad(f: Fun, argnums: int = 0) -> Fun:
     """
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        chosen = of_chosen(f, (argnums,), args, kwargs)
-        out, pullback = vjp(chosen, args[argnums])
+        chosen, x = of_chosen(f, (argnums,), args, kwargs), primal(args[argnums])
+        out, slopes = jvp(chosen, (x,), (np.ones_like(x),))
         if shape_of(out) != shape_of(args[argnums]):
             raise DifferentiationValueError(
                 f"{name_of(f)} returned shape {shape_of(out)} for an argument of shape {shape_of(args[argnums])}, so "
                 "it does not act on each element by itself. Use grad or jacobian."
             )
-        return turned(pullback(np.ones_like(out))[0])
+        return slopes
 
     return transformed

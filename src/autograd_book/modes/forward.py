@@ -12,7 +12,7 @@ value together with its tangent.
     print(value, tangent)
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a1b2af9e2ee8e70178247d63a06f3ed855a546d09d51eb0bdab81c0e7c44d42b
+# sha256: f50518446463dad018175e0008523bce640e8e4d9694d4d63c38ef0d8bc4d452
 
 __all__ = [
     "along_elements",
@@ -23,6 +23,7 @@ __all__ = [
     "Tangent",
     "Forward",
     "jvp",
+    "fresh",
     "tangent_of",
 ]
 
@@ -37,7 +38,7 @@ from autograd_book.graph.errors import DifferentiationTypeError, Differentiation
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, shape_of
 from autograd_book.graph.record import Record, expect_below, tie
-from autograd_book.graph.variable import Variable, push, top
+from autograd_book.graph.variable import Variable, expect_kind, push, top
 from autograd_book.modes.transforms import Fun, expect_number, name_of, primal
 from autograd_book.modes.trees import Tree, expect_like, kind_of, tree_map
 
@@ -175,8 +176,13 @@ def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[
     with push(Forward, f"a derivative of {name_of(f)}") as level:
         result = f(*tree_map(lambda p, t: level.tied(p := primal(p), tangent_of(p, t)), tuple(primals), tuple(tangents)))
     result = tree_map(lambda v: expect_number(f, v), result)
-    value = tree_map(lambda v: v.value if level.mine(v) else v, result)
-    return value, tree_map(lambda v: v.node.value if level.mine(v) else np.zeros_like(v), result)
+    value = tree_map(lambda v: fresh(v.value) if level.mine(v) else v, result)
+    return value, tree_map(lambda v: fresh(v.node.value) if level.mine(v) else np.zeros_like(v), result)
+
+
+def fresh(value: Any) -> Any:
+    """A copy of a plain array; anything else as it is."""
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def tangent_of(p: Any, t: Any) -> Any:
@@ -186,4 +192,5 @@ def tangent_of(p: Any, t: Any) -> Any:
         raise DifferentiationValueError(
             f"a tangent {what} was given for a primal of shape {p.shape}. Give it the shape of the primal."
         )
+    expect_kind(t, p.dtype, "tangent")
     return fit_tangent(primal(t), p)

@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 68e10d527690bf4d6baafad5dd364d865a6cdab2fdff88517a719232380d7cba
+# sha256: 4cb9626e30f20b4f1dac86eaf5a86ce1fbe02ad593885aa0983744de7f68f6c2
 
 __all__ = [
     "Fun",
@@ -47,7 +47,7 @@ from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import intact, seal, shape_of
 from autograd_book.graph.record import Record
-from autograd_book.graph.variable import Operators, Variable, admissible, primitive, push, top, turned
+from autograd_book.graph.variable import Operators, Variable, admissible, expect_kind, primitive, push, top, turned
 from autograd_book.modes.trees import Tree, leaves, tree_map
 
 Fun = Callable[..., Any]  #: Any function of arrays.
@@ -179,16 +179,21 @@ def cotangent_of(result: Any, g: Any) -> Any:
             f"a pullback of a result of shape {shape_of(result)} was given a cotangent of shape {shape_of(g)}. "
             "Give it the shape of the result."
         )
+    expect_kind(g, getattr(result, "dtype", float), "cotangent")
     return g if type(g) is Variable else np.asarray(g, getattr(result, "dtype", None))[()]
 
 
-# book/modes/transforms.md:355
+# book/modes/transforms.md:356
 def of_chosen(f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fun:
     """f as a function of the arguments at `positions` alone."""
     if not all(-len(args) <= i < len(args) for i in positions):
         raise DifferentiationValueError(
             f"{name_of(f)} was called with {len(args)} positional arguments, to be differentiated at {positions}. "
             "Pass the arguments to differentiate by position, and count them from 0."
+        )
+    if len({i % len(args) for i in positions}) < len(positions):
+        raise DifferentiationValueError(
+            f"{name_of(f)} was to be differentiated at {positions}, which names an argument twice. Name each once."
         )
 
     @wraps(f, updated=())
@@ -201,7 +206,7 @@ def of_chosen(f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs:
     return chosen
 
 
-# book/modes/transforms.md:382
+# book/modes/transforms.md:387
 def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Fun:
     """A function that returns the value of `f` and its gradient.
 
@@ -225,14 +230,15 @@ def value_and_grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = F
     DifferentiationValueError
         From the returned function, if the result is not a single number, or there is no argument at a position.
     """
-    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    single = isinstance(argnums, (int, np.integer))
+    positions: tuple[int, ...] = (int(argnums),) if single else tuple(argnums)  # type: ignore[arg-type]
 
     def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         chosen = of_chosen(f, positions, args, kwargs)
         out, pullback, *aux = vjp(chosen, *(args[i] for i in positions), has_aux=has_aux)
         expect_real_number(f, out)
         gradients = pullback(1.0)
-        return (out, *aux) if has_aux else out, gradients[0] if isinstance(argnums, int) else gradients
+        return (out, *aux) if has_aux else out, gradients[0] if single else gradients
 
     return transformed
 
@@ -262,7 +268,7 @@ def expect_real_number(f: Fun, out: Any) -> None:
         )
 
 
-# book/modes/transforms.md:477
+# book/modes/transforms.md:483
 @primitive("x", flat=True)
 def stop_gradient(x: Any) -> Any:
     """A copy of the value of x, which counts as a constant in every derivative."""

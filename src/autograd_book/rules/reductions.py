@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5064337f2b832c0921e6ad687e10f029515afa665358eb180e3af83df066bd38
+# sha256: 23176dc2f6ef9bbb8df41402c3385c1963f2a4a8df90ed82b30becae6da690b5
 
 __all__ = [
     "kept",
@@ -89,7 +89,7 @@ def sum_x(g: Any, shape: tuple[int, ...], axis: Any, where: Any) -> Any:
 def mean_x(g: Any, shape: tuple[int, ...], axis: Any, where: Any) -> Any:
     """Cotangent of a mean."""
     n = count(shape, axis, where)
-    return sum_x((g if where is True else np.reshape(g, n.shape)) / n, shape, axis, where)
+    return sum_x((g if where is True else np.reshape(g, n.shape)) * (1.0 / n), shape, axis, where)
 
 
 Primitive(

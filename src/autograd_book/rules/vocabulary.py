@@ -11,7 +11,7 @@ Variable.
     print(*(f"{f.__name__}: {status(f)[0]}" for f in (np.sin, np.stack, np.floor, np.unique, np.savetxt)), sep="; ")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a8b87762626e7d9d312085c24b62e5bfb2a583643dabfca4cd99401839353486
+# sha256: b604b41849a5ebe990806926c13541b912d2a39307724441d44359e77a1a350c
 
 __all__ = ["linspace", "PLAIN", "reasons", "status", "Entry", "AREAS", "survey"]
 
@@ -44,8 +44,8 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
 ) -> Any:
     """Evenly spaced numbers from start to stop, as `numpy.linspace`."""
-    share = np.linspace(0.0, 1.0, num, endpoint)
     span = np.subtract(stop, start)
+    share = np.linspace(0.0, 1.0, num, endpoint, dtype=np.result_type(span.dtype, float(num)))
     share = share.reshape(-1, *(1,) * len(span.shape))
     line = start + share * span
     line = np.moveaxis(line, 0, axis) if axis else line
