@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d39485292f33da156c8da49e557592964c7cda52f99686b93c95f4fbcb5d4b4a
+# sha256: a813746cc8f99e45d0056673e2a53b71ab6821fd8832e1deaf86b389cf7c39be
 
 __all__ = [
     "Fun",
@@ -54,7 +54,6 @@ __all__ = [
     "fit_answer",
     "innermost",
     "NoGrad",
-    "expect_recording",
     "no_grad",
     "Link",
     "primitive",
@@ -466,14 +465,13 @@ class Gradients:
             If an earlier call has released the graph.
         """
         node, start = seed(self, gradient)
-        expect_recording(create_graph)
         with push(Link) if create_graph else nullcontext():
             found = walk(node, start, top.get().pull, retain_graph or create_graph)
         for leaf, g in found.items():
             deliver(leaf, g)
 
 
-# book/graph/variable.md:673
+# book/graph/variable.md:672
 @final
 class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     """An array that can be differentiated with respect to.
@@ -508,7 +506,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
         self.value = replacement(self, data)
 
 
-# book/graph/variable.md:718
+# book/graph/variable.md:717
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -524,7 +522,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:740
+# book/graph/variable.md:739
 def replacement(variable: Variable, data: Any) -> np.ndarray:
     """A fresh array that can take the place of a Variable's value, or the error that says why it cannot."""
     if type(data) is Variable:
@@ -544,7 +542,7 @@ def replacement(variable: Variable, data: Any) -> np.ndarray:
     return value.astype(variable.dtype, copy=False)
 
 
-# book/graph/variable.md:768
+# book/graph/variable.md:767
 base = Record(ground(), Variable)  #: The Record that is always there.
 top: ContextVar[Interpreter] = ContextVar("top", default=base)  #: The top of this thread's stack.
 
@@ -554,7 +552,7 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
     return top.get().bind(primitive, args, settled(primitive, params) if params else params)
 
 
-# book/graph/variable.md:790
+# book/graph/variable.md:789
 @contextmanager
 def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
     """Put an interpreter on the stack for the duration of a with block.
@@ -571,13 +569,13 @@ def push(level: Callable[..., Any], *args: Any) -> Iterator[Any]:
         top.reset(token)
 
 
-# book/graph/variable.md:826
+# book/graph/variable.md:825
 def turned(g: Any) -> Any:
     """A gradient as the walk carries it, and the other way round: the complex conjugate."""
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-# book/graph/variable.md:842
+# book/graph/variable.md:841
 def expect_kind(g: Any, dtype: Any, what: str) -> None:
     """Raise DifferentiationTypeError if a complex cotangent or tangent is given for a real value."""
     if np.dtype(dtype).kind == "f" and (isinstance(g, complex) or getattr(getattr(g, "dtype", None), "kind", "f") == "c"):
@@ -619,7 +617,7 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     return end.node, turned(gradient if type(gradient) is Variable else np.asarray(gradient, end.dtype)[()])
 
 
-# book/graph/variable.md:897
+# book/graph/variable.md:896
 delivery = Lock()  #: Held while a gradient is added.
 
 
@@ -631,7 +629,7 @@ def deliver(leaf: Leaf, g: Any) -> None:
         leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:922
+# book/graph/variable.md:921
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -648,7 +646,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     variable.node.grad = value if value is None or type(value) is Variable else Variable(value, requires_grad=False)
 
 
-# book/graph/variable.md:986
+# book/graph/variable.md:985
 def hang(variable: Variable, hook: Fun) -> Fun:
     """Hang a function on the node of a Variable; a function that takes it off again."""
     node = variable.node
@@ -679,7 +677,7 @@ def fit_answer(answer: Any, node: Node) -> Any:
     return answer if recorded else np.asarray(getattr(answer, "value", answer), node.dtype)[()]
 
 
-# book/graph/variable.md:1136
+# book/graph/variable.md:1135
 def innermost(value: Any) -> Any:
     """What is inside any number of Variables."""
     while type(value) is Variable:
@@ -700,18 +698,6 @@ class NoGrad(Interpreter):
         return out if plain else tie(Variable, out, None, None)
 
 
-def expect_recording(wanted: bool) -> None:
-    """Raise DifferentiationTypeError if a backward pass is to be recorded where nothing is."""
-    level: Any = top.get() if wanted else None
-    while level is not None:
-        if isinstance(level, NoGrad):
-            raise DifferentiationTypeError(
-                "backward(create_graph=True) was called under no_grad(), where nothing is recorded. "
-                "Call it outside of the no_grad() block."
-            )
-        level = level.below
-
-
 def no_grad() -> "_GeneratorContextManager[Any]":
     """Context manager, or decorator, under which nothing is recorded.
 
@@ -720,11 +706,27 @@ def no_grad() -> "_GeneratorContextManager[Any]":
     return push(NoGrad)
 
 
-# book/graph/variable.md:1215
+# book/graph/variable.md:1202
 class Link(Interpreter):
-    """Ties saved values to the nodes they came from, so that rules computed with them are recorded."""
+    """Ties saved values to the nodes they came from, so that rules computed with them are recorded.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If nothing is recorded at the moment.
+    """
 
     __slots__ = ()
+
+    def __init__(self, below: Interpreter) -> None:
+        super().__init__(below)
+        while below is not None:
+            if isinstance(below, NoGrad):
+                raise DifferentiationTypeError(
+                    "backward(create_graph=True) was called under no_grad(), where nothing is recorded. "
+                    "Call it outside of the no_grad() block."
+                )
+            below = below.below
 
     def pull(self, node: Node, g: Any) -> Any:
         """Pull through a copy of the node whose saved values are Variables."""
@@ -738,7 +740,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1264
+# book/graph/variable.md:1267
 def primitive(
     arguments: str,
     joint: Rule | None = None,
