@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6ea0e6f443d002aacc30750837614d3a95439908caec4d5f1c8fd23294cd42b1
+# sha256: a9ef698a0bda7bc9d613ef71dacf74aac54f0b888aeaf1fdbfa777afbd6788e5
 
 __all__ = [
     "OneForAllError",
@@ -163,11 +163,10 @@ def reduce_batch(level: Any, primitive: Primitive, values: Any, batched: Any, pa
 
 
 for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.logsumexp):
-    if fun in primitives:
-        batchings[primitives[fun]] = reduce_batch
+    batchings[primitives[fun]] = reduce_batch
 
 
-# book/modes/batch.md:201
+# book/modes/batch.md:200
 def reshape_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
     """Each example in another shape."""
     shape = params["shape"]
@@ -225,7 +224,7 @@ batchings |= {
 }
 
 
-# book/modes/batch.md:263
+# book/modes/batch.md:262
 def matmul_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
     """A matrix product for each example; one large product if the right operand is the same for all."""
     x, y = values
@@ -244,7 +243,7 @@ def matmul_batch(level: Any, primitive: Primitive, values: Any, batched: Any, pa
 batchings[primitives[np.matmul]] = matmul_batch
 
 
-# book/modes/batch.md:288
+# book/modes/batch.md:287
 class Batch(Interpreter):
     """Carries out each operation for all examples at once.
 
@@ -300,7 +299,7 @@ class Batch(Interpreter):
         return Batched(way(self, primitive, values, batched, params), self)
 
 
-# book/modes/batch.md:356
+# book/modes/batch.md:355
 def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     """A function of batches that applies `f` to each example.
 

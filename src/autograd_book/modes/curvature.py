@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-# book/modes/curvature.md:53
+# book/modes/curvature.md:55
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,7 +54,7 @@ def basis(like: Any) -> Iterator[np.ndarray]:
         yield unit.reshape(shape_of(like))[()]
 
 
-# book/modes/curvature.md:81
+# book/modes/curvature.md:83
 def by_rows(f: Fun, x: Tree) -> Tree:
     """Jacobian of f at x by one pullback for each element of the result."""
     out, pullback = vjp(f, x)
@@ -83,7 +83,7 @@ def joined(parts: Any, like: Any, shape: tuple[int, ...]) -> Any:
     return np.stack(parts).reshape(shape) if parts else np.zeros(shape, like.dtype)
 
 
-# book/modes/curvature.md:120
+# book/modes/curvature.md:122
 MODES = ("auto", "reverse", "forward")  #: Ways to a Jacobian.
 
 
@@ -140,7 +140,7 @@ def columns_are_better(f: Fun, x: Tree, mode: str) -> bool:
     return complex_ones or x.size < np.size(out)
 
 
-# book/modes/curvature.md:189
+# book/modes/curvature.md:191
 def hessian(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the matrix of second derivatives of `f`, of shape ``x.shape + x.shape``.
 

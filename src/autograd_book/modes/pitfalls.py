@@ -16,18 +16,9 @@ the line of the program.
         print("log" in str(error), "0 to 6" in str(error))
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6ecb82b403f5ad6c5c8187d5c03b7718021a22ec67bb5b185d1336fcad71d8e5
+# sha256: 9ed63c865c5737d1fc82928a4575c29165856911b4370d493989dc527747fe37
 
-__all__ = [
-    "bottom",
-    "finite",
-    "ranges",
-    "extent",
-    "PACKAGE",
-    "user_line",
-    "Finite",
-    "debug_nans",
-]
+__all__ = ["finite", "ranges", "extent", "PACKAGE", "user_line", "Finite", "debug_nans"]
 
 
 # book/modes/pitfalls.md:57
@@ -42,26 +33,19 @@ from autograd_book.graph.errors import NonFiniteError
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.record import Node, next_index
-from autograd_book.graph.variable import Variable, push
-
-
-def bottom(value: Any) -> Any:
-    """The plain array or number inside any number of Variables."""
-    while type(value) is Variable:
-        value = value.value
-    return value
+from autograd_book.graph.variable import innermost, push
 
 
 def finite(value: Any) -> bool:
     """Whether a value has no NaN and no infinity; true for whatever is not made of floating-point numbers."""
-    value = bottom(value)
+    value = innermost(value)
     kind = getattr(getattr(value, "dtype", None), "kind", "f" if isinstance(value, float) else "")
     return kind not in "fc" or kind == "" or bool(np.all(np.isfinite(value)))
 
 
 def ranges(names: Any, values: Any) -> str:
     """For each named value its shape and the smallest and largest number in it."""
-    return "; ".join(f"{name} {extent(bottom(value))}" for name, value in zip(names, values))
+    return "; ".join(f"{name} {extent(innermost(value))}" for name, value in zip(names, values))
 
 
 def extent(value: Any) -> str:
@@ -72,7 +56,7 @@ def extent(value: Any) -> str:
     return f"of shape {array.shape} from {np.min(array):.6g} to {np.max(array):.6g}"
 
 
-# book/modes/pitfalls.md:109
+# book/modes/pitfalls.md:102
 PACKAGE = __name__.partition(".")[0]  #: Frames of modules that begin with this name are the engine's.
 
 
@@ -114,7 +98,7 @@ class Finite(Interpreter):
         if finite(g) and all(map(finite, node.saved)) and not all(map(finite, parts)):
             plan: Any = node.plan
             names, values = ["the cotangent", *plan.asks], [g, *node.saved]
-            shown = [(n, v) for n, v in zip(names, values) if isinstance(bottom(v), (np.ndarray, np.generic, float))]
+            shown = [(n, v) for n, v in zip(names, values) if isinstance(innermost(v), (np.ndarray, np.generic, float))]
             raise NonFiniteError(
                 f"the rule of {plan.primitive.name} made a NaN or an infinity of finite numbers on the way back from "
                 f"{self.line_of(node)}: {ranges(*zip(*shown))}. Keep its arguments where the derivative is finite."

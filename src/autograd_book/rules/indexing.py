@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8e651932c588fd32106fe2e9977c125c606e279a23c3b5ee5d2af5f0a6366c83
+# sha256: ab591764a130816206eae4d80fcae24b39b8d2e7f86d53787c4b2937507225d4
 
 __all__ = [
     "BASIC",
@@ -52,7 +52,6 @@ __all__ = [
     "trace",
     "diag",
     "diagflat",
-    "sliding_window_view",
     "trim_zeros",
     "lasting",
     "written",
@@ -434,31 +433,6 @@ def diagflat(v: Any, k: int = 0) -> Any:
 
 
 # book/rules/indexing.md:661
-@implements(np.lib.stride_tricks.sliding_window_view)
-def sliding_window_view(
-    x: Any,
-    window_shape: Any,
-    axis: Any = None,
-    *,
-    subok: bool = False,
-    writeable: bool = False,
-) -> Any:
-    """As `numpy.lib.stride_tricks.sliding_window_view`, with the windows copied."""
-    np.lib.stride_tricks.sliding_window_view(
-        outline(x), window_shape, axis
-    )  # complains about what does not fit
-    widths = np.atleast_1d(window_shape).tolist()
-    axes = (
-        range(np.ndim(x))
-        if axis is None
-        else [a % np.ndim(x) for a in np.atleast_1d(axis).tolist()]
-    )
-    for width, a in zip(widths, axes, strict=True):
-        starts = np.arange(shape_of(x)[a] - width + 1)
-        x = np.moveaxis(along(x, a, starts[:, None] + np.arange(width)), a + 1, -1)
-    return x
-
-
 @implements(np.trim_zeros)
 def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     """A vector without the zeros at its ends, as `numpy.trim_zeros`."""
@@ -473,7 +447,7 @@ def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
 
 
-# book/rules/indexing.md:729
+# book/rules/indexing.md:704
 def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     """Which of the elements written at an index into an array of `shape` remain."""
     owner = np.zeros(shape, np.intp)
@@ -501,7 +475,7 @@ def replaced(x: Any, v: Any, index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:770
+# book/rules/indexing.md:745
 def rounds(places: Any) -> Iterator[Any]:
     """Positions in a list of places, divided into rounds that repeat no place."""
     order = np.argsort(places, kind="stable")
@@ -514,7 +488,7 @@ def rounds(places: Any) -> Iterator[Any]:
         yield np.sort(order[turn == k])
 
 
-# book/rules/indexing.md:789
+# book/rules/indexing.md:764
 class Place:
     """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
@@ -599,7 +573,7 @@ class At:
 attributes["at"] = At
 
 
-# book/rules/indexing.md:894
+# book/rules/indexing.md:869
 refuse(
     "Write y = x.at[index].set(values), which leaves x as it is.",
     np.put,
