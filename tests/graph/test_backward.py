@@ -225,6 +225,31 @@ def test_retained_graphs_walk_again_and_gradients_accumulate() -> None:
     assert x.grad.item() == 24.0
 
 
+class Kept:
+    """A saved tuple in another form, which counts how often it is asked for."""
+
+    def __init__(self, saved) -> None:
+        self.saved, self.recalls = saved, 0
+
+    def recall(self):
+        self.recalls += 1
+        return self.saved
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_saved_values_in_another_form_are_recalled_for_one_pull_of_each_walk(create_graph) -> None:
+    x = Variable([2.0, 3.0])
+    y = np.sum(x * x * x)
+    nodes = [node for node in reachable(y.node) if node.plan and node.plan.primitive.name == "multiply"]
+    for node in nodes:
+        node.saved = Kept(node.saved)
+    y.backward(retain_graph=True, create_graph=create_graph)
+    np.testing.assert_array_equal(x.grad.numpy(), [12.0, 27.0])
+    assert [node.saved.recalls for node in nodes] == [1, 1]
+    y.backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [24.0, 54.0])
+
+
 def test_gradients_of_several_results_accumulate() -> None:
     x = Variable([1.0, 2.0])
     (x * 2.0).sum().backward()

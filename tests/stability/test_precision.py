@@ -877,7 +877,10 @@ def test_a_constant_that_is_changed_after_the_product_is_reported():
 # Parameters that change, and copies that go
 
 
-@pytest.mark.parametrize("view", [lambda w: w, lambda w: w.detach(), lambda w: w.T.T, lambda w: w.astype(np.float32)])
+@pytest.mark.parametrize(
+    "view",
+    [lambda w: w, lambda w: w.detach(), lambda w: w.T.T, lambda w: w.astype(np.float32), np.real, lambda w: np.diff(w, n=0)],
+)
 @pytest.mark.parametrize("optimizer", [ab.optim.SGD, ab.optim.Adam])
 def test_an_update_in_place_is_seen_by_the_next_product_of_the_region(view, optimizer):
     w, x = variable(64, 64), normal(8, 64)

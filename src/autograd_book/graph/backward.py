@@ -17,9 +17,9 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a8ff1e716ce88e829104893af5b9fd77f33dd44b659de8af66781aa251b3ea6c
+# sha256: c9c34f7bd4149ca9cfdafe53217509138c6b4d2daaf7979b5ce31c3bcd620af2
 
-__all__ = ["reachable", "unbroadcast", "conversions", "fit", "walk"]
+__all__ = ["reachable", "unbroadcast", "conversions", "fit", "recalled", "walk"]
 
 
 # book/graph/backward.md:66
@@ -107,6 +107,11 @@ def fit(g: Any, target: Node, source: Node) -> Any:
 
 
 # book/graph/backward.md:265
+def recalled(saved: Any) -> Any:
+    """What a plan saved, from whatever form it was kept in."""
+    return saved if type(saved) is tuple else saved.recall()
+
+
 def walk(
     end: Node, g: Any, pull: Callable[[Node, Any], Any], retain: bool = False
 ) -> dict[Leaf, Any]:
@@ -148,9 +153,13 @@ def walk(
         if isinstance(node, Leaf):
             found[node] = g
             continue
-        for target, part in zip(node.inputs, pull(node, g), strict=True):
+        saved, node.saved = node.saved, recalled(node.saved)
+        parts = pull(node, g)
+        for target, part in zip(node.inputs, parts, strict=True):
             part = fit(part, target, node)
             cotangents[target] = cotangents[target] + part if target in cotangents else part
-        if not retain:
+        if retain:
+            node.saved = saved
+        else:
             node.free()
     return found

@@ -18,7 +18,7 @@ nodes, never at the values a user holds, and never forward.
     print("saved by the product:", z.node.inputs[0].saved)
 """
 # Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e85c275383da1e7271f493a10eef43f20f36de4f935489662a8ac7eea4469935
+# sha256: cf534e4834c750773c924f8cddefa6ad607b858326447c2f31fe680558df1762
 
 __all__ = [
     "FREED",
@@ -55,7 +55,7 @@ class Node:
 
     plan: Plan | None  #: Which rules to run; None for a leaf.
     inputs: Any  #: Nodes of the differentiated arguments, in the order of the plan.
-    saved: Any  #: Tuple of what the plan saved, or `FREED`.
+    saved: Any  #: Tuple of what the plan saved, another form of it, or `FREED`.
     params: dict[str, Any]  #: Parameters of the call.
     shape: tuple[int, ...]  #: Shape of the result.
     dtype: Any  #: Dtype of the result.
@@ -67,7 +67,7 @@ class Node:
         self.saved, self.inputs = FREED, ()
 
 
-# book/graph/record.md:121
+# book/graph/record.md:123
 class Leaf(Node):
     """Node of a Variable that was not computed: an end of the graph, and the place of its
     gradient."""
@@ -80,7 +80,7 @@ class Leaf(Node):
         self.grad: Any = None  #: Sum of the gradients delivered so far.
 
 
-# book/graph/record.md:151
+# book/graph/record.md:153
 new: Any = object.__new__  #: Makes an object without calling its constructor.
 
 
@@ -92,7 +92,7 @@ def tie(handle: Any, value: Any, node: Any, record: Any) -> Any:
     return variable
 
 
-# book/graph/record.md:177
+# book/graph/record.md:179
 class Record(Interpreter):
     """Ties the result of each operation on its Variables to a node.
 
@@ -153,7 +153,7 @@ class Record(Interpreter):
         return tie(self.handle, value, Leaf(shape_of(value), value.dtype), self)
 
 
-# book/graph/record.md:244
+# book/graph/record.md:246
 def no_number(primitive: Primitive, out: Any) -> DifferentiationTypeError:
     """The error for a result that is no floating-point or complex array or number."""
     return DifferentiationTypeError(
@@ -164,7 +164,7 @@ def no_number(primitive: Primitive, out: Any) -> DifferentiationTypeError:
     )
 
 
-# book/graph/record.md:265
+# book/graph/record.md:267
 def expect_below(level: Interpreter, variable: Any) -> None:
     """Raise LeakedVariableError unless the Record that made `variable` is at work below
     `level`."""

@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4920f92d8e073d69f596fce93164f6274c797f1afa764db79a562a398ea1e99a
+# sha256: 399cbc79ed755af5cf5cdf00f491fa08b3e61f9ffe2bbc4dd58df27f071d4213
 
 __all__ = [
     "half_format",
@@ -52,6 +52,7 @@ __all__ = [
     "Halves",
     "half",
     "FEW",
+    "nodes_of",
     "Autocast",
     "autocast",
 ]
@@ -290,13 +291,15 @@ def widened(primitive: Primitive, kind: str, dtype: Any) -> Widened:
     """The form of a primitive under `autocast`, its results rounded to `dtype` if there is one."""
 
     def fun(*args: Any, **params: Any) -> Any:
-        return rounded(primitive.fun(*map(wide, args), **params), dtype)
+        out = rounded(primitive.fun(*map(wide, args), **params), dtype)
+        # Not the very array of a parameter, which may be written into later.
+        return out.view() if any(out is a for a in args) else out
 
     low = dtype if kind == "low" else None
     return Widened(primitive, primitive.fun if kind == "move" else fun, low)
 
 
-# book/stability/precision.md:444
+# book/stability/precision.md:446
 KINDS = {
     "low": "matmul contract conv convolve",
     "single": "exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 power float_power "
@@ -314,7 +317,7 @@ def kind_of(primitive: Primitive) -> str:
     return KIND.get(primitive.name, "promote" if primitive.elementwise else "exact")
 
 
-# book/stability/precision.md:477
+# book/stability/precision.md:479
 import weakref
 
 from autograd_book.graph.primitive import fingerprint
@@ -348,12 +351,22 @@ def half(x: Any, halves: Halves, changeable: bool) -> Any:
     return halves.of(x, changeable)
 
 
-# book/stability/precision.md:527
+# book/stability/precision.md:529
+from collections.abc import Iterator
+
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.record import Leaf, Node
 from autograd_book.graph.variable import Variable, push
 
 FEW = 512  #: Saved values of fewer elements stay as they are.
+
+
+def nodes_of(out: Any) -> Iterator[Any]:
+    """Nodes of a result: one for each Record that watched it being made, the uppermost first."""
+    while type(out) is Variable:
+        if isinstance(out.node, Node) and out.node.plan:
+            yield out.node
+        out = out.value
 
 
 class Autocast(Interpreter):
@@ -410,12 +423,10 @@ class Autocast(Interpreter):
 
     def keep(self, out: Any) -> None:
         """Put what the nodes of a result saved into half precision."""
-        while type(out) is Variable:
-            node: Any = out.node
-            if isinstance(node, Node) and node.plan:
+        for node in nodes_of(out):
+            if type(node.saved) is tuple:
                 pairs = zip(node.saved, node.plan.origins(node))
                 node.saved = tuple([self.kept(value, origin) for value, origin in pairs])
-            out = out.value
 
     def kept(self, value: Any, origin: Node | None) -> Any:
         """A saved value in half precision, if it was computed here and is large."""
@@ -425,7 +436,7 @@ class Autocast(Interpreter):
         return self.halves.of(value) if value.dtype.kind == "f" and not narrow(value) else value
 
 
-# book/stability/precision.md:608
+# book/stability/precision.md:618
 def autocast(dtype: Any = np.float16, enabled: bool = True) -> push:
     """Context manager, or decorator, under which Variables meet in mixed precision.
 
