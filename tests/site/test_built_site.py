@@ -14,6 +14,7 @@ MODES = {
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
     "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True},
 }
+TABS = 4  # Pages that load side by side: a page counts as loaded after half a second of silence.
 TYPESET = "() => [...document.querySelectorAll('.math')].every(formula => formula.querySelector('mjx-container'))"
 LAYOUT = """() => {
     const sheets = [...document.querySelectorAll('.rule-sheet')].map(sheet => [sheet.children[0], sheet.children[1]]);
@@ -92,10 +93,11 @@ def test_the_site_can_be_published_as_it_is():
 @pytest.mark.parametrize("mode", MODES)
 def test_a_browser_without_a_network_finds_nothing_to_complain_of(mode, browser, serve):
     base, complaints = serve(SITE), {}
-    context = browser.new_context(**MODES[mode])
-    for page in pages():
-        if seen := visit(context, base, page, mode):
-            complaints[page] = seen
+    context, names = browser.new_context(**MODES[mode]), pages()
+    for start in range(0, len(names), TABS):
+        for page, tab, seen in [opened(context, base, page) for page in names[start : start + TABS]]:
+            if seen := inspected(tab, seen, mode):
+                complaints[page] = seen
     context.close()
     assert complaints == {}
 
@@ -116,14 +118,20 @@ def test_formulas_stand_left_of_their_rows_and_above_them_on_a_phone(browser, se
         context.close()
 
 
-def visit(context, base, page, mode):
-    """Open a page; return what the browser and the page's images have to say."""
+def opened(context, base, page):
+    """Begin to load a page; the page's name, its tab, and a list of what the browser has to say."""
     seen, tab = [], context.new_page()
     tab.on("request", lambda request: None if request.url.startswith((base, "data:", "blob:")) else seen.append(f"wanted to leave: {request.url}"))
     tab.on("console", lambda message: seen.append(f"console: {message.text}") if message.type == "error" else None)
     tab.on("pageerror", lambda error: seen.append(f"script: {error}"))
     tab.on("response", lambda response: seen.append(f"{response.status}: {response.url}") if response.status >= 400 else None)
-    tab.goto(f"{base}/{page}", wait_until="networkidle")
+    tab.goto(f"{base}/{page}", wait_until="commit")
+    return page, tab, seen
+
+
+def inspected(tab, seen, mode):
+    """Wait until a page is at rest, and close it; all that is wrong with it."""
+    tab.wait_for_load_state("networkidle")
     tab.wait_for_function(TYPESET)
     seen += tab.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => 'broken image: ' + i.src)")
     seen += tab.evaluate("[...document.querySelectorAll('mjx-merror')].map(e => 'formula: ' + e.textContent)")
