@@ -262,6 +262,8 @@ MISTAKES = [
     Mistake("complete qr", lambda: np.linalg.qr(x(3, 2), mode="complete"), RULE, "mode='complete'", "mode='reduced'"),
     Mistake("order of a norm", lambda: np.linalg.norm(x(2, 2), ord=3), VALUE, "ord=3 over axis=(-2, -1)", "'fro'"),
     Mistake("equal eigenvalues", lambda: np.sum(np.linalg.eigh(Variable(np.eye(2)))[1]).backward(), VALUE, "the values [1. 1.]", "values alone"),
+    Mistake("padding of nothing", lambda: np.pad(x(2, 0), 1, mode="mean"), VALUE, "axis 1 of shape (4, 0)", "mode 'constant'"),
+    Mistake("condition of nothing", lambda: np.linalg.cond(x(0, 0)), VALUE, "shape (0, 0)", "Leave empty matrices out"),
     Mistake("empty padding", lambda: np.pad(x(), 1, mode="empty"), RULE, "mode='empty'", "another mode"),
     Mistake("spacing of a gradient", lambda: np.gradient(x(), Variable(2.0)), TYPE, "steps or coordinates that are Variables", ".numpy()"),
     Mistake("apply_along_axis", lambda: np.apply_along_axis(np.sum, 0, x(2, 2)), RULE, "apply_along_axis was called", "an axis"),

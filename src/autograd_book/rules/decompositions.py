@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5912ab3d0946f010eb03a6b9d2379529ca13cea5296c32015454af35840038fe
+# sha256: 4488cb29bf690ece6f35ada0c550d782b3fa227e4b8037caeb83169d908944b0
 
 __all__ = [
     "transposed",
@@ -90,7 +90,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.primitive import Primitive
+from autograd_book.graph.primitive import Primitive, shape_of
 from autograd_book.graph.variable import Variable, implements, primitive
 
 
@@ -690,6 +690,11 @@ import math
 @implements(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
     """Condition number, as `numpy.linalg.cond`."""
+    if 0 in shape_of(x)[-2:]:
+        raise DifferentiationValueError(
+            f"np.linalg.cond was given an array of shape {shape_of(x)}, and an empty matrix "
+            "has no condition number. Leave empty matrices out."
+        )
     if p in (None, 2, -2):
         s = svdvals(x)
         above, below = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
@@ -698,7 +703,7 @@ def cond(x: Any, p: Any = None) -> Any:
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
-# book/rules/decompositions.md:1329
+# book/rules/decompositions.md:1334
 @implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""

@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2eb7b9ac55d4d6306acdd09c381f7b5abe8eb4bdc82cf5dec420980104aa2884
+# sha256: 401a7f9c321b2d4c6a1bc68e3e0cf25f879d454d9ff9bc2a172793d8a4dcd6ed
 
 __all__ = [
     "BASIC",
@@ -332,6 +332,11 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
                 np.pad(np.arange(shape_of(array)[axis]), (before, after), mode, **options),
             )
         else:
+            if mode != "constant" and before + after and not shape_of(array)[axis]:
+                raise DifferentiationValueError(
+                    f"np.pad with mode={mode!r} was to extend axis {axis} of shape "
+                    f"{shape_of(array)}, which is empty. Use the mode 'constant'."
+                )
             first, last = (end(array, axis, mode, options, side) for side in (0, 1))
             array = concatenate((first(before), array, np.flip(last(after), axis)), axis)
     return array
@@ -346,7 +351,7 @@ def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     return bind(primitives[scatter], array, shape=shape, index=places)
 
 
-# book/rules/indexing.md:552
+# book/rules/indexing.md:557
 def ramp(width: int, n: int, axis: int) -> Any:
     """From 0 in `width` equal steps to 1, which is left out, along one of n axes."""
     return np.reshape(
@@ -387,7 +392,7 @@ def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) ->
     )
 
 
-# book/rules/indexing.md:620
+# book/rules/indexing.md:625
 def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """Row and column of each element on a diagonal of a matrix."""
     first, second = max(0, -offset), max(0, offset)
@@ -434,7 +439,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(np.ravel(v), k)
 
 
-# book/rules/indexing.md:677
+# book/rules/indexing.md:682
 @implements(np.trim_zeros)
 def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     """A vector without the zeros at its ends, as `numpy.trim_zeros`."""
@@ -449,7 +454,7 @@ def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
 
 
-# book/rules/indexing.md:716
+# book/rules/indexing.md:721
 def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     """Which of the elements written at an index into an array of `shape` remain."""
     owner = np.zeros(shape, np.intp)
@@ -465,7 +470,7 @@ def written(g: Any, index: Any) -> Any:
     return back if once else np.where(lasting(index, g.shape), back, 0)
 
 
-# book/rules/indexing.md:744
+# book/rules/indexing.md:749
 @primitive(
     "x v",
     x=lambda g, index: bind(
@@ -480,7 +485,7 @@ def replaced(x: Any, v: Any, index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:772
+# book/rules/indexing.md:777
 def rounds(places: Any) -> Iterator[Any]:
     """Positions in a list of places, divided into rounds that repeat no place."""
     order = np.argsort(places, kind="stable")
@@ -493,7 +498,7 @@ def rounds(places: Any) -> Iterator[Any]:
         yield np.sort(order[turn == k])
 
 
-# book/rules/indexing.md:791
+# book/rules/indexing.md:796
 class Place:
     """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
@@ -578,7 +583,7 @@ class At:
 attributes["at"] = At
 
 
-# book/rules/indexing.md:896
+# book/rules/indexing.md:901
 refuse(
     "Write y = x.at[index].set(values), which leaves x as it is.",
     np.put,
