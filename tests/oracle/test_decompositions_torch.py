@@ -19,7 +19,7 @@ PAIRS = {
     "eigvalsh": (lambda a: la.eigvalsh(a + a.T.conj()), lambda a: tla.eigvalsh(a + a.mH)),
     "eigvalsh of a triangle": (la.eigvalsh, lambda a: tla.eigvalsh(a.tril() + a.tril(-1).mH)),
     "eigvalsh of the upper triangle": (lambda a: la.eigvalsh(a, "U"), lambda a: tla.eigvalsh(a.triu() + a.triu(1).mH)),
-    "eigh": (lambda a: np.abs(la.eigh(a)[1]), lambda a: torch.abs(tla.eigh(a)[1])),
+    "eigh": (lambda a: np.abs(la.eigh(a)[1]), lambda a: torch.abs(tla.eigh(a.tril() + a.tril(-1).mH)[1])),
     "eigvals": (lambda a: np.abs(la.eigvals(a)), lambda a: torch.abs(tla.eigvals(a))),
     "eig": (lambda a: np.abs(la.eig(a)[1]), lambda a: torch.abs(tla.eig(a)[1])),
     "svdvals": (lambda a: la.svd(a, compute_uv=False), tla.svdvals),
