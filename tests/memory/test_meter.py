@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from programs import execute, points, programs, seeds
 
 import autograd_book as ab
 from autograd_book import Variable, nn
-from autograd_book.graph.variable import top
+from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.variable import push, top
 from autograd_book.learn.optim import SGD, AdamW
 from autograd_book.learn.sequence import RNN, Transformer, next_token_loss
 from autograd_book.memory import meter
 from autograd_book.memory.meter import keep_pages, memory_profile, plan_arena, recycle
+from autograd_book.stability.precision import nodes_of
 
 rng = np.random.default_rng(0)
 
@@ -158,6 +161,45 @@ def test_what_is_saved_is_saved_until_the_walk_has_passed():
     (first,) = [b for b in profile.buffers if b.place.name == "tanh" and b.place.phase == "forward"]
     assert [kind for _, kind in first.kinds] == ["temporary", "saved value", "temporary"]
     del y, z
+
+
+def test_packed_saved_values_are_counted_by_the_arrays_they_hold():
+    class Packed:
+        def __init__(self, saved):
+            self.halves = [np.asarray(v, np.float16) for v in saved]
+
+        def arrays(self):
+            return self.halves
+
+        def recall(self):
+            return tuple(h.astype(float) for h in self.halves)
+
+    class Pack(Interpreter):
+        def bind(self, primitive, args, params):
+            out = self.below.bind(primitive, args, params)
+            for node in nodes_of(out):
+                node.saved = Packed(node.saved)
+            return out
+
+    x = Variable(np.ones(1000))
+    with memory_profile(x) as profile:
+        with push(Pack):
+            y = np.tanh(x)
+        held = profile.moments[-1].live["saved value"]
+        np.sum(y).backward()
+    assert held == 2000 and profile.moments[-1].live["saved value"] == 0 and profile.never_read() != []
+
+
+def test_second_derivatives_by_create_graph_pass_through_meter_and_pool():
+    answers = []
+    for region in (nullcontext, memory_profile, recycle):
+        x = Variable(np.linspace(0.1, 1.0, 20_000))
+        with region():
+            np.sum(np.exp(np.tanh(x))).backward(create_graph=True)
+            g, x.grad = x.grad, None
+            np.sum(g * g).backward()
+        answers.append(x.grad.numpy())
+    assert np.any(answers[0]) and all(np.array_equal(answers[0], other) for other in answers[1:])
 
 
 def test_views_count_once():
@@ -405,15 +447,19 @@ def test_random_programs_give_equal_bits_with_a_pool(program, seed):
     def f(a, b):
         return execute(program, [a, b], np)
 
-    small = meter.LEAST
+    def second(a):
+        return ab.grad(lambda v: np.sum(ab.grad(lambda u: f(u, at[1]))(v) ** 2))(a)
+
+    at = points(seed)
+    small, curvature = meter.LEAST, second(at[0])
     meter.LEAST = 1  # so that the small arrays of these programs are recycled
     try:
-        at = points(seed)
         plain = ab.value_and_grad(f, argnums=(0, 1))(*at)
         with recycle():
             for _ in range(3):
                 pooled = ab.value_and_grad(f, argnums=(0, 1))(*at)
                 assert plain[0] == pooled[0] and all(map(np.array_equal, plain[1], pooled[1]))
+            assert np.array_equal(second(at[0]), curvature)
     finally:
         meter.LEAST = small
 

@@ -1,20 +1,23 @@
-"""Where the memory goes.
+"""The meter.
 
-Text.
+``memory_profile`` is a context manager. It is given the networks and
+optimisers whose arrays it should know by name, and leaves a profile behind.
 
 ::
 
     import numpy as np
     import autograd_book as ab
-    from autograd_book.memory.meter import memory_profile
+    from autograd_book.memory import meter
 
-    network = ab.nn.Linear(64, 32, rng=0)
-    with memory_profile(network) as profile:
-        np.mean(np.tanh(network(np.ones((100, 64), np.float32)))).backward()
-    print(profile.peak, profile.at_peak)
+    layer = ab.nn.Linear(64, 32, rng=0)
+    with meter.memory_profile(layer) as profile:
+        np.mean(np.tanh(layer(np.ones((100, 64), np.float32)))).backward()
+    print(profile.at_peak["parameter"], "bytes of parameters,")
+    print(profile.at_peak["saved value"], "of saved values, kept for the way back")
+    print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c60fb09c86cf20b3efa796dad88ed343bb55ee2be20e900572e91363a87c9a7e
+# sha256: 98c1cd8d70bc727dadf40af33f3c623527b2db58ad380640c4e67727ded28ab7
 
 __all__ = [
     "CATEGORIES",
@@ -22,6 +25,7 @@ __all__ = [
     "owner_of",
     "Gauge",
     "Place",
+    "BEFORE",
     "ENGINE",
     "PHASES",
     "caller",
@@ -35,7 +39,7 @@ __all__ = [
     "Meter",
     "MemoryProfile",
     "composition",
-    "short",
+    "quoted",
     "events",
     "Table",
     "MeterBusyError",
@@ -56,7 +60,7 @@ __all__ = [
 ]
 
 
-# book/memory/meter.md:35
+# book/memory/meter.md:80
 from typing import Any
 
 import numpy as np
@@ -80,7 +84,7 @@ def owner_of(value: Any) -> Any:
     return value if isinstance(value, np.ndarray) and value.flags.owndata else None
 
 
-# book/memory/meter.md:61
+# book/memory/meter.md:119
 import tracemalloc
 
 
@@ -110,7 +114,7 @@ class Gauge:
         tracemalloc.reset_peak()
 
 
-# book/memory/meter.md:93
+# book/memory/meter.md:166
 import sys
 from typing import NamedTuple
 
@@ -128,6 +132,7 @@ class Place(NamedTuple):
     line: str  #: File and line of the program.
 
 
+BEFORE = "before the block"  #: The line of what is older than a profile.
 #: Modules whose frames are not the program's; the text of a plan has none.
 ENGINE = {__name__.partition(".")[0], "numpy", ""}
 #: Functions of the engine that tell the phase.
@@ -151,7 +156,7 @@ def place(name: str, frame: Any, phase: str) -> Place:
     return Place(name, phase, f"{frame.f_code.co_filename}:{frame.f_lineno}")
 
 
-# book/memory/meter.md:136
+# book/memory/meter.md:218
 class Buffer:
     """Memory that an array owned, and what became of it."""
 
@@ -186,7 +191,7 @@ class Buffer:
         return [kind for since, kind in self.kinds if since <= moment][-1]
 
 
-# book/memory/meter.md:173
+# book/memory/meter.md:259
 import weakref
 from time import perf_counter_ns
 
@@ -250,7 +255,7 @@ class Books:
         self.arriving: weakref.WeakSet[Leaf] = weakref.WeakSet()  #: Leaves with a new gradient.
         #: What the program is doing, and since when; the innermost last.
         self.doing: list[tuple[Place, int]] = []
-        self.idle = Place("the program", "forward", "")  #: Between operations.
+        self.idle = Place("the program", "forward", BEFORE)  #: Between operations.
         self.program = 0  #: Bytes of the program at this moment.
         self.older = 0  #: Bytes of buffers that tracemalloc has not seen.
 
@@ -363,6 +368,7 @@ class Books:
         """Note that it is over."""
         what, start = self.doing.pop()
         self.spans.append(Span(what, start, perf_counter_ns()))
+        self.idle = Place("the program", what.phase, what.line)
 
     def finish(self) -> None:
         """Enter the last moment, and let go of all arrays and nodes."""
@@ -376,7 +382,7 @@ class Books:
         self.arriving.clear()
 
 
-# book/memory/meter.md:365
+# book/memory/meter.md:458
 from autograd_book.graph.backward import fit
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
@@ -422,7 +428,7 @@ class Meter(Interpreter):
             out = self.below.bind(primitive, args, params)
             books.begin()
             made = books.find(out, "temporary")
-            if made is not None and books.is_new(made):
+            if made is not None and books.is_new(made) and type(out) is Variable:
                 made.sources = sources
             for node in nodes_of(out):
                 books.keep(node)
@@ -441,7 +447,7 @@ class Meter(Interpreter):
             if buffer := books.find(value, "temporary"):
                 buffer.uses, buffer.read = buffer.uses + 1, True
         plan: Any = node.plan
-        line = books.kept[node.index][2].line if node.index in books.kept else "before"
+        line = books.kept[node.index][2].line if node.index in books.kept else BEFORE
         books.start(Place(plan.primitive.name, "backward", line))
         books.end()
         try:
@@ -460,8 +466,9 @@ class Meter(Interpreter):
         return parts
 
 
-# book/memory/meter.md:451
+# book/memory/meter.md:562
 import json
+import linecache
 from collections.abc import Callable
 from os import PathLike
 
@@ -531,7 +538,7 @@ class MemoryProfile:
         return Table(
             ("bytes", "what for", "shape", "dtype", "made by", "line"),
             [
-                (f"{b.nbytes:,}", b.kind_at(now), b.shape, b.dtype, b.place.name, short(b.place.line))
+                (f"{b.nbytes:,}", b.kind_at(now), b.shape, b.dtype, b.place.name, quoted(b.place.line))
                 for b in self.holders()[:rows]
             ],
         )
@@ -546,7 +553,11 @@ class MemoryProfile:
     def never_used(self) -> list[Buffer]:
         """What primitives made for nothing: it is gone, and was taken by no primitive and
         no rule, or only for something that was made for nothing too."""
-        made = {id(b) for b in self.buffers if b.sources and b.died is not None}
+        made = {
+            id(b)
+            for b in self.buffers
+            if b.sources and b.died is not None and b.place.phase == "forward"
+        }
         uses = {id(b): b.uses for b in self.buffers}
         found, todo = [], [b for b in self.buffers if id(b) in made and not b.uses]
         while todo:
@@ -573,7 +584,7 @@ class MemoryProfile:
             json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
 
 
-# book/memory/meter.md:566
+# book/memory/meter.md:682
 def composition(moment: Moment) -> dict[str, int]:
     """The parts of the most there was at once, which add up to it."""
     return moment.live | {
@@ -582,9 +593,10 @@ def composition(moment: Moment) -> dict[str, int]:
     }
 
 
-def short(line: str) -> str:
-    """A file without its folders, and a line."""
-    return line.replace("\\", "/").rpartition("/")[2]
+def quoted(line: str) -> str:
+    """What stands on a line of the program, or its file and number if that is unknown."""
+    file, _, number = line.rpartition(":")
+    return (linecache.getline(file, int(number)).strip()[:60] if file else "") or line
 
 
 def events(profile: MemoryProfile) -> list[dict[str, Any]]:
@@ -608,7 +620,7 @@ def events(profile: MemoryProfile) -> list[dict[str, Any]]:
     return complete + counters
 
 
-# book/memory/meter.md:603
+# book/memory/meter.md:720
 from html import escape
 
 
@@ -635,7 +647,7 @@ class Table:
         return f"<table><thead>{row('th', self.header)}</thead><tbody>{body}</tbody></table>"
 
 
-# book/memory/meter.md:632
+# book/memory/meter.md:751
 from autograd_book.graph.errors import AutogradError, DifferentiationTypeError
 from autograd_book.graph.variable import top
 from autograd_book.learn.nn import leaves
@@ -749,7 +761,7 @@ class memory_profile:
         tracemalloc.stop()
 
 
-# book/memory/meter.md:748
+# book/memory/meter.md:1066
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -816,7 +828,9 @@ class Pool(Interpreter):
         back to `bind`."""
         plan: Any = node.plan
         large = type(g) is np.ndarray and g.nbytes >= LEAST
-        if not large or plan.primitive.joint or get_ident() != self.home:
+        # Variables among the values belong to a derivative of a higher order
+        recorded = any(type(value) is Variable for value in node.saved)
+        if not large or recorded or plan.primitive.joint or get_ident() != self.home:
             return self.below.pull(node, g)
         origins = plan.origins(node)
         saved = [v if o is None else constant(v) for v, o in zip(node.saved, origins)]
@@ -829,7 +843,7 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:830
+# book/memory/meter.md:1152
 from autograd_book.graph.variable import base
 
 
@@ -852,7 +866,7 @@ class recycle:
         base.below = self.below
 
 
-# book/memory/meter.md:855
+# book/memory/meter.md:1189
 import ctypes
 
 #: From the name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
@@ -884,7 +898,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:889
+# book/memory/meter.md:1303
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
