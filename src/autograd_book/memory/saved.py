@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c12e61237ca9c7be17059573f4641fc71ba8928163b56853359d0daa8b760de6
+# sha256: 8fd06bdf791032850e8ac0f991fbd4a6a9c7cea1c0674e12af1759db80a24a2c
 
 __all__ = [
     "EXACT",
@@ -180,7 +180,7 @@ class Half(Policy):
         if x.dtype.kind != "f" or x.dtype.itemsize not in (4, 8):
             return None
         size = largest(x)
-        if not (size == 0 or 2.0**-100 < size < np.inf):
+        if not (size == 0 or 2.0**-100 < size < np.finfo(x.dtype).max / 2):
             return None
         shift = 15 - int(np.frexp(size)[1]) if size else 0
         flat, factor = x.reshape(-1), x.dtype.type(2.0**shift)
@@ -243,7 +243,7 @@ class Blocks(Policy):
             table = np.zeros((len(steps[blocks]), self.size), work)
             table.reshape(-1)[: part.size] = part
             step = np.max(np.abs(table), axis=1) / 127
-            if not np.all(step < np.finfo(x.dtype).max / 256):
+            if not np.all(step < np.finfo(work).max / 256):
                 return None
             steps[blocks] = np.maximum(step, np.finfo(work).tiny)
             table /= steps[blocks, None]
@@ -344,7 +344,7 @@ def of_extreme(
     x: np.ndarray, out: np.ndarray, axis: Any = None, initial: Any = None, **_: Any
 ) -> dict[str, Any]:
     """Instead of the elements and their maximum: which it was, if no other number took part."""
-    won = {"x": attained(x, out, axis), "out": np.broadcast_to(np.True_, out.shape)}
+    won = {"x": attained(x, out, axis), "out": np.broadcast_to(LEVELS[1], out.shape)}
     return won if initial is None else {}
 
 
@@ -670,7 +670,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
         return root, lambda root: as_strided(root.reshape(-1)[first:], shape, strides)
     order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
     places = np.argsort(order)
-    return np.ascontiguousarray(x.transpose(order)), lambda root: root.transpose(places)
+    return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
 # book/memory/saved.md:680
