@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8fd06bdf791032850e8ac0f991fbd4a6a9c7cea1c0674e12af1759db80a24a2c
+# sha256: b8e484f960ac93ae57ceab738f1c02839f2f85b9fb07536baaf5c56329203151
 
 __all__ = [
     "EXACT",
@@ -42,6 +42,8 @@ __all__ = [
     "COMPARED",
     "Zipped",
     "bytes_of",
+    "Store",
+    "Place",
     "StorageError",
     "OnDisk",
     "Pair",
@@ -407,18 +409,73 @@ def bytes_of(x: np.ndarray) -> np.ndarray:
 
 # book/memory/saved.md:396
 import os
-from mmap import ACCESS_READ, mmap
+import weakref
 from tempfile import TemporaryFile, gettempdir
+from threading import Lock
 
+
+class Store:
+    """A file without a name, in which the places of what is gone are used again.
+
+    It ends with its last place, and with the process, whichever comes first.
+
+    Parameters
+    ----------
+    folder : str or path, optional
+        Where the file lies; by default where temporary files do.
+    """
+
+    def __init__(self, folder: Any = None) -> None:
+        self.file: Any = TemporaryFile(prefix="autograd-book-", dir=folder, buffering=0)
+        self.end, self.process, self.lock = 0, os.getpid(), Lock()
+        self.spare: dict[int, list[int]] = {}  #: Where free places start, by their size.
+
+    def write(self, data: Any) -> "Place":
+        """Put bytes into the file; if that fails, what it holds is as it was."""
+        size, rest = len(data), data
+        with self.lock:
+            spare = self.spare.setdefault(size, [])
+            start = spare.pop() if spare else self.end
+            self.end = max(self.end, start + size)
+            place = Place(self, start, size)  # free again if the next lines fail
+            self.file.seek(start)
+            while rest:
+                rest = rest[self.file.write(rest) :]
+            return place
+
+
+class Place:
+    """Bytes in the file of a store."""
+
+    __slots__ = ("store", "start", "size")
+
+    def __init__(self, store: Store, start: int, size: int) -> None:
+        self.store, self.start, self.size = store, start, size
+
+    def read(self) -> np.ndarray:
+        """The bytes, in memory."""
+        out = np.empty(self.size, np.uint8)
+        with self.store.lock:
+            self.store.file.seek(self.start)
+            count = self.store.file.readinto(out.data)
+        if count != self.size:
+            raise OSError(f"{count:,} of {self.size:,} bytes could be read")
+        return out
+
+    def __del__(self) -> None:
+        self.store.spare[self.size].append(self.start)
+
+
+# book/memory/saved.md:457
 from autograd_book.graph.errors import AutogradError
 
 
 class StorageError(AutogradError, OSError):
-    """A saved value that could not be written to disk."""
+    """A saved value that could not be written to disk, or read from it."""
 
 
 class OnDisk(Policy):
-    """Keeps arrays in files without a name, which are mapped to be read.
+    """Keeps arrays in a file.
 
     Parameters
     ----------
@@ -429,11 +486,6 @@ class OnDisk(Policy):
     ------
     DifferentiationValueError
         If there is no such folder.
-
-    Notes
-    -----
-    A file belongs to its mapping. The system frees it when the node lets go of the mapping,
-    or when the process ends, in whatever way.
     """
 
     error = EXACT
@@ -445,22 +497,28 @@ class OnDisk(Policy):
                 "Make it first, or leave the folder away."
             )
         self.folder = folder
+        self.current: Callable[[], Store | None] = type(None)  #: The store in use.
+
+    def store(self) -> Store:
+        """The store that the last array was written to, or a new one."""
+        store = self.current()
+        if store is None or store.process != os.getpid():
+            store = Store(self.folder)
+            self.current = weakref.ref(store)
+        return store
 
     def pack(self, x: np.ndarray) -> Any:
-        """Write, and map what was written.
+        """Write.
 
         Raises
         ------
         StorageError
-            If it cannot be written. The values in memory stay as they are.
+            If that fails; what was written before is not touched.
         """
         if x.dtype.hasobject or not x.size:
             return None
         try:
-            with TemporaryFile(prefix="autograd-book-", dir=self.folder) as file:
-                file.write(bytes_of(x).data)
-                file.flush()
-                return mmap(file.fileno(), x.nbytes, access=ACCESS_READ), x.shape, x.dtype
+            return self.store().write(bytes_of(x).data), x.shape, x.dtype
         except OSError as error:
             raise StorageError(
                 f"a saved value of {x.nbytes:,} bytes could not be written to the folder "
@@ -470,12 +528,26 @@ class OnDisk(Policy):
             ) from error
 
     def unpack(self, packed: Any) -> np.ndarray:
-        """The mapped file as an array, read where it is touched."""
-        pages, shape, dtype = packed
-        return np.frombuffer(pages, np.uint8).view(dtype).reshape(shape)
+        """Read.
+
+        Raises
+        ------
+        StorageError
+            If that fails.
+        """
+        place, shape, dtype = packed
+        try:
+            found: np.ndarray = place.read().view(dtype).reshape(shape)
+        except OSError as error:
+            raise StorageError(
+                f"a saved value of {place.size:,} bytes could not be read back: "
+                f"{error.strerror or error}. Compute the result again, with its values in "
+                "memory or on another disk."
+            ) from error
+        return found
 
 
-# book/memory/saved.md:470
+# book/memory/saved.md:542
 from functools import cache
 
 
@@ -515,7 +587,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:512
+# book/memory/saved.md:584
 from autograd_book.graph.errors import nearest
 
 
@@ -560,10 +632,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:561
-import weakref
-
-
+# book/memory/saved.md:633
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -636,7 +705,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:639
+# book/memory/saved.md:708
 from numpy.lib.stride_tricks import as_strided
 
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
@@ -673,7 +742,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:680
+# book/memory/saved.md:749
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -716,7 +785,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:725
+# book/memory/saved.md:794
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -772,7 +841,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:783
+# book/memory/saved.md:852
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -860,7 +929,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:873
+# book/memory/saved.md:942
 from functools import wraps
 
 from autograd_book.graph.variable import Fun, push, top
