@@ -617,8 +617,6 @@ def test_a_policy_of_ones_own_is_used_for_factors_and_never_for_comparisons():
     g = ab.grad(saved_values(Rows())(lambda x: np.sum(np.square(x * 1.0))))(x)
     np.testing.assert_allclose(g, 2 * np.broadcast_to(np.mean(x, axis=1, keepdims=True), x.shape), 1e-4, 1e-6)
     for fun in (relu, np.log, np.sin, lambda x: np.sort(x, axis=1), np.abs):
-        f = lambda x: np.sum(fun(np.exp(x * 1.0)) * 1.0)  # noqa: B023
-
         def inner(x):
             with saved_values(Rows()):
                 y = fun(x * 1.0)  # noqa: B023
