@@ -1,0 +1,974 @@
+"""What is saved, and how.
+
+Inside a ``saved_values`` block what rules will need on the way back is kept in
+another form, here with 8 bits for a number.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+    from autograd_book.memory.saved import saved_values
+
+    x = np.linspace(-2, 2, 1000)
+    f = lambda x: np.sum(np.tanh(np.sin(x)))
+    exact, rough = ab.grad(f)(x), ab.grad(saved_values("int8")(f))(x)
+    print(0 < np.max(np.abs(exact - rough)) < 0.02)
+"""
+# Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
+# sha256: b8e484f960ac93ae57ceab738f1c02839f2f85b9fb07536baaf5c56329203151
+
+__all__ = [
+    "EXACT",
+    "RELATIVE",
+    "ABSOLUTE",
+    "Policy",
+    "Keep",
+    "FACTORS",
+    "DIVISORS",
+    "TOLERATES",
+    "largest",
+    "Half",
+    "Blocks",
+    "LEVELS",
+    "Bits",
+    "Truths",
+    "signs",
+    "sides",
+    "attained",
+    "of_size",
+    "of_pair",
+    "of_extreme",
+    "of_windows",
+    "COMPARED",
+    "Zipped",
+    "bytes_of",
+    "Store",
+    "Place",
+    "StorageError",
+    "OnDisk",
+    "Pair",
+    "Chosen",
+    "NAMED",
+    "named",
+    "by_primitive",
+    "policy_of",
+    "Item",
+    "shelf",
+    "expect_like",
+    "shelved",
+    "Back",
+    "owner",
+    "address",
+    "laid_out",
+    "Slot",
+    "Packed",
+    "arrays_in",
+    "held",
+    "note_leaf",
+    "packable",
+    "tied",
+    "slot",
+    "stand_in",
+    "Saving",
+    "saved_values",
+]
+
+
+# book/memory/saved.md:37
+from typing import Any
+
+import numpy as np
+
+#: How wrong a recalled array may be: not at all, in proportion to each number, or to the largest.
+EXACT, RELATIVE, ABSOLUTE = range(3)
+
+
+class Policy:
+    """How an array is kept.
+
+    A policy of one's own overrides `pack` and `unpack`, and says in `error` how well
+    the second undoes the first.
+    """
+
+    error = ABSOLUTE
+
+    def pack(self, x: Any) -> Any:
+        """Another form of x, an array contiguous in memory; None to keep it as it is."""
+        raise NotImplementedError
+
+    def unpack(self, packed: Any) -> Any:
+        """The array again, in its shape and dtype."""
+        raise NotImplementedError
+
+    def suited(self, tolerance: int) -> "Policy | None":
+        """The policy for values that tolerate such an error, or None."""
+        return self if self.error <= tolerance else None
+
+    def choose(self, primitive: str, name: str, x: np.ndarray) -> "Policy":
+        """The policy for one value that a primitive saves under a name."""
+        return self
+
+
+class Keep(Policy):
+    """Keeps every array as it is."""
+
+    def suited(self, tolerance: int) -> None:
+        """None: nothing is packed."""
+
+
+# book/memory/saved.md:81
+from autograd_book.graph.primitive import primitives
+from autograd_book.rules.convolution import conv, conv_w, conv_x
+from autograd_book.rules.linear import contract, cross3
+from autograd_book.rules.reductions import softmax
+
+#: Saved values that a rule multiplies by: an error in them is passed on in its own size.
+FACTORS: dict[str, tuple[Any, ...]] = {
+    "x y": (np.multiply, np.matmul, contract, cross3),
+    "x w": (conv,), "z w": (conv_x,), "x z": (conv_w,), "a v": (np.convolve,),
+    "x": (np.square,),
+    "out": (np.exp, np.exp2, np.expm1, np.tan, np.tanh, softmax, np.reciprocal, np.divide),
+}
+#: Those that a rule divides by, or raises to a power: each number's own digits count.
+DIVISORS: dict[str, tuple[Any, ...]] = {
+    "y": (np.divide,),
+    "x": (np.log, np.log2, np.log10, np.power, np.float_power),
+    "out": (np.sqrt, np.cbrt, np.power, np.float_power),
+}
+#: The error that a saved value may have, by primitive and name; `EXACT` where nothing is said.
+TOLERATES = {
+    (primitives[fun], name): error
+    for error, table in ((ABSOLUTE, FACTORS), (RELATIVE, DIVISORS))
+    for names, funs in table.items() for fun in funs for name in names.split()
+}
+
+
+# book/memory/saved.md:112
+from autograd_book.stability.precision import PIECE, half_format, rounded, wide
+
+
+def largest(x: np.ndarray) -> Any:
+    """The largest magnitude in a real array, 0 if it is empty; NaN or infinity if it holds one."""
+    return np.maximum(np.max(x, initial=0), -np.min(x, initial=0))
+
+
+class Half(Policy):
+    """Keeps numbers in 16 bits, scaled by a power of two so that the largest fits.
+
+    Parameters
+    ----------
+    dtype : dtype or str
+        ``np.float16``, or ``"bfloat16"``, which needs the package ``ml_dtypes``.
+    careful : bool
+        Keep arrays as they are that hold numbers too small, beside the largest, for all digits.
+
+    Notes
+    -----
+    Numbers are off by at most 2**-11 of their size, in bfloat16 by 2**-8; below 2**-29 of the
+    largest number of an array by at most 2**-40 of the largest instead.
+    """
+
+    def __init__(self, dtype: Any = np.float16, careful: bool = False) -> None:
+        self.dtype, self.error = half_format(dtype), RELATIVE if careful else ABSOLUTE
+        self.least = 2.0 ** (-14 if self.dtype == np.float16 else -126)
+        self.careful = self if careful else Half(self.dtype, careful=True)
+
+    def suited(self, tolerance: int) -> "Policy | None":
+        """The careful form where each number's own digits count."""
+        return self.careful if tolerance == RELATIVE else super().suited(tolerance)
+
+    def pack(self, x: np.ndarray) -> Any:
+        """Round, unless the array is not of single or double precision, or not finite."""
+        if x.dtype.kind != "f" or x.dtype.itemsize not in (4, 8):
+            return None
+        size = largest(x)
+        if not (size == 0 or 2.0**-100 < size < np.finfo(x.dtype).max / 2):
+            return None
+        shift = 15 - int(np.frexp(size)[1]) if size else 0
+        flat, factor = x.reshape(-1), x.dtype.type(2.0**shift)
+        halves = np.empty(x.size, self.dtype)
+        for start in range(0, x.size, PIECE):
+            part = flat[start : start + PIECE] * factor
+            if self.error == RELATIVE and np.any((part != 0) & (np.abs(part) < self.least)):
+                return None
+            halves[start : start + PIECE] = rounded(part, self.dtype)
+        return halves.reshape(x.shape), x.dtype, shift
+
+    def unpack(self, packed: Any) -> np.ndarray:
+        """Widen, and take the scale off."""
+        halves, dtype, shift = packed
+        out = np.asarray(wide(halves)).astype(dtype, copy=False)
+        out *= dtype.type(2.0**-shift)
+        return out
+
+
+# book/memory/saved.md:175
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError, described
+
+
+class Blocks(Policy):
+    """Keeps numbers in 8 bits, in blocks with a scale for each.
+
+    Parameters
+    ----------
+    size : int
+        Elements of a block.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If the size is not a whole number from 1 up.
+
+    Notes
+    -----
+    A number is off by at most 1/254 of the largest in its block. Zeros stay zeros. After
+    T. Dettmers and others, *8-bit optimizers via block-wise quantization* (2022).
+    """
+
+    def __init__(self, size: int = 256) -> None:
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise DifferentiationValueError(
+                f"blocks of size={size!r} were asked for. Give a whole number of elements, "
+                "such as 256."
+            )
+        self.size = size
+
+    def pack(self, x: np.ndarray) -> Any:
+        """Round to 255 levels in each block; not if a number is not finite, or huge."""
+        if x.dtype.kind != "f" or x.dtype.itemsize > 8:
+            return None
+        flat, work = x.reshape(-1), np.result_type(x.dtype, np.float32)
+        codes = np.empty(x.size, np.int8)
+        steps = np.empty(-(-x.size // self.size), work)
+        for blocks, elements in self.pieces(x.size):
+            part = flat[elements]
+            table = np.zeros((len(steps[blocks]), self.size), work)
+            table.reshape(-1)[: part.size] = part
+            step = np.max(np.abs(table), axis=1) / 127
+            if not np.all(step < np.finfo(work).max / 256):
+                return None
+            steps[blocks] = np.maximum(step, np.finfo(work).tiny)
+            table /= steps[blocks, None]
+            codes[elements] = np.rint(table, out=table).reshape(-1)[: part.size]
+        return codes.reshape(x.shape), steps, x.dtype
+
+    def unpack(self, packed: Any) -> np.ndarray:
+        """Levels times the step of their block."""
+        codes, steps, dtype = packed
+        out = np.empty(codes.size, dtype)
+        for blocks, elements in self.pieces(codes.size):
+            part = codes.reshape(-1)[elements]
+            out[elements] = part * np.repeat(steps[blocks], self.size)[: part.size]
+        return out.reshape(codes.shape)
+
+    def pieces(self, count: int) -> Any:
+        """Slices of blocks and of their elements, a part at a time that fits into the cache."""
+        some = max(1, PIECE // self.size)
+        for start in range(0, -(-count // self.size), some):
+            yield (
+                slice(start, start + some),
+                slice(start * self.size, (start + some) * self.size),
+            )
+
+
+# book/memory/saved.md:248
+#: What stands for a number that is only compared, by whether it is above, below, or neither or both.
+LEVELS = np.array([0, 1, -1, np.nan], np.float16)
+
+
+class Bits(Policy):
+    """Keeps truth values in one bit each, and signs in two; other arrays as they are."""
+
+    error = EXACT
+
+    def pack(self, x: Any) -> Any:
+        """Pack truth values, or a pair of arrays of them: above, and below."""
+        planes = x if isinstance(x, tuple) else (x,)
+        if planes[0].dtype != np.bool_:
+            return None
+        return planes[0].shape, [np.packbits(plane) for plane in planes]
+
+    def unpack(self, packed: Any) -> np.ndarray:
+        """Truth values again, or -1, 0, 1 and NaN."""
+        shape, planes = packed
+        count = int(np.prod(shape))
+        above, *below = [np.unpackbits(plane, count=count) for plane in planes]
+        if not below:
+            return above.view(np.bool_).reshape(shape)
+        return LEVELS.take(above + 2 * below[0]).reshape(shape)
+
+
+# book/memory/saved.md:277
+from collections.abc import Callable
+
+from autograd_book.rules.convolution import highest
+from autograd_book.rules.elementwise import clip, ordered, relu, where
+from autograd_book.rules.reductions import kept
+
+Truths = tuple[np.ndarray, ...]  #: One array of truth values, or two: above and below.
+
+
+def signs(x: Any, y: Any = 0) -> Truths:
+    """Where x is above y, and where below; both where they cannot be compared."""
+    return ~np.less_equal(x, y), ~np.greater_equal(x, y)
+
+
+def sides(x: Any, low: Any, high: Any) -> Truths:
+    """Where the rules of clip follow the upper limit, and where the lower; both where they
+    follow nothing."""
+    above = np.less(high, x) | np.less(high, low)
+    below = np.less(x, low) & np.less_equal(low, high)
+    lost = ~(above | below | ordered(low, x, high))
+    return above | lost, below | lost
+
+
+def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
+    """Where the elements of x are the extreme along axes, NaN if that is NaN."""
+    best = np.reshape(out, kept(x.shape, axis))
+    won: np.ndarray = np.equal(x, best)
+    if np.isnan(best).any():
+        won |= np.isnan(x) & np.isnan(best)
+    return (won,)
+
+
+# book/memory/saved.md:312
+def of_size(x: np.ndarray) -> dict[str, Any]:
+    """Instead of the argument of an absolute value: its signs, if it has signs."""
+    return {} if x.dtype.kind == "c" else {"x": signs(x)}
+
+
+def of_pair(x: Any, y: Any) -> dict[str, Any]:
+    """Instead of the arguments of a maximum: their order, as signs and zero."""
+    return {"x": signs(x, y), "y": 0}
+
+
+def of_extreme(
+    x: np.ndarray, out: np.ndarray, axis: Any = None, initial: Any = None, **_: Any
+) -> dict[str, Any]:
+    """Instead of the elements and their maximum: which it was, if no other number took part."""
+    won = {"x": attained(x, out, axis), "out": np.broadcast_to(LEVELS[1], out.shape)}
+    return won if initial is None else {}
+
+
+def of_windows(w: np.ndarray, out: np.ndarray, n: int) -> dict[str, Any]:
+    """The same for windows with n axes."""
+    found = of_extreme(w, out, tuple(range(-n, 0)))
+    return {"w": found["x"], "out": found["out"]}
+
+
+#: For primitives whose rules only compare: what may stand for their saved values.
+COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
+    primitives[relu]: lambda out: {"out": (np.greater(out, 0),)},
+    primitives[where]: lambda condition: {"condition": (np.not_equal(condition, 0),)},
+    primitives[clip]: lambda x, low, high: {"x": sides(x, low, high), "low": 0, "high": 0},
+    primitives[highest]: of_windows,
+    **{primitives[fun]: of_extreme for fun in (np.max, np.min)},
+    **{primitives[fun]: of_pair for fun in (np.maximum, np.minimum)},
+    **{primitives[fun]: of_size for fun in (np.absolute, np.fabs)},
+}
+
+
+# book/memory/saved.md:353
+import zlib
+
+
+class Zipped(Policy):
+    """Compresses without loss: bytes of equal rank together, then zlib.
+
+    Parameters
+    ----------
+    level : int
+        Of zlib, from 1, the fastest, to 9.
+    """
+
+    error = EXACT
+
+    def __init__(self, level: int = 1) -> None:
+        self.level = level
+
+    def pack(self, x: np.ndarray) -> Any:
+        """Compress; as it is if that takes no fewer bytes."""
+        if x.dtype.hasobject or not x.size:
+            return None
+        ranks = np.ascontiguousarray(bytes_of(x).reshape(-1, x.itemsize).T)
+        packed = np.frombuffer(zlib.compress(ranks.data, self.level), np.uint8)
+        return (packed, x.shape, x.dtype) if packed.size < x.nbytes else None
+
+    def unpack(self, packed: Any) -> np.ndarray:
+        """The same bytes, in their places."""
+        packed, shape, dtype = packed
+        ranks = np.frombuffer(zlib.decompress(packed.data), np.uint8)
+        places = np.ascontiguousarray(ranks.reshape(dtype.itemsize, -1).T)
+        return places.reshape(-1).view(dtype).reshape(shape)
+
+
+def bytes_of(x: np.ndarray) -> np.ndarray:
+    """The bytes of a contiguous array, as a view."""
+    return x.reshape(-1).view(np.uint8)
+
+
+# book/memory/saved.md:396
+import os
+import weakref
+from tempfile import TemporaryFile, gettempdir
+from threading import Lock
+
+
+class Store:
+    """A file without a name, in which the places of what is gone are used again.
+
+    It ends with its last place, and with the process, whichever comes first.
+
+    Parameters
+    ----------
+    folder : str or path, optional
+        Where the file lies; by default where temporary files do.
+    """
+
+    def __init__(self, folder: Any = None) -> None:
+        self.file: Any = TemporaryFile(prefix="autograd-book-", dir=folder, buffering=0)
+        self.end, self.process, self.lock = 0, os.getpid(), Lock()
+        self.spare: dict[int, list[int]] = {}  #: Where free places start, by their size.
+
+    def write(self, data: Any) -> "Place":
+        """Put bytes into the file; if that fails, what it holds is as it was."""
+        size, rest = len(data), data
+        with self.lock:
+            spare = self.spare.setdefault(size, [])
+            start = spare.pop() if spare else self.end
+            self.end = max(self.end, start + size)
+            place = Place(self, start, size)  # free again if the next lines fail
+            self.file.seek(start)
+            while rest:
+                rest = rest[self.file.write(rest) :]
+            return place
+
+
+class Place:
+    """Bytes in the file of a store."""
+
+    __slots__ = ("store", "start", "size")
+
+    def __init__(self, store: Store, start: int, size: int) -> None:
+        self.store, self.start, self.size = store, start, size
+
+    def read(self) -> np.ndarray:
+        """The bytes, in memory."""
+        out = np.empty(self.size, np.uint8)
+        with self.store.lock:
+            self.store.file.seek(self.start)
+            count = self.store.file.readinto(out.data)
+        if count != self.size:
+            raise OSError(f"{count:,} of {self.size:,} bytes could be read")
+        return out
+
+    def __del__(self) -> None:
+        self.store.spare[self.size].append(self.start)
+
+
+# book/memory/saved.md:457
+from autograd_book.graph.errors import AutogradError
+
+
+class StorageError(AutogradError, OSError):
+    """A saved value that could not be written to disk, or read from it."""
+
+
+class OnDisk(Policy):
+    """Keeps arrays in a file.
+
+    Parameters
+    ----------
+    folder : str or path, optional
+        An existing folder; by default that of temporary files.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If there is no such folder.
+    """
+
+    error = EXACT
+
+    def __init__(self, folder: Any = None) -> None:
+        if folder is not None and not os.path.isdir(folder):
+            raise DifferentiationValueError(
+                f"saved values were to be kept in {os.fspath(folder)!r}, which is no folder. "
+                "Make it first, or leave the folder away."
+            )
+        self.folder = folder
+        self.current: Callable[[], Store | None] = type(None)  #: The store in use.
+
+    def store(self) -> Store:
+        """The store that the last array was written to, or a new one."""
+        store = self.current()
+        if store is None or store.process != os.getpid():
+            store = Store(self.folder)
+            self.current = weakref.ref(store)
+        return store
+
+    def pack(self, x: np.ndarray) -> Any:
+        """Write.
+
+        Raises
+        ------
+        StorageError
+            If that fails; what was written before is not touched.
+        """
+        if x.dtype.hasobject or not x.size:
+            return None
+        try:
+            return self.store().write(bytes_of(x).data), x.shape, x.dtype
+        except OSError as error:
+            raise StorageError(
+                f"a saved value of {x.nbytes:,} bytes could not be written to the folder "
+                f"{os.fspath(self.folder or gettempdir())!r}: {error.strerror or error}. "
+                "Free space there, name another folder with OnDisk(folder=...), or keep "
+                "fewer values on disk."
+            ) from error
+
+    def unpack(self, packed: Any) -> np.ndarray:
+        """Read.
+
+        Raises
+        ------
+        StorageError
+            If that fails.
+        """
+        place, shape, dtype = packed
+        try:
+            found: np.ndarray = place.read().view(dtype).reshape(shape)
+        except OSError as error:
+            raise StorageError(
+                f"a saved value of {place.size:,} bytes could not be read back: "
+                f"{error.strerror or error}. Compute the result again, with its values in "
+                "memory or on another disk."
+            ) from error
+        return found
+
+
+# book/memory/saved.md:542
+from functools import cache
+
+
+class Pair(Policy):
+    """Two functions, of which the second undoes the first."""
+
+    def __init__(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> None:
+        self.pack, self.unpack = pack, unpack  # type: ignore[method-assign,assignment]
+
+
+class Chosen(Policy):
+    """Another policy for each value: ``pick(primitive, name, x)`` says which."""
+
+    def __init__(self, pick: Callable[[str, str, np.ndarray], Any]) -> None:
+        self.pick = pick
+
+    def choose(self, primitive: str, name: str, x: np.ndarray) -> Policy:
+        """Ask, and ask on."""
+        return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
+
+
+#: What makes the policies that have a name.
+NAMED: dict[str, Callable[[], Policy]] = {
+    "keep": Keep,
+    "float16": Half,
+    "bfloat16": lambda: Half("bfloat16"),
+    "int8": Blocks,
+    "bits": Bits,
+    "zlib": Zipped,
+    "disk": OnDisk,
+}
+
+
+@cache
+def named(name: str) -> Policy:
+    """The policy of a name, made once."""
+    return NAMED[name]()
+
+
+# book/memory/saved.md:584
+from autograd_book.graph.errors import nearest
+
+
+def by_primitive(table: dict[str, Any]) -> Policy:
+    """A policy for each primitive by its name, one under ``"else"`` for the others; or keep."""
+    known = {primitive.name for primitive in primitives.values()} | {"else", "checkpoint"}
+    for name in table:
+        if name not in known:
+            raise DifferentiationValueError(
+                f"a policy was given for the primitive {name!r}, which there is not. "
+                + nearest(str(name), known)
+            )
+    policies = {name: policy_of(given) for name, given in table.items()}
+    others = policies.get("else", named("keep"))
+    return Chosen(lambda primitive, name, x: policies.get(primitive, others))
+
+
+def policy_of(given: Any) -> Policy:
+    """A policy from what `saved_values` accepts.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If it is none of that.
+    DifferentiationValueError
+        If a dictionary names a primitive that there is not.
+    """
+    if isinstance(given, Policy):
+        return given
+    if isinstance(given, str) and given in NAMED:
+        return named(given)
+    if isinstance(given, dict):
+        return by_primitive(given)
+    if isinstance(given, tuple) and len(given) == 2 and all(map(callable, given)):
+        return Pair(*given)
+    if callable(given) and not isinstance(given, type):
+        return Chosen(given)
+    raise DifferentiationTypeError(
+        f"{given!r} is no policy for saved values. Give one of {', '.join(NAMED)}; an "
+        "instance of a Policy; a pair of functions (pack, unpack); a dictionary of these by "
+        "primitive; or a function of primitive, name and array that returns one."
+    )
+
+
+# book/memory/saved.md:633
+class Item:
+    """One array in its packed form; nodes that saved the same array share it.
+
+    Parameters
+    ----------
+    policy : Policy
+        Made the form, and undoes it.
+    packed : object
+        The form.
+    like : array
+        Of the shape and dtype that unpacking has to give.
+    what : str
+        Whose value it is, for messages.
+    """
+
+    __slots__ = ("policy", "packed", "shape", "dtype", "what", "source", "made", "__weakref__")
+
+    def __init__(self, policy: Policy, packed: Any, like: np.ndarray, what: str) -> None:
+        self.policy, self.packed, self.what = policy, packed, what
+        self.shape, self.dtype = like.shape, like.dtype
+        #: The array that was packed, and the one that was unpacked last, while they live.
+        self.source: Callable[[], Any] = weakref.ref(like)
+        self.made: Callable[[], Any] = type(None)
+
+    def stands_for(self, policy: Policy, x: np.ndarray) -> bool:
+        """Whether this is what the policy makes of x."""
+        return self.policy is policy and (x is self.source() or x is self.made())
+
+    def recall(self) -> np.ndarray:
+        """The array, unpacked unless it still is.
+
+        Raises
+        ------
+        DifferentiationValueError
+            If the policy returned something else.
+        """
+        array = self.made()
+        if array is None:
+            array = expect_like(self, self.policy.unpack(self.packed))
+            self.made = weakref.ref(array)
+            shelf[id(array)] = self
+        return array
+
+
+#: Items by the identity of the arrays that they stand for.
+shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
+
+
+def expect_like(item: Item, found: Any) -> np.ndarray:
+    """What a policy unpacked, or the error that says how it differs from what was packed."""
+    if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
+        item.shape, item.dtype,
+    ):
+        raise DifferentiationValueError(
+            f"{item.what} was packed as {item.dtype} of shape {item.shape}, and unpacked by "
+            f"{type(item.policy).__name__} as {described(found)}. Return an array of the "
+            "shape and dtype that were packed."
+        )
+    return found
+
+
+def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
+    """The item of an array, packed now if it was not yet; None if the policy declines."""
+    item = shelf.get(id(x))
+    if item is None or not item.stands_for(policy, x):
+        packed = policy.pack(x)
+        if packed is None:
+            return None
+        shelf[id(x)] = item = Item(policy, packed, x, what)
+    return item
+
+
+# book/memory/saved.md:708
+from numpy.lib.stride_tricks import as_strided
+
+Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
+
+
+def owner(x: np.ndarray) -> np.ndarray:
+    """The array whose memory a view shows, or x itself."""
+    found: Any = x
+    while (base := getattr(found, "base", None)) is not None:
+        found = base
+    return found if type(found) is np.ndarray else x
+
+
+def address(x: np.ndarray) -> int:
+    """Where the first element of an array lies."""
+    place: int = x.__array_interface__["data"][0]
+    return place
+
+
+def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
+    """A contiguous array with the elements of x, and the way back to x and its layout.
+
+    Views that show all of their owner, or parts of it repeatedly, share the owner.
+    """
+    root = owner(x)
+    if root is x and x.flags.c_contiguous:
+        return x, lambda root: root
+    if root.flags.c_contiguous and root.dtype == x.dtype and root.size <= x.size:
+        shape, strides = x.shape, x.strides
+        first = (address(x) - address(root)) // x.itemsize
+        return root, lambda root: as_strided(root.reshape(-1)[first:], shape, strides)
+    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+    places = np.argsort(order)
+    return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
+
+
+# book/memory/saved.md:749
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from autograd_book.graph.variable import innermost
+
+
+class Slot(NamedTuple):
+    """In place of a saved value: an item, and the way from its array to the value."""
+
+    item: Item
+    back: Back
+
+
+class Packed:
+    """What a node saved, in another form."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: list[Any]) -> None:
+        self.parts = parts
+
+    def recall(self) -> tuple[Any, ...]:
+        """The saved values, unpacked."""
+        return tuple(
+            [p.back(p.item.recall()) if type(p) is Slot else p for p in self.parts]
+        )
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        """The arrays in memory that hold them at the moment."""
+        for p in self.parts:
+            yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
+
+
+def arrays_in(packed: Any) -> Iterator[np.ndarray]:
+    """The arrays in tuples, lists and dictionaries of any depth."""
+    if isinstance(packed, np.ndarray):
+        yield packed
+    elif isinstance(packed, (tuple, list, dict)):
+        for part in packed.values() if isinstance(packed, dict) else packed:
+            yield from arrays_in(part)
+
+
+# book/memory/saved.md:794
+from autograd_book.graph.record import Leaf, tie
+from autograd_book.graph.variable import Variable
+from autograd_book.stability.precision import FEW
+
+#: Arrays of leaves by identity: they are there anyway, so that packing them would save nothing.
+held: "weakref.WeakValueDictionary[int, np.ndarray]" = weakref.WeakValueDictionary()
+
+
+def note_leaf(x: Any) -> None:
+    """Remember the array of a leaf."""
+    while type(x) is Variable and isinstance(x.node, Leaf):
+        x = x.value
+        if isinstance(x, np.ndarray) and x.size >= FEW:
+            root = owner(x)
+            held[id(root)] = root
+
+
+def packable(value: Any) -> bool:
+    """Whether a value is a large array, and not that of a leaf."""
+    array = innermost(value)
+    return (
+        type(array) is np.ndarray
+        and array.size >= FEW
+        and held.get(id(root := owner(array))) is not root
+    )
+
+
+def tied(value: Any, back: Back) -> Back:
+    """The way back to a Variable, if the saved value is one."""
+    if type(value) is not Variable:
+        return back
+    inner, node, record = tied(value.value, back), value.node, value.record
+    return lambda root: tie(Variable, inner(root), node, record)
+
+
+def slot(policy: Policy, tolerance: int, value: Any, what: str) -> Any:
+    """A slot for a value; the value itself if the policy declines, or errs too much."""
+    suited = policy.suited(tolerance)
+    if suited is None:
+        return value
+    root, back = laid_out(innermost(value))
+    item = shelved(suited, root, what)
+    return value if item is None else Slot(item, tied(value, back))
+
+
+def stand_in(truths: Any, what: str) -> Any:
+    """A slot for something that is compared like a value, given as truth values; anything
+    else as it is."""
+    if not isinstance(truths, tuple):
+        return truths
+    bits = named("bits")
+    like = truths[0] if len(truths) == 1 else np.broadcast_to(LEVELS[0], truths[0].shape)
+    return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
+
+
+# book/memory/saved.md:852
+from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.primitive import SEAL, Primitive
+from autograd_book.graph.record import Node
+from autograd_book.stability.precision import nodes_of
+
+
+class Saving(Interpreter):
+    """Has what nodes save kept by a policy.
+
+    Parameters
+    ----------
+    below : Interpreter
+        The next level.
+    policy : Policy
+        How arrays are kept.
+    """
+
+    __slots__ = ("policy",)
+
+    def __init__(self, below: Interpreter, policy: Policy) -> None:
+        super().__init__(below)
+        self.policy = policy
+
+    def under(self, level: Any) -> tuple[Interpreter, Interpreter]:
+        """Stay on top of a new level; a Saving inside this one takes its place."""
+        below, made = self.below.under(level)
+        if isinstance(made, Saving):
+            return made, made
+        return Saving(below, self.policy), made
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive, and pack what its nodes saved."""
+        for a in args:
+            note_leaf(a)
+        out = self.below.bind(primitive, args, params)
+        for node in nodes_of(out):
+            if type(node.saved) is tuple:
+                self.pack(node, primitive)
+        return out
+
+    def pack(self, node: Any, primitive: Primitive) -> None:
+        """Put another form in place of what a node saved, if anything in it is packed."""
+        saved = dict(zip(node.plan.asks, node.saved))
+        parts = dict(saved)
+        for name, origin in zip(saved, node.plan.origins(node)):
+            value = saved[name]
+            if parts[name] is value and self.ours(value, origin):
+                parts |= self.packed(primitive, name, saved, node.params)
+        changed = {name for name in saved if parts[name] is not saved[name]}
+        if changed:
+            # What is a copy now can no longer be changed by anybody.
+            parts |= {name + SEAL: None for name in changed if name + SEAL in saved}
+            node.saved = Packed(list(parts.values()))
+
+    def ours(self, value: Any, origin: Node | None) -> bool:
+        """Whether a saved value is large and was computed, or is made of truth values."""
+        computed = origin is not None and not isinstance(origin, Leaf)
+        return packable(value) and (computed or innermost(value).dtype == np.bool_)
+
+    def packed(
+        self, primitive: Primitive, name: str, saved: dict[str, Any], params: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What takes the place of one saved value, and of others that are compared with it."""
+        array, what = innermost(saved[name]), f"the value {name} saved by {primitive.name}"
+        policy = self.policy.choose(primitive.name, name, array)
+        if isinstance(policy, Keep):
+            return {}
+        values = {n: innermost(v) for n, v in saved.items() if not n.endswith(SEAL)}
+        compared = COMPARED.get(primitive)
+        plain = all(isinstance(v, (np.ndarray, np.generic, int, float)) for v in values.values())
+        if compared and plain and (found := compared(**values, **params)):
+            return {n: stand_in(truths, what) for n, truths in found.items()}
+        policy = named("bits") if array.dtype == np.bool_ else policy
+        tolerance = TOLERATES.get((primitive, name), EXACT)
+        return {name: slot(policy, tolerance, saved[name], what)}
+
+    def hold(self, values: tuple[Any, ...]) -> Any:
+        """A tuple of values from which others are computed, packed if nothing is lost."""
+        parts = list(values)
+        for i, value in enumerate(values):
+            note_leaf(value)
+            if packable(value):
+                policy = self.policy.choose("checkpoint", str(i), innermost(value))
+                parts[i] = slot(policy, EXACT, value, f"input {i} of a checkpoint")
+        return Packed(parts) if any(type(p) is Slot for p in parts) else values
+
+
+# book/memory/saved.md:942
+from functools import wraps
+
+from autograd_book.graph.variable import Fun, push, top
+
+
+class saved_values(push):
+    """Context manager, or decorator, under which a policy keeps what the way back needs.
+
+    Parameters
+    ----------
+    policy : str, Policy, pair, dict or callable
+        ``"keep"``, ``"float16"``, ``"bfloat16"``, ``"int8"``, ``"bits"``, ``"zlib"`` or
+        ``"disk"``; an instance of a `Policy`; functions ``(pack, unpack)``; any of these
+        for primitives by name, with ``"else"`` for the others; or a function of primitive,
+        name and array that returns any of these.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If the policy is none of these.
+    DifferentiationValueError
+        If a dictionary names a primitive that there is not.
+    """
+
+    def __init__(self, policy: Any) -> None:
+        super().__init__(Saving, policy_of(policy))
+
+    def __enter__(self) -> Saving:
+        below = top.get()
+        level = Saving(below.below if isinstance(below, Saving) else below, *self.args)
+        self.token = top.set(level)
+        return level
+
+    def __call__(self, fun: Fun) -> Fun:
+        super().__call__(fun)  # refuses what runs after the call
+
+        @wraps(fun)
+        def applied(*args: Any, **kwargs: Any) -> Any:
+            with saved_values(*self.args):
+                return fun(*args, **kwargs)
+
+        return applied
