@@ -12,7 +12,7 @@
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a89ae60687d3b250124a40e7e2ae3fe4bd426945c0235cbf6df16e442c4624e1
+# sha256: b5c836883d552dfad9f8a36bb2bfff46ebf91918218100be8777535820269618
 
 __all__ = [
     "ReplayError",
@@ -26,6 +26,7 @@ __all__ = [
     "contents",
     "sources_of_chance",
     "state_of",
+    "alike",
     "put_back",
     "probes",
     "sample",
@@ -141,7 +142,6 @@ def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
 
 
 # book/memory/checkpoint.md:137
-import pickle
 import sys
 from functools import partial
 from types import FunctionType, MethodType
@@ -157,19 +157,22 @@ def parts_of(value: Any) -> Iterator[Any]:
         yield from value.values()
     elif isinstance(value, Module):
         yield from vars(value).values()
+        if not type(value).__module__.startswith(FOREIGN):
+            yield from vars(type(value)).values()
     elif isinstance(value, partial):
         yield from (value.func, value.args, value.keywords)
     elif isinstance(value, MethodType):
         yield from (value.__func__, value.__self__, getattr(value.__self__, "__dict__", None))
-    elif isinstance(value, FunctionType) and not value.__module__.startswith(FOREIGN):
-        known = value.__globals__
-        yield from (known[name] for name in value.__code__.co_names if name in known)
+    elif isinstance(value, FunctionType):
         yield from (value.__defaults__, value.__kwdefaults__)
-    for cell in getattr(value, "__closure__", None) or ():
-        yield from contents(cell)
+        for cell in value.__closure__ or ():
+            yield from contents(cell)
+        if not str(value.__module__).startswith(FOREIGN):
+            known = value.__globals__
+            yield from (known[name] for name in value.__code__.co_names if name in known)
 
 
-FOREIGN = (__name__.partition(".")[0] + ".", "numpy")  #: Modules whose functions hide no generator.
+FOREIGN = (__name__.partition(".")[0] + ".", "numpy")  #: Modules that keep no generator.
 
 
 def contents(cell: Any) -> list[Any]:
@@ -196,22 +199,29 @@ def sources_of_chance(value: Any) -> list[Any]:
     return found
 
 
-def state_of(source: Any) -> bytes:
+def state_of(source: Any) -> Any:
     """Where a source of random numbers stands."""
     old = hasattr(source, "get_state")
-    return pickle.dumps(source.get_state(legacy=False) if old else source.bit_generator.state)
+    return source.get_state(legacy=False) if old else source.bit_generator.state
 
 
-def put_back(states: list[tuple[Any, bytes]]) -> None:
+def alike(state: Any, other: Any) -> bool:
+    """Whether two states are the same."""
+    if isinstance(state, dict):
+        return all(alike(value, other[name]) for name, value in state.items())
+    return bool(np.all(state == other))
+
+
+def put_back(states: list[tuple[Any, Any]]) -> None:
     """Let sources of random numbers continue from where they stood."""
     for source, state in states:
         if hasattr(source, "set_state"):
-            source.set_state(pickle.loads(state))
+            source.set_state(state)
         else:
-            source.bit_generator.state = pickle.loads(state)
+            source.bit_generator.state = state
 
 
-# book/memory/checkpoint.md:212
+# book/memory/checkpoint.md:221
 from functools import cache
 
 
@@ -249,7 +259,7 @@ def constant(value: Any) -> Any:
     return None if type(value) is Batched else value
 
 
-# book/memory/checkpoint.md:252
+# book/memory/checkpoint.md:261
 from typing import NamedTuple
 
 from autograd_book.modes.batch import Batched
@@ -274,7 +284,7 @@ def noted(primitive: Primitive, args: Any, params: Any, out: Any, unread: int, v
     return Step(primitive.name, shape, dtype, marks, some, unread)
 
 
-# book/memory/checkpoint.md:281
+# book/memory/checkpoint.md:290
 from threading import Lock, get_ident
 
 from autograd_book.modes.transforms import Fun, name_of
@@ -308,7 +318,7 @@ class Frame:
         self.tickets: list[weakref.ref[Ticket]] = []  #: In the order of the operations.
         self.steps: list[Any] = []  #: Of each operation its Step and what it captured.
         self.results: dict[int, Any] = {}  #: What the policy keeps, by operation.
-        self.chance: list[tuple[Any, bytes]] = []  #: Sources of randomness and their states.
+        self.chance: list[tuple[Any, Any]] = []  #: Sources of randomness and their states.
         self.runner: int | None = None  #: The thread that runs it at the moment.
         self.lock, self.passing, self.exact = Lock(), False, True
 
@@ -327,7 +337,7 @@ class Frame:
                 return self.f(*args, **kwargs)
             finally:
                 self.runner = None
-                self.chance = [(s, state) for s, state in before if state_of(s) != state]
+                self.chance = [(s, state) for s, state in before if not alike(state_of(s), state)]
 
     @property
     def comparing(self) -> bool:
@@ -404,7 +414,7 @@ class Frame:
         )
 
 
-# book/memory/checkpoint.md:415
+# book/memory/checkpoint.md:424
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 
 
@@ -484,7 +494,7 @@ class Checkpoint(Interpreter):
         return out
 
 
-# book/memory/checkpoint.md:499
+# book/memory/checkpoint.md:508
 from copy import copy
 
 
@@ -589,7 +599,7 @@ class Replay(Checkpoint):
         return ticket
 
 
-# book/memory/checkpoint.md:608
+# book/memory/checkpoint.md:617
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
