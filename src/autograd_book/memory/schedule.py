@@ -13,7 +13,7 @@
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 97a51a279643e2bc666202f0ecb4a15343b76f5997e4714bb3fdcde87d511f14
+# sha256: d46266f0a86c45f843bfc24ec1fe679553a8153c39f7f0406ec26de36553aa3c
 
 __all__ = [
     "Schedule",
@@ -27,6 +27,7 @@ __all__ = [
     "Costs",
     "Prediction",
     "predict",
+    "delivery",
     "Tally",
     "bytes_of",
     "seconds",
@@ -169,7 +170,13 @@ def predict(schedule: Schedule, costs: Costs) -> Prediction:
         for kind, i in way:
             getattr(tally, kind)(i)
         tally.cotangent = costs.inputs[-1]
+    tally.meet(delivery(costs), 0.0)
     return Prediction(int(tally.peak), float(tally.time), int(tally.saved))
+
+
+def delivery(costs: Costs) -> Any:
+    """Bytes of the gradients that are copied when they are delivered."""
+    return costs.gradients.sum() + costs.inputs[0]
 
 
 class Tally:
@@ -228,7 +235,7 @@ class Tally:
         self.cotangent = self.costs.inputs[i]
 
 
-# book/memory/schedule.md:231
+# book/memory/schedule.md:237
 import gc
 import time
 import tracemalloc
@@ -283,7 +290,7 @@ def last_ticket(out: Variable) -> Ticket:
     return next(saved for saved in kept if type(saved) is Ticket)
 
 
-# book/memory/schedule.md:288
+# book/memory/schedule.md:294
 def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     """Output of a block, and its row of `Costs` as far as it is bytes."""
     v = Variable(x)
@@ -356,7 +363,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:365
+# book/memory/schedule.md:371
 class Needs:
     """What the events of a chain need, in bytes, for a planner that is rather too careful.
 
@@ -392,7 +399,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:403
+# book/memory/schedule.md:409
 def parts(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -423,10 +430,11 @@ def least(costs: Costs) -> tuple[int, Schedule]:
         place[first, last] = first + np.argmin(ways)
         bytes_[first, last] = min(ways)
     schedule = tree(lambda first, last: int(place[first, last]), 0, n - 1)
-    return int(bytes_[0, n - 1] + costs.noted.sum()), schedule
+    end = costs.gradients.sum() + costs.inputs[0] + delivery(costs)
+    return int(np.ceil(max(bytes_[0, n - 1], end) + costs.noted.sum())), schedule
 
 
-# book/memory/schedule.md:439
+# book/memory/schedule.md:446
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -517,7 +525,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, len(costs.kept) - 1, cells) or schedule
 
 
-# book/memory/schedule.md:534
+# book/memory/schedule.md:541
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
