@@ -109,14 +109,6 @@ def fewest(n, slots):
     return min(m + fewest(m, slots) + fewest(n - m, slots - 1) for m in range(1, n))
 
 
-def slots_used(schedule):
-    held, most = 1, 1
-    for kind, i in events(schedule):
-        held += (kind == "hold" and i not in HELD) - (kind == "drop")
-        most = max(most, held)
-    return most
-
-
 def most_held(schedule):
     """Most different inputs held at a time, the chain's own among them; a block that is kept is walked at once."""
     holders, most = {0: 1}, 1

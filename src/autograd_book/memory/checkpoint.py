@@ -12,7 +12,7 @@
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b5c836883d552dfad9f8a36bb2bfff46ebf91918218100be8777535820269618
+# sha256: 33d07dbf595e658534c60cb491d6f125005fd7f615b7d70a8982ea95cbb7f991
 
 __all__ = [
     "ReplayError",
@@ -28,12 +28,11 @@ __all__ = [
     "state_of",
     "alike",
     "put_back",
-    "probes",
-    "sample",
     "mark",
-    "constant",
+    "marks",
+    "trusted",
+    "outcome",
     "Step",
-    "noted",
     "Enough",
     "Frame",
     "nodes_and_records",
@@ -222,22 +221,6 @@ def put_back(states: list[tuple[Any, Any]]) -> None:
 
 
 # book/memory/checkpoint.md:221
-from functools import cache
-
-
-@cache
-def probes(shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """An index that chooses a few elements of an array of a shape, spread over it."""
-    return tuple([slice(n // 7 % 3, None, max(1, n // 5)) for n in shape])
-
-
-def sample(value: Any) -> int | None:
-    """One number made of some elements of an array, or of a number."""
-    if isinstance(value, np.ndarray):
-        value = value[probes(value.shape)]
-    return hash(value.tobytes()) if isinstance(value, (np.ndarray, np.generic)) else None
-
-
 def mark(value: Any) -> Any:
     """Something short that differs when a constant differs."""
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
@@ -252,14 +235,23 @@ def mark(value: Any) -> Any:
     return repr(value) if plain else type(value).__name__
 
 
-def constant(value: Any) -> Any:
-    """A constant argument as a plain value; None for what is differentiated."""
-    if type(value) is Variable:
-        return innermost(value) if value.node is None else None
-    return None if type(value) is Batched else value
+def marks(args: Any, params: Any) -> Any:
+    """Marks of what enters an operation from outside of the graph; None if nothing does."""
+    outside = [bottom(a) for a in args if getattr(a, "node", None) is None and type(a) is not Batched]
+    return mark([outside, params]) if outside or params else None
 
 
-# book/memory/checkpoint.md:261
+def trusted(primitive: Primitive) -> bool:
+    """Whether a primitive is NumPy's or ours, and gives the same result for the same arguments."""
+    return str(primitive.fun.__module__).startswith(("numpy", FOREIGN[0]))
+
+
+def outcome(primitive: Primitive, out: Any) -> Any:
+    """A mark of a result, where it could be another one the next time."""
+    return None if isinstance(primitive.fun, np.ufunc) or trusted(primitive) else mark(bottom(out))
+
+
+# book/memory/checkpoint.md:254
 from typing import NamedTuple
 
 from autograd_book.modes.batch import Batched
@@ -272,19 +264,12 @@ class Step(NamedTuple):
     shape: Any  #: Shape of the result.
     dtype: Any  #: Dtype of the result, or its type.
     marks: Any  #: Of the constants that went in.
-    sample: Any  #: Of what came out.
+    result: Any  #: Mark of what came out, if the primitive is not trusted.
     unread: int  #: How many tickets it made, if none of them is for its result; else 0.
+    captured: Any  #: Arrays of Variables that came in by closure.
 
 
-def noted(primitive: Primitive, args: Any, params: Any, out: Any, unread: int, values: bool) -> Step:
-    """The note of an operation, with or without `values`."""
-    marks = hash((*map(mark, map(constant, args)), mark(params))) if values else None
-    shape, dtype = getattr(out, "shape", ()), getattr(out, "dtype", type(out))
-    some = sample(bottom(out)) if values else None
-    return Step(primitive.name, shape, dtype, marks, some, unread)
-
-
-# book/memory/checkpoint.md:290
+# book/memory/checkpoint.md:276
 from threading import Lock, get_ident
 
 from autograd_book.modes.transforms import Fun, name_of
@@ -316,7 +301,7 @@ class Frame:
         self.f, self.policy, self.check = f, policy, check
         self.stack, self.start = top.get(), next_index()
         self.tickets: list[weakref.ref[Ticket]] = []  #: In the order of the operations.
-        self.steps: list[Any] = []  #: Of each operation its Step and what it captured.
+        self.steps: list[Any] = []  #: A Step for each operation, in the order of their beginnings.
         self.results: dict[int, Any] = {}  #: What the policy keeps, by operation.
         self.chance: list[tuple[Any, Any]] = []  #: Sources of randomness and their states.
         self.runner: int | None = None  #: The thread that runs it at the moment.
@@ -397,6 +382,14 @@ class Frame:
         forms = [self.kept, *self.results.values()]
         return [value for form in forms if type(form) is tuple for value in form]
 
+    def noted(self, primitive: Primitive, args: Any, params: Any, out: Any, unread: int) -> Step:
+        """The note of an operation."""
+        shape, dtype = getattr(out, "shape", ()), getattr(out, "dtype", type(out))
+        inside = marks(args, params) if self.comparing else None
+        result = outcome(primitive, out) if self.comparing else None
+        captured = self.captured(args)
+        return Step(primitive.name, shape, dtype, inside, result, unread, captured)
+
     def captured(self, args: Any) -> tuple[Any, ...]:
         """Arrays of Variables that come neither from the call nor from inside the function."""
         return tuple([bottom(a) for a in args if type(a) is Variable and self.is_older(a.node)])
@@ -414,7 +407,7 @@ class Frame:
         )
 
 
-# book/memory/checkpoint.md:424
+# book/memory/checkpoint.md:418
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 
 
@@ -478,7 +471,7 @@ class Checkpoint(Interpreter):
         frame, place = self.frame, self.place
         self.place += 1
         if not frame.passing:
-            frame.steps.append((None, frame.captured(args)))
+            frame.steps.append(None)
         out = self.below.bind(primitive, args, params)
         found = list(nodes_and_records(out))
         for node, record in found:
@@ -486,15 +479,15 @@ class Checkpoint(Interpreter):
             if frame.passing and record is self.uppermost:
                 node.inputs = ()
         if not frame.passing:
-            unread = 0 if any("out" in node.plan.asks for node, _ in found) else len(found)
-            step = noted(primitive, args, params, out, unread, frame.comparing)
-            frame.steps[place] = step, frame.steps[place][1]
+            asks = [node.plan.asks for node, _ in found]
+            unread = 0 if any("out" in names for names in asks) else len(asks)
+            frame.steps[place] = frame.noted(primitive, args, params, out, unread)
         if frame.policy is not None and self.plain and frame.policy(primitive, args):
             frame.results[place] = self.kept((bottom(out),))
         return out
 
 
-# book/memory/checkpoint.md:508
+# book/memory/checkpoint.md:502
 from copy import copy
 
 
@@ -518,13 +511,13 @@ class Replay(Checkpoint):
         """Apply a primitive as the first time, and hand over what its nodes save."""
         frame, place = self.frame, self.place
         self.place += 1
-        step = None if frame.passing else self.expected(place, primitive, args)
+        step = None if frame.passing else self.expected(place, primitive)
         known = self.known(place, step)
         doing = primitive if known is None else with_result(primitive, known)
         out = self.below.bind(doing, args, params)
         if step is not None:
-            again = noted(primitive, args, params, out, step.unread, frame.comparing)
-            self.compare(place, step, again if known is None else again._replace(sample=step.sample))
+            again = frame.noted(primitive, args, params, out, step.unread)
+            self.compare(place, step, again if known is None else again._replace(result=step.result))
         for node, record in nodes_and_records(out):
             node.saved = self.give(node.saved, record)
             if record is self.uppermost:
@@ -541,36 +534,28 @@ class Replay(Checkpoint):
             return None
         return np.broadcast_to(np.zeros((), step.dtype), step.shape)
 
-    def expected(self, place: int, primitive: Primitive, args: Any) -> Step:
-        """What was noted of an operation.
-
-        Raises
-        ------
-        ReplayError
-            If it was another operation.
-        MutatedValueError
-            If it used a parameter that has another value now.
-        """
-        steps = self.frame.steps
-        step, captured = steps[place] if place < len(steps) else (None, ())
+    def expected(self, place: int, primitive: Primitive) -> Step:
+        """What was noted of an operation."""
+        step = self.frame.steps[place] if place < len(self.frame.steps) else None
         if step is None or step.name != primitive.name:
             raise self.frame.differs(
                 f"did {step.name if step else 'nothing more'} as operation {place} of the "
                 f"forward pass, and {primitive.name} when it was run again"
             )
-        now = self.frame.captured(args)
-        if len(now) != len(captured) or any(a is not b for a, b in zip(now, captured)):
+        return step
+
+    def compare(self, place: int, step: Step, again: Step) -> None:
+        """Raise ReplayError unless an operation was the same, and MutatedValueError if it used
+        a parameter that has another value now."""
+        then, now = step.captured, again.captured
+        if len(then) != len(now) or any(a is not b for a, b in zip(then, now)):
             raise MutatedValueError(
-                f"a Variable of shape {shape_of((*now, *captured)[0])} that the checkpointed "
+                f"a Variable of shape {shape_of((*now, *then)[0])} that the checkpointed "
                 f"function {name_of(self.frame.f)} uses was changed between the forward pass "
                 "and the backward pass, which runs it again. Call backward() before the "
                 "change, such as the step of an optimiser."
             )
-        return step
-
-    def compare(self, place: int, step: Step, again: Step) -> None:
-        """Raise ReplayError unless an operation was the same."""
-        if again != step:
+        if again[:-1] != step[:-1]:
             told = [f"{s.name} of {s.dtype} and shape {s.shape}" for s in (step, again)]
             told[1] = "the same of other values" if told[0] == told[1] else told[1]
             raise self.frame.differs(
@@ -599,7 +584,7 @@ class Replay(Checkpoint):
         return ticket
 
 
-# book/memory/checkpoint.md:617
+# book/memory/checkpoint.md:603
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
