@@ -1,0 +1,673 @@
+"""Checkpoints.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+    from autograd_book.memory.checkpoint import checkpoint
+
+    block = ab.nn.Sequential(ab.nn.Linear(8, 8, rng=0), np.tanh, ab.nn.Linear(8, 8, rng=1))
+    loss = np.sum(checkpoint(block)(np.ones((4, 8), np.float32)))
+    loss.backward()
+    print(block[0].weight.grad.shape)
+"""
+# Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 33d07dbf595e658534c60cb491d6f125005fd7f615b7d70a8982ea95cbb7f991
+
+__all__ = [
+    "ReplayError",
+    "Ticket",
+    "Shell",
+    "bottom",
+    "emptied",
+    "refilled",
+    "parts_of",
+    "FOREIGN",
+    "contents",
+    "sources_of_chance",
+    "state_of",
+    "alike",
+    "put_back",
+    "mark",
+    "marks",
+    "trusted",
+    "outcome",
+    "Step",
+    "Enough",
+    "Frame",
+    "nodes_and_records",
+    "levels_from",
+    "PLAIN",
+    "Checkpoint",
+    "with_result",
+    "Replay",
+    "checkpoint",
+    "LATER",
+    "recording",
+    "keeping",
+]
+
+
+# book/memory/checkpoint.md:37
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import (
+    AutogradError, DifferentiationTypeError, DifferentiationValueError, MutatedValueError, nearest,
+)
+from autograd_book.graph.primitive import Primitive, fingerprint, primitives, shape_of
+
+
+class ReplayError(AutogradError, RuntimeError):
+    """A function that was run again for its saved values, and did not do the same."""
+
+
+class Ticket:
+    """What a node has in place of saved values: a promise of a frame to compute them again."""
+
+    __slots__ = ("frame", "number", "record", "saved", "__weakref__")
+
+    def __init__(self, frame: "Frame", number: int, record: Any) -> None:
+        self.frame, self.number, self.record = frame, number, record
+        self.saved: tuple[Any, ...] | None = None  #: From a replay until they are recalled.
+
+    def recall(self) -> tuple[Any, ...]:
+        """The saved values: once from the last replay, otherwise from another one."""
+        if self.saved is None:
+            self.frame.replay(self)
+        saved, self.saved = self.saved, None
+        assert saved is not None
+        return saved
+
+    def arrays(self) -> list[Any]:
+        """Arrays that are held at the moment, for this ticket or for all of its frame."""
+        held = [*(self.saved or ()), *self.frame.held()]
+        return [value for value in map(innermost, held) if isinstance(value, np.ndarray)]
+
+
+# book/memory/checkpoint.md:81
+from autograd_book.graph.backward import recalled
+from autograd_book.graph.record import Node, Record, next_index, tie
+from autograd_book.graph.variable import NoGrad, Variable, innermost, push, top
+from autograd_book.modes.trees import Tree, leaves, tree_map
+
+
+class Shell:
+    """A Variable without its array."""
+
+    __slots__ = ("layers",)
+
+    def __init__(self, variable: Any) -> None:
+        self.layers: list[tuple[Any, Any]] = []  #: Node and Record, from outside in.
+        while type(variable) is Variable:
+            self.layers.append((variable.node, variable.record))
+            variable = variable.value
+
+    def filled(self, value: Any) -> Any:
+        """The Variable, with an array in it again."""
+        for node, record in reversed(self.layers):
+            value = tie(Variable, value, node, record)
+        return value
+
+
+def bottom(value: Any) -> Any:
+    """What is inside any number of Variables."""
+    while type(value) is Variable:
+        value = value.value
+    return value
+
+
+def emptied(tree: Tree) -> tuple[Tree, tuple[Any, ...]]:
+    """A tree with shells in place of Variables, and their arrays."""
+    arrays: list[Any] = []
+
+    def emptied_leaf(leaf: Any) -> Any:
+        value = bottom(leaf)
+        if type(leaf) is not Variable or not isinstance(value, (np.ndarray, np.generic)):
+            return leaf
+        arrays.append(value)
+        return Shell(leaf)
+
+    return tree_map(emptied_leaf, tree), tuple(arrays)
+
+
+def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
+    """The tree with Variables in place of the shells."""
+    rest = iter(arrays)
+    return tree_map(lambda v: v.filled(next(rest)) if type(v) is Shell else v, tree)
+
+
+# book/memory/checkpoint.md:137
+import sys
+from functools import partial
+from types import FunctionType, MethodType
+
+from autograd_book.learn.nn import Module
+
+
+def parts_of(value: Any) -> Iterator[Any]:
+    """What a value consists of, where a source of random numbers could be."""
+    if isinstance(value, (list, tuple)):
+        yield from value
+    elif isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, Module):
+        yield from vars(value).values()
+        if not type(value).__module__.startswith(FOREIGN):
+            yield from vars(type(value)).values()
+    elif isinstance(value, partial):
+        yield from (value.func, value.args, value.keywords)
+    elif isinstance(value, MethodType):
+        yield from (value.__func__, value.__self__, getattr(value.__self__, "__dict__", None))
+    elif isinstance(value, FunctionType):
+        yield from (value.__defaults__, value.__kwdefaults__)
+        for cell in value.__closure__ or ():
+            yield from contents(cell)
+        if not str(value.__module__).startswith(FOREIGN):
+            known = value.__globals__
+            yield from (known[name] for name in value.__code__.co_names if name in known)
+
+
+FOREIGN = (__name__.partition(".")[0] + ".", "numpy")  #: Modules that keep no generator.
+
+
+def contents(cell: Any) -> list[Any]:
+    """What is in a cell of a closure, if anything is yet."""
+    try:
+        return [cell.cell_contents]
+    except ValueError:
+        return []
+
+
+def sources_of_chance(value: Any) -> list[Any]:
+    """Generators that can be reached from a value, and NumPy's global one."""
+    if (random := sys.modules.get("numpy.random")) is None:
+        return []
+    found, seen, todo = [random.get_state.__self__], set(), [value]
+    while todo:
+        value = todo.pop()
+        if id(value) not in seen:
+            seen.add(id(value))
+            if isinstance(value, (random.Generator, random.RandomState)):
+                found.append(value)
+            else:
+                todo.extend(parts_of(value))
+    return found
+
+
+def state_of(source: Any) -> Any:
+    """Where a source of random numbers stands."""
+    old = hasattr(source, "get_state")
+    return source.get_state(legacy=False) if old else source.bit_generator.state
+
+
+def alike(state: Any, other: Any) -> bool:
+    """Whether two states are the same."""
+    if isinstance(state, dict):
+        return all(alike(value, other[name]) for name, value in state.items())
+    return bool(np.all(state == other))
+
+
+def put_back(states: list[tuple[Any, Any]]) -> None:
+    """Let sources of random numbers continue from where they stood."""
+    for source, state in states:
+        if hasattr(source, "set_state"):
+            source.set_state(state)
+        else:
+            source.bit_generator.state = state
+
+
+# book/memory/checkpoint.md:221
+def mark(value: Any) -> Any:
+    """Something short that differs when a constant differs."""
+    if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
+        array = np.asarray(value)
+        if array.dtype.char in "gG":  # some of its bytes mean nothing
+            array = array.astype("d" if array.dtype.char == "g" else "D")
+        return array.shape, array.dtype.str, fingerprint(array)
+    if isinstance(value, (list, tuple, dict)):
+        parts = value.items() if isinstance(value, dict) else value
+        return tuple([mark(part) for part in parts])
+    plain = isinstance(value, (bool, int, float, complex, str, slice, np.dtype))
+    return repr(value) if plain else type(value).__name__
+
+
+def marks(args: Any, params: Any) -> Any:
+    """Marks of what enters an operation from outside of the graph; None if nothing does."""
+    outside = [bottom(a) for a in args if getattr(a, "node", None) is None and type(a) is not Batched]
+    return mark([outside, params]) if outside or params else None
+
+
+def trusted(primitive: Primitive) -> bool:
+    """Whether a primitive is NumPy's or ours, and gives the same result for the same arguments."""
+    return str(primitive.fun.__module__).startswith(("numpy", FOREIGN[0]))
+
+
+def outcome(primitive: Primitive, out: Any) -> Any:
+    """A mark of a result, where it could be another one the next time."""
+    return None if isinstance(primitive.fun, np.ufunc) or trusted(primitive) else mark(bottom(out))
+
+
+# book/memory/checkpoint.md:254
+from typing import NamedTuple
+
+from autograd_book.modes.batch import Batched
+
+
+class Step(NamedTuple):
+    """What is noted of an operation."""
+
+    name: str  #: Name of the primitive.
+    shape: Any  #: Shape of the result.
+    dtype: Any  #: Dtype of the result, or its type.
+    marks: Any  #: Of the constants that went in.
+    result: Any  #: Mark of what came out, if the primitive is not trusted.
+    unread: int  #: How many tickets it made, if none of them is for its result; else 0.
+    captured: Any  #: Arrays of Variables that came in by closure.
+
+
+# book/memory/checkpoint.md:276
+from threading import Lock, get_ident
+
+from autograd_book.modes.transforms import Fun, name_of
+
+
+class Enough(BaseException):
+    """Ends a replay when the last value that is needed exists."""
+
+
+class Frame:
+    """One call of a checkpointed function, which can be run again.
+
+    Parameters
+    ----------
+    f : callable
+        The function.
+    policy : callable or None
+        ``policy(primitive, args)``: whether to keep a result.
+    check : bool
+        Whether to compare values, and not only names, shapes and dtypes.
+    """
+
+    __slots__ = (
+        "f", "policy", "check", "stack", "start", "call", "given", "kept", "chance",
+        "tickets", "steps", "results", "runner", "lock", "passing", "exact",
+    )
+
+    def __init__(self, f: Fun, policy: Any, check: bool) -> None:
+        self.f, self.policy, self.check = f, policy, check
+        self.stack, self.start = top.get(), next_index()
+        self.tickets: list[weakref.ref[Ticket]] = []  #: In the order of the operations.
+        self.steps: list[Any] = []  #: A Step for each operation, in the order of their beginnings.
+        self.results: dict[int, Any] = {}  #: What the policy keeps, by operation.
+        self.chance: list[tuple[Any, Any]] = []  #: Sources of randomness and their states.
+        self.runner: int | None = None  #: The thread that runs it at the moment.
+        self.lock, self.passing, self.exact = Lock(), False, True
+
+    def first(self, args: Any, kwargs: Any) -> Any:
+        """Run the function for the first time."""
+        self.call, arrays = emptied((args, kwargs))
+        self.given = {v.node for v in leaves((args, kwargs)) if type(v) is Variable}
+        before = [(s, state_of(s)) for s in sources_of_chance((self.f, args, kwargs))]
+        with push(Checkpoint, self) as level:
+            self.kept = level.kept(arrays) if arrays else ()
+            outer_is_exact = level.outer is None or level.outer.frame.exact
+            self.exact = outer_is_exact and isinstance(self.kept, (tuple, Ticket))
+            self.runner = get_ident()
+            del arrays, level
+            try:
+                return self.f(*args, **kwargs)
+            finally:
+                self.runner = None
+                self.chance = [(s, state) for s, state in before if not alike(state_of(s), state)]
+
+    @property
+    def comparing(self) -> bool:
+        """Whether values are compared: asked for, and not kept with a loss."""
+        return self.check and self.exact
+
+    def ticket(self, record: Any) -> Ticket:
+        """The next ticket."""
+        made = Ticket(self, len(self.tickets), record)
+        self.tickets.append(weakref.ref(made))
+        return made
+
+    def replay(self, asked: Ticket) -> None:
+        """Run the function again, until what the ticket stands for exists; it and all that
+        were made before it get their values."""
+        if self.runner == get_ident():
+            raise ReplayError(
+                f"a backward pass inside the checkpointed function {name_of(self.f)} reached "
+                "a value of that very call. Take derivatives inside of it with grad or vjp, "
+                "or call backward() after it has returned."
+            )
+        with self.lock:
+            if asked.saved is None:
+                self.run_again(asked)
+
+    def run_again(self, asked: Ticket) -> None:
+        """Replay, on the stack and with the random numbers of the first time."""
+        args, kwargs = refilled(self.call, recalled(self.kept))
+        later = [(source, state_of(source)) for source, _ in self.chance]
+        self.runner, token = get_ident(), top.set(self.stack)
+        try:
+            put_back(self.chance)
+            with push(Replay, self, asked):
+                self.f(*args, **kwargs)
+        except Enough as enough:
+            if enough.args[0] is not asked:
+                raise
+        except BaseException:
+            self.forget()
+            raise
+        finally:
+            put_back(later)
+            top.reset(token)
+            self.runner = None
+        if asked.saved is None:
+            self.forget()
+            raise self.differs("ended earlier when it was run again")
+
+    def forget(self) -> None:
+        """Drop what a failed replay has computed."""
+        for reference in self.tickets:
+            if (ticket := reference()) is not None:
+                ticket.saved = None
+
+    def held(self) -> list[Any]:
+        """Values that are kept from the first time."""
+        forms = [self.kept, *self.results.values()]
+        return [value for form in forms if type(form) is tuple for value in form]
+
+    def noted(self, primitive: Primitive, args: Any, params: Any, out: Any, unread: int) -> Step:
+        """The note of an operation."""
+        shape, dtype = getattr(out, "shape", ()), getattr(out, "dtype", type(out))
+        inside = marks(args, params) if self.comparing else None
+        result = outcome(primitive, out) if self.comparing else None
+        captured = self.captured(args)
+        return Step(primitive.name, shape, dtype, inside, result, unread, captured)
+
+    def captured(self, args: Any) -> tuple[Any, ...]:
+        """Arrays of Variables that come neither from the call nor from inside the function."""
+        return tuple([bottom(a) for a in args if type(a) is Variable and self.is_older(a.node)])
+
+    def is_older(self, node: Any) -> bool:
+        """Whether a node was there before the call, and is not that of an argument."""
+        return isinstance(node, Node) and node.index < self.start and node not in self.given
+
+    def differs(self, how: str) -> ReplayError:
+        """The error for a replay that was not like the first run."""
+        return ReplayError(
+            f"the checkpointed function {name_of(self.f)} {how}, and its gradient would be "
+            "wrong. Let it depend on its arguments and parameters alone, and draw random "
+            "numbers from NumPy generators that are among them."
+        )
+
+
+# book/memory/checkpoint.md:418
+from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
+
+
+def nodes_and_records(out: Any) -> Iterator[tuple[Any, Any]]:
+    """Nodes that were just made for a result and have saved something, with their Records."""
+    while type(out) in (Variable, Batched):
+        node = out.node
+        if isinstance(node, Node) and node.plan and node.saved and type(node.saved) is tuple:
+            yield node, out.record
+        out = out.value
+
+
+def levels_from(level: Any) -> Iterator[Any]:
+    """A level and those below it."""
+    while level is not None:
+        yield level
+        level = level.below
+
+
+PLAIN = (Record, Evaluate, WeakScalars)  #: Levels that know a primitive by its plans alone.
+
+
+class Checkpoint(Interpreter):
+    """Puts tickets in place of what the nodes below it save.
+
+    Pushed onto another level of its kind, it takes the place of that one.
+
+    Parameters
+    ----------
+    below : Interpreter
+        The next level.
+    frame : Frame
+        Whose tickets.
+    """
+
+    __slots__ = ("frame", "outer", "place", "uppermost", "plain")
+
+    def __init__(self, below: Interpreter, frame: Frame) -> None:
+        outer = below if isinstance(below, Checkpoint) else None
+        super().__init__(outer.below if outer else below)
+        self.frame, self.outer, self.place = frame, outer, 0
+        levels = list(levels_from(self.below))
+        self.uppermost = next(level for level in levels if isinstance(level, Record))
+        self.plain = all(type(level) in PLAIN for level in levels)
+        if outer is not None:
+            frame.passing = type(outer) is Replay or outer.frame.passing
+
+    def kept(self, values: tuple[Any, ...]) -> Any:
+        """Values in the form in which the frame around, or a level that packs saved values,
+        holds them."""
+        others = (v for v in levels_from(top.get()) if not isinstance(v, Checkpoint))
+        keeper = self.outer or next((v for v in others if hasattr(v, "hold")), None)
+        return keeper.hold(values) if keeper else values
+
+    def hold(self, values: tuple[Any, ...]) -> Any:
+        """A ticket for what a checkpoint inside of this one would keep."""
+        return self.frame.ticket(None)
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive, note it, and take what its nodes saved away from them."""
+        frame, place = self.frame, self.place
+        self.place += 1
+        if not frame.passing:
+            frame.steps.append(None)
+        out = self.below.bind(primitive, args, params)
+        found = list(nodes_and_records(out))
+        for node, record in found:
+            node.saved = frame.ticket(record)
+            if frame.passing and record is self.uppermost:
+                node.inputs = ()
+        if not frame.passing:
+            asks = [node.plan.asks for node, _ in found]
+            unread = 0 if any("out" in names for names in asks) else len(asks)
+            frame.steps[place] = frame.noted(primitive, args, params, out, unread)
+        if frame.policy is not None and self.plain and frame.policy(primitive, args):
+            frame.results[place] = self.kept((bottom(out),))
+        return out
+
+
+# book/memory/checkpoint.md:502
+from copy import copy
+
+
+def with_result(primitive: Primitive, value: Any) -> Primitive:
+    """A primitive of the same rules that does not compute."""
+    made = copy(primitive)
+    made.fun = lambda *args, **params: value
+    return made
+
+
+class Replay(Checkpoint):
+    """Gives tickets of a frame their values, up to the one that is asked for."""
+
+    __slots__ = ("asked", "number")
+
+    def __init__(self, below: Interpreter, frame: Frame, asked: Ticket) -> None:
+        super().__init__(below, frame)
+        self.asked, self.number = asked, 0
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive as the first time, and hand over what its nodes save."""
+        frame, place = self.frame, self.place
+        self.place += 1
+        step = None if frame.passing else self.expected(place, primitive)
+        known = self.known(place, step)
+        doing = primitive if known is None else with_result(primitive, known)
+        out = self.below.bind(doing, args, params)
+        if step is not None:
+            again = frame.noted(primitive, args, params, out, step.unread)
+            self.compare(place, step, again if known is None else again._replace(result=step.result))
+        for node, record in nodes_and_records(out):
+            node.saved = self.give(node.saved, record)
+            if record is self.uppermost:
+                node.inputs = ()
+        return out
+
+    def known(self, place: int, step: Step | None) -> Any:
+        """The result of an operation, if it need not be computed: the policy kept it, or
+        nobody will read it."""
+        if place in self.frame.results:
+            return recalled(self.frame.results[place])[0]
+        last = step and 0 <= self.asked.number - self.number < step.unread
+        if step is None or not last or not self.plain:
+            return None
+        return np.broadcast_to(np.zeros((), step.dtype), step.shape)
+
+    def expected(self, place: int, primitive: Primitive) -> Step:
+        """What was noted of an operation."""
+        step = self.frame.steps[place] if place < len(self.frame.steps) else None
+        if step is None or step.name != primitive.name:
+            raise self.frame.differs(
+                f"did {step.name if step else 'nothing more'} as operation {place} of the "
+                f"forward pass, and {primitive.name} when it was run again"
+            )
+        return step
+
+    def compare(self, place: int, step: Step, again: Step) -> None:
+        """Raise ReplayError unless an operation was the same, and MutatedValueError if it used
+        a parameter that has another value now."""
+        then, now = step.captured, again.captured
+        if len(then) != len(now) or any(a is not b for a, b in zip(then, now)):
+            raise MutatedValueError(
+                f"a Variable of shape {shape_of((*now, *then)[0])} that the checkpointed "
+                f"function {name_of(self.frame.f)} uses was changed between the forward pass "
+                "and the backward pass, which runs it again. Call backward() before the "
+                "change, such as the step of an optimiser."
+            )
+        if again[:-1] != step[:-1]:
+            told = [f"{s.name} of {s.dtype} and shape {s.shape}" for s in (step, again)]
+            told[1] = "the same of other values" if told[0] == told[1] else told[1]
+            raise self.frame.differs(
+                f"did {told[0]} as operation {place} of the forward pass, and "
+                f"{told[1]} when it was run again"
+            )
+
+    def hold(self, values: tuple[Any, ...]) -> Ticket:
+        """Hand over what a checkpoint inside of this one would keep."""
+        return self.give(values, None)
+
+    def give(self, saved: tuple[Any, ...], record: Any) -> Ticket:
+        """Put values into the next ticket, if somebody waits for it."""
+        number, asked = self.number, self.asked
+        self.number += 1
+        if number == len(self.frame.tickets):
+            raise self.frame.differs("saved more values when it was run again")
+        ticket = self.frame.tickets[number]()
+        if ticket is None:
+            ticket = Ticket(self.frame, number, record)
+            self.frame.tickets[number] = weakref.ref(ticket)
+        elif number <= asked.number and (record is asked.record or None in (record, asked.record)):
+            ticket.saved = saved
+        if ticket is asked:
+            raise Enough(asked)
+        return ticket
+
+
+# book/memory/checkpoint.md:603
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+
+
+def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
+    """A function like `f` that keeps its inputs alone, and computes again in the backward
+    pass what its derivatives need.
+
+    Parameters
+    ----------
+    f : callable
+        Any function of arrays, Variables and trees of them. It must do the same when it is
+        called again.
+    policy : callable, optional
+        ``policy(primitive, args)`` says whether the result of an operation is kept too; for
+        example `keeping`.
+    check : bool
+        Whether values are compared when `f` is run again, and not only which operations it
+        does.
+
+    Returns
+    -------
+    callable
+        Takes what `f` takes, and returns what it returns.
+
+    Raises
+    ------
+    ReplayError
+        In the backward pass, if `f` did not do the same again.
+    MutatedValueError
+        In the backward pass, if a parameter was changed since.
+
+    Notes
+    -----
+    After T. Chen and others, *Training deep nets with sublinear memory cost* (2016).
+    """
+    if not callable(f) or any(later(f) for later in LATER):
+        raise DifferentiationTypeError(
+            f"checkpoint was given {f!r}, which is no function that computes when it is "
+            "called. Give a function or a module that returns its results."
+        )
+
+    @wraps(f, updated=())
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        if not recording():
+            return f(*args, **kwargs)
+        return Frame(f, policy, check).first(args, kwargs)
+
+    return checkpointed
+
+
+LATER = (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)  #: Run after the call.
+
+
+def recording() -> bool:
+    """Whether nodes are made at the moment."""
+    kinds = (v for v in levels_from(top.get()) if isinstance(v, (Record, NoGrad)))
+    return isinstance(next(kinds), Record)
+
+
+def keeping(*names: str, where: Callable[..., bool] | None = None) -> Callable[..., bool]:
+    """A policy for `checkpoint`: keep the results of primitives of these names.
+
+    Parameters
+    ----------
+    *names : str
+        Such as ``"matmul"``.
+    where : callable, optional
+        Takes the arguments of the operation, and says whether its result shall be kept.
+
+    Notes
+    -----
+    After V. A. Korthikanti and others, *Reducing activation recomputation in large
+    transformer models* (2022).
+    """
+    known = {primitive.name for primitive in primitives.values()}
+    if unknown := [name for name in names if name not in known]:
+        raise DifferentiationValueError(
+            f"keeping was given the name {unknown[0]!r}, and there is no such primitive. "
+            + nearest(str(unknown[0]), known)
+        )
+
+    def policy(primitive: Primitive, args: Any) -> bool:
+        return primitive.name in names and (where is None or where(*args))
+
+    return policy

@@ -1,0 +1,663 @@
+"""Schedules.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+    from autograd_book.memory.schedule import binomial, checkpoint_sequential, runs
+
+    blocks = [ab.nn.Sequential(ab.nn.Linear(8, 8, rng=i), np.tanh) for i in range(12)]
+    network = checkpoint_sequential(blocks, slots=3)
+    np.sum(network(np.ones((4, 8), np.float32))).backward()
+    print(network.schedule)
+    print(sum(runs(network.schedule)), "runs of 12 blocks")
+"""
+# Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
+# sha256: d46266f0a86c45f843bfc24ec1fe679553a8153c39f7f0406ec26de36553aa3c
+
+__all__ = [
+    "Schedule",
+    "flat",
+    "forward",
+    "backward",
+    "events",
+    "runs",
+    "segments",
+    "binomial",
+    "Costs",
+    "Prediction",
+    "predict",
+    "delivery",
+    "Tally",
+    "bytes_of",
+    "seconds",
+    "owner",
+    "saved_by",
+    "cotangents",
+    "last_ticket",
+    "block_bytes",
+    "block_times",
+    "measure_blocks",
+    "expect_number_from",
+    "Needs",
+    "parts",
+    "tree",
+    "least",
+    "Plan",
+    "optimal",
+    "Checkpointed",
+    "checkpoint_sequential",
+    "expect_count",
+    "by_budget",
+    "in_order",
+    "PLANS",
+]
+
+
+# book/memory/schedule.md:38
+from collections.abc import Iterator
+from typing import Any
+
+Schedule = list[Any]  #: Blocks by number, and lists of them that are checkpointed.
+
+
+def flat(part: Any) -> list[int]:
+    """Numbers of the blocks in a part of a schedule, in order."""
+    return [i for p in part for i in flat(p)] if isinstance(part, list) else [part]
+
+
+def forward(schedule: Schedule) -> Iterator[tuple[str, int]]:
+    """What happens when a schedule is run: which block is run and keeps what it saves, which
+    passes by, and which inputs are held."""
+    for part in schedule:
+        if isinstance(part, list):
+            yield "hold", flat(part)[0]
+            yield from (("skip", i) for i in flat(part))
+        else:
+            yield "keep", part
+
+
+def backward(schedule: Schedule) -> Iterator[tuple[str, int]]:
+    """What happens when a schedule is walked back."""
+    for part in reversed(schedule):
+        if isinstance(part, list):
+            *most, last = part
+            yield from forward(most)
+            yield ("hold", flat(last)[0]) if isinstance(last, list) else ("again", last)
+            yield from backward(part)
+            yield "drop", flat(part)[0]
+        else:
+            yield "back", part
+
+
+def events(schedule: Schedule) -> list[tuple[str, int]]:
+    """All that happens in a forward and a backward pass, in order."""
+    return [*forward(schedule), *backward(schedule)]
+
+
+def runs(schedule: Schedule) -> list[int]:
+    """How often each block is run forward."""
+    found = [i for kind, i in events(schedule) if kind in ("keep", "again", "skip")]
+    return [found.count(i) for i in flat(schedule)]
+
+
+# book/memory/schedule.md:89
+def segments(n: int, k: int) -> Schedule:
+    """A schedule of n blocks with a checkpoint at every k-th; what comes after the last of
+    them is kept, because it is walked at once."""
+    ends = [list(range(start, min(start + k, n))) for start in range(0, n, k)]
+    return [*ends[:-1], *ends[-1]]
+
+
+# book/memory/schedule.md:101
+from math import comb
+
+
+def binomial(n: int, slots: int, start: int = 0) -> Schedule:
+    """The schedule of n equal blocks with the fewest runs, if no more than `slots` inputs
+    are held at a time, the chain's own among them.
+
+    Notes
+    -----
+    After A. Griewank and A. Walther, *Algorithm 799: revolve* (2000).
+    """
+    schedule: Schedule = []
+    while n > 1 and slots > 0:
+        repeats = next(t for t in range(1, n + 1) if comb(slots + t, slots) >= n)
+        left = max(comb(slots + repeats - 2, slots), n - comb(slots + repeats - 1, slots - 1), 1)
+        schedule.append(binomial(left, slots, start))
+        n, slots, start = n - left, slots - 1, start + left
+    return [*schedule, *range(start, start + n)]
+
+
+# book/memory/schedule.md:126
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Costs(NamedTuple):
+    """What each block of a chain takes: bytes, and times in seconds."""
+
+    inputs: Any  #: Bytes of the input of each block, and of the last output.
+    kept: Any  #: Bytes held for the way back, besides the input and the output.
+    noted: Any  #: Bytes held where it is checkpointed.
+    saves_input: Any  #: Whether its input is among its saved values.
+    saves_output: Any  #: Whether its output is.
+    keep_peak: Any  #: Most bytes above those before, while it is run and keeps.
+    pass_peak: Any  #: The same while it is run inside a checkpoint.
+    back_peak: Any  #: The same while it is walked.
+    gradients: Any  #: Bytes of gradients of its parameters.
+    keep_time: Any  #: Time of a run that keeps.
+    pass_time: Any  #: Time of a run inside a checkpoint.
+    again_time: Any  #: Time of a run that ends with the last value that is needed.
+    back_time: Any  #: Time of its way back.
+
+
+# book/memory/schedule.md:152
+class Prediction(NamedTuple):
+    """What a schedule takes."""
+
+    peak: int  #: Most bytes at a time, above those before the forward pass.
+    time: float  #: Seconds.
+    saved: int  #: Most bytes of saved values and held inputs at a time.
+
+
+def predict(schedule: Schedule, costs: Costs) -> Prediction:
+    """Follow a schedule event by event, and add up bytes and seconds."""
+    tally = Tally(costs)
+    for way in (forward(schedule), backward(schedule)):
+        for kind, i in way:
+            getattr(tally, kind)(i)
+        tally.cotangent = costs.inputs[-1]
+    tally.meet(delivery(costs), 0.0)
+    return Prediction(int(tally.peak), float(tally.time), int(tally.saved))
+
+
+def delivery(costs: Costs) -> Any:
+    """Bytes of the gradients that are copied when they are delivered."""
+    return costs.gradients.sum() + costs.inputs[0]
+
+
+class Tally:
+    """What is held in the course of a schedule, the most so far, and the time so far."""
+
+    def __init__(self, costs: Costs) -> None:
+        self.costs, self.holders = costs, np.zeros(len(costs.inputs), int)
+        self.blocks = self.graph = self.gradients = self.cotangent = 0
+        self.peak = self.saved = 0
+        self.time = 0.0
+
+    def meet(self, rise: Any, time: Any, current: int | None = None) -> None:
+        """Something that takes bytes for a time, above what is held and one chain value."""
+        held = self.costs.inputs * (self.holders > 0)
+        self.saved = max(self.saved, held.sum() + self.blocks)
+        if current is not None:
+            held[current] = self.costs.inputs[current]
+        more = self.blocks + self.graph + self.gradients + self.cotangent
+        self.peak = max(self.peak, held[1:].sum() + more + rise)
+        self.time += time
+
+    def block(self, i: int, count: int) -> None:
+        """Saved values of block i begin to be held, or cease to be."""
+        self.holders[i] += count * self.costs.saves_input[i]
+        self.holders[i + 1] += count * self.costs.saves_output[i]
+        self.blocks += count * self.costs.kept[i]
+
+    def hold(self, i: int) -> None:
+        """The input of block i is held."""
+        self.holders[i] += 1
+
+    def drop(self, i: int) -> None:
+        """It is held no longer."""
+        self.holders[i] -= 1
+
+    def skip(self, i: int) -> None:
+        """Block i is run inside of a checkpoint."""
+        self.meet(self.costs.pass_peak[i], self.costs.pass_time[i], i)
+        self.graph += 0 if self.cotangent else self.costs.noted[i]
+
+    def keep(self, i: int) -> None:
+        """Block i is run, and its saved values are kept."""
+        self.meet(self.costs.keep_peak[i], self.costs.keep_time[i], i)
+        self.block(i, 1)
+
+    def again(self, i: int) -> None:
+        """The same for the last block of a replay."""
+        self.meet(self.costs.keep_peak[i], self.costs.again_time[i], i)
+        self.block(i, 1)
+
+    def back(self, i: int) -> None:
+        """Block i is walked."""
+        self.meet(self.costs.back_peak[i], self.costs.back_time[i])
+        self.block(i, -1)
+        self.gradients += self.costs.gradients[i]
+        self.cotangent = self.costs.inputs[i]
+
+
+# book/memory/schedule.md:237
+import gc
+import time
+import tracemalloc
+from collections.abc import Callable
+
+from autograd_book.graph.backward import reachable, walk
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.record import Leaf
+from autograd_book.graph.variable import Variable, top
+from autograd_book.memory.checkpoint import (
+    Fun, Ticket, bottom, checkpoint, name_of, put_back, sources_of_chance, state_of,
+)
+
+
+def bytes_of(run: Callable[[], Any]) -> tuple[Any, int, int]:
+    """The result of a run, the bytes that it leaves, and the most on the way."""
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    result = run()
+    now, peak = tracemalloc.get_traced_memory()
+    return result, now - before, peak - before
+
+
+def seconds(run: Callable[[], Any]) -> tuple[Any, float]:
+    """The result of a run, and how long it took."""
+    start = time.perf_counter()
+    result = run()
+    return result, time.perf_counter() - start
+
+
+def owner(array: Any) -> Any:
+    """The array that owns the memory of an array."""
+    while isinstance(getattr(array, "base", None), np.ndarray):
+        array = array.base
+    return array
+
+
+def saved_by(out: Variable) -> set[int]:
+    """Identities of the arrays in whose memory the saved values behind a result lie."""
+    return {id(owner(v)) for node in reachable(out.node) for v in node.saved}  # type: ignore[arg-type]
+
+
+def cotangents(out: Variable, g: Any) -> dict[Leaf, Any]:
+    """Walk back from a result."""
+    return walk(out.node, g, top.get().pull)  # type: ignore[arg-type]
+
+
+def last_ticket(out: Variable) -> Ticket:
+    """The ticket that a walk from a checkpointed result meets first."""
+    kept = (node.saved for node in reversed(reachable(out.node)))  # type: ignore[arg-type]
+    return next(saved for saved in kept if type(saved) is Ticket)
+
+
+# book/memory/schedule.md:294
+def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
+    """Output of a block, and its row of `Costs` as far as it is bytes."""
+    v = Variable(x)
+    out, left, keep_peak = bytes_of(lambda: block(v))
+    value = bottom(out)
+    memory, g = saved_by(out), np.ones_like(value)
+    found, _, back_peak = bytes_of(lambda: cotangents(out, g))
+    gradients = sum(part.nbytes for leaf, part in found.items() if leaf is not v.node)
+    del found, out
+    out, noted, pass_peak = bytes_of(lambda: checkpoint(block)(v))
+    size = value.nbytes
+    return (
+        value, left - size, noted - size, id(owner(v.value)) in memory, id(owner(value)) in memory,
+        keep_peak, pass_peak, back_peak, gradients,
+    )
+
+
+def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
+    """The row of `Costs` as far as it is times."""
+    v = Variable(x)
+    out, keep = seconds(lambda: block(v))
+    g = np.ones(out.shape, out.dtype)
+    _, back = seconds(lambda: cotangents(out, g))
+    out, passing = seconds(lambda: checkpoint(block)(v))
+    ticket = last_ticket(out)
+    _, again = seconds(ticket.recall)
+    return keep, passing, again, back
+
+
+def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
+    """Run each block of a chain forward and back, and measure.
+
+    Parameters
+    ----------
+    blocks : iterable of callable
+        Each takes what the one before it returns.
+    x : array or Variable
+        What enters the first.
+    rounds : int
+        How often times are measured; the medians are taken.
+    """
+    blocks, value, rows = list(blocks), np.asarray(bottom(x)), []
+    inputs = [value.nbytes]
+    before = [(s, state_of(s)) for s in sources_of_chance(blocks)]
+    tracing = tracemalloc.is_tracing()
+    for i, block in enumerate(blocks):
+        expect_number_from(i, block, value)
+        times = [block_times(block, value) for _ in range(rounds)]
+        tracemalloc.start()
+        try:
+            following, *row = block_bytes(block, value)
+        finally:
+            if not tracing:
+                tracemalloc.stop()
+        rows.append([*row, *np.median(times, axis=0)])
+        value = following
+        inputs.append(value.nbytes)
+    put_back(before)
+    return Costs(np.array(inputs), *map(np.array, zip(*rows)))
+
+
+def expect_number_from(i: int, block: Fun, value: Any) -> None:
+    """Raise DifferentiationTypeError unless a block returns one array to differentiate."""
+    out = block(Variable(value))
+    if type(out) is not Variable or out.node is None:
+        raise DifferentiationTypeError(
+            f"block {i} of a chain, {name_of(block)}, returned a {type(out).__name__} that "
+            "does not depend on its input. Let each block return one array, made from the "
+            "one it is given."
+        )
+
+
+# book/memory/schedule.md:371
+class Needs:
+    """What the events of a chain need, in bytes, for a planner that is rather too careful.
+
+    Attributes
+    ----------
+    hold : array
+        By block: what it holds when it was kept, its output too.
+    run, step, walk : array
+        By block: what a run that keeps, a run that passes by, and its way back take above
+        what is held.
+    later : array
+        By block: gradients and the cotangent that exist while it is walked.
+    """
+
+    def __init__(self, costs: Costs) -> None:
+        self.inputs, self.n = costs.inputs, len(costs.kept)
+        self.hold = costs.kept + costs.inputs[1:]
+        self.run = costs.keep_peak
+        self.step = costs.pass_peak + np.where(np.arange(self.n), costs.inputs[:-1], 0)
+        gradients = np.cumsum(costs.gradients[::-1])[::-1] - costs.gradients
+        self.later = gradients + costs.inputs[1:]
+        self.walk = self.hold + costs.back_peak + self.later
+        self.replaying = np.append(self.later[:-1], 0)  #: While blocks up to this are run.
+
+    def keep(self, first: int, last: int) -> Any:
+        """Bytes to keep the first block of a part of the chain."""
+        return max(self.run[first] + self.replaying[last], self.walk[first])
+
+    def skip(self, first: int, last: int) -> Any:
+        """Bytes to pass by the first block, the first two, and so on, of a part."""
+        steps = self.step[first:last].copy()
+        steps[0] -= self.inputs[first] if first else 0
+        return np.maximum.accumulate(steps) + self.replaying[last]
+
+
+# book/memory/schedule.md:409
+def parts(n: int) -> Iterator[tuple[int, int]]:
+    """First and last block of all parts of a chain, short ones first."""
+    return ((first, first + size) for size in range(n) for first in range(n - size))
+
+
+def tree(choice: Any, first: int, last: int) -> Schedule:
+    """A schedule from the choices of a planner: for each part of the chain the place where it
+    is split, or its first block if that is kept."""
+    schedule: Schedule = []
+    while first <= last:
+        place = choice(first, last)
+        schedule.append(tree(choice, first, place - 1) if place > first else first)
+        first = max(place, first + 1)
+    return schedule
+
+
+def least(costs: Costs) -> tuple[int, Schedule]:
+    """The smallest number of bytes in which a chain can be walked, and how."""
+    needs = Needs(costs)
+    n, bytes_, place = needs.n, np.full((needs.n, needs.n), np.inf), np.zeros((needs.n, needs.n), int)
+    for first, last in parts(n):
+        rest = needs.hold[first] + bytes_[first + 1, last] if first < last else 0
+        ways = [max(needs.keep(first, last), rest)]
+        if first < last:
+            right = needs.inputs[first + 1 : last + 1] + bytes_[first + 1 : last + 1, last]
+            left = bytes_[first, first:last]
+            ways.extend(np.maximum(needs.skip(first, last), np.maximum(left, right)))
+        place[first, last] = first + np.argmin(ways)
+        bytes_[first, last] = min(ways)
+    schedule = tree(lambda first, last: int(place[first, last]), 0, n - 1)
+    end = costs.gradients.sum() + costs.inputs[0] + delivery(costs)
+    return int(np.ceil(max(bytes_[0, n - 1], end) + costs.noted.sum())), schedule
+
+
+# book/memory/schedule.md:446
+class Plan:
+    """The fastest schedules of all parts of a chain, for all budgets up to one.
+
+    Parameters
+    ----------
+    costs : Costs
+        Of the blocks.
+    budget : int
+        Bytes.
+    cells : int
+        In how many equal cells the budget is counted; bytes are rounded up to whole cells.
+
+    Notes
+    -----
+    After O. Beaumont and others, *Optimal checkpointing for heterogeneous chains* (2019).
+    """
+
+    def __init__(self, costs: Costs, budget: float, cells: int = 400) -> None:
+        n = len(costs.kept)
+        self.costs, self.needs, self.cells, self.unit = costs, Needs(costs), cells, budget / cells
+        #: By first block, last block and budget in cells: time, and where to split.
+        self.time = np.full((n, n, cells + 1), np.inf)
+        self.place = np.zeros((n, n, cells + 1), np.int16)
+        self.right = np.full((n, n, cells + 1), np.inf)  #: By last block and first, after its input.
+        for first, last in parts(n):
+            self.fill(first, last)
+
+    def in_cells(self, size: Any) -> Any:
+        """Bytes in cells, rounded up; what is too large for the budget in any number above it."""
+        return np.minimum(np.ceil(size / self.unit), self.cells + 1).astype(int)
+
+    def after(self, time: Any, size: Any) -> Any:
+        """Times by budget, if some bytes of it are taken first."""
+        taken = self.in_cells(size)
+        return np.concatenate([np.full(min(taken, self.cells + 1), np.inf), time[: max(0, self.cells + 1 - taken)]])
+
+    def fill(self, first: int, last: int) -> None:
+        """Find the best way through a part of the chain."""
+        costs, needs, cells = self.costs, self.needs, np.arange(self.cells + 1)
+        whole = first < last or last == needs.n - 1
+        kept = (costs.keep_time if whole else costs.again_time)[first] + costs.back_time[first]
+        rest = self.after(self.time[first + 1, last], needs.hold[first]) if first < last else np.zeros(len(cells))
+        ways = [np.where(cells < self.in_cells(needs.keep(first, last)), np.inf, kept + rest)[None]]
+        if first < last:
+            passing = np.cumsum(costs.pass_time[first:last])[:, None]
+            split = passing + self.time[first, first:last] + self.right[last, first + 1 : last + 1]
+            short = cells < self.in_cells(needs.skip(first, last))[:, None]
+            ways.append(np.where(short, np.inf, split))
+        every = np.concatenate(ways)
+        best = every.argmin(axis=0)
+        self.place[first, last] = first + best
+        self.time[first, last] = np.take_along_axis(every, best[None], 0)[0]
+        self.right[last, first] = self.after(self.time[first, last], needs.inputs[first])
+
+    def schedule(self, first: int, last: int, cells: int) -> Schedule | None:
+        """The best schedule of a part in so many cells; None if there is none."""
+        if not np.isfinite(self.time[first, last, cells]):
+            return None
+        found: Schedule = []
+        while first <= last:
+            place = int(self.place[first, last, cells])
+            if place > first:
+                found.append(self.schedule(first, place - 1, cells))
+                cells -= self.in_cells(self.needs.inputs[place])
+            else:
+                found.append(first)
+                cells -= self.in_cells(self.needs.hold[first])
+            first = max(place, first + 1)
+        return found
+
+
+def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
+    """The fastest schedule whose peak stays within a budget.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If there is none; the message names the smallest budget for which there is one.
+    """
+    smallest, schedule = least(costs)
+    if not budget >= smallest:
+        raise DifferentiationValueError(
+            f"a budget of {budget} bytes was given for a chain of {len(costs.kept)} blocks that "
+            f"needs {smallest} with any schedule. Give at least {smallest} bytes, or make "
+            "blocks or batches smaller."
+        )
+    plan = Plan(costs, budget - costs.noted.sum(), cells)
+    return plan.schedule(0, len(costs.kept) - 1, cells) or schedule
+
+
+# book/memory/schedule.md:541
+from numbers import Integral, Real
+
+from autograd_book.learn.nn import Module
+from autograd_book.learn.nn import expect_layer
+
+
+class Checkpointed(Module):
+    """A chain of blocks that is run by a schedule.
+
+    Attributes
+    ----------
+    blocks : list of callable
+        As given.
+    schedule : list
+        Numbers of blocks, and lists of them that are checkpointed; None before the first call
+        if it depends on a budget.
+    costs : Costs or None
+        What was measured for a budget.
+    """
+
+    def __init__(self, blocks: Any, plan: Any, policy: Any = None, check: bool = True) -> None:
+        self.blocks, self.plan, self.policy, self.check = blocks, plan, policy, check
+        self.schedule: Schedule | None = None if callable(plan) else plan
+        self.costs: Costs | None = None
+        self.measured: Any = None  #: Shape and dtype of what was measured.
+
+    def __call__(self, x: Any) -> Any:
+        """The output of the last block."""
+        if callable(self.plan) and self.measured != (kind := (np.shape(x), bottom(x).dtype)):
+            self.costs = measure_blocks(self.blocks, x)
+            self.schedule, self.measured = self.plan(self.costs), kind
+        return self.run(self.schedule, x)
+
+    def run(self, schedule: Any, x: Any) -> Any:
+        """The output of a part of the chain."""
+        for part in schedule:
+            x = self.part(part)(x)
+        return x
+
+    def part(self, part: Any) -> Fun:
+        """A block, or several that are checkpointed, as a function."""
+        if not isinstance(part, list):
+            return self.blocks[part]
+        return checkpoint(lambda x: self.run(part, x), policy=self.policy, check=self.check)
+
+    def __repr__(self) -> str:
+        return f"Checkpointed({len(self.blocks)} blocks, {self.schedule})"
+
+
+def checkpoint_sequential(
+    blocks: Any,
+    *,
+    every: int | None = None,
+    slots: int | None = None,
+    budget: float | None = None,
+    schedule: Schedule | None = None,
+    policy: Any = None,
+    check: bool = True,
+) -> Checkpointed:
+    """A chain of blocks that keeps less than it saves, and computes the rest again.
+
+    Parameters
+    ----------
+    blocks : iterable of callable
+        Each takes one array, what the one before it returns.
+    every : int, optional
+        Checkpoint at every so many blocks; without any of the four, about the square root of
+        their number.
+    slots : int, optional
+        Hold no more inputs than this at a time, with the fewest runs.
+    budget : float, optional
+        Bytes that a forward and a backward pass may take above those before. The blocks are
+        measured in the first call, and whenever the shape of the input changes.
+    schedule : list, optional
+        Numbers of blocks in order, and lists of them that are checkpointed.
+    policy, check
+        As for `checkpoint`.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If a number is out of range, or more than one is given; in the first call, if the
+        budget is too small.
+    """
+    blocks = list(blocks)
+    for place, block in enumerate(blocks):
+        expect_layer(place, block)
+    given = {"every": every, "slots": slots, "budget": budget, "schedule": schedule}
+    given = {name: value for name, value in given.items() if value is not None}
+    if len(given) > 1 or not blocks:
+        raise DifferentiationValueError(
+            f"checkpoint_sequential was given {len(blocks)} blocks, and {given}. Give at least "
+            "one block, and one of every, slots, budget and schedule at most."
+        )
+    ((name, value),) = given.items() or {"every": round(len(blocks) ** 0.5)}.items()
+    return Checkpointed(blocks, PLANS[name](len(blocks), value), policy, check)
+
+
+def expect_count(name: str, n: int, value: Any) -> int:
+    """A number from 1 to n, or the error that says that it is none."""
+    if not isinstance(value, Integral) or not 1 <= value <= n:
+        raise DifferentiationValueError(
+            f"{name}={value!r} was given for a chain of {n} blocks. Give a whole number from 1 "
+            f"to {n}."
+        )
+    return int(value)
+
+
+def by_budget(n: int, budget: Any) -> Any:
+    """What finds a schedule for a budget when the costs are known."""
+    if not isinstance(budget, Real) or not 0 < float(budget) < np.inf:
+        raise DifferentiationValueError(
+            f"budget={budget!r} was given for a chain of {n} blocks. Give a positive number of "
+            "bytes."
+        )
+    return lambda costs: optimal(costs, float(budget))
+
+
+def in_order(n: int, schedule: Any) -> Schedule:
+    """A schedule of n blocks, or the error that says that it is none."""
+    if not isinstance(schedule, list) or flat(schedule) != list(range(n)):
+        raise DifferentiationValueError(
+            f"the schedule {schedule!r} was given for a chain of {n} blocks. Name each block "
+            f"from 0 to {n - 1} once, in order."
+        )
+    return schedule
+
+
+#: From the name of a parameter to what makes a schedule, or a planner, of it.
+PLANS: dict[str, Callable[[int, Any], Any]] = {
+    "every": lambda n, k: segments(n, expect_count("every", n, k)),
+    "slots": lambda n, slots: binomial(n, expect_count("slots", n, slots)),
+    "budget": by_budget,
+    "schedule": in_order,
+}
