@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 908a5e571c1d7984f51747a7b18479fb27559713afe45498a262dafb09aac9e3
+# sha256: 6de5a6875d9393ee0764cafa7e03721558e11bf850694ac972242f56ecf84d42
 
 __all__ = [
     "Variable",
@@ -56,6 +56,12 @@ __all__ = [
     "autocast",
     "GradScaler",
     "enable_mixed_precision_gradients",
+    "checkpoint",
+    "keeping",
+    "keep_pages",
+    "memory_profile",
+    "saved_values",
+    "checkpoint_sequential",
     "AutogradError",
     "DifferentiationTypeError",
     "DifferentiationValueError",
@@ -65,6 +71,10 @@ __all__ = [
     "MutatedValueError",
     "NonFiniteError",
     "NoRuleError",
+    "ReplayError",
+    "MeterBusyError",
+    "MissingAllocatorError",
+    "StorageError",
     "ScalingOrderError",
 ]
 
@@ -130,7 +140,16 @@ from autograd_book.stability.scaling import (
 )
 
 
-# book/__init__.md:146
+# book/__init__.md:144
+from autograd_book.memory.checkpoint import checkpoint as checkpoint
+from autograd_book.memory.checkpoint import keeping as keeping
+from autograd_book.memory.meter import keep_pages as keep_pages
+from autograd_book.memory.meter import memory_profile as memory_profile
+from autograd_book.memory.saved import saved_values as saved_values
+from autograd_book.memory.schedule import checkpoint_sequential as checkpoint_sequential
+
+
+# book/__init__.md:159
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
 from autograd_book.graph.errors import (
@@ -142,8 +161,12 @@ from autograd_book.graph.errors import LeakedVariableError as LeakedVariableErro
 from autograd_book.graph.errors import MutatedValueError as MutatedValueError
 from autograd_book.graph.errors import NonFiniteError as NonFiniteError
 from autograd_book.graph.errors import NoRuleError as NoRuleError
+from autograd_book.memory.checkpoint import ReplayError as ReplayError
+from autograd_book.memory.meter import MeterBusyError as MeterBusyError
+from autograd_book.memory.meter import MissingAllocatorError as MissingAllocatorError
+from autograd_book.memory.saved import StorageError as StorageError
 from autograd_book.stability.scaling import ScalingOrderError as ScalingOrderError
 
 
-# book/__init__.md:171
+# book/__init__.md:188
 __version__ = "0.1.0"
