@@ -76,7 +76,7 @@ def user_line() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-# book/modes/pitfalls.md:154
+# book/modes/pitfalls.md:156
 class Finite(Interpreter):
     """Raises where an operation or a rule makes a NaN or an infinity of finite numbers."""
 
@@ -130,7 +130,7 @@ class Finite(Interpreter):
         )
 
 
-# book/modes/pitfalls.md:214
+# book/modes/pitfalls.md:216
 def debug_nans() -> push:
     """Context manager, or decorator, under which the first NaN or infinity made of finite
     numbers raises an error.

@@ -67,7 +67,7 @@ def leaves(tree: Tree) -> list[Any]:
     )
 
 
-# book/modes/trees.md:152
+# book/modes/trees.md:154
 def tree_map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     """A tree of the same form, with ``f(leaf, *other_leaves)`` in place of each leaf.
 
@@ -103,7 +103,7 @@ def tree_map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     return kind[1](tree, [tree_map(f, *column) for column in columns])
 
 
-# book/modes/trees.md:192
+# book/modes/trees.md:194
 def expect_like(tree: Tree, other: Tree) -> None:
     """Raise DifferentiationValueError unless two containers have the same kind and the same
     places."""
@@ -119,7 +119,7 @@ def expect_like(tree: Tree, other: Tree) -> None:
         )
 
 
-# book/modes/trees.md:212
+# book/modes/trees.md:214
 def described(tree: Tree) -> str:
     """A container in few words, for messages."""
     name = type(tree).__name__
