@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 54ee28f3d8d37604ee755bebdb806ef0404af5b7c38c4446d3f13ad73551fa8a
+# sha256: 21bfcf01fe4902998a6817e33ba11b041736ae567fe306729c5b2bbc1d282faa
 
 __all__ = [
     "OneForAllError",
@@ -66,6 +66,7 @@ class OneForAllError(DifferentiationTypeError):
     """One array or number was asked for of a value that differs between examples."""
 
 
+# book/modes/batch.md:81
 def no_single(self: Any, *args: Any, **kwargs: Any) -> Any:
     """Raise OneForAllError, where a program asks for a single array or number."""
     raise OneForAllError(
@@ -75,6 +76,7 @@ def no_single(self: Any, *args: Any, **kwargs: Any) -> Any:
     )
 
 
+# book/modes/batch.md:105
 class Batched(Operators, Protocols, Methods):
     """A value for each example of a batch, which passes for the value of one.
 
@@ -126,7 +128,7 @@ class Batched(Operators, Protocols, Methods):
         return f"Batched({self.value!r})"
 
 
-# book/modes/batch.md:153
+# book/modes/batch.md:194
 #: From the level, values, which of them are batched, and params, to a batched result.
 Batching = Callable[..., Any]
 
@@ -139,6 +141,7 @@ def as_array(value: Any) -> Any:
     return value if hasattr(value, "shape") else np.asarray(value)
 
 
+# book/modes/batch.md:222
 def aligned(value: Any, rank: int) -> Any:
     """Examples along the first axis, each with `rank` axes: axes of length 1 are put in
     behind the first."""
@@ -150,6 +153,7 @@ def aligned(value: Any, rank: int) -> Any:
     )
 
 
+# book/modes/batch.md:242
 def by_elements(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -159,6 +163,7 @@ def by_elements(
     return level.below.bind(primitive, ready, params)
 
 
+# book/modes/batch.md:267
 def by_examples(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -174,7 +179,7 @@ def by_examples(
     return np.stack(list(map(as_array, results)))
 
 
-# book/modes/batch.md:205
+# book/modes/batch.md:297
 def shifted(axis: Any, rank: int) -> Any:
     """Axes of an example as axes of the batch; all of them for None."""
     if axis is None or rank == 0:
@@ -186,6 +191,7 @@ def shifted(axis: Any, rank: int) -> Any:
     )
 
 
+# book/modes/batch.md:319
 def reduce_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -195,17 +201,19 @@ def reduce_batch(
     return level.below.bind(primitive, values, {**params, "axis": axis})
 
 
+# book/modes/batch.md:337
 def softmax_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
     """A softmax along axes of each example, by default along the last."""
     return reduce_batch(level, primitive, values, batched, {"axis": -1, **params})
 
 
+# book/modes/batch.md:347
 for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.logsumexp):
     batchings[primitives[fun]] = reduce_batch
 batchings[primitives[reductions.softmax]] = softmax_batch
 
 
-# book/modes/batch.md:240
+# book/modes/batch.md:363
 def reshape_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -217,6 +225,7 @@ def reshape_batch(
     return level.below.bind(primitive, values, {**params, "shape": (level.size, *shape)})
 
 
+# book/modes/batch.md:386
 def transpose_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -229,6 +238,7 @@ def transpose_batch(
     )
 
 
+# book/modes/batch.md:408
 def broadcast_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -241,6 +251,7 @@ def broadcast_batch(
     )
 
 
+# book/modes/batch.md:442
 def is_plain(index: Any) -> bool:
     """Whether an index has at most one array in it, which stands alone, and no truth
     values."""
@@ -249,6 +260,7 @@ def is_plain(index: Any) -> bool:
     )
 
 
+# book/modes/batch.md:459
 def index_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -263,6 +275,7 @@ def index_batch(
     )
 
 
+# book/modes/batch.md:485
 def join_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -277,6 +290,7 @@ def join_batch(
     )
 
 
+# book/modes/batch.md:509
 batchings |= {
     primitives[shapes.reshape]: reshape_batch,
     primitives[np.transpose]: transpose_batch,
@@ -287,7 +301,7 @@ batchings |= {
 }
 
 
-# book/modes/batch.md:326
+# book/modes/batch.md:532
 def matmul_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -309,7 +323,7 @@ def matmul_batch(
 batchings[primitives[np.matmul]] = matmul_batch
 
 
-# book/modes/batch.md:354
+# book/modes/batch.md:577
 class Batch(Interpreter):
     """Carries out each operation for all examples at once.
 
@@ -377,7 +391,7 @@ class Batch(Interpreter):
         return Batched(way(self, primitive, values, batched, params), self)
 
 
-# book/modes/batch.md:434
+# book/modes/batch.md:667
 def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     """A function of batches that applies `f` to each example.
 
@@ -421,12 +435,14 @@ def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     return transformed
 
 
+# book/modes/batch.md:715
 def collected(value: Any, level: Batch, axis: int) -> Any:
     """The results of all examples, with their axis where it is wanted."""
     full = value.value if level.mine(value) else np.stack([as_array(value)] * level.size)
     return full if axis == 0 else np.moveaxis(full, 0, axis)
 
 
+# book/modes/batch.md:733
 def number_of_examples(f: Fun, args: Any, axes: Any) -> int:
     """How many examples the arguments have, or the error that says what is wrong with
     them."""
