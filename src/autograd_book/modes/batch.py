@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 21bfcf01fe4902998a6817e33ba11b041736ae567fe306729c5b2bbc1d282faa
+# sha256: 1dd1c93d078c1b094d67a7c9acded78f9c9b951e91586c066ba1817f20f430e3
 
 __all__ = [
     "OneForAllError",
@@ -202,18 +202,20 @@ def reduce_batch(
 
 
 # book/modes/batch.md:337
-def softmax_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
+def softmax_batch(
+    level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
+) -> Any:
     """A softmax along axes of each example, by default along the last."""
     return reduce_batch(level, primitive, values, batched, {"axis": -1, **params})
 
 
-# book/modes/batch.md:347
+# book/modes/batch.md:349
 for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.logsumexp):
     batchings[primitives[fun]] = reduce_batch
 batchings[primitives[reductions.softmax]] = softmax_batch
 
 
-# book/modes/batch.md:363
+# book/modes/batch.md:365
 def reshape_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -225,7 +227,7 @@ def reshape_batch(
     return level.below.bind(primitive, values, {**params, "shape": (level.size, *shape)})
 
 
-# book/modes/batch.md:386
+# book/modes/batch.md:388
 def transpose_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -238,7 +240,7 @@ def transpose_batch(
     )
 
 
-# book/modes/batch.md:408
+# book/modes/batch.md:410
 def broadcast_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -251,7 +253,7 @@ def broadcast_batch(
     )
 
 
-# book/modes/batch.md:442
+# book/modes/batch.md:444
 def is_plain(index: Any) -> bool:
     """Whether an index has at most one array in it, which stands alone, and no truth
     values."""
@@ -260,7 +262,7 @@ def is_plain(index: Any) -> bool:
     )
 
 
-# book/modes/batch.md:459
+# book/modes/batch.md:461
 def index_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -275,7 +277,7 @@ def index_batch(
     )
 
 
-# book/modes/batch.md:485
+# book/modes/batch.md:487
 def join_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -290,7 +292,7 @@ def join_batch(
     )
 
 
-# book/modes/batch.md:509
+# book/modes/batch.md:511
 batchings |= {
     primitives[shapes.reshape]: reshape_batch,
     primitives[np.transpose]: transpose_batch,
@@ -301,7 +303,7 @@ batchings |= {
 }
 
 
-# book/modes/batch.md:532
+# book/modes/batch.md:534
 def matmul_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -323,7 +325,7 @@ def matmul_batch(
 batchings[primitives[np.matmul]] = matmul_batch
 
 
-# book/modes/batch.md:577
+# book/modes/batch.md:579
 class Batch(Interpreter):
     """Carries out each operation for all examples at once.
 
@@ -383,15 +385,11 @@ class Batch(Interpreter):
             return self.below.bind(primitive, args, params)
         values = [a.value if b else a for a, b in zip(args, batched)]
         by_default = by_elements if primitive.elementwise else by_examples
-        way = (
-            by_examples
-            if differs or self.size == 0
-            else batchings.get(primitive, by_default)
-        )
+        way = by_examples if differs else batchings.get(primitive, by_default)
         return Batched(way(self, primitive, values, batched, params), self)
 
 
-# book/modes/batch.md:667
+# book/modes/batch.md:665
 def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     """A function of batches that applies `f` to each example.
 
@@ -435,14 +433,14 @@ def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     return transformed
 
 
-# book/modes/batch.md:715
+# book/modes/batch.md:713
 def collected(value: Any, level: Batch, axis: int) -> Any:
     """The results of all examples, with their axis where it is wanted."""
     full = value.value if level.mine(value) else np.stack([as_array(value)] * level.size)
     return full if axis == 0 else np.moveaxis(full, 0, axis)
 
 
-# book/modes/batch.md:733
+# book/modes/batch.md:731
 def number_of_examples(f: Fun, args: Any, axes: Any) -> int:
     """How many examples the arguments have, or the error that says what is wrong with
     them."""
@@ -461,9 +459,9 @@ def number_of_examples(f: Fun, args: Any, axes: Any) -> int:
             "has, or None."
         )
     sizes = {shape[k] for shape, k in batches}
-    if len(sizes) != 1:
+    if len(sizes) != 1 or 0 in sizes:
         raise DifferentiationValueError(
             f"vmap of {name_of(f)} was given {sorted(sizes) or 'no'} examples. "
-            "Give each batched argument the same number, and batch one at least."
+            "Batch an argument at least, and give all the same number, from 1 up."
         )
     return int(sizes.pop())
