@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 401a7f9c321b2d4c6a1bc68e3e0cf25f879d454d9ff9bc2a172793d8a4dcd6ed
+# sha256: 4e4361313cf6f39d8214b3d69077d3c1466fa897b807df92f1686ca755c0fce5
 
 __all__ = [
     "BASIC",
@@ -64,7 +64,7 @@ __all__ = [
 ]
 
 
-# book/rules/indexing.md:69
+# book/rules/indexing.md:71
 import operator
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -79,6 +79,8 @@ from autograd_book.graph.variable import primitive, refuse
 from autograd_book.rules.shapes import concatenate, constant, converted
 from autograd_book.rules.shapes import expect_no_out, outline, plain
 
+
+# book/rules/indexing.md:91
 BASIC = (int, slice, np.integer)  #: Besides None and the ellipsis.
 
 
@@ -93,13 +95,13 @@ def is_basic(index: Any) -> bool:
     )
 
 
-# book/rules/indexing.md:106
+# book/rules/indexing.md:121
 def is_mask(index: Any) -> bool:
     """Whether an index is one array of truth values, which cannot repeat a place."""
     return getattr(index, "dtype", None) == np.bool_
 
 
-# book/rules/indexing.md:136
+# book/rules/indexing.md:151
 @primitive("g", linear="g", g=lambda g, index, shape: g[index])
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
@@ -126,7 +128,7 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:180
+# book/rules/indexing.md:203
 @primitive(
     "x", linear="x",
     x=lambda g, x_shape, index: bind(
@@ -141,7 +143,7 @@ def getitem(x: Any, index: Any) -> Any:
 primitives[operator.getitem] = primitives[getitem]
 
 
-# book/rules/indexing.md:199
+# book/rules/indexing.md:224
 #: Parts of an index that cannot change.
 FIXED = (*BASIC, np.generic, type(None), type(Ellipsis))
 
@@ -160,6 +162,7 @@ def frozen(index: Any) -> Any:
     return copy
 
 
+# book/rules/indexing.md:260
 def pick(x: Any, index: Any) -> Any:
     """``x[index]``, and later changes of the index make no difference."""
     return bind(primitives[getitem], x, index=frozen(index))
@@ -168,12 +171,13 @@ def pick(x: Any, index: Any) -> Any:
 functions[operator.getitem] = pick
 
 
-# book/rules/indexing.md:323
+# book/rules/indexing.md:366
 def along(x: Any, axis: int, index: Any) -> Any:
     """The elements of x at an index into one axis."""
     return pick(x, (*(slice(None),) * (axis % len(shape_of(x))), index))
 
 
+# book/rules/indexing.md:380
 @implements(np.take)
 def take(
     a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: Any = "raise"
@@ -188,6 +192,7 @@ def take(
     return along(a, axis, indices if indices.size else indices.astype(np.intp))
 
 
+# book/rules/indexing.md:404
 @implements(np.take_along_axis)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """As `numpy.take_along_axis`."""
@@ -207,7 +212,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return pick(arr, tuple(index))
 
 
-# book/rules/indexing.md:371
+# book/rules/indexing.md:437
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """The elements, or slices, of a where a condition holds, as `numpy.compress`."""
@@ -215,12 +220,14 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
     return take(a, np.flatnonzero(plain(condition)), axis)
 
 
+# book/rules/indexing.md:453
 @implements(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
     """The elements of an array where a condition holds, as `numpy.extract`."""
     return take(arr, np.flatnonzero(plain(condition)))
 
 
+# book/rules/indexing.md:468
 @implements(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     """For each place the element of the choice that `a` names there, as `numpy.choose`."""
@@ -237,6 +244,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     return pick(np.stack(spread), (which, *np.indices(which.shape, sparse=True)))
 
 
+# book/rules/indexing.md:493
 @implements(np.select)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """For each place the first choice whose condition holds, as `numpy.select`."""
@@ -252,14 +260,14 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return out
 
 
-# book/rules/indexing.md:425
+# book/rules/indexing.md:531
 for fun in (np.nonzero, np.argwhere, np.flatnonzero):
     Primitive(fun, "x", flat=True)
 for maker in (np.diag_indices_from, np.tril_indices_from, np.triu_indices_from):
     functions[maker] = lambda arr, *k, maker=maker, **kw: maker(outline(arr), *k, **kw)
 
 
-# book/rules/indexing.md:448
+# book/rules/indexing.md:558
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """As `numpy.delete`."""
@@ -267,6 +275,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     return along(arr, axis, np.delete(np.arange(shape_of(arr)[axis]), constant(obj)))
 
 
+# book/rules/indexing.md:580
 @implements(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """As `numpy.insert`."""
@@ -284,6 +293,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     return along(concatenate(parts, axis, dtype=dtype, casting="unsafe"), axis, order)
 
 
+# book/rules/indexing.md:608
 @implements(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """As `numpy.repeat`."""
@@ -298,7 +308,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.reshape(copies, (*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
 
 
-# book/rules/indexing.md:500
+# book/rules/indexing.md:642
 def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
     """What to do before and after each of n axes, from the forms that NumPy permits."""
     if isinstance(widths, dict):
@@ -307,6 +317,7 @@ def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
     return [tuple(width) for width in np.broadcast_to(np.asarray(widths), (n, 2)).tolist()]
 
 
+# book/rules/indexing.md:659
 SHOWN_AGAIN = ("edge", "reflect", "symmetric", "wrap")  #: Modes that gather.
 STATISTICS: dict[str, Fun] = {"maximum": np.max, "minimum": np.min}  #: Of the edges.
 STATISTICS |= {"mean": np.mean, "median": np.median}
@@ -342,6 +353,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     return array
 
 
+# book/rules/indexing.md:699
 def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     """Zeros around an array."""
     shape = tuple([n + sum(width) for n, width in zip(shape_of(array), widths)])
@@ -351,7 +363,7 @@ def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     return bind(primitives[scatter], array, shape=shape, index=places)
 
 
-# book/rules/indexing.md:557
+# book/rules/indexing.md:719
 def ramp(width: int, n: int, axis: int) -> Any:
     """From 0 in `width` equal steps to 1, which is left out, along one of n axes."""
     return np.reshape(
@@ -359,6 +371,7 @@ def ramp(width: int, n: int, axis: int) -> Any:
     )
 
 
+# book/rules/indexing.md:735
 def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) -> Fun:
     """What `numpy.pad` puts before (side 0) or after (side 1) an array, from outside in."""
     n, length = np.ndim(array), shape_of(array)[axis]
@@ -392,7 +405,7 @@ def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) ->
     )
 
 
-# book/rules/indexing.md:625
+# book/rules/indexing.md:808
 def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """Row and column of each element on a diagonal of a matrix."""
     first, second = max(0, -offset), max(0, offset)
@@ -400,6 +413,7 @@ def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     return np.arange(first, first + n), np.arange(second, second + n)
 
 
+# book/rules/indexing.md:824
 @implements(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """As `numpy.diagonal`."""
@@ -408,6 +422,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return pick(last, (Ellipsis, *diagonal_places(rows, columns, offset)))
 
 
+# book/rules/indexing.md:841
 @implements(np.trace)
 def trace(
     a: Any,
@@ -422,6 +437,7 @@ def trace(
     return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
+# book/rules/indexing.md:860
 @implements(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
     """The diagonal of a matrix, or the matrix with a given diagonal, as `numpy.diag`."""
@@ -433,13 +449,14 @@ def diag(v: Any, k: int = 0) -> Any:
     )
 
 
+# book/rules/indexing.md:880
 @implements(np.diagflat)
 def diagflat(v: Any, k: int = 0) -> Any:
     """As `numpy.diagflat`."""
     return diag(np.ravel(v), k)
 
 
-# book/rules/indexing.md:682
+# book/rules/indexing.md:897
 @implements(np.trim_zeros)
 def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     """A vector without the zeros at its ends, as `numpy.trim_zeros`."""
@@ -454,7 +471,7 @@ def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
 
 
-# book/rules/indexing.md:721
+# book/rules/indexing.md:946
 def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     """Which of the elements written at an index into an array of `shape` remain."""
     owner = np.zeros(shape, np.intp)
@@ -463,6 +480,7 @@ def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     return owner[index] == numbers
 
 
+# book/rules/indexing.md:963
 def written(g: Any, index: Any) -> Any:
     """Cotangent of what was written at an index, given that of the result."""
     back = g[index]
@@ -470,7 +488,7 @@ def written(g: Any, index: Any) -> Any:
     return back if once else np.where(lasting(index, g.shape), back, 0)
 
 
-# book/rules/indexing.md:749
+# book/rules/indexing.md:987
 @primitive(
     "x v",
     x=lambda g, index: bind(
@@ -485,7 +503,7 @@ def replaced(x: Any, v: Any, index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:777
+# book/rules/indexing.md:1023
 def rounds(places: Any) -> Iterator[Any]:
     """Positions in a list of places, divided into rounds that repeat no place."""
     order = np.argsort(places, kind="stable")
@@ -498,7 +516,7 @@ def rounds(places: Any) -> Iterator[Any]:
         yield np.sort(order[turn == k])
 
 
-# book/rules/indexing.md:796
+# book/rules/indexing.md:1046
 class Place:
     """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
@@ -568,6 +586,7 @@ class Place:
         return bind(primitives[np.broadcast_to], v, shape=shape)
 
 
+# book/rules/indexing.md:1124
 class At:
     """The way to a changed copy of an array: ``At(x)[index].set(v)``."""
 
@@ -583,7 +602,7 @@ class At:
 attributes["at"] = At
 
 
-# book/rules/indexing.md:901
+# book/rules/indexing.md:1168
 refuse(
     "Write y = x.at[index].set(values), which leaves x as it is.",
     np.put,
@@ -601,6 +620,7 @@ refuse(
 )
 
 
+# book/rules/indexing.md:1196
 def refuse_at(name: str, ufunc: np.ufunc) -> Fun:
     """The answer to ``ufunc.at`` with a Variable."""
 

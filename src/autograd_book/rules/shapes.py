@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 03cb4ac3984c8861409aae02e6d547b714ae2dd2f297d87256ca9ff33b12a809
+# sha256: 78fd339efd8c5061552c444e45cbf48cd98f713549a9901e047dda696ca2d3f4
 
 __all__ = [
     "reshape",
@@ -89,12 +89,13 @@ def reshape(x: Any, shape: Any, order: Any = "C") -> Any:
     return np.reshape(x, shape, order=order)
 
 
-# book/rules/shapes.md:117
+# book/rules/shapes.md:125
 def plain(a: Any) -> Any:
     """The value of a Variable; anything else as it is."""
     return a.numpy() if hasattr(a, "numpy") else a
 
 
+# book/rules/shapes.md:135
 @implements(np.reshape)
 def reshaped(
     a: Any, shape: Any = None, order: Any = "C", *, newshape: Any = None, copy: Any = None
@@ -109,6 +110,7 @@ def reshaped(
     return bind(primitives[reshape], a, shape=shape, order=order)
 
 
+# book/rules/shapes.md:154
 @implements(np.ravel)
 def ravel(a: Any, order: Any = "C") -> Any:
     """All elements along one axis, as `numpy.ravel`."""
@@ -118,12 +120,13 @@ def ravel(a: Any, order: Any = "C") -> Any:
     return np.reshape(a, -1, order=order)
 
 
-# book/rules/shapes.md:155
+# book/rules/shapes.md:182
 def outline(a: Any) -> Any:
     """Something that has the shape of `a` and nothing else: one truth value, broadcast."""
     return np.broadcast_to(np.False_, shape_of(a))
 
 
+# book/rules/shapes.md:196
 @implements(np.expand_dims)
 def expand_dims(a: Any, axis: Any) -> Any:
     """New axes of length 1 at positions of the result, as `numpy.expand_dims`."""
@@ -136,6 +139,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     return np.reshape(a, np.squeeze(outline(a), axis).shape)
 
 
+# book/rules/shapes.md:217
 def at_least(fun: Any) -> Fun:
     """Our version of `numpy.atleast_1d` or a relative."""
 
@@ -151,7 +155,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:210
+# book/rules/shapes.md:255
 def inverse(axes: Any) -> Any:
     """The axes that undo a transpose by `axes`; None, the reversal, undoes itself."""
     return (
@@ -161,14 +165,14 @@ def inverse(axes: Any) -> Any:
     )
 
 
-# book/rules/shapes.md:237
+# book/rules/shapes.md:282
 Primitive(
     np.transpose, "x", linear="x",
     x=lambda g, axes=None: np.transpose(g, inverse(axes)),
 )
 
 
-# book/rules/shapes.md:261
+# book/rules/shapes.md:316
 def rearrangement(fun: Any) -> Fun:
     """Our version of a NumPy function that puts axes into another order."""
 
@@ -180,6 +184,7 @@ def rearrangement(fun: Any) -> Fun:
     return ours
 
 
+# book/rules/shapes.md:336
 swapaxes = rearrangement(np.swapaxes)  #: Two axes exchanged, as `numpy.swapaxes`.
 functions[np.swapaxes] = swapaxes
 for name in ("moveaxis", "rollaxis", "matrix_transpose"):
@@ -187,7 +192,7 @@ for name in ("moveaxis", "rollaxis", "matrix_transpose"):
         functions[getattr(np, name)] = rearrangement(getattr(np, name))
 
 
-# book/rules/shapes.md:301
+# book/rules/shapes.md:365
 Primitive(np.flip, "x", linear="x", x=lambda g, axis=None: np.flip(g, axis))
 Primitive(np.fliplr, "x", linear="x", x=lambda g: np.fliplr(g))
 Primitive(np.flipud, "x", linear="x", x=lambda g: np.flipud(g))
@@ -201,7 +206,7 @@ Primitive(
 )
 
 
-# book/rules/shapes.md:333
+# book/rules/shapes.md:407
 Primitive(
     np.tril, "x", linear="x",
     x=lambda g, x_shape, k=0: unbroadcast(np.tril(g, k), x_shape),
@@ -213,14 +218,14 @@ Primitive(
 Primitive(np.copy, "x", linear="x", x=lambda g, order="K": g)
 
 
-# book/rules/shapes.md:362
+# book/rules/shapes.md:442
 Primitive(
     np.broadcast_to, "x", linear="x",
     x=lambda g, x_shape, shape: unbroadcast(g, x_shape),
 )
 
 
-# book/rules/shapes.md:407
+# book/rules/shapes.md:487
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     """Arrays stretched to a common shape, as `numpy.broadcast_arrays`."""
@@ -228,6 +233,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     return type(np.broadcast_arrays(0))([np.broadcast_to(a, shape) for a in args])
 
 
+# book/rules/shapes.md:503
 @implements(np.meshgrid)
 def meshgrid(
     *xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = "xy"
@@ -238,12 +244,14 @@ def meshgrid(
     return type(laid)(axes if sparse else broadcast_arrays(*axes))
 
 
+# book/rules/shapes.md:523
 def blank(like: Any) -> Any:
     """Zeros of the shape and dtype of `like`, which take no memory."""
     like = like if hasattr(like, "dtype") else np.asarray(like)
     return np.broadcast_to(np.zeros((), like.dtype), like.shape)
 
 
+# book/rules/shapes.md:538
 @implements(np.full_like)
 def full_like(
     a: Any,
@@ -262,6 +270,7 @@ def full_like(
     )
 
 
+# book/rules/shapes.md:561
 def converted(a: Any, dtype: Any, casting: Any) -> Any:
     """`a` in another dtype, unless None, or NumPy's complaint if it is no `casting`."""
     found = a.dtype if hasattr(a, "dtype") else np.asarray(a).dtype
@@ -276,12 +285,13 @@ def converted(a: Any, dtype: Any, casting: Any) -> Any:
     return a if dtype == found else a.astype(dtype)
 
 
-# book/rules/shapes.md:474
+# book/rules/shapes.md:604
 def constant(a: Any) -> Any:
     """The value of a Variable, if it needs no gradient; anything else as it is."""
     return np.asarray(a) if type(a) is Variable else a
 
 
+# book/rules/shapes.md:618
 def untile(g: Any, shape: tuple[int, ...], reps: tuple[int, ...]) -> Any:
     """Add up the tiles of g: `reps` copies of an array of `shape` along each axis."""
     n = len(g.shape)
@@ -290,6 +300,7 @@ def untile(g: Any, shape: tuple[int, ...], reps: tuple[int, ...]) -> Any:
     return np.sum(np.reshape(g, apart), axis=tuple(range(0, 2 * n, 2))).reshape(shape)
 
 
+# book/rules/shapes.md:635
 @primitive("x", linear="x", x=lambda g, x_shape, reps: untile(g, x_shape, reps))
 def tile(x: Any, reps: Any) -> Any:
     """Copies of x beside each other, `reps` of them along each axis, as `numpy.tile`."""
@@ -302,7 +313,7 @@ def tiled(A: Any, reps: Any) -> Any:
     return bind(primitives[tile], A, reps=tuple(np.atleast_1d(constant(reps)).tolist()))
 
 
-# book/rules/shapes.md:528
+# book/rules/shapes.md:680
 def asked_of_values(fun: Any) -> Fun:
     """A NumPy function that looks at its arguments, asked about their values."""
 
@@ -314,6 +325,7 @@ def asked_of_values(fun: Any) -> Fun:
     return ask
 
 
+# book/rules/shapes.md:700
 functions |= {
     np.zeros_like: lambda a, *options, **more: np.zeros_like(blank(a), *options, **more),
     np.ones_like: lambda a, *options, **more: np.ones_like(blank(a), *options, **more),
@@ -329,7 +341,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:567
+# book/rules/shapes.md:728
 def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any, ...]:
     """Cut g along `axis` into arrays of the given shapes."""
     ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
@@ -337,7 +349,7 @@ def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any,
     return tuple(g[(*before, slice(a, b))] for a, b in zip([0, *ends[:-1]], ends))
 
 
-# book/rules/shapes.md:590
+# book/rules/shapes.md:751
 def join(*xs: Any, axis: int = 0) -> Any:
     """Concatenation with the arrays as separate arguments."""
     return np.concatenate(xs, axis=axis)
@@ -349,7 +361,7 @@ joined = Primitive(
 )
 
 
-# book/rules/shapes.md:606
+# book/rules/shapes.md:769
 def expect_no_out(fun: Fun, out: Any) -> None:
     """Raise if NumPy was asked to write the result into an array."""
     if out is not None:
@@ -359,6 +371,7 @@ def expect_no_out(fun: Fun, out: Any) -> None:
         )
 
 
+# book/rules/shapes.md:789
 @implements(np.concatenate)
 def concatenate(
     arrays: Sequence[Any],
@@ -374,6 +387,7 @@ def concatenate(
     return bind(joined, *(map(np.ravel, parts) if axis is None else parts), axis=axis or 0)
 
 
+# book/rules/shapes.md:813
 @implements(np.stack)
 def stack(
     arrays: Sequence[Any],
@@ -390,7 +404,7 @@ def stack(
     )
 
 
-# book/rules/shapes.md:660
+# book/rules/shapes.md:845
 def joins(promote: Fun, axis: int) -> Fun:
     """Our version of a NumPy function that promotes arrays and joins them."""
 
@@ -403,6 +417,7 @@ def joins(promote: Fun, axis: int) -> Fun:
     return ours
 
 
+# book/rules/shapes.md:866
 functions.update(
     {
         np.hstack: joins(np.atleast_1d, 1),
@@ -417,12 +432,14 @@ if hasattr(np, "row_stack"):
     functions[np.row_stack] = functions[np.vstack]
 
 
+# book/rules/shapes.md:885
 @implements(np.append)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """As `numpy.append`."""
     return concatenate((arr, values), axis)
 
 
+# book/rules/shapes.md:900
 @implements(np.block)
 def block(arrays: Any) -> Any:
     """Nested lists of blocks as one array, as `numpy.block`."""
@@ -447,6 +464,7 @@ def block(arrays: Any) -> Any:
     return build(arrays, depth(arrays))
 
 
+# book/rules/shapes.md:935
 @implements(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
     """The elements in order, repeated or cut off to fill a shape, as `numpy.resize`."""
@@ -456,7 +474,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     return np.reshape(np.tile(flat, max(1, -(-size // flat.size)))[:size], new_shape)
 
 
-# book/rules/shapes.md:737
+# book/rules/shapes.md:962
 def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     """Slices of `ary` along `axis`, at the places listed in each of the parts."""
     before = (slice(None),) * (axis % len(shape_of(ary)))
@@ -466,6 +484,7 @@ def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     ]
 
 
+# book/rules/shapes.md:980
 @implements(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As `numpy.split`."""
@@ -480,6 +499,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return stretches(ary, np.array_split(row, constant(indices_or_sections)), axis)
 
 
+# book/rules/shapes.md:1005
 def splits(fun: Any, axis: int) -> Fun:
     """Our version of a NumPy function that splits along `axis`, or the last one."""
 
@@ -497,6 +517,9 @@ functions.update(
         np.dsplit: splits(np.dsplit, 2),
     }
 )
+
+
+# book/rules/shapes.md:1029
 if hasattr(np, "unstack"):
     functions[np.unstack] = lambda x, axis=0: tuple(np.moveaxis(x, axis, 0))
 if hasattr(np, "astype"):
@@ -505,6 +528,9 @@ if hasattr(np, "astype"):
         if isinstance(x, Operators)
         else np.asarray(x).astype(constant(dtype))
     )
+
+
+# book/rules/shapes.md:1044
 refuse(
     "Give the function an axis, or apply it to slices and stack the results.",
     np.apply_along_axis,
