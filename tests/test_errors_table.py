@@ -228,7 +228,8 @@ MISTAKES = [
     Mistake("leak from forward mode", leaked_forward, ab.LeakedVariableError, "made inside a derivative of", "Return the value"),
     # Batches
     Mistake("batches of two sizes", lambda: ab.vmap(np.add)(np.ones(2), np.ones(3)), VALUE, "[2, 3] examples", "same number"),
-    Mistake("nothing batched", lambda: ab.vmap(np.sin, (None,))(np.ones(2)), VALUE, "no examples", "batch one at least"),
+    Mistake("nothing batched", lambda: ab.vmap(np.sin, (None,))(np.ones(2)), VALUE, "no examples", "Batch an argument at least"),
+    Mistake("batch of nothing", lambda: ab.vmap(np.sin)(np.ones((0, 2))), VALUE, "[0] examples", "from 1 up"),
     Mistake("axes for arguments", lambda: ab.vmap(np.add, (0,))(np.ones(2), np.ones(2)), VALUE, "1 axes for 2 arguments", "one for each"),
     Mistake("axis that is not there", lambda: ab.vmap(np.sin, 2)(np.ones(2)), VALUE, "shapes [(2,)]", "an axis that each argument has"),
     Mistake("branch on a batch", lambda: ab.vmap(lambda v: v if v > 0 else -v)(np.ones(2)), TYPE, "differs between the examples", "np.where"),

@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 21bfcf01fe4902998a6817e33ba11b041736ae567fe306729c5b2bbc1d282faa
+# sha256: 1dd1c93d078c1b094d67a7c9acded78f9c9b951e91586c066ba1817f20f430e3
 
 __all__ = [
     "OneForAllError",
@@ -76,7 +76,7 @@ def no_single(self: Any, *args: Any, **kwargs: Any) -> Any:
     )
 
 
-# book/modes/batch.md:103
+# book/modes/batch.md:105
 class Batched(Operators, Protocols, Methods):
     """A value for each example of a batch, which passes for the value of one.
 
@@ -128,7 +128,7 @@ class Batched(Operators, Protocols, Methods):
         return f"Batched({self.value!r})"
 
 
-# book/modes/batch.md:192
+# book/modes/batch.md:194
 #: From the level, values, which of them are batched, and params, to a batched result.
 Batching = Callable[..., Any]
 
@@ -141,7 +141,7 @@ def as_array(value: Any) -> Any:
     return value if hasattr(value, "shape") else np.asarray(value)
 
 
-# book/modes/batch.md:220
+# book/modes/batch.md:222
 def aligned(value: Any, rank: int) -> Any:
     """Examples along the first axis, each with `rank` axes: axes of length 1 are put in
     behind the first."""
@@ -153,7 +153,7 @@ def aligned(value: Any, rank: int) -> Any:
     )
 
 
-# book/modes/batch.md:240
+# book/modes/batch.md:242
 def by_elements(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -163,7 +163,7 @@ def by_elements(
     return level.below.bind(primitive, ready, params)
 
 
-# book/modes/batch.md:265
+# book/modes/batch.md:267
 def by_examples(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -179,7 +179,7 @@ def by_examples(
     return np.stack(list(map(as_array, results)))
 
 
-# book/modes/batch.md:295
+# book/modes/batch.md:297
 def shifted(axis: Any, rank: int) -> Any:
     """Axes of an example as axes of the batch; all of them for None."""
     if axis is None or rank == 0:
@@ -191,7 +191,7 @@ def shifted(axis: Any, rank: int) -> Any:
     )
 
 
-# book/modes/batch.md:317
+# book/modes/batch.md:319
 def reduce_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -201,19 +201,21 @@ def reduce_batch(
     return level.below.bind(primitive, values, {**params, "axis": axis})
 
 
-# book/modes/batch.md:335
-def softmax_batch(level: Any, primitive: Primitive, values: Any, batched: Any, params: Any) -> Any:
+# book/modes/batch.md:337
+def softmax_batch(
+    level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
+) -> Any:
     """A softmax along axes of each example, by default along the last."""
     return reduce_batch(level, primitive, values, batched, {"axis": -1, **params})
 
 
-# book/modes/batch.md:345
+# book/modes/batch.md:349
 for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.logsumexp):
     batchings[primitives[fun]] = reduce_batch
 batchings[primitives[reductions.softmax]] = softmax_batch
 
 
-# book/modes/batch.md:361
+# book/modes/batch.md:365
 def reshape_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -225,7 +227,7 @@ def reshape_batch(
     return level.below.bind(primitive, values, {**params, "shape": (level.size, *shape)})
 
 
-# book/modes/batch.md:384
+# book/modes/batch.md:388
 def transpose_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -238,7 +240,7 @@ def transpose_batch(
     )
 
 
-# book/modes/batch.md:406
+# book/modes/batch.md:410
 def broadcast_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -251,7 +253,7 @@ def broadcast_batch(
     )
 
 
-# book/modes/batch.md:440
+# book/modes/batch.md:444
 def is_plain(index: Any) -> bool:
     """Whether an index has at most one array in it, which stands alone, and no truth
     values."""
@@ -260,7 +262,7 @@ def is_plain(index: Any) -> bool:
     )
 
 
-# book/modes/batch.md:457
+# book/modes/batch.md:461
 def index_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -275,7 +277,7 @@ def index_batch(
     )
 
 
-# book/modes/batch.md:483
+# book/modes/batch.md:487
 def join_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -290,7 +292,7 @@ def join_batch(
     )
 
 
-# book/modes/batch.md:507
+# book/modes/batch.md:511
 batchings |= {
     primitives[shapes.reshape]: reshape_batch,
     primitives[np.transpose]: transpose_batch,
@@ -301,7 +303,7 @@ batchings |= {
 }
 
 
-# book/modes/batch.md:530
+# book/modes/batch.md:534
 def matmul_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -323,7 +325,7 @@ def matmul_batch(
 batchings[primitives[np.matmul]] = matmul_batch
 
 
-# book/modes/batch.md:575
+# book/modes/batch.md:579
 class Batch(Interpreter):
     """Carries out each operation for all examples at once.
 
@@ -383,11 +385,7 @@ class Batch(Interpreter):
             return self.below.bind(primitive, args, params)
         values = [a.value if b else a for a, b in zip(args, batched)]
         by_default = by_elements if primitive.elementwise else by_examples
-        way = (
-            by_examples
-            if differs or self.size == 0
-            else batchings.get(primitive, by_default)
-        )
+        way = by_examples if differs else batchings.get(primitive, by_default)
         return Batched(way(self, primitive, values, batched, params), self)
 
 
@@ -461,9 +459,9 @@ def number_of_examples(f: Fun, args: Any, axes: Any) -> int:
             "has, or None."
         )
     sizes = {shape[k] for shape, k in batches}
-    if len(sizes) != 1:
+    if len(sizes) != 1 or 0 in sizes:
         raise DifferentiationValueError(
             f"vmap of {name_of(f)} was given {sorted(sizes) or 'no'} examples. "
-            "Give each batched argument the same number, and batch one at least."
+            "Batch an argument at least, and give all the same number, from 1 up."
         )
     return int(sizes.pop())

@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 44d72aec512195984fd6e3e4506ecb46e85e90fbd9cc323559720060777a77f0
+# sha256: a3278327e0d40ea59da823a3e0db8a008a4c746b1c51c5b3f1f45c568436510d
 
 __all__ = [
     "Fun",
@@ -61,17 +61,19 @@ def central_difference(f: Fun, args: list[Any], directions: list[Any]) -> float:
     return float(ahead - behind) / (2.0 * h)
 
 
-# book/modes/check.md:124
+# book/modes/check.md:126
 def total(z: Any) -> Any:
     """Sum of the real parts of all elements."""
     return np.sum(np.real(z) if z.dtype.kind == "c" else z)
 
 
+# book/modes/check.md:140
 def weighted(f: Fun, weights: Any) -> Fun:
     """The scalar function ``sum(weights * f(...))``, its real part for complex values."""
     return lambda *args: total(f(*args) * weights)
 
 
+# book/modes/check.md:154
 def by_pullback(f: Fun, directions: list[Any]) -> Fun:
     """Derivative of the scalar function f along fixed directions, by reverse mode; a scalar
     function again."""
@@ -84,11 +86,13 @@ def by_pullback(f: Fun, directions: list[Any]) -> Fun:
     return slope
 
 
+# book/modes/check.md:171
 def by_tangents(f: Fun, directions: list[Any]) -> Fun:
     """The same by forward mode."""
     return lambda *args: jvp(f, args, tuple(directions))[1]
 
 
+# book/modes/check.md:181
 #: By name.
 MODES: dict[str, Callable[[Fun, list[Any]], Fun]] = {
     "reverse": by_pullback,
@@ -96,7 +100,7 @@ MODES: dict[str, Callable[[Fun, list[Any]], Fun]] = {
 }
 
 
-# book/modes/check.md:177
+# book/modes/check.md:207
 class Comparison(NamedTuple):
     """One derivative from rules beside the same from a difference quotient."""
 
@@ -116,6 +120,7 @@ class Comparison(NamedTuple):
         return f"{self.mode} order {self.order}:  {pair}  error {self.error:.1e}"
 
 
+# book/modes/check.md:231
 class Report(tuple[Comparison, ...]):
     """Comparisons of all orders; prints as a table."""
 
@@ -123,7 +128,7 @@ class Report(tuple[Comparison, ...]):
         return "\n".join(map(str, self))
 
 
-# book/modes/check.md:215
+# book/modes/check.md:257
 #: By the format of a real number.
 TOLERANCES = {np.float64: 1e-5, np.float32: 2e-3, np.float16: 5e-2}
 
@@ -135,7 +140,7 @@ def tolerance_for(points: list[Any]) -> float:
     )
 
 
-# book/modes/check.md:237
+# book/modes/check.md:279
 def random_like(shape: tuple[int, ...], dtype: Any, draw: Fun) -> Any:
     """Numbers from ``draw(size=...)`` in double precision; the imaginary parts as well
     where `dtype` is complex."""
@@ -143,6 +148,7 @@ def random_like(shape: tuple[int, ...], dtype: Any, draw: Fun) -> Any:
     return real + 1j * draw(size=shape) if np.dtype(dtype).kind == "c" else real
 
 
+# book/modes/check.md:296
 @no_grad()
 def compare(
     g: Fun, points: list[Any], directions: list[Any], mode: str, order: int
@@ -162,7 +168,7 @@ def compare(
     )
 
 
-# book/modes/check.md:274
+# book/modes/check.md:326
 def check_gradients(
     f: Fun,
     *args: Any,

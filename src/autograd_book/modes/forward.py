@@ -12,7 +12,7 @@ value together with its tangent.
     print(value, tangent)
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d734db2680768e97c6641b0c029b51bfd2c9e9aa50387245ed119cc26a4ff58a
+# sha256: 2db11e039b92e9ce8e394a1236c98d71aa24c1e0f7d8d56f71e08c1b52a5b677
 
 __all__ = [
     "along_elements",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-# book/modes/forward.md:82
+# book/modes/forward.md:99
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def along_elements(
     return part
 
 
-# book/modes/forward.md:115
+# book/modes/forward.md:141
 def along_line(
     primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any
 ) -> Any:
@@ -64,7 +64,7 @@ def along_line(
     return top.get().bind(primitive, [*values[:i], t, *values[i + 1 :]], params)
 
 
-# book/modes/forward.md:140
+# book/modes/forward.md:176
 def transposed(
     primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any
 ) -> Any:
@@ -79,7 +79,7 @@ def transposed(
     return walk(part.node, t, top.get().pull)[g.node]
 
 
-# book/modes/forward.md:166
+# book/modes/forward.md:206
 def push_tangents(
     primitive: Primitive, tangents: dict[int, Any], out: Any, values: Any, params: Any
 ) -> Any:
@@ -99,6 +99,7 @@ def push_tangents(
     return total
 
 
+# book/modes/forward.md:230
 def fit_tangent(t: Any, out: Any) -> Any:
     """A tangent in the shape and dtype of the result that it belongs to."""
     t = t if hasattr(t, "dtype") else np.asarray(t)
@@ -108,12 +109,13 @@ def fit_tangent(t: Any, out: Any) -> Any:
     return t if t.dtype == out.dtype else t.astype(out.dtype)
 
 
-# book/modes/forward.md:214
+# book/modes/forward.md:267
 def constant(value: Any) -> bool:
     """Whether a value is a Variable that needs no gradient, at any level."""
     return type(value) is Variable and value.record is None
 
 
+# book/modes/forward.md:283
 class Tangent:
     """What stands in place of a node in Variables of forward mode."""
 
@@ -123,6 +125,7 @@ class Tangent:
         self.value = value
 
 
+# book/modes/forward.md:297
 class Forward(Interpreter):
     """Computes the tangent of each result along with its value.
 
@@ -165,7 +168,7 @@ class Forward(Interpreter):
         return tie(Variable, value, Tangent(tangent), self)
 
 
-# book/modes/forward.md:277
+# book/modes/forward.md:372
 def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[Tree, Tree]:
     """Value of a function and its Jacobian-vector product.
 
@@ -217,11 +220,13 @@ def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[
     )
 
 
+# book/modes/forward.md:428
 def fresh(value: Any) -> Any:
     """A copy of a plain array; anything else as it is."""
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
+# book/modes/forward.md:443
 def tangent_of(p: Any, t: Any) -> Any:
     """t as a tangent of the primal p, or the error that says why it is none."""
     if kind_of(t) or shape_of(t) != p.shape:

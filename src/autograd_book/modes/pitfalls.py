@@ -16,7 +16,7 @@ the line of the program.
         print("log" in str(error), "0 to 6" in str(error))
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1859906b5e46da9a66ea0da1b8397360331bd515d3e5a10b71c38f3e5c41012d
+# sha256: 88d408152c186c00d8ceb06f0726b75a842cad7a67a49cbccf599cb2d085ed1e
 
 __all__ = ["finite", "ranges", "extent", "PACKAGE", "user_line", "Finite", "debug_nans"]
 
@@ -43,6 +43,7 @@ def finite(value: Any) -> bool:
     return dtype is None or not differentiable(dtype) or bool(np.all(np.isfinite(value)))
 
 
+# book/modes/pitfalls.md:89
 def ranges(names: Any, values: Any) -> str:
     """For each named value its shape and the smallest and largest number in it."""
     return "; ".join(
@@ -50,6 +51,7 @@ def ranges(names: Any, values: Any) -> str:
     )
 
 
+# book/modes/pitfalls.md:101
 def extent(value: Any) -> str:
     """Shape and range of an array, in words."""
     array = np.asarray(value)
@@ -58,7 +60,7 @@ def extent(value: Any) -> str:
     return f"of shape {array.shape} from {np.min(array):.6g} to {np.max(array):.6g}"
 
 
-# book/modes/pitfalls.md:108
+# book/modes/pitfalls.md:122
 #: Frames of modules that begin with this name are the engine's.
 PACKAGE = __name__.partition(".")[0]
 
@@ -74,6 +76,7 @@ def user_line() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
+# book/modes/pitfalls.md:156
 class Finite(Interpreter):
     """Raises where an operation or a rule makes a NaN or an infinity of finite numbers."""
 
@@ -127,6 +130,7 @@ class Finite(Interpreter):
         )
 
 
+# book/modes/pitfalls.md:216
 def debug_nans() -> push:
     """Context manager, or decorator, under which the first NaN or infinity made of finite
     numbers raises an error.

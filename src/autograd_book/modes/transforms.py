@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 31d5b4797937f30e0dfb6646b1cb60c152069574ad88f7bb5ece2b7586e149f3
+# sha256: 8276048bd64d50682ee953d0c462cfa0222a68456f3dcbf148218a5cc203630d
 
 __all__ = [
     "Fun",
@@ -63,6 +63,7 @@ def name_of(f: Fun) -> str:
     return f"{getattr(f, '__qualname__', repr(f))}{place}"
 
 
+# book/modes/transforms.md:181
 def primal(value: Any) -> Any:
     """An argument as something a Record can watch: a floating-point array or scalar, or an
     outer Variable."""
@@ -75,7 +76,7 @@ def primal(value: Any) -> Any:
     )
 
 
-# book/modes/transforms.md:203
+# book/modes/transforms.md:214
 def run(f: Fun, primals: tuple[Tree, ...]) -> tuple[Any, Record, tuple[Tree, ...]]:
     """Run f once under a Record of its own; the result, the Record, and the watched
     inputs."""
@@ -85,6 +86,7 @@ def run(f: Fun, primals: tuple[Tree, ...]) -> tuple[Any, Record, tuple[Tree, ...
     return result, record, inputs
 
 
+# book/modes/transforms.md:235
 def expect_number(f: Fun, result: Any) -> Any:
     """The result of f, or the error that says why it has no derivative."""
     if not hasattr(result, "shape") and not isinstance(result, (int, float, complex)):
@@ -101,12 +103,13 @@ def expect_number(f: Fun, result: Any) -> Any:
     return result
 
 
+# book/modes/transforms.md:264
 def zeros(variable: Variable) -> Any:
     """The cotangent of an input that the result does not depend on."""
     return np.zeros(variable.shape, variable.dtype)[()]
 
 
-# book/modes/transforms.md:257
+# book/modes/transforms.md:297
 def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
     """Value of a function and its vector-Jacobian product.
 
@@ -164,6 +167,7 @@ def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
     )
 
 
+# book/modes/transforms.md:363
 def plain(value: Any, record: Record) -> Any:
     """The value of a constant or of a Variable of this Record, as a copy of its own;
     anything else as it is."""
@@ -172,6 +176,7 @@ def plain(value: Any, record: Record) -> Any:
     return value.value.copy() if isinstance(value.value, np.ndarray) else value.value
 
 
+# book/modes/transforms.md:383
 def own(cotangents: Tree, g: Any) -> Tree:
     """The cotangents, each in memory of its own: rules may hand on what they were given, or
     one array twice."""
@@ -187,6 +192,7 @@ def own(cotangents: Tree, g: Any) -> Tree:
     return tree_map(apart, cotangents)
 
 
+# book/modes/transforms.md:411
 def expect_pair(f: Fun, result: Any) -> Any:
     """The two things that f returned, or the error that says that it did not."""
     if not isinstance(result, tuple) or len(result) != 2:
@@ -198,6 +204,7 @@ def expect_pair(f: Fun, result: Any) -> Any:
     return result
 
 
+# book/modes/transforms.md:433
 def cotangent_of(result: Any, g: Any) -> Any:
     """g as a cotangent of the result, or the error that says why it is none."""
     if shape_of(g) != shape_of(result):
@@ -209,7 +216,7 @@ def cotangent_of(result: Any, g: Any) -> Any:
     return g if type(g) is Variable else np.asarray(g, getattr(result, "dtype", None))[()]
 
 
-# book/modes/transforms.md:393
+# book/modes/transforms.md:498
 def of_chosen(
     f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Fun:
@@ -236,7 +243,7 @@ def of_chosen(
     return chosen
 
 
-# book/modes/transforms.md:428
+# book/modes/transforms.md:543
 def value_and_grad(
     f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False
 ) -> Fun:
@@ -277,6 +284,7 @@ def value_and_grad(
     return transformed
 
 
+# book/modes/transforms.md:590
 def grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Fun:
     """A function that returns the gradient of `f`, or ``(gradient, aux)``; parameters and
     errors as for `value_and_grad`."""
@@ -289,6 +297,7 @@ def grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> F
     return transformed
 
 
+# book/modes/transforms.md:607
 def expect_real_number(f: Fun, out: Any) -> None:
     """Raise unless the result of f is one real number."""
     if shape_of(out) != ():
@@ -305,7 +314,7 @@ def expect_real_number(f: Fun, out: Any) -> None:
         )
 
 
-# book/modes/transforms.md:531
+# book/modes/transforms.md:666
 @primitive("x", flat=True)
 def stop_gradient(x: Any) -> Any:
     """A copy of the value of x, which counts as a constant in every derivative."""

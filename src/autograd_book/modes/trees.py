@@ -13,7 +13,7 @@ A tree is an array, or a list, tuple, named tuple or dictionary of trees.
     print(leaves(step))
 """
 # Generated from book/modes/trees.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4264655e469a4015ae69e0a0a3be100022153684fb64726be76675ae9ccabe8f
+# sha256: b315e2c94862e5dfe98daaccac6bab161fae599b6eaf5e0d47c9e797a6fd3b43
 
 __all__ = [
     "Tree",
@@ -48,6 +48,7 @@ containers: dict[
 }
 
 
+# book/modes/trees.md:102
 def kind_of(tree: Tree) -> Any:
     """The row of `containers` for a tree, or None for a leaf."""
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
@@ -55,7 +56,7 @@ def kind_of(tree: Tree) -> Any:
     return containers.get(type(tree))
 
 
-# book/modes/trees.md:113
+# book/modes/trees.md:129
 def leaves(tree: Tree) -> list[Any]:
     """The leaves of a tree, in order."""
     kind = kind_of(tree)
@@ -66,6 +67,7 @@ def leaves(tree: Tree) -> list[Any]:
     )
 
 
+# book/modes/trees.md:154
 def tree_map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     """A tree of the same form, with ``f(leaf, *other_leaves)`` in place of each leaf.
 
@@ -101,6 +103,7 @@ def tree_map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     return kind[1](tree, [tree_map(f, *column) for column in columns])
 
 
+# book/modes/trees.md:194
 def expect_like(tree: Tree, other: Tree) -> None:
     """Raise DifferentiationValueError unless two containers have the same kind and the same
     places."""
@@ -116,6 +119,7 @@ def expect_like(tree: Tree, other: Tree) -> None:
         )
 
 
+# book/modes/trees.md:214
 def described(tree: Tree) -> str:
     """A container in few words, for messages."""
     name = type(tree).__name__

@@ -211,7 +211,7 @@ functions[np.add.accumulate] = along_first(np.cumsum)
 functions[np.multiply.accumulate] = along_first(np.cumprod)
 
 
-# book/rules/scans.md:454
+# book/rules/scans.md:455
 def in_dtype(x: Any, dtype: Any) -> Any:
     """An array or Variable in the given dtype."""
     return (
@@ -221,20 +221,20 @@ def in_dtype(x: Any, dtype: Any) -> Any:
     )
 
 
-# book/rules/scans.md:468
+# book/rules/scans.md:469
 def plain(x: Any) -> Any:
     """The value of a Variable, or what it is."""
     return x.numpy() if hasattr(x, "numpy") else x
 
 
-# book/rules/scans.md:488
+# book/rules/scans.md:489
 def double(x: Any) -> Any:
     """x in double precision, real or complex."""
     dtype = x.dtype if isinstance(x, Variable) else np.asarray(x).dtype
     return in_dtype(x, np.result_type(dtype, np.float64))
 
 
-# book/rules/scans.md:503
+# book/rules/scans.md:504
 def real_double(x: Any, what: str) -> Any:
     """x in double precision, or the error that says that it must be real."""
     x = double(x)
@@ -246,13 +246,13 @@ def real_double(x: Any, what: str) -> Any:
     return x
 
 
-# book/rules/scans.md:527
+# book/rules/scans.md:528
 def named(*names: str) -> list[Fun]:
     """Those of NumPy's functions that the installed version has."""
     return [getattr(np, name) for name in names if hasattr(np, name)]
 
 
-# book/rules/scans.md:543
+# book/rules/scans.md:544
 def filled(fun: Fun, neutral: float) -> Fun:
     """A scan that takes a NaN for a number without effect."""
 
@@ -264,7 +264,7 @@ def filled(fun: Fun, neutral: float) -> Fun:
     return scan
 
 
-# book/rules/scans.md:565
+# book/rules/scans.md:566
 def with_initial(fun: Fun, neutral: float) -> Fun:
     """A scan that can begin with the result for no elements."""
 
@@ -288,13 +288,13 @@ def with_initial(fun: Fun, neutral: float) -> Fun:
     return scan
 
 
-# book/rules/scans.md:597
+# book/rules/scans.md:598
 functions.update({np.nancumsum: filled(np.cumsum, 0), np.nancumprod: filled(np.cumprod, 1)})
 functions.update(dict.fromkeys(named("cumulative_sum"), with_initial(np.cumsum, 0)))
 functions.update(dict.fromkeys(named("cumulative_prod"), with_initial(np.cumprod, 1)))
 
 
-# book/rules/scans.md:620
+# book/rules/scans.md:621
 def ends(x: Any, before: int, after: int, axis: int) -> Any:
     """x with zeros at both ends of an axis."""
     n, axis = x.shape[axis], axis % len(x.shape)
@@ -303,7 +303,7 @@ def ends(x: Any, before: int, after: int, axis: int) -> Any:
     return np.concatenate([left, x, right], axis=axis) if n + before + after > n else x
 
 
-# book/rules/scans.md:646
+# book/rules/scans.md:647
 def differences_x(g: Any, n: int, axis: int) -> Any:
     """Cotangent of n-fold differences: differences, the sign turned n times."""
     return differences(ends(g, n, n, axis), n, axis) * (-1) ** n
@@ -315,7 +315,7 @@ def differences(x: Any, n: int, axis: int) -> Any:
     return np.diff(x, n, axis)
 
 
-# book/rules/scans.md:669
+# book/rules/scans.md:671
 @implements(np.diff)
 def diff(
     a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None
@@ -336,7 +336,7 @@ def diff(
     return differences(whole, min(n, shape_of(whole)[axis]), axis)
 
 
-# book/rules/scans.md:698
+# book/rules/scans.md:700
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Differences of all elements in a row, as `numpy.ediff1d`."""
@@ -349,7 +349,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     return np.concatenate(parts) if len(parts) > 1 else inner
 
 
-# book/rules/scans.md:741
+# book/rules/scans.md:743
 def parabola(h: Any, k: Any) -> tuple[tuple[Any, Any, Any], ...]:
     """Weights of three neighbours in the slope of their parabola, at each of them."""
     left = (-(2 * h + k) / (h * (h + k)), (h + k) / (h * k), -h / (k * (h + k)))
@@ -358,7 +358,7 @@ def parabola(h: Any, k: Any) -> tuple[tuple[Any, Any, Any], ...]:
     return left, middle, right
 
 
-# book/rules/scans.md:765
+# book/rules/scans.md:767
 def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
     """Neighbours times their weights, added up, for `size` places from `first` on."""
     lay = [-1 if i == axis else 1 for i in range(len(f.shape))]
@@ -369,7 +369,7 @@ def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
     return sum(parts[1:], parts[0])
 
 
-# book/rules/scans.md:784
+# book/rules/scans.md:786
 def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     """Slopes of f along one axis, for steps of the given lengths."""
     n = f.shape[axis]
@@ -382,13 +382,13 @@ def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     return np.concatenate([first, inner, last], axis=axis)
 
 
-# book/rules/scans.md:810
+# book/rules/scans.md:812
 SEVERAL: Any = type(
     np.gradient(np.eye(2))
 )  #: What holds the slopes along several axes: a list, since NumPy 2 a tuple.
 
 
-# book/rules/scans.md:820
+# book/rules/scans.md:822
 @implements(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Slopes along each axis, for constant steps or coordinates, as `numpy.gradient`."""
@@ -415,7 +415,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     return found[0] if len(found) == 1 else SEVERAL(found)
 
 
-# book/rules/scans.md:866
+# book/rules/scans.md:868
 @implements(*named("trapezoid", "trapz"))
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Area by trapezia, differentiable in `y` and `x`, as `numpy.trapezoid`."""
@@ -433,7 +433,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(width * heights / 2.0, axis=axis)
 
 
-# book/rules/scans.md:899
+# book/rules/scans.md:901
 def convolve_x(g: Any, other: Any, shape: tuple[int, ...], mode: str) -> Any:
     """Cotangent of one argument of a convolution, which has the given shape."""
     n, m = math.prod(shape), math.prod(other.shape)
@@ -445,7 +445,7 @@ def convolve_x(g: Any, other: Any, shape: tuple[int, ...], mode: str) -> Any:
     )
 
 
-# book/rules/scans.md:931
+# book/rules/scans.md:933
 Primitive(
     np.convolve, "a v", linear="a v",
     a=lambda g, a_shape, v, mode="full": convolve_x(g, v, a_shape, mode),
@@ -453,7 +453,7 @@ Primitive(
 )
 
 
-# book/rules/scans.md:953
+# book/rules/scans.md:955
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Sums of products with the other array moved along, as `numpy.correlate`."""
@@ -462,12 +462,12 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     return np.convolve(a, backwards(np.conjugate(np.ravel(v)), 0), mode)
 
 
-# book/rules/scans.md:981
+# book/rules/scans.md:984
 for search, names in ((np.searchsorted, "a v"), (np.digitize, "x bins")):
     Primitive(search, names, flat=True)
 
 
-# book/rules/scans.md:998
+# book/rules/scans.md:1001
 def periodic(x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]:
     """A place, knots and entries in one period, with a knot added at each end."""
     x, xp = (
@@ -483,7 +483,7 @@ def periodic(x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]:
     )
 
 
-# book/rules/scans.md:1026
+# book/rules/scans.md:1029
 @implements(np.interp)
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
@@ -513,14 +513,14 @@ def interp(
     return scalar(np.where(high, fp[-1] if right is None else right, out))
 
 
-# book/rules/scans.md:1077
+# book/rules/scans.md:1080
 Primitive(
     np.unwrap, "p",
     p=lambda g, discont=None, axis=-1, period=None: g,
 )
 
 
-# book/rules/scans.md:1094
+# book/rules/scans.md:1097
 @implements(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     """Polynomial with coefficients `p`, differentiable in both, as `numpy.polyval`."""
@@ -530,7 +530,7 @@ def polyval(p: Any, x: Any) -> Any:
     return out
 
 
-# book/rules/scans.md:1114
+# book/rules/scans.md:1117
 @implements(np.vander)
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """Matrix whose rows are the powers of each element, as `numpy.vander`."""
@@ -543,7 +543,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return np.reshape(x, (-1, 1)) ** (powers if increasing else powers[::-1])
 
 
-# book/rules/scans.md:1138
+# book/rules/scans.md:1141
 @implements(np.bincount)
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """Weights of each number added up, differentiable in them, as `numpy.bincount`."""
@@ -560,14 +560,14 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     return scatter(real_double(weights, "np.bincount"), (size,), bins)
 
 
-# book/rules/scans.md:1167
+# book/rules/scans.md:1170
 def in_rows(x: Any, rowvar: bool, dtype: Any) -> Any:
     """Data with one variable in each row."""
     x = in_dtype(x, dtype)
     return np.reshape(x, (1, -1)) if len(x.shape) < 2 else x if rowvar else np.transpose(x)
 
 
-# book/rules/scans.md:1184
+# book/rules/scans.md:1187
 def expect_table(sets: Any, ddof: Any, fweights: Any, aweights: Any) -> None:
     """Raise for data, a correction or weights of which NumPy makes no covariance."""
     counts, shares = (
@@ -590,7 +590,7 @@ def expect_table(sets: Any, ddof: Any, fweights: Any, aweights: Any) -> None:
             )
 
 
-# book/rules/scans.md:1227
+# book/rules/scans.md:1230
 @implements(np.cov)
 def cov(
     m: Any,
@@ -622,7 +622,7 @@ def cov(
     )
 
 
-# book/rules/scans.md:1270
+# book/rules/scans.md:1273
 @implements(np.corrcoef)
 def corrcoef(
     x: Any, y: Any = None, rowvar: bool = True, *ignored: Any, dtype: Any = None
@@ -637,7 +637,7 @@ def corrcoef(
     return c if c.dtype.kind == "c" else np.where(np.abs(c) > 1, np.sign(c), c)
 
 
-# book/rules/scans.md:1300
+# book/rules/scans.md:1303
 refuse(
     "Counts have no slope: pass x.numpy(). "
     "For weights in fixed bins use np.bincount(np.digitize(x, edges), weights).",
@@ -664,7 +664,7 @@ refuse(
 )
 
 
-# book/rules/scans.md:1331
+# book/rules/scans.md:1334
 def refused(remedy: str, name: str) -> Fun:
     """A method of a universal function that raises."""
 
@@ -677,7 +677,7 @@ def refused(remedy: str, name: str) -> Fun:
     return method
 
 
-# book/rules/scans.md:1352
+# book/rules/scans.md:1355
 functions[np.add.reduceat] = refused(
     "Use np.bincount with weights, or differences of np.cumsum.", "add.reduceat"
 )

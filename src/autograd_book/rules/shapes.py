@@ -499,7 +499,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return stretches(ary, np.array_split(row, constant(indices_or_sections)), axis)
 
 
-# book/rules/shapes.md:1003
+# book/rules/shapes.md:1005
 def splits(fun: Any, axis: int) -> Fun:
     """Our version of a NumPy function that splits along `axis`, or the last one."""
 
@@ -519,7 +519,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:1027
+# book/rules/shapes.md:1029
 if hasattr(np, "unstack"):
     functions[np.unstack] = lambda x, axis=0: tuple(np.moveaxis(x, axis, 0))
 if hasattr(np, "astype"):
@@ -530,7 +530,7 @@ if hasattr(np, "astype"):
     )
 
 
-# book/rules/shapes.md:1042
+# book/rules/shapes.md:1044
 refuse(
     "Give the function an axis, or apply it to slices and stack the results.",
     np.apply_along_axis,

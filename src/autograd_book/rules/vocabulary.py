@@ -17,12 +17,12 @@ Variable.
     )
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f5f6e0aadbefa0b1c4b4740d22956dcd5735f328f2e08c61d3c30c7447d03106
+# sha256: 12e30abfec64548e4565de7183f11cbe30b82a9c56a90f46e33189a99c18d1a0
 
 __all__ = ["linspace", "PLAIN", "reasons", "status", "Entry", "AREAS", "survey"]
 
 
-# book/rules/vocabulary.md:59
+# book/rules/vocabulary.md:61
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -45,6 +45,7 @@ from autograd_book.rules import (
 )
 
 
+# book/rules/vocabulary.md:94
 @implements(np.linspace)
 def linspace(
     start: Any,
@@ -67,6 +68,7 @@ def linspace(
     return (line, span / max(num - bool(endpoint), 1)) if retstep else line
 
 
+# book/rules/vocabulary.md:127
 if hasattr(np.linalg, "matrix_transpose"):  # from NumPy 2 on
     functions[np.linalg.matrix_transpose] = np.matrix_transpose
 for old, name in {
@@ -77,6 +79,9 @@ for old, name in {
 }.items():
     if old in vars(np):  # before NumPy 2
         functions[vars(np)[old]] = getattr(np, name)
+
+
+# book/rules/vocabulary.md:150
 refuse(
     "Write start * ratio ** np.arange(num) / num, or 10 ** np.linspace(a, b, num).",
     np.logspace,
@@ -102,7 +107,7 @@ refuse(
 )
 
 
-# book/rules/vocabulary.md:149
+# book/rules/vocabulary.md:202
 #: What functions do that take no values to differentiate, and their names.
 PLAIN = {
     "makes arrays": "arange array asanyarray asarray asarray_chkfinite ascontiguousarray "
@@ -133,7 +138,7 @@ PLAIN = {
 reasons = {name: reason for reason, names in PLAIN.items() for name in names.split()}
 
 
-# book/rules/vocabulary.md:186
+# book/rules/vocabulary.md:247
 def status(fun: Callable[..., Any], name: str = "") -> tuple[str, str]:
     """What becomes of a NumPy function that is called with a Variable.
 
@@ -167,6 +172,7 @@ def status(fun: Callable[..., Any], name: str = "") -> tuple[str, str]:
     return ("no values", reasons[name]) if name in reasons else ("unknown", "")
 
 
+# book/rules/vocabulary.md:291
 class Entry(NamedTuple):
     """A public function of NumPy and its status."""
 
@@ -179,6 +185,7 @@ class Entry(NamedTuple):
 AREAS = {"": np, "linalg.": np.linalg, "fft.": np.fft}
 
 
+# book/rules/vocabulary.md:312
 def survey() -> list[Entry]:
     """The status of every public function of the NumPy at hand."""
     found = [
