@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9e83a47a66793756d2f240d32cb709c2251e0511d0565b751037b0fb5f8eaac1
+# sha256: e1a5091b7652ac54c65cb0f8198bb0e556bb6ae1783a6f6869b79e44e86b9f8b
 
 __all__ = [
     "CATEGORIES",
@@ -273,7 +273,7 @@ class Books:
         self.pulled: Any = None  #: Weak reference to the last node that was pulled.
         #: Leaves that a cotangent has reached, and that have no new gradient yet.
         self.arriving: weakref.WeakSet[Leaf] = weakref.WeakSet()
-        #: Table of the walk, and the nodes that it has added to since the last moment.
+        #: Table of the walk, and the nodes to which it adds what was pulled last.
         self.table: Any = {}
         self.due: Any = ()
         #: What the program is doing, and since when; the innermost last.
@@ -291,7 +291,6 @@ class Books:
             self.release(self.pulled)
         for target in self.due:
             self.find(self.table.get(target), role_on_arrival(target))
-        self.due = ()
         for leaf in list(self.arriving):
             if leaf.grad is not None and self.is_new(self.find(leaf.grad, "gradient")):
                 self.arriving.discard(leaf)
@@ -406,10 +405,10 @@ class Books:
         self.alive.clear()
         self.kept.clear()
         self.arriving.clear()
-        self.table = {}
+        self.table, self.due = {}, ()
 
 
-# book/memory/meter.md:483
+# book/memory/meter.md:482
 from autograd_book.graph.backward import fit
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
@@ -495,7 +494,7 @@ class Meter(Interpreter):
         return parts
 
 
-# book/memory/meter.md:590
+# book/memory/meter.md:589
 import json
 import linecache
 from collections.abc import Callable
@@ -614,7 +613,7 @@ class MemoryProfile:
             json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
 
 
-# book/memory/meter.md:711
+# book/memory/meter.md:710
 def composition(moment: Moment) -> dict[str, int]:
     """The parts of the most there was at once, which add up to it."""
     return moment.live | {
@@ -655,7 +654,7 @@ def events(profile: MemoryProfile) -> list[dict[str, Any]]:
     return complete + counters
 
 
-# book/memory/meter.md:754
+# book/memory/meter.md:753
 from html import escape
 
 
@@ -683,7 +682,7 @@ class Table:
         return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-# book/memory/meter.md:786
+# book/memory/meter.md:785
 from autograd_book.graph.errors import AutogradError, DifferentiationTypeError
 from autograd_book.graph.variable import top
 from autograd_book.learn.nn import leaves
@@ -797,7 +796,7 @@ class memory_profile:
         tracemalloc.stop()
 
 
-# book/memory/meter.md:1105
+# book/memory/meter.md:1104
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -879,7 +878,7 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:1191
+# book/memory/meter.md:1190
 from autograd_book.graph.variable import base
 
 
@@ -902,7 +901,7 @@ class recycle:
         base.below = self.below
 
 
-# book/memory/meter.md:1229
+# book/memory/meter.md:1228
 import ctypes
 
 #: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
@@ -934,7 +933,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1361
+# book/memory/meter.md:1360
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
