@@ -28,13 +28,13 @@ rng = np.random.default_rng(0)
 
 def perceptron():
     network = nn.Sequential(*(nn.Linear(256, 256, rng=i) if i % 2 == 0 else nn.ReLU() for i in range(5)))
-    x, labels = rng.normal(size=(1024, 256)).astype(np.float32), rng.integers(0, 256, 1024)
+    x, labels = rng.normal(size=(512, 256)).astype(np.float32), rng.integers(0, 256, 512)
     return [network], lambda: nn.cross_entropy(network(x), labels)
 
 
 def recurrent():
     layer, readout = RNN(32, 256, rng=0), nn.Linear(256, 10, rng=1)
-    x, labels = rng.normal(size=(128, 20, 32)).astype(np.float32), rng.integers(0, 10, 128)
+    x, labels = rng.normal(size=(128, 10, 32)).astype(np.float32), rng.integers(0, 10, 128)
     return [layer, readout], lambda: nn.cross_entropy(readout(layer(x)[:, -1]), labels)
 
 
@@ -53,7 +53,7 @@ def convolutional():
 
 
 def transformer():
-    network = Transformer(64, width=128, heads=4, blocks=2, context=64)
+    network = Transformer(64, width=128, heads=4, blocks=1, context=64)
     tokens = rng.integers(0, 64, (8, 65))
     return [network], lambda: next_token_loss(network, tokens)
 
@@ -95,7 +95,7 @@ def test_the_peak_agrees_with_tracemalloc_in_an_independent_run(model):
         tracemalloc.stop()
     assert abs(profile.peak - peak) <= 0.02 * peak
     assert sum(profile.at_peak.values()) == profile.peak
-    assert profile.at_peak["unseen"] < 0.06 * profile.peak
+    assert profile.at_peak["unseen"] < 0.03 * profile.peak  # Python objects
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
@@ -161,6 +161,23 @@ def test_what_is_saved_is_saved_until_the_walk_has_passed():
     (first,) = [b for b in profile.buffers if b.place.name == "tanh" and b.place.phase == "forward"]
     assert [kind for _, kind in first.kinds] == ["temporary", "saved value", "temporary"]
     del y, z
+
+
+def test_a_part_is_seen_before_the_walk_sums_it_to_the_shape_of_its_target():
+    x, y = Variable(np.ones((1000, 1))), Variable(np.ones((1000, 50)))
+    with memory_profile(x, y) as profile:
+        np.sum(x * y).backward()
+    full = [b for b in profile.buffers if b.place[:2] == ("multiply", "backward") and b.shape == (1000, 50)]
+    assert len(full) == 2 and all(b.died is not None for b in full)
+
+
+def test_the_sum_that_the_walk_makes_of_two_cotangents_is_a_gradient():
+    x = Variable(np.ones(10_000))
+    with memory_profile(x) as profile:
+        np.sum(x * 2.0 + x * 3.0 + x * 4.0).backward()
+    gradients = [b for b in profile.buffers if any(kind == "gradient" for _, kind in b.kinds)]
+    assert len(gradients) >= 5 and sum(b.died is None for b in gradients) == 1  # three parts, two sums, and what is kept
+    assert max(moment.other for moment in profile.moments) < 40_000
 
 
 def test_packed_saved_values_are_counted_by_the_arrays_they_hold():
@@ -467,17 +484,12 @@ def test_random_programs_give_equal_bits_with_a_pool(program, seed):
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_training_gives_equal_bits_with_a_pool(model):
     results = []
-    for region in (None, recycle):
+    for region in (nullcontext, recycle):
         global rng
         rng = np.random.default_rng(0)
         owners, step = training(model)
-        if region is None:
-            for _ in range(3):
-                step()
-        else:
-            with region():
-                for _ in range(3):
-                    step()
+        with region():
+            step(), step()
         results.append([v.numpy().copy() for v in owners[-1].parameters])
     assert all(map(np.array_equal, *results))
 

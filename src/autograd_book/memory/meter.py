@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 98c1cd8d70bc727dadf40af33f3c623527b2db58ad380640c4e67727ded28ab7
+# sha256: e1a5091b7652ac54c65cb0f8198bb0e556bb6ae1783a6f6869b79e44e86b9f8b
 
 __all__ = [
     "CATEGORIES",
@@ -29,16 +29,19 @@ __all__ = [
     "ENGINE",
     "PHASES",
     "caller",
+    "cotangents_of",
     "place",
     "Buffer",
     "Moment",
     "Span",
+    "role_on_arrival",
     "Reference",
     "Books",
     "role_of",
     "Meter",
     "MemoryProfile",
     "composition",
+    "said",
     "quoted",
     "events",
     "Table",
@@ -60,7 +63,7 @@ __all__ = [
 ]
 
 
-# book/memory/meter.md:80
+# book/memory/meter.md:81
 from typing import Any
 
 import numpy as np
@@ -84,7 +87,7 @@ def owner_of(value: Any) -> Any:
     return value if isinstance(value, np.ndarray) and value.flags.owndata else None
 
 
-# book/memory/meter.md:119
+# book/memory/meter.md:120
 import tracemalloc
 
 
@@ -114,7 +117,7 @@ class Gauge:
         tracemalloc.reset_peak()
 
 
-# book/memory/meter.md:166
+# book/memory/meter.md:167
 import sys
 from typing import NamedTuple
 
@@ -151,12 +154,23 @@ def caller() -> tuple[Any, str]:
     return frame, phase
 
 
+def cotangents_of(frame: Any) -> Any:
+    """The table of cotangents in the frame of a walk; empty for any other frame."""
+    if frame.f_code is not walk.__code__:
+        return {}
+    found = frame.f_locals
+    table = found["cotangents"]
+    if type(found) is dict:  # a copy, up to Python 3.12, that would keep arrays alive
+        found.clear()
+    return table
+
+
 def place(name: str, frame: Any, phase: str) -> Place:
     """What the program is doing, from a frame."""
     return Place(name, phase, f"{frame.f_code.co_filename}:{frame.f_lineno}")
 
 
-# book/memory/meter.md:218
+# book/memory/meter.md:230
 class Buffer:
     """Memory that an array owned, and what became of it."""
 
@@ -191,7 +205,7 @@ class Buffer:
         return [kind for since, kind in self.kinds if since <= moment][-1]
 
 
-# book/memory/meter.md:259
+# book/memory/meter.md:271
 import weakref
 from time import perf_counter_ns
 
@@ -219,6 +233,11 @@ class Span(NamedTuple):
     place: Place
     start: int
     end: int
+
+
+def role_on_arrival(target: Node) -> str:
+    """What the cotangent of a node is for."""
+    return "gradient" if isinstance(target, Leaf) else "cotangent"
 
 
 class Reference(weakref.ref[Any]):
@@ -252,7 +271,11 @@ class Books:
         self.on_death, self.on_release = self.leave, self.release
         self.kept: dict[int, Any] = {}  #: By index of a node: itself, buffers, and place.
         self.pulled: Any = None  #: Weak reference to the last node that was pulled.
-        self.arriving: weakref.WeakSet[Leaf] = weakref.WeakSet()  #: Leaves with a new gradient.
+        #: Leaves that a cotangent has reached, and that have no new gradient yet.
+        self.arriving: weakref.WeakSet[Leaf] = weakref.WeakSet()
+        #: Table of the walk, and the nodes to which it adds what was pulled last.
+        self.table: Any = {}
+        self.due: Any = ()
         #: What the program is doing, and since when; the innermost last.
         self.doing: list[tuple[Place, int]] = []
         self.idle = Place("the program", "forward", BEFORE)  #: Between operations.
@@ -266,6 +289,8 @@ class Books:
         node = self.pulled and self.pulled()
         if node is not None and node.saved is FREED:
             self.release(self.pulled)
+        for target in self.due:
+            self.find(self.table.get(target), role_on_arrival(target))
         for leaf in list(self.arriving):
             if leaf.grad is not None and self.is_new(self.find(leaf.grad, "gradient")):
                 self.arriving.discard(leaf)
@@ -380,9 +405,10 @@ class Books:
         self.alive.clear()
         self.kept.clear()
         self.arriving.clear()
+        self.table, self.due = {}, ()
 
 
-# book/memory/meter.md:458
+# book/memory/meter.md:482
 from autograd_book.graph.backward import fit
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
@@ -440,8 +466,9 @@ class Meter(Interpreter):
 
     def pull(self, node: Node, g: Any) -> Any:
         """Pull a cotangent; enter what was read, and what came of it."""
-        books = self.books
+        books, table = self.books, cotangents_of(sys._getframe(1))
         books.begin()
+        books.table = table
         books.find(g, "cotangent")
         for value in node.saved:
             if buffer := books.find(value, "temporary"):
@@ -457,8 +484,9 @@ class Meter(Interpreter):
             for part in raw:
                 books.find(part, "temporary")
             for target, part in zip(node.inputs, parts):
-                books.find(part, "gradient" if isinstance(target, Leaf) else "cotangent")
+                books.find(part, role_on_arrival(target))
             books.arriving.update(t for t in node.inputs if isinstance(t, Leaf))
+            books.due = node.inputs  # where the walk is about to add the parts
             books.pulled = Reference(node, None, node.index)
             books.end()
         finally:
@@ -466,7 +494,7 @@ class Meter(Interpreter):
         return parts
 
 
-# book/memory/meter.md:562
+# book/memory/meter.md:589
 import json
 import linecache
 from collections.abc import Callable
@@ -513,7 +541,8 @@ class MemoryProfile:
     def holders(self) -> list[Buffer]:
         """The buffers that were there at the peak, the largest first."""
         now = self.peak_moment
-        there = [b for b in self.buffers if b.born <= now and (b.died is None or b.died > now)]
+        born = [b for b in self.buffers if b.born <= now]
+        there = [b for b in born if b.died is None or b.died > now]
         return sorted(there, key=lambda b: -b.nbytes)
 
     def by(self, what: Callable[[Place], Any]) -> dict[Any, int]:
@@ -538,7 +567,7 @@ class MemoryProfile:
         return Table(
             ("bytes", "what for", "shape", "dtype", "made by", "line"),
             [
-                (f"{b.nbytes:,}", b.kind_at(now), b.shape, b.dtype, b.place.name, quoted(b.place.line))
+                (f"{b.nbytes:,}", b.kind_at(now), b.shape, b.dtype, *said(b.place))
                 for b in self.holders()[:rows]
             ],
         )
@@ -570,7 +599,7 @@ class MemoryProfile:
         return sorted(found, key=lambda b: b.born)
 
     def lifetimes(self) -> list[tuple[int, int, int]]:
-        """First moment, moment after the last, and bytes of each buffer made in the block."""
+        """First moment, moment after the last, and bytes of each buffer of the block."""
         end = len(self.moments)
         return [
             (b.born, end if b.died is None else b.died, b.nbytes)
@@ -584,13 +613,18 @@ class MemoryProfile:
             json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
 
 
-# book/memory/meter.md:682
+# book/memory/meter.md:710
 def composition(moment: Moment) -> dict[str, int]:
     """The parts of the most there was at once, which add up to it."""
     return moment.live | {
         "inside an operation": moment.top - moment.total,
         "unseen": moment.other,
     }
+
+
+def said(place: Place) -> tuple[str, str]:
+    """A place in two columns of a table."""
+    return place.name, quoted(place.line)
 
 
 def quoted(line: str) -> str:
@@ -620,7 +654,7 @@ def events(profile: MemoryProfile) -> list[dict[str, Any]]:
     return complete + counters
 
 
-# book/memory/meter.md:720
+# book/memory/meter.md:753
 from html import escape
 
 
@@ -644,10 +678,11 @@ class Table:
             return f"<tr>{inner}</tr>"
 
         body = "".join(row("td", cells) for cells in self.rows)
-        return f"<table><thead>{row('th', self.header)}</thead><tbody>{body}</tbody></table>"
+        head = row("th", self.header)
+        return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-# book/memory/meter.md:751
+# book/memory/meter.md:785
 from autograd_book.graph.errors import AutogradError, DifferentiationTypeError
 from autograd_book.graph.variable import top
 from autograd_book.learn.nn import leaves
@@ -761,7 +796,7 @@ class memory_profile:
         tracemalloc.stop()
 
 
-# book/memory/meter.md:1066
+# book/memory/meter.md:1104
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -843,12 +878,12 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:1152
+# book/memory/meter.md:1190
 from autograd_book.graph.variable import base
 
 
 class recycle:
-    """Context manager under which large results are written into the buffers of dead values.
+    """Context manager under which large results are written into buffers of dead values.
 
     Returns
     -------
@@ -866,10 +901,10 @@ class recycle:
         base.below = self.below
 
 
-# book/memory/meter.md:1189
+# book/memory/meter.md:1228
 import ctypes
 
-#: From the name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
+#: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
 SETTINGS = {
     "M_MMAP_MAX": (-4, 0),  # no mapping of its own for a large block
     "M_TRIM_THRESHOLD": (-1, 2**31 - 1),  # nothing at the end is given back
@@ -898,7 +933,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1303
+# book/memory/meter.md:1360
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
