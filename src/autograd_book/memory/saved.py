@@ -1,4 +1,4 @@
-"""What is saved, and how.
+"""Saved values.
 
 Inside a ``saved_values`` block what rules will need on the way back is kept in
 another form, here with 8 bits for a number.
@@ -15,17 +15,17 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b8e484f960ac93ae57ceab738f1c02839f2f85b9fb07536baaf5c56329203151
+# sha256: ca9681696c7003cbad3d4837d7582e52b1f282e3460062743bfd81ffe948e796
 
 __all__ = [
     "EXACT",
     "RELATIVE",
     "ABSOLUTE",
-    "Policy",
-    "Keep",
     "FACTORS",
     "DIVISORS",
     "TOLERATES",
+    "Policy",
+    "Keep",
     "largest",
     "Half",
     "Blocks",
@@ -74,7 +74,7 @@ __all__ = [
 ]
 
 
-# book/memory/saved.md:37
+# book/memory/saved.md:73
 from typing import Any
 
 import numpy as np
@@ -83,40 +83,7 @@ import numpy as np
 EXACT, RELATIVE, ABSOLUTE = range(3)
 
 
-class Policy:
-    """How an array is kept.
-
-    A policy of one's own overrides `pack` and `unpack`, and says in `error` how well
-    the second undoes the first.
-    """
-
-    error = ABSOLUTE
-
-    def pack(self, x: Any) -> Any:
-        """Another form of x, an array contiguous in memory; None to keep it as it is."""
-        raise NotImplementedError
-
-    def unpack(self, packed: Any) -> Any:
-        """The array again, in its shape and dtype."""
-        raise NotImplementedError
-
-    def suited(self, tolerance: int) -> "Policy | None":
-        """The policy for values that tolerate such an error, or None."""
-        return self if self.error <= tolerance else None
-
-    def choose(self, primitive: str, name: str, x: np.ndarray) -> "Policy":
-        """The policy for one value that a primitive saves under a name."""
-        return self
-
-
-class Keep(Policy):
-    """Keeps every array as it is."""
-
-    def suited(self, tolerance: int) -> None:
-        """None: nothing is packed."""
-
-
-# book/memory/saved.md:81
+# book/memory/saved.md:84
 from autograd_book.graph.primitive import primitives
 from autograd_book.rules.convolution import conv, conv_w, conv_x
 from autograd_book.rules.linear import contract, cross3
@@ -143,7 +110,42 @@ TOLERATES = {
 }
 
 
-# book/memory/saved.md:112
+# book/memory/saved.md:171
+class Policy:
+    """How an array is kept.
+
+    A policy of one's own overrides `pack` and `unpack`, and says in `error` how well
+    the second undoes the first.
+    """
+
+    error = ABSOLUTE
+
+    def pack(self, x: Any) -> Any:
+        """Another form of x, an array contiguous in memory; None to keep it as it is."""
+        raise NotImplementedError
+
+    def unpack(self, packed: Any) -> Any:
+        """The array again, in its shape and dtype."""
+        raise NotImplementedError
+
+    def suited(self, tolerance: int) -> "Policy | None":
+        """The policy for values that tolerate such an error, or None."""
+        return self if self.error <= tolerance else None
+
+    def choose(self, primitive: str, name: str, x: np.ndarray) -> "Policy":
+        """The policy for one value that a primitive saves under a name."""
+        return self
+
+
+# book/memory/saved.md:202
+class Keep(Policy):
+    """Keeps every array as it is."""
+
+    def suited(self, tolerance: int) -> None:
+        """None: nothing is packed."""
+
+
+# book/memory/saved.md:216
 from autograd_book.stability.precision import PIECE, half_format, rounded, wide
 
 
@@ -152,6 +154,7 @@ def largest(x: np.ndarray) -> Any:
     return np.maximum(np.max(x, initial=0), -np.min(x, initial=0))
 
 
+# book/memory/saved.md:227
 class Half(Policy):
     """Keeps numbers in 16 bits, scaled by a power of two so that the largest fits.
 
@@ -202,7 +205,7 @@ class Half(Policy):
         return out
 
 
-# book/memory/saved.md:175
+# book/memory/saved.md:298
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError, described
 
 
@@ -271,7 +274,7 @@ class Blocks(Policy):
             )
 
 
-# book/memory/saved.md:248
+# book/memory/saved.md:402
 #: What stands for a number that is only compared, by whether it is above, below, or neither or both.
 LEVELS = np.array([0, 1, -1, np.nan], np.float16)
 
@@ -298,7 +301,7 @@ class Bits(Policy):
         return LEVELS.take(above + 2 * below[0]).reshape(shape)
 
 
-# book/memory/saved.md:277
+# book/memory/saved.md:433
 from collections.abc import Callable
 
 from autograd_book.rules.convolution import highest
@@ -331,7 +334,7 @@ def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     return (won,)
 
 
-# book/memory/saved.md:312
+# book/memory/saved.md:468
 def of_size(x: np.ndarray) -> dict[str, Any]:
     """Instead of the argument of an absolute value: its signs, if it has signs."""
     return {} if x.dtype.kind == "c" else {"x": signs(x)}
@@ -368,7 +371,7 @@ COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
 }
 
 
-# book/memory/saved.md:353
+# book/memory/saved.md:559
 import zlib
 
 
@@ -407,7 +410,7 @@ def bytes_of(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:396
+# book/memory/saved.md:614
 import os
 import weakref
 from tempfile import TemporaryFile, gettempdir
@@ -444,6 +447,7 @@ class Store:
             return place
 
 
+# book/memory/saved.md:653
 class Place:
     """Bytes in the file of a store."""
 
@@ -466,7 +470,7 @@ class Place:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:457
+# book/memory/saved.md:688
 from autograd_book.graph.errors import AutogradError
 
 
@@ -474,6 +478,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
+# book/memory/saved.md:698
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -547,7 +552,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:542
+# book/memory/saved.md:786
 from functools import cache
 
 
@@ -569,6 +574,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
+# book/memory/saved.md:810
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -587,7 +593,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:584
+# book/memory/saved.md:831
 from autograd_book.graph.errors import nearest
 
 
@@ -605,6 +611,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
+# book/memory/saved.md:851
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -632,7 +639,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:633
+# book/memory/saved.md:891
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -681,6 +688,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
+# book/memory/saved.md:942
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what was packed."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -705,7 +713,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:708
+# book/memory/saved.md:971
 from numpy.lib.stride_tricks import as_strided
 
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
@@ -725,6 +733,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
+# book/memory/saved.md:993
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -742,7 +751,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:749
+# book/memory/saved.md:1023
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -776,6 +785,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
+# book/memory/saved.md:1059
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -785,7 +795,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:794
+# book/memory/saved.md:1073
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -813,6 +823,7 @@ def packable(value: Any) -> bool:
     )
 
 
+# book/memory/saved.md:1103
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -841,7 +852,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:852
+# book/memory/saved.md:1136
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -929,7 +940,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:942
+# book/memory/saved.md:1228
 from functools import wraps
 
 from autograd_book.graph.variable import Fun, push, top
