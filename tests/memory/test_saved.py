@@ -506,6 +506,27 @@ def test_leaves_and_constants_are_not_packed(name):
     assert forms(out) == []
 
 
+def test_half_copies_of_parameters_are_not_packed():
+    w, x = ab.Variable(normal(40, 40)), normal(40, 40, seed=1)
+    for name in ("int8", "disk", "zlib"):
+        with saved_values(name), autocast():
+            out = np.sum(np.tanh(x * w[:1]) @ w)
+        products = [n for n in reachable(out.node) if n.plan and n.plan.primitive.name == "matmul"]
+        assert [type(part) is Slot for part in products[0].saved.parts[:2]] == [True, False]
+
+
+@pytest.mark.parametrize("name", ["int8", "disk", "bits"])
+def test_forward_mode_and_products_with_the_hessian_work(name):
+    x, v = normal(30, 30), normal(30, 30, seed=1)
+    f = lambda x: np.sum(relu(np.tanh(x)) * np.square(x * 2.0))
+    with saved_values(name):
+        value, tangent = ab.jvp(f, (x,), (v,))
+        product = ab.hvp(f)(x, v)
+    expected = ab.jvp(f, (x,), (v,))
+    np.testing.assert_array_equal((value, tangent), expected)
+    agree(product, ab.hvp(f)(x, v), name)
+
+
 @every_policy
 def test_values_of_few_elements_are_not_packed(name):
     x = ab.Variable(normal(FEW - 1))

@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ca9681696c7003cbad3d4837d7582e52b1f282e3460062743bfd81ffe948e796
+# sha256: cd26a8ede1b7db8a95c375702676cd1d46d0a677629e7e9d56ac596107597d7c
 
 __all__ = [
     "EXACT",
@@ -205,7 +205,7 @@ class Half(Policy):
         return out
 
 
-# book/memory/saved.md:298
+# book/memory/saved.md:299
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError, described
 
 
@@ -274,7 +274,7 @@ class Blocks(Policy):
             )
 
 
-# book/memory/saved.md:402
+# book/memory/saved.md:403
 #: What stands for a number that is only compared, by whether it is above, below, or neither or both.
 LEVELS = np.array([0, 1, -1, np.nan], np.float16)
 
@@ -301,7 +301,7 @@ class Bits(Policy):
         return LEVELS.take(above + 2 * below[0]).reshape(shape)
 
 
-# book/memory/saved.md:433
+# book/memory/saved.md:434
 from collections.abc import Callable
 
 from autograd_book.rules.convolution import highest
@@ -334,7 +334,7 @@ def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     return (won,)
 
 
-# book/memory/saved.md:468
+# book/memory/saved.md:469
 def of_size(x: np.ndarray) -> dict[str, Any]:
     """Instead of the argument of an absolute value: its signs, if it has signs."""
     return {} if x.dtype.kind == "c" else {"x": signs(x)}
@@ -371,7 +371,7 @@ COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
 }
 
 
-# book/memory/saved.md:559
+# book/memory/saved.md:560
 import zlib
 
 
@@ -410,7 +410,7 @@ def bytes_of(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:614
+# book/memory/saved.md:615
 import os
 import weakref
 from tempfile import TemporaryFile, gettempdir
@@ -447,7 +447,7 @@ class Store:
             return place
 
 
-# book/memory/saved.md:653
+# book/memory/saved.md:654
 class Place:
     """Bytes in the file of a store."""
 
@@ -470,7 +470,7 @@ class Place:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:688
+# book/memory/saved.md:689
 from autograd_book.graph.errors import AutogradError
 
 
@@ -478,7 +478,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
-# book/memory/saved.md:698
+# book/memory/saved.md:699
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -552,7 +552,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:786
+# book/memory/saved.md:787
 from functools import cache
 
 
@@ -574,7 +574,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:810
+# book/memory/saved.md:811
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -593,7 +593,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:831
+# book/memory/saved.md:832
 from autograd_book.graph.errors import nearest
 
 
@@ -611,7 +611,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:851
+# book/memory/saved.md:852
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -639,7 +639,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:891
+# book/memory/saved.md:892
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -688,7 +688,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:942
+# book/memory/saved.md:943
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what was packed."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -713,7 +713,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:971
+# book/memory/saved.md:972
 from numpy.lib.stride_tricks import as_strided
 
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
@@ -733,7 +733,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:993
+# book/memory/saved.md:994
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -751,7 +751,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1023
+# book/memory/saved.md:1024
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -785,7 +785,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1059
+# book/memory/saved.md:1060
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -795,7 +795,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1073
+# book/memory/saved.md:1074
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -823,7 +823,7 @@ def packable(value: Any) -> bool:
     )
 
 
-# book/memory/saved.md:1103
+# book/memory/saved.md:1104
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -852,11 +852,11 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1136
+# book/memory/saved.md:1137
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
-from autograd_book.stability.precision import nodes_of
+from autograd_book.stability.precision import half, nodes_of
 
 
 class Saving(Interpreter):
@@ -889,7 +889,7 @@ class Saving(Interpreter):
             note_leaf(a)
         out = self.below.bind(primitive, args, params)
         for node in nodes_of(out):
-            if type(node.saved) is tuple:
+            if type(node.saved) is tuple and node.plan.primitive.name == primitive.name:
                 self.pack(node, primitive)
         return out
 
@@ -909,6 +909,8 @@ class Saving(Interpreter):
 
     def ours(self, value: Any, origin: Node | None) -> bool:
         """Whether a saved value is large and was computed, or is made of truth values."""
+        if origin is not None and origin.plan and origin.plan.primitive is primitives[half]:
+            (origin,) = origin.inputs  # a copy lives as long as what it is a copy of
         computed = origin is not None and not isinstance(origin, Leaf)
         return packable(value) and (computed or innermost(value).dtype == np.bool_)
 
@@ -940,7 +942,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1228
+# book/memory/saved.md:1231
 from functools import wraps
 
 from autograd_book.graph.variable import Fun, push, top
