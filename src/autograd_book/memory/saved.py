@@ -278,7 +278,7 @@ class Blocks(Policy):
             )
 
 
-# book/memory/saved.md:406
+# book/memory/saved.md:407
 #: What stands for a number that is compared: equal, above, below, or not ordered.
 LEVELS = np.array([0, 1, -1, np.nan], np.float16)
 
@@ -305,7 +305,7 @@ class Bits(Policy):
         return LEVELS.take(above + 2 * below[0]).reshape(shape)
 
 
-# book/memory/saved.md:437
+# book/memory/saved.md:438
 from collections.abc import Callable
 
 from autograd_book.rules.convolution import highest
@@ -338,7 +338,7 @@ def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     return (won,)
 
 
-# book/memory/saved.md:472
+# book/memory/saved.md:473
 def of_size(x: np.ndarray) -> dict[str, Any]:
     """Instead of the argument of an absolute value: its signs, if it has signs."""
     return {} if x.dtype.kind == "c" else {"x": signs(x)}
@@ -375,7 +375,7 @@ COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
 }
 
 
-# book/memory/saved.md:563
+# book/memory/saved.md:564
 import zlib
 
 
@@ -414,7 +414,7 @@ def bytes_of(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:618
+# book/memory/saved.md:619
 import os
 import weakref
 from tempfile import TemporaryFile, gettempdir
@@ -452,7 +452,7 @@ class Store:
             return place
 
 
-# book/memory/saved.md:658
+# book/memory/saved.md:659
 class Place:
     """Bytes in the file of a store."""
 
@@ -475,7 +475,7 @@ class Place:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:693
+# book/memory/saved.md:694
 from autograd_book.graph.errors import AutogradError
 
 
@@ -483,7 +483,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
-# book/memory/saved.md:703
+# book/memory/saved.md:704
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -557,7 +557,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:791
+# book/memory/saved.md:792
 from functools import cache
 
 
@@ -579,7 +579,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:815
+# book/memory/saved.md:816
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -598,7 +598,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:836
+# book/memory/saved.md:837
 from autograd_book.graph.errors import nearest
 
 
@@ -616,7 +616,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:856
+# book/memory/saved.md:857
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -644,7 +644,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:896
+# book/memory/saved.md:897
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -695,7 +695,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:949
+# book/memory/saved.md:950
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -720,7 +720,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:978
+# book/memory/saved.md:979
 from numpy.lib.stride_tricks import as_strided
 
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
@@ -740,7 +740,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:1000
+# book/memory/saved.md:1001
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -758,7 +758,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1030
+# book/memory/saved.md:1031
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -792,7 +792,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1066
+# book/memory/saved.md:1067
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -802,7 +802,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1080
+# book/memory/saved.md:1081
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -830,7 +830,7 @@ def packable(value: Any) -> bool:
     )
 
 
-# book/memory/saved.md:1110
+# book/memory/saved.md:1111
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -859,7 +859,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1143
+# book/memory/saved.md:1144
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -952,7 +952,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1240
+# book/memory/saved.md:1243
 from functools import wraps
 
 from autograd_book.graph.variable import Fun, push, top
