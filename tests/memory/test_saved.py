@@ -484,7 +484,7 @@ def test_views_of_one_array_share_its_packed_form():
 
 
 @pytest.mark.parametrize("view", [
-    lambda x: x.T, lambda x: x[::2], lambda x: x[::-1, 3:], lambda x: np.broadcast_to(x[:1], (9, *x.shape)),
+    lambda x: x.T, lambda x: x[::2], lambda x: x[::-1, 3:], lambda x: x[::-1], lambda x: x[:, ::-1].T, lambda x: np.broadcast_to(x[:1], (9, *x.shape)),
     lambda x: np.lib.stride_tricks.sliding_window_view(x, 4, axis=0), lambda x: np.asfortranarray(x),
     lambda x: x.reshape(2, -1), lambda x: np.tanh(x.T[::2]),
 ])
@@ -506,6 +506,27 @@ def test_leaves_and_constants_are_not_packed(name):
     assert forms(out) == []
 
 
+def test_half_copies_of_parameters_are_not_packed():
+    w, x = ab.Variable(normal(40, 40)), normal(40, 40, seed=1)
+    for name in ("int8", "disk", "zlib"):
+        with saved_values(name), autocast():
+            out = np.sum(np.tanh(x * w[:1]) @ w)
+        products = [n for n in reachable(out.node) if n.plan and n.plan.primitive.name == "matmul"]
+        assert [type(part) is Slot for part in products[0].saved.parts[:2]] == [True, False]
+
+
+@pytest.mark.parametrize("name", ["int8", "disk", "bits"])
+def test_forward_mode_and_products_with_the_hessian_work(name):
+    x, v = normal(30, 30), normal(30, 30, seed=1)
+    f = lambda x: np.sum(relu(np.tanh(x)) * np.square(x * 2.0))
+    with saved_values(name):
+        value, tangent = ab.jvp(f, (x,), (v,))
+        product = ab.hvp(f)(x, v)
+    expected = ab.jvp(f, (x,), (v,))
+    np.testing.assert_array_equal((value, tangent), expected)
+    agree(product, ab.hvp(f)(x, v), name)
+
+
 @every_policy
 def test_values_of_few_elements_are_not_packed(name):
     x = ab.Variable(normal(FEW - 1))
@@ -521,6 +542,31 @@ def test_changed_constants_are_still_detected():
     c += 1
     with pytest.raises(ab.MutatedValueError):
         out.backward()
+
+
+@pytest.mark.parametrize("fun", [np.maximum, np.minimum, lambda x, c: np.clip(x, c, 1.0), lambda x, c: np.clip(x, -1.0, c)])
+@pytest.mark.parametrize("name", ["bits", "int8"])
+def test_constants_may_change_once_they_have_been_compared(name, fun):
+    x, c = ab.Variable(normal(1000)), normal(1000, seed=1)
+    expected = ab.grad(lambda x: np.sum(fun(x * 1.0, c.copy())))(x.numpy())
+    with saved_values(name):
+        out = np.sum(fun(x * 1.0, c))
+    c[:] = 0
+    out.backward()
+    np.testing.assert_array_equal(x.grad.numpy(), expected)
+
+
+def test_one_array_under_two_policies_is_kept_by_each():
+    x = ab.Variable(normal(1000))
+    with saved_values("int8"):
+        y = np.tanh(x)
+    with saved_values("zlib"):
+        out = np.square(y)
+    assert [type(item.policy) for item in items(out)] == [Blocks, Zipped]
+    out.backward(np.ones(1000, np.float32))
+    rough = policy_of("int8")
+    t = np.tanh(x.numpy())
+    np.testing.assert_allclose(x.grad.numpy(), 2 * t * (1 - rough.unpack(rough.pack(t)) ** 2), 1e-4, 1e-6)
 
 
 def test_truth_values_may_change_once_their_bits_are_kept():
@@ -844,9 +890,8 @@ def test_debug_nans_reads_recalled_values():
 
 def test_held_values_are_packed_only_without_loss():
     x, w = np.tanh(normal(100, 100)), ab.Variable(normal(100, 100))
-    level = saved_values("zlib").__class__  # the same class under another name
     for name, packs in (("zlib", True), ("disk", True), ("int8", False), ("float16", False), ("keep", False)):
-        with level(name) as saving:
+        with saved_values(name) as saving:
             held = saving.hold((x, w, 3.0, np.ones(3)))
         assert isinstance(held, Packed) == packs
         values = held.recall() if packs else held

@@ -211,15 +211,17 @@ def test_what_cannot_be_read_back_is_said(folder):
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_process_does_not_write_into_the_file_of_its_parent(folder):
     done = program(
-        "with saved_values(OnDisk(folder)) as saving:\n"
+        "ready, go = os.pipe()\n"
+        "with saved_values(OnDisk(folder)):\n"
         "    out = f(x)\n"
-        "    child = os.fork()\n"
-        "    if child == 0:\n"
-        "        del out\n"
-        "        y = f(2 * x)\n"
+        "    if os.fork() == 0:\n"
+        "        os.read(ready, 1)\n"
+        "        mine = f(2 * x)\n"
         "        os._exit(0)\n"
-        "    os.waitpid(child, 0)\n"
-        "out.backward()\n"
+        "    again = f(x)\n"
+        "    os.write(go, b'1')\n"
+        "    os.wait()\n"
+        "again.backward()\n"
         "plain = ab.Variable(x.numpy())\n"
         "f(plain).backward()\n"
         "print(np.array_equal(x.grad.numpy(), plain.grad.numpy()))",

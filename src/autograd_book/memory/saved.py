@@ -1,4 +1,4 @@
-"""What is saved, and how.
+"""Saved values.
 
 Inside a ``saved_values`` block what rules will need on the way back is kept in
 another form, here with 8 bits for a number.
@@ -15,17 +15,17 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b8e484f960ac93ae57ceab738f1c02839f2f85b9fb07536baaf5c56329203151
+# sha256: 54f21c8427e950abc7d18ecdfe60da505aebac4e26ce8d07181d9811fc450554
 
 __all__ = [
     "EXACT",
     "RELATIVE",
     "ABSOLUTE",
-    "Policy",
-    "Keep",
     "FACTORS",
     "DIVISORS",
     "TOLERATES",
+    "Policy",
+    "Keep",
     "largest",
     "Half",
     "Blocks",
@@ -69,20 +69,50 @@ __all__ = [
     "tied",
     "slot",
     "stand_in",
+    "PLAIN",
     "Saving",
     "saved_values",
 ]
 
 
-# book/memory/saved.md:37
+# book/memory/saved.md:73
 from typing import Any
 
 import numpy as np
 
-#: How wrong a recalled array may be: not at all, in proportion to each number, or to the largest.
+#: How wrong a recalled array may be: not at all, in proportion to each of its numbers, or
+#: to the largest of them.
 EXACT, RELATIVE, ABSOLUTE = range(3)
 
 
+# book/memory/saved.md:85
+from autograd_book.graph.primitive import primitives
+from autograd_book.rules.convolution import conv, conv_w, conv_x
+from autograd_book.rules.linear import contract, cross3
+from autograd_book.rules.reductions import softmax
+
+#: Saved values that a rule multiplies by: an error in them is passed on in its own size.
+FACTORS: dict[str, tuple[Any, ...]] = {
+    "x y": (np.multiply, np.matmul, contract, cross3),
+    "x w": (conv,), "z w": (conv_x,), "x z": (conv_w,), "a v": (np.convolve,),
+    "x": (np.square,),
+    "out": (np.exp, np.exp2, np.expm1, np.tan, np.tanh, softmax, np.reciprocal, np.divide),
+}
+#: Those that a rule divides by, or raises to a power: each number's own digits count.
+DIVISORS: dict[str, tuple[Any, ...]] = {
+    "y": (np.divide,),
+    "x": (np.log, np.log2, np.log10, np.power, np.float_power),
+    "out": (np.sqrt, np.cbrt, np.power, np.float_power),
+}
+#: The error that a saved value may have, by primitive and name; `EXACT` if not here.
+TOLERATES = {
+    (primitives[fun], name): error
+    for error, table in ((ABSOLUTE, FACTORS), (RELATIVE, DIVISORS))
+    for names, funs in table.items() for fun in funs for name in names.split()
+}
+
+
+# book/memory/saved.md:172
 class Policy:
     """How an array is kept.
 
@@ -109,6 +139,7 @@ class Policy:
         return self
 
 
+# book/memory/saved.md:203
 class Keep(Policy):
     """Keeps every array as it is."""
 
@@ -116,42 +147,16 @@ class Keep(Policy):
         """None: nothing is packed."""
 
 
-# book/memory/saved.md:81
-from autograd_book.graph.primitive import primitives
-from autograd_book.rules.convolution import conv, conv_w, conv_x
-from autograd_book.rules.linear import contract, cross3
-from autograd_book.rules.reductions import softmax
-
-#: Saved values that a rule multiplies by: an error in them is passed on in its own size.
-FACTORS: dict[str, tuple[Any, ...]] = {
-    "x y": (np.multiply, np.matmul, contract, cross3),
-    "x w": (conv,), "z w": (conv_x,), "x z": (conv_w,), "a v": (np.convolve,),
-    "x": (np.square,),
-    "out": (np.exp, np.exp2, np.expm1, np.tan, np.tanh, softmax, np.reciprocal, np.divide),
-}
-#: Those that a rule divides by, or raises to a power: each number's own digits count.
-DIVISORS: dict[str, tuple[Any, ...]] = {
-    "y": (np.divide,),
-    "x": (np.log, np.log2, np.log10, np.power, np.float_power),
-    "out": (np.sqrt, np.cbrt, np.power, np.float_power),
-}
-#: The error that a saved value may have, by primitive and name; `EXACT` where nothing is said.
-TOLERATES = {
-    (primitives[fun], name): error
-    for error, table in ((ABSOLUTE, FACTORS), (RELATIVE, DIVISORS))
-    for names, funs in table.items() for fun in funs for name in names.split()
-}
-
-
-# book/memory/saved.md:112
+# book/memory/saved.md:217
 from autograd_book.stability.precision import PIECE, half_format, rounded, wide
 
 
 def largest(x: np.ndarray) -> Any:
-    """The largest magnitude in a real array, 0 if it is empty; NaN or infinity if it holds one."""
+    """The largest magnitude in a real array; 0 if it is empty, NaN if it holds one."""
     return np.maximum(np.max(x, initial=0), -np.min(x, initial=0))
 
 
+# book/memory/saved.md:228
 class Half(Policy):
     """Keeps numbers in 16 bits, scaled by a power of two so that the largest fits.
 
@@ -160,12 +165,12 @@ class Half(Policy):
     dtype : dtype or str
         ``np.float16``, or ``"bfloat16"``, which needs the package ``ml_dtypes``.
     careful : bool
-        Keep arrays as they are that hold numbers too small, beside the largest, for all digits.
+        Keep an array as it is if the smallest numbers in it would lose digits.
 
     Notes
     -----
-    Numbers are off by at most 2**-11 of their size, in bfloat16 by 2**-8; below 2**-29 of the
-    largest number of an array by at most 2**-40 of the largest instead.
+    Numbers are off by at most 2**-11 of their size, in bfloat16 by 2**-8; numbers below
+    2**-29 of the largest in the array by at most 2**-40 of the largest.
     """
 
     def __init__(self, dtype: Any = np.float16, careful: bool = False) -> None:
@@ -202,8 +207,10 @@ class Half(Policy):
         return out
 
 
-# book/memory/saved.md:175
-from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError, described
+# book/memory/saved.md:300
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, described,
+)
 
 
 class Blocks(Policy):
@@ -262,7 +269,7 @@ class Blocks(Policy):
         return out.reshape(codes.shape)
 
     def pieces(self, count: int) -> Any:
-        """Slices of blocks and of their elements, a part at a time that fits into the cache."""
+        """Slices of blocks and of their elements, in parts that fit into the cache."""
         some = max(1, PIECE // self.size)
         for start in range(0, -(-count // self.size), some):
             yield (
@@ -271,8 +278,8 @@ class Blocks(Policy):
             )
 
 
-# book/memory/saved.md:248
-#: What stands for a number that is only compared, by whether it is above, below, or neither or both.
+# book/memory/saved.md:407
+#: What stands for a number that is compared: equal, above, below, or not ordered.
 LEVELS = np.array([0, 1, -1, np.nan], np.float16)
 
 
@@ -298,7 +305,7 @@ class Bits(Policy):
         return LEVELS.take(above + 2 * below[0]).reshape(shape)
 
 
-# book/memory/saved.md:277
+# book/memory/saved.md:438
 from collections.abc import Callable
 
 from autograd_book.rules.convolution import highest
@@ -331,7 +338,7 @@ def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     return (won,)
 
 
-# book/memory/saved.md:312
+# book/memory/saved.md:473
 def of_size(x: np.ndarray) -> dict[str, Any]:
     """Instead of the argument of an absolute value: its signs, if it has signs."""
     return {} if x.dtype.kind == "c" else {"x": signs(x)}
@@ -345,7 +352,7 @@ def of_pair(x: Any, y: Any) -> dict[str, Any]:
 def of_extreme(
     x: np.ndarray, out: np.ndarray, axis: Any = None, initial: Any = None, **_: Any
 ) -> dict[str, Any]:
-    """Instead of the elements and their maximum: which it was, if no other number took part."""
+    """Instead of elements and their maximum: which it was, if no other number took part."""
     won = {"x": attained(x, out, axis), "out": np.broadcast_to(LEVELS[1], out.shape)}
     return won if initial is None else {}
 
@@ -368,7 +375,7 @@ COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
 }
 
 
-# book/memory/saved.md:353
+# book/memory/saved.md:564
 import zlib
 
 
@@ -407,7 +414,7 @@ def bytes_of(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:396
+# book/memory/saved.md:619
 import os
 import weakref
 from tempfile import TemporaryFile, gettempdir
@@ -426,7 +433,8 @@ class Store:
     """
 
     def __init__(self, folder: Any = None) -> None:
-        self.file: Any = TemporaryFile(prefix="autograd-book-", dir=folder, buffering=0)
+        prefix = "autograd-book-"
+        self.file: Any = TemporaryFile(prefix=prefix, dir=folder, buffering=0)  # noqa: SIM115
         self.end, self.process, self.lock = 0, os.getpid(), Lock()
         self.spare: dict[int, list[int]] = {}  #: Where free places start, by their size.
 
@@ -444,6 +452,7 @@ class Store:
             return place
 
 
+# book/memory/saved.md:659
 class Place:
     """Bytes in the file of a store."""
 
@@ -466,7 +475,7 @@ class Place:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:457
+# book/memory/saved.md:694
 from autograd_book.graph.errors import AutogradError
 
 
@@ -474,6 +483,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
+# book/memory/saved.md:704
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -493,8 +503,8 @@ class OnDisk(Policy):
     def __init__(self, folder: Any = None) -> None:
         if folder is not None and not os.path.isdir(folder):
             raise DifferentiationValueError(
-                f"saved values were to be kept in {os.fspath(folder)!r}, which is no folder. "
-                "Make it first, or leave the folder away."
+                f"saved values were to be kept in {os.fspath(folder)!r}, which is no "
+                "folder. Make it first, or leave the folder away."
             )
         self.folder = folder
         self.current: Callable[[], Store | None] = type(None)  #: The store in use.
@@ -547,7 +557,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:542
+# book/memory/saved.md:792
 from functools import cache
 
 
@@ -569,6 +579,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
+# book/memory/saved.md:816
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -587,12 +598,12 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:584
+# book/memory/saved.md:837
 from autograd_book.graph.errors import nearest
 
 
 def by_primitive(table: dict[str, Any]) -> Policy:
-    """A policy for each primitive by its name, one under ``"else"`` for the others; or keep."""
+    """Policies by the names of primitives; that of ``"else"`` for all others, or keep."""
     known = {primitive.name for primitive in primitives.values()} | {"else", "checkpoint"}
     for name in table:
         if name not in known:
@@ -605,6 +616,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
+# book/memory/saved.md:857
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -627,12 +639,12 @@ def policy_of(given: Any) -> Policy:
         return Chosen(given)
     raise DifferentiationTypeError(
         f"{given!r} is no policy for saved values. Give one of {', '.join(NAMED)}; an "
-        "instance of a Policy; a pair of functions (pack, unpack); a dictionary of these by "
-        "primitive; or a function of primitive, name and array that returns one."
+        "instance of a Policy; a pair of functions (pack, unpack); a dictionary of these "
+        "by primitive; or a function of primitive, name and array that returns one."
     )
 
 
-# book/memory/saved.md:633
+# book/memory/saved.md:897
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -648,7 +660,9 @@ class Item:
         Whose value it is, for messages.
     """
 
-    __slots__ = ("policy", "packed", "shape", "dtype", "what", "source", "made", "__weakref__")
+    __slots__ = (
+        "policy", "packed", "shape", "dtype", "what", "source", "made", "__weakref__",
+    )
 
     def __init__(self, policy: Policy, packed: Any, like: np.ndarray, what: str) -> None:
         self.policy, self.packed, self.what = policy, packed, what
@@ -681,15 +695,16 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
+# book/memory/saved.md:950
 def expect_like(item: Item, found: Any) -> np.ndarray:
-    """What a policy unpacked, or the error that says how it differs from what was packed."""
+    """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
         item.shape, item.dtype,
     ):
         raise DifferentiationValueError(
-            f"{item.what} was packed as {item.dtype} of shape {item.shape}, and unpacked by "
-            f"{type(item.policy).__name__} as {described(found)}. Return an array of the "
-            "shape and dtype that were packed."
+            f"{item.what} was packed as {item.dtype} of shape {item.shape}, and unpacked "
+            f"by {type(item.policy).__name__} as {described(found)}. Return an array of "
+            "the shape and dtype that were packed."
         )
     return found
 
@@ -705,7 +720,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:708
+# book/memory/saved.md:979
 from numpy.lib.stride_tricks import as_strided
 
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
@@ -725,6 +740,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
+# book/memory/saved.md:1001
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -742,7 +758,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:749
+# book/memory/saved.md:1031
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -776,6 +792,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
+# book/memory/saved.md:1067
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -785,12 +802,12 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:794
+# book/memory/saved.md:1081
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
 
-#: Arrays of leaves by identity: they are there anyway, so that packing them would save nothing.
+#: Arrays of leaves by identity: they are there anyway, and packing them saves nothing.
 held: "weakref.WeakValueDictionary[int, np.ndarray]" = weakref.WeakValueDictionary()
 
 
@@ -813,6 +830,7 @@ def packable(value: Any) -> bool:
     )
 
 
+# book/memory/saved.md:1111
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -841,11 +859,14 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:852
+# book/memory/saved.md:1144
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
-from autograd_book.stability.precision import nodes_of
+from autograd_book.stability.precision import half, nodes_of
+
+
+PLAIN = (np.ndarray, np.generic, int, float)  #: What comparisons are made of.
 
 
 class Saving(Interpreter):
@@ -878,7 +899,7 @@ class Saving(Interpreter):
             note_leaf(a)
         out = self.below.bind(primitive, args, params)
         for node in nodes_of(out):
-            if type(node.saved) is tuple:
+            if type(node.saved) is tuple and node.plan.primitive.name == primitive.name:
                 self.pack(node, primitive)
         return out
 
@@ -898,20 +919,22 @@ class Saving(Interpreter):
 
     def ours(self, value: Any, origin: Node | None) -> bool:
         """Whether a saved value is large and was computed, or is made of truth values."""
+        if origin is not None and origin.plan and origin.plan.primitive is primitives[half]:
+            (origin,) = origin.inputs  # a copy lives as long as what it is a copy of
         computed = origin is not None and not isinstance(origin, Leaf)
         return packable(value) and (computed or innermost(value).dtype == np.bool_)
 
     def packed(
         self, primitive: Primitive, name: str, saved: dict[str, Any], params: dict[str, Any]
     ) -> dict[str, Any]:
-        """What takes the place of one saved value, and of others that are compared with it."""
+        """What replaces one saved value, and others that are compared with it."""
         array, what = innermost(saved[name]), f"the value {name} saved by {primitive.name}"
         policy = self.policy.choose(primitive.name, name, array)
         if isinstance(policy, Keep):
             return {}
         values = {n: innermost(v) for n, v in saved.items() if not n.endswith(SEAL)}
         compared = COMPARED.get(primitive)
-        plain = all(isinstance(v, (np.ndarray, np.generic, int, float)) for v in values.values())
+        plain = all(isinstance(v, PLAIN) for v in values.values())
         if compared and plain and (found := compared(**values, **params)):
             return {n: stand_in(truths, what) for n, truths in found.items()}
         policy = named("bits") if array.dtype == np.bool_ else policy
@@ -929,7 +952,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:942
+# book/memory/saved.md:1243
 from functools import wraps
 
 from autograd_book.graph.variable import Fun, push, top
