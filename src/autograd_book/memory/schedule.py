@@ -13,7 +13,7 @@
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c6e9c7c16f416ae60ab3a8f853d7e6d41fe1568f7117f845140121f60a1d40e9
+# sha256: e9c355ac7746e24be13abed92d6f67944a9e5a21fbf2596e1dc5efeec1576df9
 
 __all__ = [
     "Schedule",
@@ -31,8 +31,6 @@ __all__ = [
     "Tally",
     "bytes_of",
     "seconds",
-    "owner",
-    "saved_by",
     "cotangents",
     "last_ticket",
     "block_bytes",
@@ -159,7 +157,7 @@ class Prediction(NamedTuple):
 
     peak: int  #: Most bytes at a time, above those before the forward pass.
     time: float  #: Seconds.
-    saved: int  #: Most bytes of saved values and held inputs at a time.
+    saved: int  #: Most bytes of saved values at a time, held inputs of blocks among them.
 
 
 def predict(schedule: Schedule, costs: Costs) -> Prediction:
@@ -190,7 +188,7 @@ class Tally:
     def meet(self, rise: Any, time: Any, current: int | None = None) -> None:
         """Something that takes bytes for a time, above what is held and one chain value."""
         held = self.costs.inputs * (self.holders > 0)
-        self.saved = max(self.saved, held.sum() + self.blocks)
+        self.saved = max(self.saved, held[1:].sum() + self.blocks)
         if current is not None:
             held[current] = self.costs.inputs[current]
         more = self.blocks + self.graph + self.gradients + self.cotangent
@@ -245,7 +243,7 @@ from autograd_book.graph.errors import DifferentiationTypeError, Differentiation
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable, top
 from autograd_book.memory.checkpoint import (
-    Fun, Ticket, bottom, checkpoint, name_of, put_back, sources_of_chance, state_of,
+    Fun, Ticket, bottom, checkpoint, name_of, owner, put_back, saved_arrays, sources_of_chance, state_of,
 )
 
 
@@ -266,18 +264,6 @@ def seconds(run: Callable[[], Any]) -> tuple[Any, float]:
     return result, time.perf_counter() - start
 
 
-def owner(array: Any) -> Any:
-    """The array that owns the memory of an array."""
-    while isinstance(getattr(array, "base", None), np.ndarray):
-        array = array.base
-    return array
-
-
-def saved_by(out: Variable) -> set[int]:
-    """Identities of the arrays in whose memory the saved values behind a result lie."""
-    return {id(owner(v)) for node in reachable(out.node) for v in node.saved}  # type: ignore[arg-type]
-
-
 def cotangents(out: Variable, g: Any) -> dict[Leaf, Any]:
     """Walk back from a result."""
     return walk(out.node, g, top.get().pull)  # type: ignore[arg-type]
@@ -289,13 +275,13 @@ def last_ticket(out: Variable) -> Ticket:
     return next(saved for saved in kept if type(saved) is Ticket)
 
 
-# book/memory/schedule.md:294
+# book/memory/schedule.md:282
 def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     """Output of a block, and its row of `Costs` as far as it is bytes."""
     v = Variable(x)
     out, left, keep_peak = bytes_of(lambda: block(v))
     value = bottom(out)
-    memory, g = saved_by(out), np.ones_like(value)
+    memory, g = saved_arrays(reachable(out.node)), np.ones_like(value)
     found, _, back_peak = bytes_of(lambda: cotangents(out, g))
     gradients = sum(part.nbytes for leaf, part in found.items() if leaf is not v.node)
     del found, out
@@ -362,7 +348,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:371
+# book/memory/schedule.md:359
 class Needs:
     """What the events of a chain need, in bytes.
 
@@ -399,7 +385,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:410
+# book/memory/schedule.md:398
 def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -433,7 +419,7 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:446
+# book/memory/schedule.md:434
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -534,7 +520,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:551
+# book/memory/schedule.md:539
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
