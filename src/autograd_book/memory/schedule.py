@@ -1,5 +1,8 @@
 """Schedules.
 
+``checkpoint_sequential`` runs a chain of blocks by a schedule: given as every
+so many blocks, as a number of slots, as a number of bytes, or as it is.
+
 ::
 
     import numpy as np
@@ -13,7 +16,7 @@
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e9c355ac7746e24be13abed92d6f67944a9e5a21fbf2596e1dc5efeec1576df9
+# sha256: e4b590752b111f6d0c1e2c6676551be391fc0a67517f70c36b2d5be8db8c8578
 
 __all__ = [
     "Schedule",
@@ -51,7 +54,7 @@ __all__ = [
 ]
 
 
-# book/memory/schedule.md:38
+# book/memory/schedule.md:84
 from collections.abc import Iterator
 from typing import Any
 
@@ -98,7 +101,7 @@ def runs(schedule: Schedule) -> list[int]:
     return [found.count(i) for i in flat(schedule)]
 
 
-# book/memory/schedule.md:89
+# book/memory/schedule.md:143
 def segments(n: int, k: int) -> Schedule:
     """A schedule of n blocks with a checkpoint at every k-th; what comes after the last of
     them is kept, because it is walked at once."""
@@ -106,7 +109,7 @@ def segments(n: int, k: int) -> Schedule:
     return [*ends[:-1], *ends[-1]]
 
 
-# book/memory/schedule.md:101
+# book/memory/schedule.md:194
 from math import comb
 
 
@@ -127,7 +130,7 @@ def binomial(n: int, slots: int, start: int = 0) -> Schedule:
     return [*schedule, *range(start, start + n)]
 
 
-# book/memory/schedule.md:126
+# book/memory/schedule.md:287
 from typing import NamedTuple
 
 import numpy as np
@@ -151,7 +154,7 @@ class Costs(NamedTuple):
     back_time: Any  #: Time of its way back.
 
 
-# book/memory/schedule.md:152
+# book/memory/schedule.md:315
 class Prediction(NamedTuple):
     """What a schedule takes."""
 
@@ -232,7 +235,7 @@ class Tally:
         self.cotangent = self.costs.inputs[i]
 
 
-# book/memory/schedule.md:237
+# book/memory/schedule.md:404
 import gc
 import time
 import tracemalloc
@@ -275,7 +278,7 @@ def last_ticket(out: Variable) -> Ticket:
     return next(saved for saved in kept if type(saved) is Ticket)
 
 
-# book/memory/schedule.md:282
+# book/memory/schedule.md:449
 def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     """Output of a block, and its row of `Costs` as far as it is bytes."""
     v = Variable(x)
@@ -348,7 +351,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:359
+# book/memory/schedule.md:549
 class Needs:
     """What the events of a chain need, in bytes.
 
@@ -385,7 +388,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:398
+# book/memory/schedule.md:588
 def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -419,7 +422,7 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:434
+# book/memory/schedule.md:634
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -520,7 +523,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:539
+# book/memory/schedule.md:751
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
