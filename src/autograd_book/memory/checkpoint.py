@@ -1,5 +1,8 @@
 """Checkpoints.
 
+``checkpoint(f)`` is a function like ``f``. It keeps its arguments, drops what
+its operations save, and computes it again when the backward pass arrives.
+
 ::
 
     import numpy as np
@@ -12,7 +15,7 @@
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 33d07dbf595e658534c60cb491d6f125005fd7f615b7d70a8982ea95cbb7f991
+# sha256: a9cfc06ecc4eb1ac8eb29238e42547893936469c1f2cb5db1a1408d522304748
 
 __all__ = [
     "ReplayError",
@@ -44,11 +47,14 @@ __all__ = [
     "checkpoint",
     "LATER",
     "recording",
+    "owner",
+    "saved_arrays",
+    "saved_bytes",
     "keeping",
 ]
 
 
-# book/memory/checkpoint.md:37
+# book/memory/checkpoint.md:71
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -88,8 +94,8 @@ class Ticket:
         return [value for value in map(innermost, held) if isinstance(value, np.ndarray)]
 
 
-# book/memory/checkpoint.md:81
-from autograd_book.graph.backward import recalled
+# book/memory/checkpoint.md:119
+from autograd_book.graph.backward import reachable, recalled
 from autograd_book.graph.record import Node, Record, next_index, tie
 from autograd_book.graph.variable import NoGrad, Variable, innermost, push, top
 from autograd_book.modes.trees import Tree, leaves, tree_map
@@ -140,7 +146,7 @@ def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
     return tree_map(lambda v: v.filled(next(rest)) if type(v) is Shell else v, tree)
 
 
-# book/memory/checkpoint.md:137
+# book/memory/checkpoint.md:187
 import sys
 from functools import partial
 from types import FunctionType, MethodType
@@ -220,7 +226,7 @@ def put_back(states: list[tuple[Any, Any]]) -> None:
             source.bit_generator.state = state
 
 
-# book/memory/checkpoint.md:221
+# book/memory/checkpoint.md:283
 def mark(value: Any) -> Any:
     """Something short that differs when a constant differs."""
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
@@ -251,7 +257,7 @@ def outcome(primitive: Primitive, out: Any) -> Any:
     return None if isinstance(primitive.fun, np.ufunc) or trusted(primitive) else mark(bottom(out))
 
 
-# book/memory/checkpoint.md:254
+# book/memory/checkpoint.md:316
 from typing import NamedTuple
 
 from autograd_book.modes.batch import Batched
@@ -269,7 +275,7 @@ class Step(NamedTuple):
     captured: Any  #: Arrays of Variables that came in by closure.
 
 
-# book/memory/checkpoint.md:276
+# book/memory/checkpoint.md:351
 from threading import Lock, get_ident
 
 from autograd_book.modes.transforms import Fun, name_of
@@ -294,7 +300,7 @@ class Frame:
 
     __slots__ = (
         "f", "policy", "check", "stack", "start", "call", "given", "kept", "chance",
-        "tickets", "steps", "results", "runner", "lock", "passing", "exact",
+        "tickets", "steps", "results", "last", "runner", "lock", "passing", "exact",
     )
 
     def __init__(self, f: Fun, policy: Any, check: bool) -> None:
@@ -303,6 +309,7 @@ class Frame:
         self.tickets: list[weakref.ref[Ticket]] = []  #: In the order of the operations.
         self.steps: list[Any] = []  #: A Step for each operation, in the order of their beginnings.
         self.results: dict[int, Any] = {}  #: What the policy keeps, by operation.
+        self.last: int | None = None  #: The last operation with tickets, if none is for its result.
         self.chance: list[tuple[Any, Any]] = []  #: Sources of randomness and their states.
         self.runner: int | None = None  #: The thread that runs it at the moment.
         self.lock, self.passing, self.exact = Lock(), False, True
@@ -323,6 +330,7 @@ class Frame:
             finally:
                 self.runner = None
                 self.chance = [(s, state) for s, state in before if not alike(state_of(s), state)]
+                self.results.pop(self.last, None)
 
     @property
     def comparing(self) -> bool:
@@ -407,7 +415,7 @@ class Frame:
         )
 
 
-# book/memory/checkpoint.md:418
+# book/memory/checkpoint.md:499
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 
 
@@ -482,12 +490,14 @@ class Checkpoint(Interpreter):
             asks = [node.plan.asks for node, _ in found]
             unread = 0 if any("out" in names for names in asks) else len(asks)
             frame.steps[place] = frame.noted(primitive, args, params, out, unread)
+            if found:
+                frame.last = place if unread else None
         if frame.policy is not None and self.plain and frame.policy(primitive, args):
             frame.results[place] = self.kept((bottom(out),))
         return out
 
 
-# book/memory/checkpoint.md:502
+# book/memory/checkpoint.md:599
 from copy import copy
 
 
@@ -584,7 +594,7 @@ class Replay(Checkpoint):
         return ticket
 
 
-# book/memory/checkpoint.md:603
+# book/memory/checkpoint.md:704
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
@@ -645,6 +655,31 @@ def recording() -> bool:
     return isinstance(next(kinds), Record)
 
 
+# book/memory/checkpoint.md:791
+def owner(array: Any) -> Any:
+    """The array in whose memory an array lies."""
+    while isinstance(getattr(array, "base", None), np.ndarray):
+        array = array.base
+    return array
+
+
+def saved_arrays(nodes: Any) -> dict[int, Any]:
+    """Arrays that nodes hold for the way back, each once, by identity."""
+    found: dict[int, Any] = {}
+    for node in nodes:
+        values = node.saved if type(node.saved) is tuple else node.saved.arrays()
+        owners = [owner(bottom(value)) for value in values]
+        found |= {id(array): array for array in owners if isinstance(array, np.ndarray)}
+    return found
+
+
+def saved_bytes(nodes: Any, besides: Any = ()) -> int:
+    """Bytes that nodes hold for the way back, without the arrays of some Variables."""
+    given = {id(owner(bottom(value))) for value in besides}
+    return sum(array.nbytes for key, array in saved_arrays(nodes).items() if key not in given)
+
+
+# book/memory/checkpoint.md:935
 def keeping(*names: str, where: Callable[..., bool] | None = None) -> Callable[..., bool]:
     """A policy for `checkpoint`: keep the results of primitives of these names.
 

@@ -1,5 +1,8 @@
 """Schedules.
 
+``checkpoint_sequential`` runs a chain of blocks by a schedule: given as every
+so many blocks, as a number of slots, as a number of bytes, or as it is.
+
 ::
 
     import numpy as np
@@ -13,7 +16,7 @@
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d46266f0a86c45f843bfc24ec1fe679553a8153c39f7f0406ec26de36553aa3c
+# sha256: e4b590752b111f6d0c1e2c6676551be391fc0a67517f70c36b2d5be8db8c8578
 
 __all__ = [
     "Schedule",
@@ -31,8 +34,6 @@ __all__ = [
     "Tally",
     "bytes_of",
     "seconds",
-    "owner",
-    "saved_by",
     "cotangents",
     "last_ticket",
     "block_bytes",
@@ -40,8 +41,7 @@ __all__ = [
     "measure_blocks",
     "expect_number_from",
     "Needs",
-    "parts",
-    "tree",
+    "stretches",
     "least",
     "Plan",
     "optimal",
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 
-# book/memory/schedule.md:38
+# book/memory/schedule.md:84
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,7 +101,7 @@ def runs(schedule: Schedule) -> list[int]:
     return [found.count(i) for i in flat(schedule)]
 
 
-# book/memory/schedule.md:89
+# book/memory/schedule.md:143
 def segments(n: int, k: int) -> Schedule:
     """A schedule of n blocks with a checkpoint at every k-th; what comes after the last of
     them is kept, because it is walked at once."""
@@ -109,7 +109,7 @@ def segments(n: int, k: int) -> Schedule:
     return [*ends[:-1], *ends[-1]]
 
 
-# book/memory/schedule.md:101
+# book/memory/schedule.md:194
 from math import comb
 
 
@@ -130,7 +130,7 @@ def binomial(n: int, slots: int, start: int = 0) -> Schedule:
     return [*schedule, *range(start, start + n)]
 
 
-# book/memory/schedule.md:126
+# book/memory/schedule.md:287
 from typing import NamedTuple
 
 import numpy as np
@@ -154,13 +154,13 @@ class Costs(NamedTuple):
     back_time: Any  #: Time of its way back.
 
 
-# book/memory/schedule.md:152
+# book/memory/schedule.md:315
 class Prediction(NamedTuple):
     """What a schedule takes."""
 
     peak: int  #: Most bytes at a time, above those before the forward pass.
     time: float  #: Seconds.
-    saved: int  #: Most bytes of saved values and held inputs at a time.
+    saved: int  #: Most bytes of saved values at a time, held inputs of blocks among them.
 
 
 def predict(schedule: Schedule, costs: Costs) -> Prediction:
@@ -191,7 +191,7 @@ class Tally:
     def meet(self, rise: Any, time: Any, current: int | None = None) -> None:
         """Something that takes bytes for a time, above what is held and one chain value."""
         held = self.costs.inputs * (self.holders > 0)
-        self.saved = max(self.saved, held.sum() + self.blocks)
+        self.saved = max(self.saved, held[1:].sum() + self.blocks)
         if current is not None:
             held[current] = self.costs.inputs[current]
         more = self.blocks + self.graph + self.gradients + self.cotangent
@@ -235,7 +235,7 @@ class Tally:
         self.cotangent = self.costs.inputs[i]
 
 
-# book/memory/schedule.md:237
+# book/memory/schedule.md:404
 import gc
 import time
 import tracemalloc
@@ -246,7 +246,7 @@ from autograd_book.graph.errors import DifferentiationTypeError, Differentiation
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable, top
 from autograd_book.memory.checkpoint import (
-    Fun, Ticket, bottom, checkpoint, name_of, put_back, sources_of_chance, state_of,
+    Fun, Ticket, bottom, checkpoint, name_of, owner, put_back, saved_arrays, sources_of_chance, state_of,
 )
 
 
@@ -267,18 +267,6 @@ def seconds(run: Callable[[], Any]) -> tuple[Any, float]:
     return result, time.perf_counter() - start
 
 
-def owner(array: Any) -> Any:
-    """The array that owns the memory of an array."""
-    while isinstance(getattr(array, "base", None), np.ndarray):
-        array = array.base
-    return array
-
-
-def saved_by(out: Variable) -> set[int]:
-    """Identities of the arrays in whose memory the saved values behind a result lie."""
-    return {id(owner(v)) for node in reachable(out.node) for v in node.saved}  # type: ignore[arg-type]
-
-
 def cotangents(out: Variable, g: Any) -> dict[Leaf, Any]:
     """Walk back from a result."""
     return walk(out.node, g, top.get().pull)  # type: ignore[arg-type]
@@ -290,13 +278,13 @@ def last_ticket(out: Variable) -> Ticket:
     return next(saved for saved in kept if type(saved) is Ticket)
 
 
-# book/memory/schedule.md:294
+# book/memory/schedule.md:449
 def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     """Output of a block, and its row of `Costs` as far as it is bytes."""
     v = Variable(x)
     out, left, keep_peak = bytes_of(lambda: block(v))
     value = bottom(out)
-    memory, g = saved_by(out), np.ones_like(value)
+    memory, g = saved_arrays(reachable(out.node)), np.ones_like(value)
     found, _, back_peak = bytes_of(lambda: cotangents(out, g))
     gradients = sum(part.nbytes for leaf, part in found.items() if leaf is not v.node)
     del found, out
@@ -363,78 +351,78 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:371
+# book/memory/schedule.md:549
 class Needs:
-    """What the events of a chain need, in bytes, for a planner that is rather too careful.
+    """What the events of a chain need, in bytes.
 
     Attributes
     ----------
-    hold : array
-        By block: what it holds when it was kept, its output too.
-    run, step, walk : array
-        By block: what a run that keeps, a run that passes by, and its way back take above
-        what is held.
-    later : array
-        By block: gradients and the cotangent that exist while it is walked.
+    inputs, keep, saves_input, saves_output : array
+        By block, as in `Costs`; `keep` with the output, if that is saved.
     """
 
     def __init__(self, costs: Costs) -> None:
-        self.inputs, self.n = costs.inputs, len(costs.kept)
-        self.hold = costs.kept + costs.inputs[1:]
-        self.run = costs.keep_peak
-        self.step = costs.pass_peak + np.where(np.arange(self.n), costs.inputs[:-1], 0)
-        gradients = np.cumsum(costs.gradients[::-1])[::-1] - costs.gradients
-        self.later = gradients + costs.inputs[1:]
-        self.walk = self.hold + costs.back_peak + self.later
-        self.replaying = np.append(self.later[:-1], 0)  #: While blocks up to this are run.
+        self.costs, self.inputs, self.n = costs, costs.inputs, len(costs.kept)
+        self.kept = costs.kept + costs.inputs[1:] * costs.saves_output
+        later = np.cumsum(costs.gradients[::-1])[::-1] - costs.gradients + costs.inputs[1:]
+        self.walk = costs.back_peak + later
+        #: Gradients and the cotangent, while blocks up to this one are run again.
+        self.replaying = np.append(later[:-1], 0)
 
-    def keep(self, first: int, last: int) -> Any:
+    def holds(self, first: int, held: int) -> Any:
+        """Bytes that a block takes when it is kept; `held` says whether its input is held
+        already."""
+        return self.kept[first] + self.inputs[first] * (self.costs.saves_input[first] and not held)
+
+    def keep(self, first: int, last: int, held: int) -> Any:
         """Bytes to keep the first block of a part of the chain."""
-        return max(self.run[first] + self.replaying[last], self.walk[first])
+        current = 0 if held else self.inputs[first]
+        run = self.costs.keep_peak[first] + self.replaying[last] + current
+        return max(run, self.holds(first, held) + self.walk[first])
 
     def skip(self, first: int, last: int) -> Any:
-        """Bytes to pass by the first block, the first two, and so on, of a part."""
-        steps = self.step[first:last].copy()
-        steps[0] -= self.inputs[first] if first else 0
+        """Bytes to pass by the first block of a part, the first two, and so on, when the input
+        is held."""
+        steps = self.costs.pass_peak[first:last].copy()
+        steps[1:] += self.inputs[first + 1 : last]
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:409
-def parts(n: int) -> Iterator[tuple[int, int]]:
+# book/memory/schedule.md:588
+def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
 
 
-def tree(choice: Any, first: int, last: int) -> Schedule:
-    """A schedule from the choices of a planner: for each part of the chain the place where it
-    is split, or its first block if that is kept."""
-    schedule: Schedule = []
-    while first <= last:
-        place = choice(first, last)
-        schedule.append(tree(choice, first, place - 1) if place > first else first)
-        first = max(place, first + 1)
-    return schedule
-
-
 def least(costs: Costs) -> tuple[int, Schedule]:
     """The smallest number of bytes in which a chain can be walked, and how."""
-    needs = Needs(costs)
-    n, bytes_, place = needs.n, np.full((needs.n, needs.n), np.inf), np.zeros((needs.n, needs.n), int)
-    for first, last in parts(n):
-        rest = needs.hold[first] + bytes_[first + 1, last] if first < last else 0
-        ways = [max(needs.keep(first, last), rest)]
-        if first < last:
-            right = needs.inputs[first + 1 : last + 1] + bytes_[first + 1 : last + 1, last]
-            left = bytes_[first, first:last]
-            ways.extend(np.maximum(needs.skip(first, last), np.maximum(left, right)))
-        place[first, last] = first + np.argmin(ways)
-        bytes_[first, last] = min(ways)
-    schedule = tree(lambda first, last: int(place[first, last]), 0, n - 1)
+    needs, n = Needs(costs), len(costs.kept)
+    found, place = np.zeros((2, n, n)), np.zeros((2, n, n), int)
+    for first, last in stretches(n):
+        for held in (1, 0):
+            rest = found[int(costs.saves_output[first]), first + 1, last] if first < last else 0
+            ways = [max(needs.keep(first, last, held), needs.holds(first, held) + rest)]
+            if first < last:
+                both = np.maximum(found[1, first, first:last], found[0, first + 1 : last + 1, last])
+                more = 0 if held else needs.inputs[first]
+                ways.extend(more + np.maximum(needs.skip(first, last), both))
+            place[held, first, last] = first + np.argmin(ways)
+            found[held, first, last] = min(ways)
+
+    def tree(first: int, last: int, held: int) -> Schedule:
+        schedule: Schedule = []
+        while first <= last:
+            split = int(place[held, first, last])
+            schedule.append(tree(first, split - 1, 1) if split > first else first)
+            held = 0 if split > first else int(costs.saves_output[first])
+            first = max(split, first + 1)
+        return schedule
+
     end = costs.gradients.sum() + costs.inputs[0] + delivery(costs)
-    return int(np.ceil(max(bytes_[0, n - 1], end) + costs.noted.sum())), schedule
+    return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:446
+# book/memory/schedule.md:634
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -442,7 +430,7 @@ class Plan:
     ----------
     costs : Costs
         Of the blocks.
-    budget : int
+    budget : float
         Bytes.
     cells : int
         In how many equal cells the budget is counted; bytes are rounded up to whole cells.
@@ -455,54 +443,62 @@ class Plan:
     def __init__(self, costs: Costs, budget: float, cells: int = 400) -> None:
         n = len(costs.kept)
         self.costs, self.needs, self.cells, self.unit = costs, Needs(costs), cells, budget / cells
-        #: By first block, last block and budget in cells: time, and where to split.
-        self.time = np.full((n, n, cells + 1), np.inf)
-        self.place = np.zeros((n, n, cells + 1), np.int16)
-        self.right = np.full((n, n, cells + 1), np.inf)  #: By last block and first, after its input.
-        for first, last in parts(n):
+        #: By whether the input is held, first block, last block, and budget in cells.
+        self.time = np.full((2, n, n, cells + 1), np.inf)
+        self.place = np.zeros((2, n, n, cells + 1), np.int16)  #: Where to split.
+        for first, last in stretches(n):
             self.fill(first, last)
 
     def in_cells(self, size: Any) -> Any:
-        """Bytes in cells, rounded up; what is too large for the budget in any number above it."""
+        """Bytes in cells, rounded up; what is too large for the budget, one cell too large."""
         return np.minimum(np.ceil(size / self.unit), self.cells + 1).astype(int)
 
-    def after(self, time: Any, size: Any) -> Any:
+    def after(self, times: Any, size: Any) -> Any:
         """Times by budget, if some bytes of it are taken first."""
         taken = self.in_cells(size)
-        return np.concatenate([np.full(min(taken, self.cells + 1), np.inf), time[: max(0, self.cells + 1 - taken)]])
+        moved = np.full_like(times, np.inf if times.dtype.kind == "f" else 0)
+        moved[..., taken:] = times[..., : self.cells + 1 - taken]
+        return moved
+
+    def within(self, times: Any, sizes: Any) -> Any:
+        """Times by budget, infinite where some sizes do not fit."""
+        short = np.arange(self.cells + 1) < np.atleast_1d(self.in_cells(sizes))[:, None]
+        return np.where(short, np.inf, times)
 
     def fill(self, first: int, last: int) -> None:
         """Find the best way through a part of the chain."""
-        costs, needs, cells = self.costs, self.needs, np.arange(self.cells + 1)
+        costs, needs = self.costs, self.needs
         whole = first < last or last == needs.n - 1
         kept = (costs.keep_time if whole else costs.again_time)[first] + costs.back_time[first]
-        rest = self.after(self.time[first + 1, last], needs.hold[first]) if first < last else np.zeros(len(cells))
-        ways = [np.where(cells < self.in_cells(needs.keep(first, last)), np.inf, kept + rest)[None]]
+        saves_output = int(costs.saves_output[first])
+        rest = self.time[saves_output, first + 1, last] if first < last else np.zeros(self.cells + 1)
+        split, best = np.full(self.cells + 1, np.inf), np.zeros(self.cells + 1, int)
         if first < last:
             passing = np.cumsum(costs.pass_time[first:last])[:, None]
-            split = passing + self.time[first, first:last] + self.right[last, first + 1 : last + 1]
-            short = cells < self.in_cells(needs.skip(first, last))[:, None]
-            ways.append(np.where(short, np.inf, split))
-        every = np.concatenate(ways)
-        best = every.argmin(axis=0)
-        self.place[first, last] = first + best
-        self.time[first, last] = np.take_along_axis(every, best[None], 0)[0]
-        self.right[last, first] = self.after(self.time[first, last], needs.inputs[first])
+            both = self.time[1, first, first:last] + self.time[0, first + 1 : last + 1, last]
+            ways = self.within(passing + both, needs.skip(first, last))
+            split, best = ways.min(axis=0), first + 1 + ways.argmin(axis=0)
+        for held in (1, 0):
+            size = 0 if held else needs.inputs[first]
+            there, place = self.after(split, size), self.after(best, size)
+            (keep,) = self.within(kept + self.after(rest, needs.holds(first, held)), needs.keep(first, last, held))
+            self.place[held, first, last] = np.where(keep <= there, first, place)
+            self.time[held, first, last] = np.minimum(keep, there)
 
-    def schedule(self, first: int, last: int, cells: int) -> Schedule | None:
-        """The best schedule of a part in so many cells; None if there is none."""
-        if not np.isfinite(self.time[first, last, cells]):
-            return None
+    def schedule(self, first: int, last: int, held: int, cells: int) -> Schedule:
+        """The best schedule of a part in so many cells."""
         found: Schedule = []
         while first <= last:
-            place = int(self.place[first, last, cells])
-            if place > first:
-                found.append(self.schedule(first, place - 1, cells))
-                cells -= self.in_cells(self.needs.inputs[place])
+            split = int(self.place[held, first, last, cells])
+            if split > first:
+                cells -= 0 if held else self.in_cells(self.needs.inputs[first])
+                found.append(self.schedule(first, split - 1, 1, cells))
+                held = 0
             else:
+                cells -= self.in_cells(self.needs.holds(first, held))
                 found.append(first)
-                cells -= self.in_cells(self.needs.hold[first])
-            first = max(place, first + 1)
+                held = int(self.costs.saves_output[first])
+            first = max(split, first + 1)
         return found
 
 
@@ -521,11 +517,13 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
             f"needs {smallest} with any schedule. Give at least {smallest} bytes, or make "
             "blocks or batches smaller."
         )
-    plan = Plan(costs, budget - costs.noted.sum(), cells)
-    return plan.schedule(0, len(costs.kept) - 1, cells) or schedule
+    plan, last = Plan(costs, budget - costs.noted.sum(), cells), len(costs.kept) - 1
+    if not np.isfinite(plan.time[1, 0, last, cells]):  # by the rounding alone
+        return schedule
+    return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:541
+# book/memory/schedule.md:751
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
