@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e1a5091b7652ac54c65cb0f8198bb0e556bb6ae1783a6f6869b79e44e86b9f8b
+# sha256: 8b599703f94fb4bfcb0500894ad6ec396aa9eec942d535b68615875ea36e7eae
 
 __all__ = [
     "CATEGORIES",
@@ -789,14 +789,14 @@ class memory_profile:
         return profile
 
     def __exit__(self, *error: object) -> None:
-        top.reset(self.token)
         for optimizer in self.optimizers:
             del vars(optimizer)["update"]
         self.books.finish()
         tracemalloc.stop()
+        top.reset(self.token)
 
 
-# book/memory/meter.md:1104
+# book/memory/meter.md:1110
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -878,7 +878,7 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:1190
+# book/memory/meter.md:1196
 from autograd_book.graph.variable import base
 
 
@@ -892,16 +892,18 @@ class recycle:
     """
 
     def __enter__(self) -> Pool:
-        self.below = base.below
-        base.below = pool = Pool(base.below)
-        return pool
+        base.below = self.pool = Pool(base.below)
+        return self.pool
 
     def __exit__(self, *error: object) -> None:
-        base.below.shelf.clear()
-        base.below = self.below
+        level: Interpreter = base
+        while level.below is not self.pool:  # others may have come in between
+            level = level.below
+        level.below = self.pool.below
+        self.pool.shelf.clear()
 
 
-# book/memory/meter.md:1228
+# book/memory/meter.md:1236
 import ctypes
 
 #: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
@@ -933,7 +935,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1360
+# book/memory/meter.md:1368
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
