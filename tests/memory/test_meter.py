@@ -549,6 +549,14 @@ def test_the_pool_serves_its_own_thread_only_and_is_left_after_an_error():
     assert ab.graph.variable.base.below is below
 
 
+def test_pools_can_be_left_in_any_order():
+    below, x = ab.graph.variable.base.below, Variable(np.ones((300, 300)))
+    first, second = recycle(), recycle()
+    first.__enter__(), second.__enter__()
+    first.__exit__(), np.tanh(x), second.__exit__()
+    assert ab.graph.variable.base.below is below
+
+
 PAGES = """
 import resource, sys
 import numpy as np

@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e1a5091b7652ac54c65cb0f8198bb0e556bb6ae1783a6f6869b79e44e86b9f8b
+# sha256: 52a71fec54092d069aec9050943f67a32c097360d09bf48b6f0aa1bc13382d8f
 
 __all__ = [
     "CATEGORIES",
@@ -122,7 +122,7 @@ import sys
 from typing import NamedTuple
 
 from autograd_book.graph.backward import walk
-from autograd_book.graph.variable import deliver
+from autograd_book.graph.variable import Gradients, deliver
 from autograd_book.learn.optim import Optimizer
 from autograd_book.modes.transforms import own
 
@@ -139,7 +139,7 @@ BEFORE = "before the block"  #: The line of what is older than a profile.
 #: Modules whose frames are not the program's; the text of a plan has none.
 ENGINE = {__name__.partition(".")[0], "numpy", ""}
 #: Functions of the engine that tell the phase.
-PHASES = {f.__code__: "backward" for f in (walk, deliver, own)} | {
+PHASES = {f.__code__: "backward" for f in (walk, deliver, own, Gradients.backward)} | {
     Optimizer.step.__code__: "update"
 }
 
@@ -388,12 +388,14 @@ class Books:
     def start(self, what: Place) -> None:
         """Note that an operation begins."""
         self.doing.append((what, perf_counter_ns()))
+        self.idle = Place("the program", what.phase, what.line)
 
     def stop(self) -> None:
         """Note that it is over."""
+        self.gauge.open()
         what, start = self.doing.pop()
         self.spans.append(Span(what, start, perf_counter_ns()))
-        self.idle = Place("the program", what.phase, what.line)
+        self.gauge.close()
 
     def finish(self) -> None:
         """Enter the last moment, and let go of all arrays and nodes."""
@@ -408,7 +410,7 @@ class Books:
         self.table, self.due = {}, ()
 
 
-# book/memory/meter.md:482
+# book/memory/meter.md:484
 from autograd_book.graph.backward import fit
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
@@ -494,7 +496,7 @@ class Meter(Interpreter):
         return parts
 
 
-# book/memory/meter.md:589
+# book/memory/meter.md:591
 import json
 import linecache
 from collections.abc import Callable
@@ -613,7 +615,7 @@ class MemoryProfile:
             json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
 
 
-# book/memory/meter.md:710
+# book/memory/meter.md:712
 def composition(moment: Moment) -> dict[str, int]:
     """The parts of the most there was at once, which add up to it."""
     return moment.live | {
@@ -654,7 +656,7 @@ def events(profile: MemoryProfile) -> list[dict[str, Any]]:
     return complete + counters
 
 
-# book/memory/meter.md:753
+# book/memory/meter.md:755
 from html import escape
 
 
@@ -682,7 +684,7 @@ class Table:
         return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-# book/memory/meter.md:785
+# book/memory/meter.md:787
 from autograd_book.graph.errors import AutogradError, DifferentiationTypeError
 from autograd_book.graph.variable import top
 from autograd_book.learn.nn import leaves
@@ -789,14 +791,14 @@ class memory_profile:
         return profile
 
     def __exit__(self, *error: object) -> None:
-        top.reset(self.token)
         for optimizer in self.optimizers:
             del vars(optimizer)["update"]
         self.books.finish()
         tracemalloc.stop()
+        top.reset(self.token)
 
 
-# book/memory/meter.md:1104
+# book/memory/meter.md:1112
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -878,7 +880,7 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:1190
+# book/memory/meter.md:1198
 from autograd_book.graph.variable import base
 
 
@@ -892,16 +894,18 @@ class recycle:
     """
 
     def __enter__(self) -> Pool:
-        self.below = base.below
-        base.below = pool = Pool(base.below)
-        return pool
+        base.below = self.pool = Pool(base.below)
+        return self.pool
 
     def __exit__(self, *error: object) -> None:
-        base.below.shelf.clear()
-        base.below = self.below
+        level: Interpreter = base
+        while level.below is not self.pool:  # others may have come in between
+            level = level.below
+        level.below = self.pool.below
+        self.pool.shelf.clear()
 
 
-# book/memory/meter.md:1228
+# book/memory/meter.md:1238
 import ctypes
 
 #: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
@@ -933,7 +937,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1360
+# book/memory/meter.md:1370
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
