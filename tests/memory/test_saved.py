@@ -471,6 +471,17 @@ def test_an_array_used_twice_by_one_node_is_unpacked_once():
     assert len(calls) == 1
 
 
+def test_a_mask_used_in_many_places_is_packed_once():
+    x, mask = ab.Variable(normal(50, 40)), normal(50, 40, seed=1) > 0
+    with saved_values("bits"):
+        out = x
+        for _ in range(5):
+            out = np.where(mask, out, -out) + out * mask
+    assert len(items(out)) == 1
+    out.backward(np.ones(out.shape, np.float32))
+    np.testing.assert_array_equal(x.grad.numpy(), np.where(mask, 32.0, -1.0))
+
+
 def test_views_of_one_array_share_its_packed_form():
     x = ab.Variable(normal(20, 30, 40))
     with saved_values("zlib"):

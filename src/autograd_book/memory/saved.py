@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 54f21c8427e950abc7d18ecdfe60da505aebac4e26ce8d07181d9811fc450554
+# sha256: e246a1299ddf0a1db51ab13e093bd04ae59f9296ab5f3f3745427145f20cfae2
 
 __all__ = [
     "EXACT",
@@ -932,12 +932,13 @@ class Saving(Interpreter):
         policy = self.policy.choose(primitive.name, name, array)
         if isinstance(policy, Keep):
             return {}
+        if array.dtype == np.bool_:
+            return {name: slot(named("bits"), EXACT, saved[name], what)}
         values = {n: innermost(v) for n, v in saved.items() if not n.endswith(SEAL)}
         compared = COMPARED.get(primitive)
         plain = all(isinstance(v, PLAIN) for v in values.values())
         if compared and plain and (found := compared(**values, **params)):
             return {n: stand_in(truths, what) for n, truths in found.items()}
-        policy = named("bits") if array.dtype == np.bool_ else policy
         tolerance = TOLERATES.get((primitive, name), EXACT)
         return {name: slot(policy, tolerance, saved[name], what)}
 
@@ -952,7 +953,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1243
+# book/memory/saved.md:1244
 from functools import wraps
 
 from autograd_book.graph.variable import Fun, push, top
