@@ -10,11 +10,13 @@ import pytest
 
 import autograd_book as ab
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.backward import reachable
+from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.variable import push
 from autograd_book.learn.sequence import TransformerBlock
-from autograd_book.memory.checkpoint import keeping
+from autograd_book.memory.checkpoint import keeping, saved_bytes
 from autograd_book.memory.schedule import (
     Costs,
-    Plan,
     binomial,
     checkpoint_sequential,
     events,
@@ -152,7 +154,7 @@ def costs_of(rng, n):
     zeros = np.zeros(n)
     return Costs(
         inputs, sizes(n) * 3, zeros, np.full(n, True), np.full(n, True),
-        zeros, zeros, zeros, zeros, sizes(n), sizes(n), sizes(n), sizes(n),
+        *5 * [zeros], sizes(n), sizes(n), sizes(n), sizes(n),
     )
 
 
@@ -206,12 +208,6 @@ def test_a_hundred_unequal_blocks_are_planned_in_time_to_spare() -> None:
 # Measured against what happens
 
 
-def step(network, x, g):
-    v = ab.Variable(x)
-    out = network(v)
-    out.backward(g.copy())
-
-
 def peak_of(run):
     run()
     gc.collect()
@@ -242,3 +238,183 @@ NETWORKS = {
     "unequal": (unequal, np.random.default_rng(1).normal(size=(512, 32)).astype(np.float32)),
     "transformer": (transformers, np.random.default_rng(1).normal(size=(8, 32, 32)).astype(np.float32)),
 }
+
+
+def allocated(network, x, weights):
+    """Most bytes at a time in a step, above those before; gradients of the step before are gone."""
+
+    def run():
+        v = ab.Variable(x)
+        loss = np.sum(network(v) * weights)
+        loss.backward()
+        for p in network.parameters():
+            p.zero_grad()
+
+    own = ab.Variable(x).value.nbytes  # made by the step, and not counted by the prediction
+    return peak_of(run) - own
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("way", [{"every": 1}, {"every": 2}, {"slots": 2}, {"schedule": None}], ids=str)
+def test_the_predicted_peak_is_within_five_percent_of_what_is_allocated(name, way) -> None:
+    make, x = NETWORKS[name]
+    blocks = make()
+    if "schedule" in way:
+        way = {"schedule": list(range(len(blocks)))}
+    network = checkpoint_sequential(blocks, **way)
+    weights = np.ones(np.shape(network(x)), np.float32)
+    found = allocated(network, x, weights)
+    predicted = predict(network.schedule, measure_blocks(blocks, x, rounds=1)).peak
+    assert abs(predicted / found - 1) < 0.05
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.9])
+def test_a_budget_is_never_exceeded(name, share) -> None:
+    make, x = NETWORKS[name]
+    blocks = make()
+    costs = measure_blocks(blocks, x, rounds=1)
+    smallest, everything = least(costs)[0], predict(list(range(len(blocks))), costs).peak
+    budget = smallest * 1.01 + share * (everything - smallest)
+    network = checkpoint_sequential(blocks, budget=budget)
+    weights = np.ones(np.shape(network(x)), np.float32)
+    assert allocated(network, x, weights) <= budget
+    assert predict(network.schedule, network.costs).peak <= budget
+
+
+def test_saved_values_of_a_chain_are_those_predicted() -> None:
+    for way in ({"every": 4}, {"slots": 3}, {"every": 1}):
+        blocks = [ab.nn.Sequential(ab.nn.ReLU(), ab.nn.Linear(16, 16, rng=i)) for i in range(12)]
+        network, x = checkpoint_sequential(blocks, **way), ab.Variable(np.ones((64, 16), np.float32))
+        out, most = network(x), []
+        nodes, besides = reachable(out.node), [x, *network.parameters()]
+        most.append(saved_bytes(nodes, besides))
+        with push(Weighing, lambda: most.append(saved_bytes(nodes, besides))):
+            out.backward(np.ones(out.shape, out.dtype))
+        units = Costs(*[np.ones(13), np.ones(12)], *[np.zeros(12)] * 1, *[np.zeros(12) > 0] * 2, *[np.zeros(12)] * 9)
+        assert max(most) / x.value.nbytes == predict(network.schedule, units).saved
+
+
+class Weighing(Interpreter):
+    def __init__(self, below, weigh) -> None:
+        super().__init__(below)
+        self.weigh = weigh
+
+    def pull(self, node, g):
+        self.weigh()
+        return super().pull(node, g)
+
+
+def test_the_claimed_schedule_holds_half_and_a_planned_one_a_quarter() -> None:
+    ones, none = np.ones(12), np.zeros(12)
+    units = Costs(np.ones(13), ones, none, none > 0, none > 0, *5 * [none], ones, ones, 0.05 * ones, 2 * ones)
+    claimed = predict([[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]], units)
+    planned = predict(optimal(units, 4, cells=4), units)
+    assert claimed.saved == 6 and planned.saved == 3
+    assert planned.time < 1.375 * 36
+
+
+def test_measuring_leaves_no_trace() -> None:
+    rng = np.random.default_rng(0)
+    blocks = [*chain(3), lambda v: v * (rng.random(v.shape) < 0.5)]
+    state = rng.bit_generator.state
+    parameters = [p for block in blocks[:3] for p in block.parameters()]
+    measure_blocks(blocks, X, rounds=1)
+    assert rng.bit_generator.state == state
+    assert all(p.grad is None for p in parameters)
+    assert not tracemalloc.is_tracing()
+
+
+def test_a_budget_is_planned_once_for_each_shape() -> None:
+    calls = []
+    blocks = chain(4)
+    network = checkpoint_sequential([lambda v: calls.append(1) or blocks[0](v), *blocks[1:]], budget=10**8)
+    network(X)
+    planned = len(calls)
+    network(X)
+    assert len(calls) == planned + 1 and network.schedule == [0, 1, 2, 3]
+    network(X[:4])
+    assert len(calls) > planned + 2
+
+
+def test_policies_reach_every_checkpoint() -> None:
+    blocks = chain(6)
+    network = checkpoint_sequential(blocks, every=2, policy=keeping("matmul"))
+    parameters = list(network.parameters())
+    for a, b in zip(gradients(ab.nn.Sequential(*blocks), X, parameters), gradients(network, X, parameters), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_second_derivatives_through_a_schedule() -> None:
+    blocks = chain(5, width=4)
+    for way in ({"every": 2}, {"slots": 2}):
+        f = lambda net: lambda v: np.sum(net(v) ** 2)
+        penalty = lambda net: ab.grad(lambda v, net=net: np.sum(ab.grad(f(net))(v) ** 2))
+        found = penalty(checkpoint_sequential(blocks, **way))(X[:, :4]).numpy()
+        np.testing.assert_allclose(found, penalty(ab.nn.Sequential(*blocks))(X[:, :4]).numpy(), rtol=1e-11)
+
+
+def test_a_network_without_recording_is_called_as_it_is() -> None:
+    blocks = chain(5)
+    with ab.no_grad():
+        out = checkpoint_sequential(blocks, slots=2)(X)
+    np.testing.assert_array_equal(out.numpy(), ab.nn.Sequential(*blocks)(X).numpy())
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("name", ["every", "slots"])
+@pytest.mark.parametrize("value", [0, -1, 13, 2.5, "3", np.nan])
+def test_numbers_out_of_range_are_refused(name, value) -> None:
+    with pytest.raises(DifferentiationValueError, match=rf"{name}=.* chain of 12 blocks. Give a whole number from 1 to 12"):
+        checkpoint_sequential(chain(), **{name: value})
+
+
+@pytest.mark.parametrize("budget", [0, -5, np.nan, np.inf, "much", 1j])
+def test_budgets_of_nonsense_are_refused(budget) -> None:
+    with pytest.raises(DifferentiationValueError, match="positive number of bytes"):
+        checkpoint_sequential(chain(), budget=budget)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_infeasible_budget_names_the_smallest_feasible_one(name) -> None:
+    make, x = NETWORKS[name]
+    network = checkpoint_sequential(make(), budget=1000)
+    with pytest.raises(DifferentiationValueError, match=r"budget of 1000.* needs (\d+) with any") as caught:
+        network(x)
+    costs = measure_blocks(network.blocks, x, rounds=1)
+    named, exact = int(str(caught.value).split("needs ")[1].split()[0]), least(costs)[0]
+    assert abs(named / exact - 1) < 0.01
+    assert predict(optimal(costs, exact), costs).peak <= exact
+    with pytest.raises(DifferentiationValueError, match=str(exact)):
+        optimal(costs, exact - 1)
+
+
+@pytest.mark.parametrize("schedule", [[0, 1], [[0, 2], 1], [0, [1, 2], 2], [0, 1, 2, 3], "012", [0, (1, 2)], []])
+def test_schedules_that_miss_or_repeat_a_block_are_refused(schedule) -> None:
+    with pytest.raises(DifferentiationValueError, match="chain of 3 blocks. Name each block from 0 to 2 once"):
+        checkpoint_sequential(chain(3), schedule=schedule)
+
+
+def test_two_ways_at_once_and_no_blocks_are_refused() -> None:
+    with pytest.raises(DifferentiationValueError, match="one of every, slots, budget and schedule"):
+        checkpoint_sequential(chain(), every=2, slots=3)
+    with pytest.raises(DifferentiationValueError, match="0 blocks"):
+        checkpoint_sequential([])
+    with pytest.raises(DifferentiationTypeError):
+        checkpoint_sequential([np.tanh, 3])
+
+
+def test_blocks_that_do_not_chain_are_named() -> None:
+    blocks = [*chain(2), ab.nn.Linear(8, 8, rng=0), *chain(2)]
+    for way in ({"every": 2}, {"budget": 10**8}, {"slots": 2}):
+        with pytest.raises(DifferentiationValueError) as caught:
+            checkpoint_sequential(blocks, **way)(X)
+        assert any("block 2 of a chain" in note for note in caught.value.__notes__)
+
+
+def test_a_block_that_returns_no_array_is_refused_by_the_planner() -> None:
+    for wrong in (lambda v: (v, v), lambda v: 3.0, lambda v: v.numpy()):
+        with pytest.raises(DifferentiationTypeError, match="block 1 of a chain"):
+            checkpoint_sequential([np.tanh, wrong], budget=10**8)(X)

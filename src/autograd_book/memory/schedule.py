@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e4b590752b111f6d0c1e2c6676551be391fc0a67517f70c36b2d5be8db8c8578
+# sha256: 523b9747e7cc7dc14e8252f06761ebe9a7f5bcdfd06cea8dc00e998816bd46b9
 
 __all__ = [
     "Schedule",
@@ -39,6 +39,7 @@ __all__ = [
     "block_bytes",
     "block_times",
     "measure_blocks",
+    "named",
     "expect_number_from",
     "Needs",
     "stretches",
@@ -146,6 +147,7 @@ class Costs(NamedTuple):
     saves_output: Any  #: Whether its output is.
     keep_peak: Any  #: Most bytes above those before, while it is run and keeps.
     pass_peak: Any  #: The same while it is run inside a checkpoint.
+    again_peak: Any  #: The same in a run that ends with the last value that is needed.
     back_peak: Any  #: The same while it is walked.
     gradients: Any  #: Bytes of gradients of its parameters.
     keep_time: Any  #: Time of a run that keeps.
@@ -154,7 +156,7 @@ class Costs(NamedTuple):
     back_time: Any  #: Time of its way back.
 
 
-# book/memory/schedule.md:315
+# book/memory/schedule.md:316
 class Prediction(NamedTuple):
     """What a schedule takes."""
 
@@ -224,7 +226,7 @@ class Tally:
 
     def again(self, i: int) -> None:
         """The same for the last block of a replay."""
-        self.meet(self.costs.keep_peak[i], self.costs.again_time[i], i)
+        self.meet(self.costs.again_peak[i], self.costs.again_time[i], i)
         self.block(i, 1)
 
     def back(self, i: int) -> None:
@@ -235,7 +237,7 @@ class Tally:
         self.cotangent = self.costs.inputs[i]
 
 
-# book/memory/schedule.md:404
+# book/memory/schedule.md:405
 import gc
 import time
 import tracemalloc
@@ -252,7 +254,6 @@ from autograd_book.memory.checkpoint import (
 
 def bytes_of(run: Callable[[], Any]) -> tuple[Any, int, int]:
     """The result of a run, the bytes that it leaves, and the most on the way."""
-    gc.collect()
     before = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
     result = run()
@@ -267,9 +268,9 @@ def seconds(run: Callable[[], Any]) -> tuple[Any, float]:
     return result, time.perf_counter() - start
 
 
-def cotangents(out: Variable, g: Any) -> dict[Leaf, Any]:
+def cotangents(out: Variable) -> dict[Leaf, Any]:
     """Walk back from a result."""
-    return walk(out.node, g, top.get().pull)  # type: ignore[arg-type]
+    return walk(out.node, np.ones(out.shape, out.dtype), top.get().pull)  # type: ignore[arg-type]
 
 
 def last_ticket(out: Variable) -> Ticket:
@@ -284,15 +285,17 @@ def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     v = Variable(x)
     out, left, keep_peak = bytes_of(lambda: block(v))
     value = bottom(out)
-    memory, g = saved_arrays(reachable(out.node)), np.ones_like(value)
-    found, _, back_peak = bytes_of(lambda: cotangents(out, g))
+    memory = saved_arrays(reachable(out.node))
+    found, _, back_peak = bytes_of(lambda: cotangents(out))
     gradients = sum(part.nbytes for leaf, part in found.items() if leaf is not v.node)
     del found, out
     out, noted, pass_peak = bytes_of(lambda: checkpoint(block)(v))
-    size = value.nbytes
+    ticket, size = last_ticket(out), value.nbytes
+    del out
+    _, _, again_peak = bytes_of(ticket.recall)
     return (
         value, left - size, noted - size, id(owner(v.value)) in memory, id(owner(value)) in memory,
-        keep_peak, pass_peak, back_peak, gradients,
+        keep_peak, pass_peak, again_peak, back_peak - size, gradients,
     )
 
 
@@ -300,8 +303,7 @@ def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
     """The row of `Costs` as far as it is times."""
     v = Variable(x)
     out, keep = seconds(lambda: block(v))
-    g = np.ones(out.shape, out.dtype)
-    _, back = seconds(lambda: cotangents(out, g))
+    _, back = seconds(lambda: cotangents(out))
     out, passing = seconds(lambda: checkpoint(block)(v))
     ticket = last_ticket(out)
     _, again = seconds(ticket.recall)
@@ -323,6 +325,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     blocks, value, rows = list(blocks), np.asarray(bottom(x)), []
     inputs = [value.nbytes]
     before = [(s, state_of(s)) for s in sources_of_chance(blocks)]
+    gc.collect()
     tracing = tracemalloc.is_tracing()
     for i, block in enumerate(blocks):
         expect_number_from(i, block, value)
@@ -340,9 +343,22 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     return Costs(np.array(inputs), *map(np.array, zip(*rows)))
 
 
+def named(i: int, block: Fun) -> Fun:
+    """A block whose errors tell its number."""
+
+    def apply(x: Any) -> Any:
+        try:
+            return block(x)
+        except Exception as error:
+            error.add_note(f"in block {i} of a chain, {name_of(block)}, given shape {np.shape(x)}")
+            raise
+
+    return apply
+
+
 def expect_number_from(i: int, block: Fun, value: Any) -> None:
     """Raise DifferentiationTypeError unless a block returns one array to differentiate."""
-    out = block(Variable(value))
+    out = named(i, block)(Variable(value))
     if type(out) is not Variable or out.node is None:
         raise DifferentiationTypeError(
             f"block {i} of a chain, {name_of(block)}, returned a {type(out).__name__} that "
@@ -351,7 +367,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:549
+# book/memory/schedule.md:564
 class Needs:
     """What the events of a chain need, in bytes.
 
@@ -377,7 +393,9 @@ class Needs:
     def keep(self, first: int, last: int, held: int) -> Any:
         """Bytes to keep the first block of a part of the chain."""
         current = 0 if held else self.inputs[first]
-        run = self.costs.keep_peak[first] + self.replaying[last] + current
+        ends = first == last < self.n - 1  # where a replay does
+        rise = (self.costs.again_peak if ends else self.costs.keep_peak)[first]
+        run = rise + self.replaying[last] + current
         return max(run, self.holds(first, held) + self.walk[first])
 
     def skip(self, first: int, last: int) -> Any:
@@ -388,7 +406,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:588
+# book/memory/schedule.md:605
 def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -422,7 +440,7 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:634
+# book/memory/schedule.md:651
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -523,7 +541,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:751
+# book/memory/schedule.md:768
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
@@ -566,7 +584,7 @@ class Checkpointed(Module):
     def part(self, part: Any) -> Fun:
         """A block, or several that are checkpointed, as a function."""
         if not isinstance(part, list):
-            return self.blocks[part]
+            return named(part, self.blocks[part])
         return checkpoint(lambda x: self.run(part, x), policy=self.policy, check=self.check)
 
     def __repr__(self) -> str:
