@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6de5a6875d9393ee0764cafa7e03721558e11bf850694ac972242f56ecf84d42
+# sha256: b8bf4b8f3fd7b4a9d9236609281c010073fc8519e302e70e539d8cd30b014936
 
 __all__ = [
     "Variable",
@@ -60,6 +60,7 @@ __all__ = [
     "keeping",
     "keep_pages",
     "memory_profile",
+    "recycle",
     "saved_values",
     "checkpoint_sequential",
     "AutogradError",
@@ -145,11 +146,12 @@ from autograd_book.memory.checkpoint import checkpoint as checkpoint
 from autograd_book.memory.checkpoint import keeping as keeping
 from autograd_book.memory.meter import keep_pages as keep_pages
 from autograd_book.memory.meter import memory_profile as memory_profile
+from autograd_book.memory.meter import recycle as recycle
 from autograd_book.memory.saved import saved_values as saved_values
 from autograd_book.memory.schedule import checkpoint_sequential as checkpoint_sequential
 
 
-# book/__init__.md:159
+# book/__init__.md:160
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
 from autograd_book.graph.errors import (
@@ -168,5 +170,5 @@ from autograd_book.memory.saved import StorageError as StorageError
 from autograd_book.stability.scaling import ScalingOrderError as ScalingOrderError
 
 
-# book/__init__.md:188
+# book/__init__.md:189
 __version__ = "0.1.0"
