@@ -127,9 +127,9 @@ class Full:
 
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError(errno.EDQUOT, "Quota exceeded")])
 def test_a_full_disk_is_said_and_loses_nothing(folder, monkeypatch, failure):
-    real = saved.TemporaryFile
+    real = tempfile.TemporaryFile
     room = 250_000  # for two arrays of 120,000 bytes
-    monkeypatch.setattr(saved, "TemporaryFile", lambda **where: Full(real(**where), room, failure))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **where: Full(real(**where), room, failure))
     x = ab.Variable(normal(300, 100))
     steps = [x]
     with pytest.raises(StorageError, match=r"120,000 bytes could not be written to the folder '.*': .*\. Free space there") as caught, saved_values("disk"):

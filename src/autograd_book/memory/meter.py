@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 52a71fec54092d069aec9050943f67a32c097360d09bf48b6f0aa1bc13382d8f
+# sha256: 5e73631a62e5c30551956f193a4450900638ea59bf986668ac26f1f3573d0c57
 
 __all__ = [
     "CATEGORIES",
@@ -497,7 +497,6 @@ class Meter(Interpreter):
 
 
 # book/memory/meter.md:591
-import json
 import linecache
 from collections.abc import Callable
 from os import PathLike
@@ -611,11 +610,13 @@ class MemoryProfile:
 
     def save_chrome_trace(self, path: "str | PathLike[str]") -> None:
         """Write a file that chrome://tracing and ui.perfetto.dev open."""
+        import json  # here, since few programs need it
+
         with open(path, "w", encoding="utf-8") as file:
             json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
 
 
-# book/memory/meter.md:712
+# book/memory/meter.md:713
 def composition(moment: Moment) -> dict[str, int]:
     """The parts of the most there was at once, which add up to it."""
     return moment.live | {
@@ -656,10 +657,7 @@ def events(profile: MemoryProfile) -> list[dict[str, Any]]:
     return complete + counters
 
 
-# book/memory/meter.md:755
-from html import escape
-
-
+# book/memory/meter.md:756
 class Table:
     """Rows under a header, shown as HTML on a page and as text in a terminal."""
 
@@ -675,6 +673,8 @@ class Table:
         )
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         def row(tag: str, cells: tuple[str, ...]) -> str:
             inner = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
             return f"<tr>{inner}</tr>"

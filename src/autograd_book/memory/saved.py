@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e246a1299ddf0a1db51ab13e093bd04ae59f9296ab5f3f3745427145f20cfae2
+# sha256: 23952e8987d2a9d073e8ca916ab4aeacef384f54bc81d7392b5f062a1c88f8a2
 
 __all__ = [
     "EXACT",
@@ -417,7 +417,6 @@ def bytes_of(x: np.ndarray) -> np.ndarray:
 # book/memory/saved.md:619
 import os
 import weakref
-from tempfile import TemporaryFile, gettempdir
 from threading import Lock
 
 
@@ -433,6 +432,8 @@ class Store:
     """
 
     def __init__(self, folder: Any = None) -> None:
+        from tempfile import TemporaryFile  # here, since it is slow to load
+
         prefix = "autograd-book-"
         self.file: Any = TemporaryFile(prefix=prefix, dir=folder, buffering=0)  # noqa: SIM115
         self.end, self.process, self.lock = 0, os.getpid(), Lock()
@@ -452,7 +453,7 @@ class Store:
             return place
 
 
-# book/memory/saved.md:659
+# book/memory/saved.md:660
 class Place:
     """Bytes in the file of a store."""
 
@@ -475,7 +476,7 @@ class Place:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:694
+# book/memory/saved.md:695
 from autograd_book.graph.errors import AutogradError
 
 
@@ -483,7 +484,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
-# book/memory/saved.md:704
+# book/memory/saved.md:705
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -530,6 +531,8 @@ class OnDisk(Policy):
         try:
             return self.store().write(bytes_of(x).data), x.shape, x.dtype
         except OSError as error:
+            from tempfile import gettempdir
+
             raise StorageError(
                 f"a saved value of {x.nbytes:,} bytes could not be written to the folder "
                 f"{os.fspath(self.folder or gettempdir())!r}: {error.strerror or error}. "
@@ -557,7 +560,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:792
+# book/memory/saved.md:795
 from functools import cache
 
 
@@ -579,7 +582,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:816
+# book/memory/saved.md:819
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -598,7 +601,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:837
+# book/memory/saved.md:840
 from autograd_book.graph.errors import nearest
 
 
@@ -616,7 +619,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:857
+# book/memory/saved.md:860
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -644,7 +647,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:897
+# book/memory/saved.md:900
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -695,7 +698,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:950
+# book/memory/saved.md:953
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -720,7 +723,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:979
+# book/memory/saved.md:982
 from numpy.lib.stride_tricks import as_strided
 
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
@@ -740,7 +743,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:1001
+# book/memory/saved.md:1004
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -758,7 +761,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1031
+# book/memory/saved.md:1034
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -792,7 +795,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1067
+# book/memory/saved.md:1070
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -802,7 +805,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1081
+# book/memory/saved.md:1084
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -830,7 +833,7 @@ def packable(value: Any) -> bool:
     )
 
 
-# book/memory/saved.md:1111
+# book/memory/saved.md:1114
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -859,7 +862,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1144
+# book/memory/saved.md:1147
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -953,7 +956,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1244
+# book/memory/saved.md:1247
 from functools import wraps
 
 from autograd_book.graph.variable import Fun, push, top
