@@ -25,7 +25,7 @@ from autograd_book.learn.sequence import TransformerBlock
 from autograd_book.memory.checkpoint import checkpoint, keeping, saved_bytes
 from autograd_book.memory.schedule import checkpoint_sequential, measure_blocks, predict
 
-ROUNDS, N = 7, 12
+ROUNDS, N = 5, 12
 
 
 class Scale(Interpreter):
