@@ -21,7 +21,7 @@ import autograd_book as ab
 from autograd_book.graph.backward import reachable
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.variable import push
-from autograd_book.learn.sequence import TransformerBlock
+from autograd_book.learn.sequence import LayerNorm, TransformerBlock
 from autograd_book.memory.checkpoint import checkpoint, keeping, saved_bytes
 from autograd_book.memory.schedule import checkpoint_sequential, measure_blocks, predict
 
@@ -85,7 +85,7 @@ def table(title: str, blocks: list[Any], x: Any, networks: dict[str, Any]) -> No
     print(f"\n{title}: saved values, time of a step, predicted time")
     for name, network in networks.items():
         guess = getattr(network, "schedule", None)
-        told = f"{predict(guess, costs).time / whole.time:9.2f} x" if guess and "keep" not in name else ""
+        told = f"{predict(guess, costs).time / whole.time:9.2f} x" if guess and network.policy is None else ""
         print(f"  {name:34} {100 * (1 - most[name] / most[first]):6.1f} % less {ratio(times[name], times[first]):7.2f} x{told}")
 
 
@@ -112,16 +112,21 @@ def transformer() -> None:
 
 
 def selective() -> None:
-    """The same with long sentences, keeping products with weights."""
-    blocks = [TransformerBlock(256, 8, rng=i) for i in range(N)]
-    x = ab.Variable(np.random.default_rng(0).normal(size=(1, 256, 256)).astype(np.float32))
-    linear, single = keeping("matmul", where=lambda a, b: len(b.shape) == 2), [*[[i] for i in range(N - 1)], N - 1]
-    networks = {
-        "all is kept": checkpoint_sequential(blocks, schedule=list(range(N))),
-        "selective (keep products of weights)": checkpoint_sequential(blocks, schedule=single, policy=linear),
-        "inputs alone": checkpoint_sequential(blocks, schedule=single),
+    """Layers of normalisation, rectifier and product, and transformer blocks, keeping products with weights."""
+    linear = keeping("matmul", where=lambda a, b: len(b.shape) == 2)
+    rng = np.random.default_rng(0)
+    layers = [ab.nn.Sequential(LayerNorm(768), ab.nn.ReLU(), ab.nn.Linear(768, 768, rng=i)) for i in range(N)]
+    chains = {
+        "12 normalised layers, groups of 3": (layers, 3, (384, 768)),
+        "12 transformer blocks": ([TransformerBlock(512, 8, rng=i) for i in range(N)], 1, (4, 64, 512)),
     }
-    table("12 transformer blocks, long sentences", blocks, x, networks)
+    for title, (blocks, k, shape) in chains.items():
+        networks = {
+            "all is kept": checkpoint_sequential(blocks, schedule=list(range(N))),
+            "selective (keep products of weights)": checkpoint_sequential(blocks, every=k, policy=linear),
+            "inputs alone": checkpoint_sequential(blocks, every=k),
+        }
+        table(title, blocks, ab.Variable(rng.normal(size=shape).astype(np.float32)), networks)
 
 
 def peers() -> None:
