@@ -117,7 +117,7 @@ def selective() -> None:
     rng = np.random.default_rng(0)
     layers = [ab.nn.Sequential(LayerNorm(768), ab.nn.ReLU(), ab.nn.Linear(768, 768, rng=i)) for i in range(N)]
     chains = {
-        "12 normalised layers, groups of 3": (layers, 3, (384, 768)),
+        "12 normalised layers, groups of 2": (layers, 2, (384, 768)),
         "12 transformer blocks": ([TransformerBlock(512, 8, rng=i) for i in range(N)], 1, (4, 64, 512)),
     }
     for title, (blocks, k, shape) in chains.items():
