@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a9cfc06ecc4eb1ac8eb29238e42547893936469c1f2cb5db1a1408d522304748
+# sha256: 9ef323f91e0b0e4d05183dc46723a11e82c55f0ee37cf3e41aa6be1f9f6e71d1
 
 __all__ = [
     "ReplayError",
@@ -309,7 +309,7 @@ class Frame:
         self.tickets: list[weakref.ref[Ticket]] = []  #: In the order of the operations.
         self.steps: list[Any] = []  #: A Step for each operation, in the order of their beginnings.
         self.results: dict[int, Any] = {}  #: What the policy keeps, by operation.
-        self.last: int | None = None  #: The last operation with tickets, if none is for its result.
+        self.last = -1  #: The last operation with tickets, if none is for its result.
         self.chance: list[tuple[Any, Any]] = []  #: Sources of randomness and their states.
         self.runner: int | None = None  #: The thread that runs it at the moment.
         self.lock, self.passing, self.exact = Lock(), False, True
@@ -491,7 +491,7 @@ class Checkpoint(Interpreter):
             unread = 0 if any("out" in names for names in asks) else len(asks)
             frame.steps[place] = frame.noted(primitive, args, params, out, unread)
             if found:
-                frame.last = place if unread else None
+                frame.last = place if unread else -1
         if frame.policy is not None and self.plain and frame.policy(primitive, args):
             frame.results[place] = self.kept((bottom(out),))
         return out

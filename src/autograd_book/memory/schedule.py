@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 523b9747e7cc7dc14e8252f06761ebe9a7f5bcdfd06cea8dc00e998816bd46b9
+# sha256: 4ddfcf5a2f2f48d7d5b017a122ee769ca9d695c6c035141c4a168e9589173c4b
 
 __all__ = [
     "Schedule",
@@ -242,14 +242,16 @@ import gc
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 
 from autograd_book.graph.backward import reachable, walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable, top
 from autograd_book.memory.checkpoint import (
-    Fun, Ticket, bottom, checkpoint, name_of, owner, put_back, saved_arrays, sources_of_chance, state_of,
+    Ticket, bottom, checkpoint, owner, put_back, saved_arrays, sources_of_chance, state_of,
 )
+from autograd_book.modes.transforms import Fun, name_of
 
 
 def bytes_of(run: Callable[[], Any]) -> tuple[Any, int, int]:
@@ -279,22 +281,23 @@ def last_ticket(out: Variable) -> Ticket:
     return next(saved for saved in kept if type(saved) is Ticket)
 
 
-# book/memory/schedule.md:449
+# book/memory/schedule.md:451
 def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     """Output of a block, and its row of `Costs` as far as it is bytes."""
     v = Variable(x)
     out, left, keep_peak = bytes_of(lambda: block(v))
     value = bottom(out)
     memory = saved_arrays(reachable(out.node))
-    found, _, back_peak = bytes_of(lambda: cotangents(out))
+    _, _, table = bytes_of(partial(reachable, out.node))  # of the walk
+    found, _, back_peak = bytes_of(partial(cotangents, out))
     gradients = sum(part.nbytes for leaf, part in found.items() if leaf is not v.node)
     del found, out
-    out, noted, pass_peak = bytes_of(lambda: checkpoint(block)(v))
+    out, noted, pass_peak = bytes_of(lambda: checkpoint(checkpoint(block))(v))
     ticket, size = last_ticket(out), value.nbytes
     del out
     _, _, again_peak = bytes_of(ticket.recall)
     return (
-        value, left - size, noted - size, id(owner(v.value)) in memory, id(owner(value)) in memory,
+        value, left - size + table, noted - size + table, id(owner(v.value)) in memory, id(owner(value)) in memory,
         keep_peak, pass_peak, again_peak, back_peak - size, gradients,
     )
 
@@ -367,7 +370,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:564
+# book/memory/schedule.md:567
 class Needs:
     """What the events of a chain need, in bytes.
 
@@ -406,7 +409,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:605
+# book/memory/schedule.md:608
 def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -440,7 +443,7 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:651
+# book/memory/schedule.md:654
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -541,7 +544,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:768
+# book/memory/schedule.md:771
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
@@ -642,7 +645,7 @@ def checkpoint_sequential(
 
 def expect_count(name: str, n: int, value: Any) -> int:
     """A number from 1 to n, or the error that says that it is none."""
-    if not isinstance(value, Integral) or not 1 <= value <= n:
+    if not isinstance(value, Integral) or not 1 <= int(value) <= n:
         raise DifferentiationValueError(
             f"{name}={value!r} was given for a chain of {n} blocks. Give a whole number from 1 "
             f"to {n}."
