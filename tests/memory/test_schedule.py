@@ -16,6 +16,7 @@ from autograd_book.graph.variable import push
 from autograd_book.learn.sequence import TransformerBlock
 from autograd_book.memory.checkpoint import keeping, saved_bytes
 from autograd_book.memory.schedule import (
+    ROOM,
     Costs,
     binomial,
     checkpoint_sequential,
@@ -27,6 +28,7 @@ from autograd_book.memory.schedule import (
     predict,
     runs,
     segments,
+    with_room,
 )
 
 
@@ -275,7 +277,7 @@ def test_a_budget_is_never_exceeded(name, share) -> None:
     blocks = make()
     costs = measure_blocks(blocks, x, rounds=1)
     smallest, everything = least(costs)[0], predict(list(range(len(blocks))), costs).peak
-    budget = smallest * 1.01 + share * (everything - smallest)
+    budget = smallest * (1.01 + ROOM) + share * (everything - smallest)
     network = checkpoint_sequential(blocks, budget=budget)
     weights = np.ones(np.shape(network(x)), np.float32)
     assert allocated(network, x, weights) <= budget
@@ -386,7 +388,7 @@ def test_an_infeasible_budget_names_the_smallest_feasible_one(name) -> None:
         network(x)
     costs = measure_blocks(network.blocks, x, rounds=1)
     named, exact = int(str(caught.value).split("needs ")[1].split()[0]), least(costs)[0]
-    assert abs(named / exact - 1) < 0.01
+    assert abs(named / least(with_room(costs))[0] - 1) < 0.01
     assert predict(optimal(costs, exact), costs).peak <= exact
     with pytest.raises(DifferentiationValueError, match=str(exact)):
         optimal(costs, exact - 1)

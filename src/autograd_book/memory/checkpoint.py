@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 
-# book/memory/checkpoint.md:71
+# book/memory/checkpoint.md:73
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -94,7 +94,7 @@ class Ticket:
         return [value for value in map(innermost, held) if isinstance(value, np.ndarray)]
 
 
-# book/memory/checkpoint.md:119
+# book/memory/checkpoint.md:121
 from autograd_book.graph.backward import reachable, recalled
 from autograd_book.graph.record import Node, Record, next_index, tie
 from autograd_book.graph.variable import NoGrad, Variable, innermost, push, top
@@ -146,7 +146,7 @@ def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
     return tree_map(lambda v: v.filled(next(rest)) if type(v) is Shell else v, tree)
 
 
-# book/memory/checkpoint.md:187
+# book/memory/checkpoint.md:189
 import sys
 from functools import partial
 from types import FunctionType, MethodType
@@ -226,7 +226,7 @@ def put_back(states: list[tuple[Any, Any]]) -> None:
             source.bit_generator.state = state
 
 
-# book/memory/checkpoint.md:283
+# book/memory/checkpoint.md:285
 def mark(value: Any) -> Any:
     """Something short that differs when a constant differs."""
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
@@ -257,7 +257,7 @@ def outcome(primitive: Primitive, out: Any) -> Any:
     return None if isinstance(primitive.fun, np.ufunc) or trusted(primitive) else mark(bottom(out))
 
 
-# book/memory/checkpoint.md:316
+# book/memory/checkpoint.md:318
 from typing import NamedTuple
 
 from autograd_book.modes.batch import Batched
@@ -275,7 +275,7 @@ class Step(NamedTuple):
     captured: Any  #: Arrays of Variables that came in by closure.
 
 
-# book/memory/checkpoint.md:351
+# book/memory/checkpoint.md:353
 from threading import Lock, get_ident
 
 from autograd_book.modes.transforms import Fun, name_of
@@ -415,7 +415,7 @@ class Frame:
         )
 
 
-# book/memory/checkpoint.md:499
+# book/memory/checkpoint.md:501
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 
 
@@ -497,7 +497,7 @@ class Checkpoint(Interpreter):
         return out
 
 
-# book/memory/checkpoint.md:599
+# book/memory/checkpoint.md:601
 from copy import copy
 
 
@@ -594,7 +594,7 @@ class Replay(Checkpoint):
         return ticket
 
 
-# book/memory/checkpoint.md:704
+# book/memory/checkpoint.md:706
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
@@ -655,7 +655,7 @@ def recording() -> bool:
     return isinstance(next(kinds), Record)
 
 
-# book/memory/checkpoint.md:791
+# book/memory/checkpoint.md:793
 def owner(array: Any) -> Any:
     """The array in whose memory an array lies."""
     while isinstance(getattr(array, "base", None), np.ndarray):
@@ -679,7 +679,7 @@ def saved_bytes(nodes: Any, besides: Any = ()) -> int:
     return sum(array.nbytes for key, array in saved_arrays(nodes).items() if key not in given)
 
 
-# book/memory/checkpoint.md:935
+# book/memory/checkpoint.md:937
 def keeping(*names: str, where: Callable[..., bool] | None = None) -> Callable[..., bool]:
     """A policy for `checkpoint`: keep the results of primitives of these names.
 

@@ -75,7 +75,7 @@ __all__ = [
 ]
 
 
-# book/memory/saved.md:73
+# book/memory/saved.md:75
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,7 @@ import numpy as np
 EXACT, RELATIVE, ABSOLUTE = range(3)
 
 
-# book/memory/saved.md:85
+# book/memory/saved.md:87
 from autograd_book.graph.primitive import primitives
 from autograd_book.rules.convolution import conv, conv_w, conv_x
 from autograd_book.rules.linear import contract, cross3
@@ -112,7 +112,7 @@ TOLERATES = {
 }
 
 
-# book/memory/saved.md:172
+# book/memory/saved.md:174
 class Policy:
     """How an array is kept.
 
@@ -139,7 +139,7 @@ class Policy:
         return self
 
 
-# book/memory/saved.md:203
+# book/memory/saved.md:205
 class Keep(Policy):
     """Keeps every array as it is."""
 
@@ -147,7 +147,7 @@ class Keep(Policy):
         """None: nothing is packed."""
 
 
-# book/memory/saved.md:217
+# book/memory/saved.md:219
 from autograd_book.stability.precision import PIECE, half_format, rounded, wide
 
 
@@ -156,7 +156,7 @@ def largest(x: np.ndarray) -> Any:
     return np.maximum(np.max(x, initial=0), -np.min(x, initial=0))
 
 
-# book/memory/saved.md:228
+# book/memory/saved.md:230
 class Half(Policy):
     """Keeps numbers in 16 bits, scaled by a power of two so that the largest fits.
 
@@ -207,7 +207,7 @@ class Half(Policy):
         return out
 
 
-# book/memory/saved.md:300
+# book/memory/saved.md:302
 from autograd_book.graph.errors import (
     DifferentiationTypeError, DifferentiationValueError, described,
 )
@@ -278,7 +278,7 @@ class Blocks(Policy):
             )
 
 
-# book/memory/saved.md:407
+# book/memory/saved.md:409
 #: What stands for a number that is compared: equal, above, below, or not ordered.
 LEVELS = np.array([0, 1, -1, np.nan], np.float16)
 
@@ -305,7 +305,7 @@ class Bits(Policy):
         return LEVELS.take(above + 2 * below[0]).reshape(shape)
 
 
-# book/memory/saved.md:438
+# book/memory/saved.md:440
 from collections.abc import Callable
 
 from autograd_book.rules.convolution import highest
@@ -338,7 +338,7 @@ def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     return (won,)
 
 
-# book/memory/saved.md:473
+# book/memory/saved.md:475
 def of_size(x: np.ndarray) -> dict[str, Any]:
     """Instead of the argument of an absolute value: its signs, if it has signs."""
     return {} if x.dtype.kind == "c" else {"x": signs(x)}
@@ -375,7 +375,7 @@ COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
 }
 
 
-# book/memory/saved.md:564
+# book/memory/saved.md:566
 import zlib
 
 
@@ -414,7 +414,7 @@ def bytes_of(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:619
+# book/memory/saved.md:621
 import os
 import weakref
 from threading import Lock
@@ -453,7 +453,7 @@ class Store:
             return place
 
 
-# book/memory/saved.md:660
+# book/memory/saved.md:662
 class Place:
     """Bytes in the file of a store."""
 
@@ -476,7 +476,7 @@ class Place:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:695
+# book/memory/saved.md:697
 from autograd_book.graph.errors import AutogradError
 
 
@@ -484,7 +484,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
-# book/memory/saved.md:705
+# book/memory/saved.md:707
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -560,7 +560,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:795
+# book/memory/saved.md:797
 from functools import cache
 
 
@@ -582,7 +582,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:819
+# book/memory/saved.md:821
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -601,7 +601,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:840
+# book/memory/saved.md:842
 from autograd_book.graph.errors import nearest
 
 
@@ -619,7 +619,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:860
+# book/memory/saved.md:862
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -647,7 +647,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:900
+# book/memory/saved.md:902
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -698,7 +698,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:953
+# book/memory/saved.md:955
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -723,7 +723,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:982
+# book/memory/saved.md:984
 from numpy.lib.stride_tricks import as_strided
 
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
@@ -743,7 +743,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:1004
+# book/memory/saved.md:1006
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -761,7 +761,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1034
+# book/memory/saved.md:1036
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -795,7 +795,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1070
+# book/memory/saved.md:1072
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -805,7 +805,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1084
+# book/memory/saved.md:1086
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -833,7 +833,7 @@ def packable(value: Any) -> bool:
     )
 
 
-# book/memory/saved.md:1114
+# book/memory/saved.md:1116
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -862,7 +862,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1147
+# book/memory/saved.md:1149
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -956,7 +956,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1247
+# book/memory/saved.md:1249
 from functools import wraps
 
 from autograd_book.graph.variable import Fun, push, top
