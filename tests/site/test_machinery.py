@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import yaml
-from test_built_site import MODES, visit
+from test_built_site import MODES, inspected, opened
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,6 +73,7 @@ def test_the_public_address_stands_in_one_place():
 def test_the_watch_over_the_pages_sees_what_it_should_see(browser, serve, tmp_path):
     (tmp_path / "page.html").write_text('<img src="https://example.org/a.png" alt="a"><script>nothing()</script><div style="width: 3000px">wide</div>')
     context = browser.new_context(**MODES["phone"])
-    seen = "\n".join(visit(context, serve(tmp_path), "page.html", "phone"))
+    _, tab, seen = opened(context, serve(tmp_path), "page.html")
+    seen = "\n".join(inspected(tab, seen, "phone"))
     context.close()
     assert [word for word in ("wanted to leave", "broken image", "script:", "scrolls sideways") if word not in seen] == []

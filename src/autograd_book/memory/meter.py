@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5e73631a62e5c30551956f193a4450900638ea59bf986668ac26f1f3573d0c57
+# sha256: 0c9149412d4919021db829b1ac0ff71a799406e5ccde66fb73280028fb0c6531
 
 __all__ = [
     "CATEGORIES",
@@ -681,7 +681,7 @@ class Table:
 
         body = "".join(row("td", cells) for cells in self.rows)
         head = row("th", self.header)
-        return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+        return f"<table class='table'><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
 # book/memory/meter.md:787
