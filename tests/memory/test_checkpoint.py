@@ -17,6 +17,7 @@ from autograd_book.graph.primitive import primitives
 from autograd_book.graph.variable import push, top
 from autograd_book.learn.sequence import TransformerBlock
 from autograd_book.memory.checkpoint import ReplayError, Ticket, checkpoint, keeping
+from autograd_book.memory.saved import saved_values
 
 
 class Counts(Interpreter):
@@ -801,3 +802,40 @@ def test_inputs_are_packed_by_the_level_that_packs_saved_values() -> None:
     out.sum().backward()
     t = np.tanh(X)
     np.testing.assert_allclose(x.grad.numpy(), np.exp(t * X) * (t + X * (1 - t * t)), rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("size", [3, 2000])
+@pytest.mark.parametrize("policy", ["keep", "zlib"])
+def test_a_parameter_that_is_an_argument_too_is_reported_when_it_was_changed(policy, size) -> None:
+    w = ab.Variable(np.full(size, 2.0))
+    with saved_values(policy):
+        out = np.sum(checkpoint(lambda a: a * np.sin(w), check=False)(w))
+    w.data = np.full(size, 5.0)
+    with pytest.raises(MutatedValueError, match="was changed between"):
+        out.backward()
+
+
+@pytest.mark.parametrize("policy", ["zlib", "disk"])
+def test_hidden_randomness_is_reported_when_inputs_are_packed_without_loss(policy) -> None:
+    x, numbers = ab.Variable(np.zeros(2000)), iter(range(9))
+    with saved_values(policy):
+        out = np.sum(checkpoint(lambda v: np.sin(v) * next(numbers))(x * 2))
+    with pytest.raises(ReplayError, match="the same of other values"):
+        out.backward()
+
+
+def test_parameters_are_not_packed_as_inputs() -> None:
+    w = ab.Variable(np.zeros((40, 40)))
+    with saved_values("zlib"):
+        out = checkpoint(lambda v: np.sin(np.tanh(v)))(w)
+    assert out.node.saved.frame.kept[0] is w.value
+
+
+def test_generators_used_by_functions_inside_of_the_function_are_found() -> None:
+    x = ab.Variable(np.ones(5))
+    np.sum(checkpoint(lambda v: (lambda u: u * module_generator.random(5))(np.sin(v)))(x)).backward()
+    first = np.random.default_rng(5).random(5)
+    np.testing.assert_array_equal(x.grad.numpy(), np.cos(1.0) * first)
+
+
+module_generator = np.random.default_rng(5)

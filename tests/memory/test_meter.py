@@ -20,6 +20,7 @@ from autograd_book.graph.variable import push, top
 from autograd_book.learn.optim import SGD, AdamW
 from autograd_book.learn.sequence import RNN, Transformer, next_token_loss
 from autograd_book.memory import meter
+from autograd_book.memory.checkpoint import checkpoint
 from autograd_book.memory.meter import keep_pages, memory_profile, plan_arena, recycle
 from autograd_book.stability.precision import nodes_of
 
@@ -560,6 +561,7 @@ def test_pools_can_be_left_in_any_order():
 PAGES = """
 import resource, sys
 import numpy as np
+from autograd_book.memory.checkpoint import checkpoint
 from autograd_book.memory.meter import keep_pages
 if sys.argv[1] == "keep":
     keep_pages()
@@ -603,3 +605,21 @@ def test_micro_batches_give_the_gradients_of_the_large_batch_at_a_lower_peak():
     for one, many in zip(*gradients, strict=True):
         assert np.allclose(one, many, rtol=1e-4, atol=1e-7)
     assert peaks[1] < 0.6 * peaks[0]
+
+
+def test_what_was_checkpointed_in_a_profile_can_be_walked_after_it():
+    w = Variable(np.full((40, 40), 0.5))
+    with memory_profile() as profile:
+        loss = np.sum(checkpoint(lambda v: np.sin(np.tanh(v)))(w))
+    moments = len(profile.moments)
+    loss.backward()
+    assert len(profile.moments) == moments
+    expected = np.cos(np.tanh(0.5)) * (1 - np.tanh(0.5) ** 2)
+    np.testing.assert_allclose(w.grad.numpy(), np.full((40, 40), expected))
+
+
+def test_an_optimiser_may_be_named_twice():
+    optimizer, level = SGD([Variable(np.ones(3))], 0.1), top.get()
+    with memory_profile(optimizer, optimizer):
+        pass
+    assert "update" not in vars(optimizer) and top.get() is level and not tracemalloc.is_tracing()

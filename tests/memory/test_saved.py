@@ -916,3 +916,20 @@ def test_held_variables_keep_their_nodes():
         (found,) = saving.hold((x,)).recall()
     assert type(found) is ab.Variable and found.node is x.node and found is not x
     np.testing.assert_array_equal(found.numpy(), x.numpy())
+
+
+@pytest.mark.parametrize("name", ["bits", "int8"])
+def test_truth_values_that_were_changed_are_packed_anew(name):
+    x, mask = ab.Variable(np.linspace(-2, 2, 2 * FEW)), np.arange(2 * FEW) % 3 == 0
+    before = mask.copy()
+    with saved_values(name):
+        first = np.sin(x) * mask
+        mask[:] = ~mask
+        np.sum(first + 3 * (np.sin(x) * mask)).backward()
+    np.testing.assert_array_equal(x.grad.numpy(), np.cos(x.numpy()) * np.where(before, 1, 3))
+
+
+@pytest.mark.parametrize("level", [0, 10, "best"])
+def test_a_level_that_zlib_has_not_is_refused(level):
+    with pytest.raises(saved.DifferentiationValueError, match=f"level={level!r}.*1 to 9"):
+        saved.Zipped(level)

@@ -421,3 +421,20 @@ def test_a_block_that_returns_no_array_is_refused_by_the_planner() -> None:
     for wrong in (lambda v: (v, v), lambda v: 3.0, lambda v: v.numpy()):
         with pytest.raises(DifferentiationTypeError, match="block 1 of a chain"):
             checkpoint_sequential([np.tanh, wrong], budget=10**8)(X)
+
+
+def test_blocks_that_save_nothing_or_return_their_input_can_be_planned():
+    blocks = [np.tanh, lambda x: x.reshape(-1, 30), np.negative, lambda x: x, np.sin]
+    x = ab.Variable(np.linspace(-1, 1, 900).reshape(30, 30))
+    network = checkpoint_sequential(blocks, budget=1e6)
+    np.sum(network(x)).backward()
+    expected = -np.cos(-np.tanh(x.numpy())) * (1 - np.tanh(x.numpy()) ** 2)
+    np.testing.assert_allclose(x.grad.numpy(), expected)
+
+
+def test_without_gradients_a_budget_is_neither_measured_nor_in_the_way():
+    network = checkpoint_sequential([np.tanh, np.sin], budget=1e6)
+    with ab.no_grad():
+        out = network(ab.Variable(np.ones(3)))
+    assert network.costs is None
+    np.testing.assert_array_equal(out.numpy(), np.sin(np.tanh(np.ones(3))))

@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9ef323f91e0b0e4d05183dc46723a11e82c55f0ee37cf3e41aa6be1f9f6e71d1
+# sha256: b4593a822d4913fa4ed3836d829a2e8ae927bbe5b721967d9c916256bf79d359
 
 __all__ = [
     "ReplayError",
@@ -25,6 +25,7 @@ __all__ = [
     "emptied",
     "refilled",
     "parts_of",
+    "names_in",
     "FOREIGN",
     "contents",
     "sources_of_chance",
@@ -96,8 +97,9 @@ class Ticket:
 
 # book/memory/checkpoint.md:121
 from autograd_book.graph.backward import reachable, recalled
-from autograd_book.graph.record import Node, Record, next_index, tie
+from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
 from autograd_book.graph.variable import NoGrad, Variable, innermost, push, top
+from autograd_book.memory.saved import Packed, note_leaf
 from autograd_book.modes.trees import Tree, leaves, tree_map
 
 
@@ -146,10 +148,10 @@ def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
     return tree_map(lambda v: v.filled(next(rest)) if type(v) is Shell else v, tree)
 
 
-# book/memory/checkpoint.md:189
+# book/memory/checkpoint.md:190
 import sys
 from functools import partial
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 
 from autograd_book.learn.nn import Module
 
@@ -174,7 +176,15 @@ def parts_of(value: Any) -> Iterator[Any]:
             yield from contents(cell)
         if not str(value.__module__).startswith(FOREIGN):
             known = value.__globals__
-            yield from (known[name] for name in value.__code__.co_names if name in known)
+            yield from (known[name] for name in names_in(value.__code__) if name in known)
+
+
+def names_in(code: CodeType) -> Iterator[str]:
+    """Names that a function uses, those of functions inside of it among them."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from names_in(constant)
 
 
 FOREIGN = (__name__.partition(".")[0] + ".", "numpy")  #: Modules that keep no generator.
@@ -226,7 +236,7 @@ def put_back(states: list[tuple[Any, Any]]) -> None:
             source.bit_generator.state = state
 
 
-# book/memory/checkpoint.md:285
+# book/memory/checkpoint.md:294
 def mark(value: Any) -> Any:
     """Something short that differs when a constant differs."""
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
@@ -257,7 +267,7 @@ def outcome(primitive: Primitive, out: Any) -> Any:
     return None if isinstance(primitive.fun, np.ufunc) or trusted(primitive) else mark(bottom(out))
 
 
-# book/memory/checkpoint.md:318
+# book/memory/checkpoint.md:327
 from typing import NamedTuple
 
 from autograd_book.modes.batch import Batched
@@ -275,7 +285,7 @@ class Step(NamedTuple):
     captured: Any  #: Arrays of Variables that came in by closure.
 
 
-# book/memory/checkpoint.md:353
+# book/memory/checkpoint.md:362
 from threading import Lock, get_ident
 
 from autograd_book.modes.transforms import Fun, name_of
@@ -318,11 +328,13 @@ class Frame:
         """Run the function for the first time."""
         self.call, arrays = emptied((args, kwargs))
         self.given = {v.node for v in leaves((args, kwargs)) if type(v) is Variable}
+        for variable in leaves((args, kwargs)):
+            note_leaf(variable)
         before = [(s, state_of(s)) for s in sources_of_chance((self.f, args, kwargs))]
         with push(Checkpoint, self) as level:
             self.kept = level.kept(arrays) if arrays else ()
             outer_is_exact = level.outer is None or level.outer.frame.exact
-            self.exact = outer_is_exact and isinstance(self.kept, (tuple, Ticket))
+            self.exact = outer_is_exact and isinstance(self.kept, (tuple, Ticket, Packed))
             self.runner = get_ident()
             del arrays, level
             try:
@@ -399,12 +411,14 @@ class Frame:
         return Step(primitive.name, shape, dtype, inside, result, unread, captured)
 
     def captured(self, args: Any) -> tuple[Any, ...]:
-        """Arrays of Variables that come neither from the call nor from inside the function."""
+        """Arrays of parameters, and of other Variables that come neither from the call nor from
+        inside the function."""
         return tuple([bottom(a) for a in args if type(a) is Variable and self.is_older(a.node)])
 
     def is_older(self, node: Any) -> bool:
-        """Whether a node was there before the call, and is not that of an argument."""
-        return isinstance(node, Node) and node.index < self.start and node not in self.given
+        """Whether a node was there before the call, and is not that of a computed argument."""
+        older = isinstance(node, Node) and node.index < self.start
+        return older and (node not in self.given or isinstance(node, Leaf) and self.exact)
 
     def differs(self, how: str) -> ReplayError:
         """The error for a replay that was not like the first run."""
@@ -415,7 +429,7 @@ class Frame:
         )
 
 
-# book/memory/checkpoint.md:501
+# book/memory/checkpoint.md:514
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 
 
@@ -497,7 +511,7 @@ class Checkpoint(Interpreter):
         return out
 
 
-# book/memory/checkpoint.md:601
+# book/memory/checkpoint.md:614
 from copy import copy
 
 
@@ -594,7 +608,7 @@ class Replay(Checkpoint):
         return ticket
 
 
-# book/memory/checkpoint.md:706
+# book/memory/checkpoint.md:719
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
@@ -655,7 +669,7 @@ def recording() -> bool:
     return isinstance(next(kinds), Record)
 
 
-# book/memory/checkpoint.md:793
+# book/memory/checkpoint.md:806
 def owner(array: Any) -> Any:
     """The array in whose memory an array lies."""
     while isinstance(getattr(array, "base", None), np.ndarray):
@@ -679,7 +693,7 @@ def saved_bytes(nodes: Any, besides: Any = ()) -> int:
     return sum(array.nbytes for key, array in saved_arrays(nodes).items() if key not in given)
 
 
-# book/memory/checkpoint.md:937
+# book/memory/checkpoint.md:950
 def keeping(*names: str, where: Callable[..., bool] | None = None) -> Callable[..., bool]:
     """A policy for `checkpoint`: keep the results of primitives of these names.
 

@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0c9149412d4919021db829b1ac0ff71a799406e5ccde66fb73280028fb0c6531
+# sha256: 92ebd56a6945f9ad0d4535058a15d58ded301d1ff0c531d7a73797986e92ab9e
 
 __all__ = [
     "CATEGORIES",
@@ -281,6 +281,7 @@ class Books:
         self.idle = Place("the program", "forward", BEFORE)  #: Between operations.
         self.program = 0  #: Bytes of the program at this moment.
         self.older = 0  #: Bytes of buffers that tracemalloc has not seen.
+        self.closed = False  #: Whether the block has been left.
 
     def begin(self) -> None:
         """Begin a moment: read the gauge, and look for what has changed by itself."""
@@ -403,6 +404,7 @@ class Books:
         self.end()
         for buffer in self.buffers:
             buffer.reference = None
+        self.closed = True
         del self.on_death, self.on_release
         self.alive.clear()
         self.kept.clear()
@@ -410,7 +412,7 @@ class Books:
         self.table, self.due = {}, ()
 
 
-# book/memory/meter.md:484
+# book/memory/meter.md:486
 from autograd_book.graph.backward import fit
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
@@ -446,6 +448,8 @@ class Meter(Interpreter):
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive; enter its arguments, its result, and what is saved of them."""
         books, where = self.books, caller()
+        if books.closed:  # a checkpoint runs again on the stack that it was called on
+            return self.below.bind(primitive, args, params)
         books.begin()
         sources = [b for a in args if (b := books.find(a, role_of(a)))]
         for buffer in sources:
@@ -469,6 +473,8 @@ class Meter(Interpreter):
     def pull(self, node: Node, g: Any) -> Any:
         """Pull a cotangent; enter what was read, and what came of it."""
         books, table = self.books, cotangents_of(sys._getframe(1))
+        if books.closed:
+            return self.below.pull(node, g)
         books.begin()
         books.table = table
         books.find(g, "cotangent")
@@ -496,7 +502,7 @@ class Meter(Interpreter):
         return parts
 
 
-# book/memory/meter.md:591
+# book/memory/meter.md:597
 import linecache
 from collections.abc import Callable
 from os import PathLike
@@ -616,7 +622,7 @@ class MemoryProfile:
             json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
 
 
-# book/memory/meter.md:713
+# book/memory/meter.md:719
 def composition(moment: Moment) -> dict[str, int]:
     """The parts of the most there was at once, which add up to it."""
     return moment.live | {
@@ -657,7 +663,7 @@ def events(profile: MemoryProfile) -> list[dict[str, Any]]:
     return complete + counters
 
 
-# book/memory/meter.md:756
+# book/memory/meter.md:762
 class Table:
     """Rows under a header, shown as HTML on a page and as text in a terminal."""
 
@@ -684,7 +690,7 @@ class Table:
         return f"<table class='table'><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-# book/memory/meter.md:787
+# book/memory/meter.md:793
 from autograd_book.graph.errors import AutogradError, DifferentiationTypeError
 from autograd_book.graph.variable import top
 from autograd_book.learn.nn import leaves
@@ -782,7 +788,7 @@ class memory_profile:
         self.books.begin()
         for owner in self.owners:
             introduce(self.books, owner)
-        self.optimizers = [o for o in self.owners if isinstance(o, Optimizer)]
+        self.optimizers = {o for o in self.owners if isinstance(o, Optimizer)}
         for optimizer in self.optimizers:
             vars(optimizer)["update"] = watched(optimizer, self.books)
         self.token = top.set(Meter(top.get(), self.books))
@@ -798,7 +804,7 @@ class memory_profile:
         top.reset(self.token)
 
 
-# book/memory/meter.md:1112
+# book/memory/meter.md:1118
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -880,7 +886,7 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:1198
+# book/memory/meter.md:1204
 from autograd_book.graph.variable import base
 
 
@@ -905,7 +911,7 @@ class recycle:
         self.pool.shelf.clear()
 
 
-# book/memory/meter.md:1238
+# book/memory/meter.md:1244
 import ctypes
 
 #: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
@@ -937,7 +943,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1370
+# book/memory/meter.md:1376
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.

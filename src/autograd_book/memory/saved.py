@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 23952e8987d2a9d073e8ca916ab4aeacef384f54bc81d7392b5f062a1c88f8a2
+# sha256: 85ea62d29ebe127c052cfa79f68b4894f1011af9ceb7cee73546c9e0631a635b
 
 __all__ = [
     "EXACT",
@@ -386,11 +386,20 @@ class Zipped(Policy):
     ----------
     level : int
         Of zlib, from 1, the fastest, to 9.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If there is no such level.
     """
 
     error = EXACT
 
     def __init__(self, level: int = 1) -> None:
+        if level not in range(1, 10):
+            raise DifferentiationValueError(
+                f"compression at level={level!r} was asked for. Give a whole number from 1 to 9."
+            )
         self.level = level
 
     def pack(self, x: np.ndarray) -> Any:
@@ -414,7 +423,7 @@ def bytes_of(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:621
+# book/memory/saved.md:630
 import os
 import weakref
 from threading import Lock
@@ -453,7 +462,7 @@ class Store:
             return place
 
 
-# book/memory/saved.md:662
+# book/memory/saved.md:671
 class Place:
     """Bytes in the file of a store."""
 
@@ -476,7 +485,7 @@ class Place:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:697
+# book/memory/saved.md:706
 from autograd_book.graph.errors import AutogradError
 
 
@@ -484,7 +493,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
-# book/memory/saved.md:707
+# book/memory/saved.md:716
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -560,7 +569,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:797
+# book/memory/saved.md:806
 from functools import cache
 
 
@@ -582,7 +591,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:821
+# book/memory/saved.md:830
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -601,7 +610,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:842
+# book/memory/saved.md:851
 from autograd_book.graph.errors import nearest
 
 
@@ -619,7 +628,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:862
+# book/memory/saved.md:871
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -647,7 +656,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:902
+# book/memory/saved.md:911
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -675,8 +684,10 @@ class Item:
         self.made: Callable[[], Any] = type(None)
 
     def stands_for(self, policy: Policy, x: np.ndarray) -> bool:
-        """Whether this is what the policy makes of x."""
-        return self.policy is policy and (x is self.source() or x is self.made())
+        """Whether this is what the policy makes of x; truth values may have been changed."""
+        if self.policy is not policy or not (x is self.source() or x is self.made()):
+            return False
+        return x.dtype != np.bool_ or np.array_equal(x, self.recall())
 
     def recall(self) -> np.ndarray:
         """The array, unpacked unless it still is.
@@ -698,7 +709,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:955
+# book/memory/saved.md:966
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -723,7 +734,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:984
+# book/memory/saved.md:995
 from numpy.lib.stride_tricks import as_strided
 
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
@@ -743,7 +754,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:1006
+# book/memory/saved.md:1017
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -761,7 +772,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1036
+# book/memory/saved.md:1047
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -795,7 +806,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1072
+# book/memory/saved.md:1083
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -805,7 +816,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1086
+# book/memory/saved.md:1097
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -833,7 +844,7 @@ def packable(value: Any) -> bool:
     )
 
 
-# book/memory/saved.md:1116
+# book/memory/saved.md:1127
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -862,7 +873,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1149
+# book/memory/saved.md:1160
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -956,7 +967,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1249
+# book/memory/saved.md:1260
 from functools import wraps
 
 from autograd_book.graph.variable import Fun, push, top

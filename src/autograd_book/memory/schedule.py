@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9bce062393b5e72cf8ae1555fc90fb592c7a79debdf4a0707cc3c7c424142260
+# sha256: aebc9ab7e4d71744feeb0ea62befefd5f6df5b11d4df0473c5ec4301f98f2ac6
 
 __all__ = [
     "Schedule",
@@ -35,7 +35,7 @@ __all__ = [
     "bytes_of",
     "seconds",
     "cotangents",
-    "last_ticket",
+    "last_recall",
     "block_bytes",
     "block_times",
     "measure_blocks",
@@ -251,7 +251,8 @@ from autograd_book.graph.errors import DifferentiationTypeError, Differentiation
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable, top
 from autograd_book.memory.checkpoint import (
-    Ticket, bottom, checkpoint, owner, put_back, saved_arrays, sources_of_chance, state_of,
+    Ticket, bottom, checkpoint, owner, put_back, recording, saved_arrays, sources_of_chance,
+    state_of,
 )
 from autograd_book.modes.transforms import Fun, name_of
 
@@ -277,13 +278,14 @@ def cotangents(out: Variable) -> dict[Leaf, Any]:
     return walk(out.node, np.ones(out.shape, out.dtype), top.get().pull)  # type: ignore[arg-type]
 
 
-def last_ticket(out: Variable) -> Ticket:
-    """The ticket that a walk from a checkpointed result meets first."""
+def last_recall(out: Variable) -> Callable[[], Any]:
+    """What recalls the ticket that a walk from a checkpointed result meets first; it does
+    nothing if there is none."""
     kept = (node.saved for node in reversed(reachable(out.node)))  # type: ignore[arg-type]
-    return next(saved for saved in kept if type(saved) is Ticket)
+    return next((saved.recall for saved in kept if type(saved) is Ticket), tuple)
 
 
-# book/memory/schedule.md:453
+# book/memory/schedule.md:455
 def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     """Output of a block, and its row of `Costs` as far as it is bytes."""
     v = Variable(x)
@@ -295,12 +297,13 @@ def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     gradients = sum(part.nbytes for leaf, part in found.items() if leaf is not v.node)
     del found, out
     out, noted, pass_peak = bytes_of(lambda: checkpoint(checkpoint(block))(v))
-    ticket, size = last_ticket(out), value.nbytes
+    recall, size = last_recall(out), value.nbytes
     del out
-    _, _, again_peak = bytes_of(ticket.recall)
+    _, _, again_peak = bytes_of(recall)
+    kept, noted, back_peak = (max(0, b - size) for b in (left + table, noted + table, back_peak))
     return (
-        value, left - size + table, noted - size + table, id(owner(v.value)) in memory, id(owner(value)) in memory,
-        keep_peak, pass_peak, again_peak, back_peak - size, gradients,
+        value, kept, noted, id(owner(v.value)) in memory, id(owner(value)) in memory,
+        keep_peak, pass_peak, again_peak, back_peak, gradients,
     )
 
 
@@ -310,8 +313,8 @@ def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
     out, keep = seconds(lambda: block(v))
     _, back = seconds(lambda: cotangents(out))
     out, passing = seconds(lambda: checkpoint(block)(v))
-    ticket = last_ticket(out)
-    _, again = seconds(ticket.recall)
+    recall = last_recall(out)
+    _, again = seconds(recall)
     return keep, passing, again, back
 
 
@@ -372,7 +375,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:569
+# book/memory/schedule.md:572
 class Needs:
     """What the events of a chain need, in bytes.
 
@@ -411,7 +414,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:610
+# book/memory/schedule.md:613
 def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -445,7 +448,7 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:656
+# book/memory/schedule.md:659
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -546,7 +549,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:773
+# book/memory/schedule.md:776
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
@@ -575,6 +578,8 @@ class Checkpointed(Module):
 
     def __call__(self, x: Any) -> Any:
         """The output of the last block."""
+        if not recording():  # nothing is kept
+            return self.run(range(len(self.blocks)), x)
         if callable(self.plan) and self.measured != (kind := (np.shape(x), bottom(x).dtype)):
             self.costs = measure_blocks(self.blocks, x)
             self.schedule, self.measured = self.plan(self.costs), kind
