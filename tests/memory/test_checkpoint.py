@@ -17,6 +17,7 @@ from autograd_book.graph.primitive import primitives
 from autograd_book.graph.variable import push, top
 from autograd_book.learn.sequence import TransformerBlock
 from autograd_book.memory.checkpoint import ReplayError, Ticket, checkpoint, keeping
+from autograd_book.memory.meter import recycle
 from autograd_book.memory.saved import saved_values
 
 
@@ -839,3 +840,18 @@ def test_generators_used_by_functions_inside_of_the_function_are_found() -> None
 
 
 module_generator = np.random.default_rng(5)
+
+
+def test_a_policy_that_is_no_function_is_refused() -> None:
+    with pytest.raises(DifferentiationTypeError, match="policy 'matmul'.*keeping"):
+        checkpoint(np.tanh, policy="matmul")
+
+
+def test_results_are_kept_in_a_pool_too() -> None:
+    x, w = ab.Variable(np.ones((100, 100))), np.ones((100, 100)) / 100
+    with recycle():
+        out = checkpoint(lambda v: np.sin(np.tanh(v @ w)), policy=keeping("matmul"))(x)
+        assert len(out.node.saved.frame.results) == 1
+        np.sum(out).backward()
+    t = np.tanh(1.0)
+    np.testing.assert_allclose(x.grad.numpy(), np.full((100, 100), np.cos(t) * (1 - t * t)))

@@ -438,3 +438,16 @@ def test_without_gradients_a_budget_is_neither_measured_nor_in_the_way():
         out = network(ab.Variable(np.ones(3)))
     assert network.costs is None
     np.testing.assert_array_equal(out.numpy(), np.sin(np.tanh(np.ones(3))))
+
+
+def test_a_block_that_fails_while_it_is_measured_leaves_generators_and_tracemalloc_alone():
+    rng = np.random.default_rng(0)
+    state = rng.bit_generator.state
+    network = checkpoint_sequential([lambda x: x * rng.random(), lambda x: x @ np.ones(7)], budget=1e6)
+    with pytest.raises(ValueError, match="matmul"):
+        network(ab.Variable(np.ones(3)))
+    assert rng.bit_generator.state == state and not tracemalloc.is_tracing()
+
+
+def test_a_list_may_enter_a_chain_with_a_budget():
+    np.testing.assert_array_equal(checkpoint_sequential([np.sin], budget=1e6)([1.0, 2.0]), np.sin([1.0, 2.0]))

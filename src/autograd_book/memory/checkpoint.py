@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b4593a822d4913fa4ed3836d829a2e8ae927bbe5b721967d9c916256bf79d359
+# sha256: 2511d55b5db3cfa43efd9f129450d2ffa5fde78dce4c6fd4a4a380dcffed5512
 
 __all__ = [
     "ReplayError",
@@ -99,6 +99,7 @@ class Ticket:
 from autograd_book.graph.backward import reachable, recalled
 from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
 from autograd_book.graph.variable import NoGrad, Variable, innermost, push, top
+from autograd_book.memory.meter import Pool
 from autograd_book.memory.saved import Packed, note_leaf
 from autograd_book.modes.trees import Tree, leaves, tree_map
 
@@ -148,7 +149,7 @@ def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
     return tree_map(lambda v: v.filled(next(rest)) if type(v) is Shell else v, tree)
 
 
-# book/memory/checkpoint.md:190
+# book/memory/checkpoint.md:191
 import sys
 from functools import partial
 from types import CodeType, FunctionType, MethodType
@@ -236,7 +237,7 @@ def put_back(states: list[tuple[Any, Any]]) -> None:
             source.bit_generator.state = state
 
 
-# book/memory/checkpoint.md:294
+# book/memory/checkpoint.md:295
 def mark(value: Any) -> Any:
     """Something short that differs when a constant differs."""
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
@@ -267,7 +268,7 @@ def outcome(primitive: Primitive, out: Any) -> Any:
     return None if isinstance(primitive.fun, np.ufunc) or trusted(primitive) else mark(bottom(out))
 
 
-# book/memory/checkpoint.md:327
+# book/memory/checkpoint.md:328
 from typing import NamedTuple
 
 from autograd_book.modes.batch import Batched
@@ -285,7 +286,7 @@ class Step(NamedTuple):
     captured: Any  #: Arrays of Variables that came in by closure.
 
 
-# book/memory/checkpoint.md:362
+# book/memory/checkpoint.md:363
 from threading import Lock, get_ident
 
 from autograd_book.modes.transforms import Fun, name_of
@@ -429,7 +430,7 @@ class Frame:
         )
 
 
-# book/memory/checkpoint.md:514
+# book/memory/checkpoint.md:515
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 
 
@@ -449,7 +450,7 @@ def levels_from(level: Any) -> Iterator[Any]:
         level = level.below
 
 
-PLAIN = (Record, Evaluate, WeakScalars)  #: Levels that know a primitive by its plans alone.
+PLAIN = (Record, Evaluate, WeakScalars, Pool)  #: Levels that know a primitive by its plans alone.
 
 
 class Checkpoint(Interpreter):
@@ -511,7 +512,7 @@ class Checkpoint(Interpreter):
         return out
 
 
-# book/memory/checkpoint.md:614
+# book/memory/checkpoint.md:615
 from copy import copy
 
 
@@ -608,7 +609,7 @@ class Replay(Checkpoint):
         return ticket
 
 
-# book/memory/checkpoint.md:719
+# book/memory/checkpoint.md:720
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
@@ -650,6 +651,11 @@ def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
             f"checkpoint was given {f!r}, which is no function that computes when it is "
             "called. Give a function or a module that returns its results."
         )
+    if policy is not None and not callable(policy):
+        raise DifferentiationTypeError(
+            f"checkpoint was given the policy {policy!r}, which is no function. Give one of "
+            "primitive and arguments, such as keeping('matmul')."
+        )
 
     @wraps(f, updated=())
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
@@ -669,7 +675,7 @@ def recording() -> bool:
     return isinstance(next(kinds), Record)
 
 
-# book/memory/checkpoint.md:806
+# book/memory/checkpoint.md:812
 def owner(array: Any) -> Any:
     """The array in whose memory an array lies."""
     while isinstance(getattr(array, "base", None), np.ndarray):
@@ -693,7 +699,7 @@ def saved_bytes(nodes: Any, besides: Any = ()) -> int:
     return sum(array.nbytes for key, array in saved_arrays(nodes).items() if key not in given)
 
 
-# book/memory/checkpoint.md:950
+# book/memory/checkpoint.md:956
 def keeping(*names: str, where: Callable[..., bool] | None = None) -> Callable[..., bool]:
     """A policy for `checkpoint`: keep the results of primitives of these names.
 

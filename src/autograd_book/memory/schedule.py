@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: aebc9ab7e4d71744feeb0ea62befefd5f6df5b11d4df0473c5ec4301f98f2ac6
+# sha256: edbd920e1a9b2dfd1dfbe5dcab904444d82a1e9d59fcce845f6c59f0b8dc2983
 
 __all__ = [
     "Schedule",
@@ -335,19 +335,21 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     before = [(s, state_of(s)) for s in sources_of_chance(blocks)]
     gc.collect()
     tracing = tracemalloc.is_tracing()
-    for i, block in enumerate(blocks):
-        expect_number_from(i, block, value)
-        times = [block_times(block, value) for _ in range(rounds)]
-        tracemalloc.start()
-        try:
+    try:
+        for i, block in enumerate(blocks):
+            expect_number_from(i, block, value)
+            times = [block_times(block, value) for _ in range(rounds)]
+            tracemalloc.start()
             following, *row = block_bytes(block, value)
-        finally:
             if not tracing:
                 tracemalloc.stop()
-        rows.append([*row, *np.median(times, axis=0)])
-        value = following
-        inputs.append(value.nbytes)
-    put_back(before)
+            rows.append([*row, *np.median(times, axis=0)])
+            value = following
+            inputs.append(value.nbytes)
+    finally:
+        if not tracing:
+            tracemalloc.stop()
+        put_back(before)
     return Costs(np.array(inputs), *map(np.array, zip(*rows)))
 
 
@@ -375,7 +377,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:572
+# book/memory/schedule.md:574
 class Needs:
     """What the events of a chain need, in bytes.
 
@@ -414,7 +416,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:613
+# book/memory/schedule.md:615
 def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -448,7 +450,7 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:659
+# book/memory/schedule.md:661
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -549,7 +551,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:776
+# book/memory/schedule.md:778
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
@@ -580,7 +582,7 @@ class Checkpointed(Module):
         """The output of the last block."""
         if not recording():  # nothing is kept
             return self.run(range(len(self.blocks)), x)
-        if callable(self.plan) and self.measured != (kind := (np.shape(x), bottom(x).dtype)):
+        if callable(self.plan) and self.measured != (kind := (np.shape(x), getattr(bottom(x), "dtype", None))):
             self.costs = measure_blocks(self.blocks, x)
             self.schedule, self.measured = self.plan(self.costs), kind
         return self.run(self.schedule, x)
