@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 85ea62d29ebe127c052cfa79f68b4894f1011af9ceb7cee73546c9e0631a635b
+# sha256: d115a8f8435d7310dc740108bd0352e6d842872089e6d78d3a972cef9f7ae544
 
 __all__ = [
     "EXACT",
@@ -576,8 +576,16 @@ from functools import cache
 class Pair(Policy):
     """Two functions, of which the second undoes the first."""
 
-    def __init__(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> None:
-        self.pack, self.unpack = pack, unpack  # type: ignore[method-assign,assignment]
+    def __init__(self, first: Callable[[Any], Any], second: Callable[[Any], Any]) -> None:
+        self.first, self.second = first, second
+
+    def pack(self, x: np.ndarray) -> Any:
+        """What the first function makes of x."""
+        return self.first(x)
+
+    def unpack(self, packed: Any) -> Any:
+        """What the second makes of that."""
+        return self.second(packed)
 
 
 class Chosen(Policy):
@@ -591,7 +599,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:830
+# book/memory/saved.md:838
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -610,7 +618,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:851
+# book/memory/saved.md:859
 from autograd_book.graph.errors import nearest
 
 
@@ -628,7 +636,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:871
+# book/memory/saved.md:879
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -656,7 +664,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:911
+# book/memory/saved.md:919
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -709,7 +717,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:966
+# book/memory/saved.md:974
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -734,7 +742,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:995
+# book/memory/saved.md:1003
 from numpy.lib.stride_tricks import as_strided
 
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
@@ -754,7 +762,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:1017
+# book/memory/saved.md:1025
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -772,7 +780,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1047
+# book/memory/saved.md:1055
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -806,7 +814,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1083
+# book/memory/saved.md:1091
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -816,7 +824,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1097
+# book/memory/saved.md:1105
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -844,7 +852,7 @@ def packable(value: Any) -> bool:
     )
 
 
-# book/memory/saved.md:1127
+# book/memory/saved.md:1135
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -873,7 +881,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1160
+# book/memory/saved.md:1168
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -967,7 +975,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1260
+# book/memory/saved.md:1268
 from functools import wraps
 
 from autograd_book.graph.variable import Fun, push, top
