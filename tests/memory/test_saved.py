@@ -395,6 +395,7 @@ def test_what_a_maximum_with_an_initial_number_saves_is_kept_exactly():
 
 
 def test_the_size_of_complex_numbers_is_kept_exactly():
+    pytest.importorskip("ml_dtypes")
     z = normal(600) + 1j * normal(600, seed=1)
     f = lambda z: np.sum(np.abs(z * 2.0))
     for name in NAMES:
@@ -402,6 +403,7 @@ def test_the_size_of_complex_numbers_is_kept_exactly():
 
 
 def test_a_primitive_of_ones_own_is_not_taken_for_the_books_of_that_name():
+    pytest.importorskip("ml_dtypes")
     @ab.primitive("x", elementwise=True, x=lambda g, x: g * (x > 1.0))
     def relu(x):
         return np.where(x > 1.0, x, 1.0)
