@@ -54,3 +54,23 @@ def play(player, sequence):
             refused = True
         found.append((name, refused, *player.seen()))
     return found
+
+
+class Player:
+    """The calls that are spelled alike here and in PyTorch."""
+
+    def gradients(self, i, value):
+        for p, g in zip(self.values[i], ([1.0, value], 0.25), strict=True):
+            p.grad = None if value is None else self.array(g)
+
+    def unscale(self, i):
+        self.scaler.unscale_(self.optimizers[i])
+
+    def step(self, i):
+        self.scaler.step(self.optimizers[i])
+
+    def update(self):
+        self.scaler.update()
+
+    def set(self, scale):
+        self.scaler.update(scale)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from scaling_calls import OPTIMIZERS, play, sequences, settings_
+from scaling_calls import OPTIMIZERS, Player, play, sequences, settings_
 
 import autograd_book as ab
 from autograd_book.stability.scaling import GradScaler, ScalingOrderError
@@ -12,24 +12,8 @@ torch = pytest.importorskip("torch")
 START = [[1.0, -2.0], 0.5]
 
 
-class Player:
-    """What both have in common: two optimisers of two parameters each, and the calls."""
-
-    def gradients(self, i, value):
-        for p, g in zip(self.values[i], ([1.0, value], 0.25), strict=True):
-            p.grad = None if value is None else self.array(g)
-
-    def unscale(self, i):
-        self.scaler.unscale_(self.optimizers[i])
-
-    def step(self, i):
-        self.scaler.step(self.optimizers[i])
-
-    def update(self):
-        self.scaler.update()
-
-    def set(self, scale):
-        self.scaler.update(scale)
+class Both(Player):
+    """What both have in common: two optimisers of two parameters each."""
 
     def loss(self):
         self.scaler.scale(self.array(1.0, requires_grad=True))
@@ -42,7 +26,7 @@ class Player:
         return state, [p.detach().numpy().tolist() for p in flat], repr(gradients)
 
 
-class Ours(Player):
+class Ours(Both):
     """The book's."""
 
     refusals = (ScalingOrderError,)
@@ -56,7 +40,7 @@ class Ours(Player):
         return ab.Variable(np.float32(a), requires_grad)
 
 
-class Theirs(Player):
+class Theirs(Both):
     """PyTorch's."""
 
     refusals = (RuntimeError, AssertionError)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scaling_calls import OPTIMIZERS, play, sequences, settings_
+from scaling_calls import OPTIMIZERS, Player, play, sequences, settings_
 
 import autograd_book as ab
 from autograd_book.learn.digits import split
@@ -37,7 +37,7 @@ def leaf(value, gradient=None):
 # Sequences of calls
 
 
-class Ours:
+class Ours(Player):
     """The book's scaler with two optimisers, of two parameters each."""
 
     refusals = (ScalingOrderError,)
@@ -50,21 +50,8 @@ class Ours:
     def loss(self):
         self.scaler.scale(ab.Variable(F32(1.0)))
 
-    def gradients(self, i, value):
-        for p, g in zip(self.values[i], ([1.0, value], 0.25), strict=True):
-            p.grad = None if value is None else np.asarray(g, F32)
-
-    def unscale(self, i):
-        self.scaler.unscale_(self.optimizers[i])
-
-    def step(self, i):
-        self.scaler.step(self.optimizers[i])
-
-    def update(self):
-        self.scaler.update()
-
-    def set(self, scale):
-        self.scaler.update(scale)
+    def array(self, g):
+        return np.asarray(g, F32)
 
     def seen(self):
         state = self.scaler.state_dict()
