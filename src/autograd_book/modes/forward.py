@@ -9,10 +9,10 @@ value together with its tangent.
     import autograd_book as ab
 
     value, tangent = ab.jvp(lambda v, g: v * 2.0 - 0.5 * g * 4.0, (10.0, 9.81), (1.0, 0.0))
-    print(value, tangent)
+    print(f"{value:.2f} {tangent:.1f}")
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2db11e039b92e9ce8e394a1236c98d71aa24c1e0f7d8d56f71e08c1b52a5b677
+# sha256: 684c83c0134a037d12fb61239462862c2508097b7d4a4ac20abcd6e1fbae1369
 
 __all__ = [
     "along_elements",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-# book/modes/forward.md:99
+# book/modes/forward.md:93
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def along_elements(
     return part
 
 
-# book/modes/forward.md:141
+# book/modes/forward.md:135
 def along_line(
     primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any
 ) -> Any:
@@ -64,7 +64,7 @@ def along_line(
     return top.get().bind(primitive, [*values[:i], t, *values[i + 1 :]], params)
 
 
-# book/modes/forward.md:176
+# book/modes/forward.md:164
 def transposed(
     primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any
 ) -> Any:
@@ -79,7 +79,7 @@ def transposed(
     return walk(part.node, t, top.get().pull)[g.node]
 
 
-# book/modes/forward.md:206
+# book/modes/forward.md:194
 def push_tangents(
     primitive: Primitive, tangents: dict[int, Any], out: Any, values: Any, params: Any
 ) -> Any:
@@ -99,7 +99,7 @@ def push_tangents(
     return total
 
 
-# book/modes/forward.md:230
+# book/modes/forward.md:218
 def fit_tangent(t: Any, out: Any) -> Any:
     """A tangent in the shape and dtype of the result that it belongs to."""
     t = t if hasattr(t, "dtype") else np.asarray(t)
@@ -109,13 +109,13 @@ def fit_tangent(t: Any, out: Any) -> Any:
     return t if t.dtype == out.dtype else t.astype(out.dtype)
 
 
-# book/modes/forward.md:267
+# book/modes/forward.md:250
 def constant(value: Any) -> bool:
     """Whether a value is a Variable that needs no gradient, at any level."""
     return type(value) is Variable and value.record is None
 
 
-# book/modes/forward.md:283
+# book/modes/forward.md:266
 class Tangent:
     """What stands in place of a node in Variables of forward mode."""
 
@@ -125,7 +125,7 @@ class Tangent:
         self.value = value
 
 
-# book/modes/forward.md:297
+# book/modes/forward.md:280
 class Forward(Interpreter):
     """Computes the tangent of each result along with its value.
 
@@ -161,14 +161,15 @@ class Forward(Interpreter):
 
     def mine(self, value: Any) -> bool:
         """Whether a value is a Variable of this level."""
-        return type(value) is Variable and value.record is self  # type: ignore[comparison-overlap]
+        owner: Any = value.record if type(value) is Variable else None
+        return owner is self
 
     def tied(self, value: Any, tangent: Any) -> Variable:
         """A Variable of this level."""
         return tie(Variable, value, Tangent(tangent), self)
 
 
-# book/modes/forward.md:372
+# book/modes/forward.md:356
 def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[Tree, Tree]:
     """Value of a function and its Jacobian-vector product.
 
@@ -220,13 +221,13 @@ def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[
     )
 
 
-# book/modes/forward.md:428
+# book/modes/forward.md:412
 def fresh(value: Any) -> Any:
     """A copy of a plain array; anything else as it is."""
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-# book/modes/forward.md:443
+# book/modes/forward.md:427
 def tangent_of(p: Any, t: Any) -> Any:
     """t as a tangent of the primal p, or the error that says why it is none."""
     if kind_of(t) or shape_of(t) != p.shape:
