@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1dd1c93d078c1b094d67a7c9acded78f9c9b951e91586c066ba1817f20f430e3
+# sha256: 6474bd255db71bc2bfeea2b44b8925cf16c99f29548bc7d67b1f61d6edc38796
 
 __all__ = [
     "OneForAllError",
@@ -100,9 +100,8 @@ class Batched(Operators, Protocols, Methods):
     size = property(
         lambda self: int(np.prod(self.shape)), doc="Number of elements of one example."
     )
-    __array__ = __float__ = __int__ = __bool__ = __complex__ = __index__ = numpy = item = (
-        tolist
-    ) = no_single
+    __array__ = __float__ = __int__ = __bool__ = __complex__ = __index__ = no_single
+    numpy = item = tolist = no_single
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         self.level.expect_at_work(self)
@@ -128,7 +127,7 @@ class Batched(Operators, Protocols, Methods):
         return f"Batched({self.value!r})"
 
 
-# book/modes/batch.md:194
+# book/modes/batch.md:193
 #: From the level, values, which of them are batched, and params, to a batched result.
 Batching = Callable[..., Any]
 
@@ -141,7 +140,7 @@ def as_array(value: Any) -> Any:
     return value if hasattr(value, "shape") else np.asarray(value)
 
 
-# book/modes/batch.md:222
+# book/modes/batch.md:221
 def aligned(value: Any, rank: int) -> Any:
     """Examples along the first axis, each with `rank` axes: axes of length 1 are put in
     behind the first."""
@@ -153,7 +152,7 @@ def aligned(value: Any, rank: int) -> Any:
     )
 
 
-# book/modes/batch.md:242
+# book/modes/batch.md:241
 def by_elements(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -163,7 +162,7 @@ def by_elements(
     return level.below.bind(primitive, ready, params)
 
 
-# book/modes/batch.md:267
+# book/modes/batch.md:266
 def by_examples(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -179,7 +178,7 @@ def by_examples(
     return np.stack(list(map(as_array, results)))
 
 
-# book/modes/batch.md:297
+# book/modes/batch.md:296
 def shifted(axis: Any, rank: int) -> Any:
     """Axes of an example as axes of the batch; all of them for None."""
     if axis is None or rank == 0:
@@ -191,7 +190,7 @@ def shifted(axis: Any, rank: int) -> Any:
     )
 
 
-# book/modes/batch.md:319
+# book/modes/batch.md:318
 def reduce_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -201,7 +200,7 @@ def reduce_batch(
     return level.below.bind(primitive, values, {**params, "axis": axis})
 
 
-# book/modes/batch.md:337
+# book/modes/batch.md:336
 def softmax_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -209,13 +208,13 @@ def softmax_batch(
     return reduce_batch(level, primitive, values, batched, {"axis": -1, **params})
 
 
-# book/modes/batch.md:349
+# book/modes/batch.md:348
 for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.logsumexp):
     batchings[primitives[fun]] = reduce_batch
 batchings[primitives[reductions.softmax]] = softmax_batch
 
 
-# book/modes/batch.md:365
+# book/modes/batch.md:364
 def reshape_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -227,7 +226,7 @@ def reshape_batch(
     return level.below.bind(primitive, values, {**params, "shape": (level.size, *shape)})
 
 
-# book/modes/batch.md:388
+# book/modes/batch.md:387
 def transpose_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -240,7 +239,7 @@ def transpose_batch(
     )
 
 
-# book/modes/batch.md:410
+# book/modes/batch.md:409
 def broadcast_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -253,7 +252,7 @@ def broadcast_batch(
     )
 
 
-# book/modes/batch.md:444
+# book/modes/batch.md:443
 def is_plain(index: Any) -> bool:
     """Whether an index has at most one array in it, which stands alone, and no truth
     values."""
@@ -262,7 +261,7 @@ def is_plain(index: Any) -> bool:
     )
 
 
-# book/modes/batch.md:461
+# book/modes/batch.md:460
 def index_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -277,7 +276,7 @@ def index_batch(
     )
 
 
-# book/modes/batch.md:487
+# book/modes/batch.md:486
 def join_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -292,7 +291,7 @@ def join_batch(
     )
 
 
-# book/modes/batch.md:511
+# book/modes/batch.md:510
 batchings |= {
     primitives[shapes.reshape]: reshape_batch,
     primitives[np.transpose]: transpose_batch,
@@ -303,7 +302,7 @@ batchings |= {
 }
 
 
-# book/modes/batch.md:534
+# book/modes/batch.md:533
 def matmul_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -325,7 +324,7 @@ def matmul_batch(
 batchings[primitives[np.matmul]] = matmul_batch
 
 
-# book/modes/batch.md:579
+# book/modes/batch.md:578
 class Batch(Interpreter):
     """Carries out each operation for all examples at once.
 
@@ -389,7 +388,7 @@ class Batch(Interpreter):
         return Batched(way(self, primitive, values, batched, params), self)
 
 
-# book/modes/batch.md:665
+# book/modes/batch.md:664
 def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     """A function of batches that applies `f` to each example.
 
@@ -433,14 +432,14 @@ def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     return transformed
 
 
-# book/modes/batch.md:713
+# book/modes/batch.md:712
 def collected(value: Any, level: Batch, axis: int) -> Any:
     """The results of all examples, with their axis where it is wanted."""
     full = value.value if level.mine(value) else np.stack([as_array(value)] * level.size)
     return full if axis == 0 else np.moveaxis(full, 0, axis)
 
 
-# book/modes/batch.md:731
+# book/modes/batch.md:730
 def number_of_examples(f: Fun, args: Any, axes: Any) -> int:
     """How many examples the arguments have, or the error that says what is wrong with
     them."""

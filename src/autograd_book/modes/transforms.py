@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8276048bd64d50682ee953d0c462cfa0222a68456f3dcbf148218a5cc203630d
+# sha256: 58e45d6bd64cac369356534b1890961fd16563443b404b075ecd10dd81cc7801
 
 __all__ = [
     "Fun",
@@ -272,7 +272,8 @@ def value_and_grad(
         argument at a position.
     """
     single = isinstance(argnums, (int, np.integer))
-    positions: tuple[int, ...] = (int(argnums),) if single else tuple(argnums)  # type: ignore[arg-type]
+    given: Any = argnums
+    positions: tuple[int, ...] = (int(given),) if single else tuple(given)
 
     def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         chosen = of_chosen(f, positions, args, kwargs)
@@ -284,7 +285,7 @@ def value_and_grad(
     return transformed
 
 
-# book/modes/transforms.md:590
+# book/modes/transforms.md:591
 def grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Fun:
     """A function that returns the gradient of `f`, or ``(gradient, aux)``; parameters and
     errors as for `value_and_grad`."""
@@ -297,7 +298,7 @@ def grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> F
     return transformed
 
 
-# book/modes/transforms.md:607
+# book/modes/transforms.md:608
 def expect_real_number(f: Fun, out: Any) -> None:
     """Raise unless the result of f is one real number."""
     if shape_of(out) != ():
@@ -314,7 +315,7 @@ def expect_real_number(f: Fun, out: Any) -> None:
         )
 
 
-# book/modes/transforms.md:666
+# book/modes/transforms.md:667
 @primitive("x", flat=True)
 def stop_gradient(x: Any) -> Any:
     """A copy of the value of x, which counts as a constant in every derivative."""
