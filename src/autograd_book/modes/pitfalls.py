@@ -13,15 +13,16 @@ the line of the program.
         with ab.debug_nans(), np.errstate(all="ignore"):
             np.log(ab.Variable([2.0, 0.0]) * 3.0) + 1.0
     except ab.NonFiniteError as error:
-        print("log" in str(error), "0 to 6" in str(error))
+        fact, _, place = str(error).partition(" in ")
+        print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 88d408152c186c00d8ceb06f0726b75a842cad7a67a49cbccf599cb2d085ed1e
+# sha256: 56969dbd0b44636f31af54cf97bd406394b9f661a87a3cdf9c060c2113444271
 
 __all__ = ["finite", "ranges", "extent", "PACKAGE", "user_line", "Finite", "debug_nans"]
 
 
-# book/modes/pitfalls.md:57
+# book/modes/pitfalls.md:58
 import sys
 from bisect import bisect_right
 from typing import Any
@@ -43,7 +44,7 @@ def finite(value: Any) -> bool:
     return dtype is None or not differentiable(dtype) or bool(np.all(np.isfinite(value)))
 
 
-# book/modes/pitfalls.md:89
+# book/modes/pitfalls.md:90
 def ranges(names: Any, values: Any) -> str:
     """For each named value its shape and the smallest and largest number in it."""
     return "; ".join(
@@ -51,7 +52,7 @@ def ranges(names: Any, values: Any) -> str:
     )
 
 
-# book/modes/pitfalls.md:101
+# book/modes/pitfalls.md:102
 def extent(value: Any) -> str:
     """Shape and range of an array, in words."""
     array = np.asarray(value)
@@ -60,7 +61,7 @@ def extent(value: Any) -> str:
     return f"of shape {array.shape} from {np.min(array):.6g} to {np.max(array):.6g}"
 
 
-# book/modes/pitfalls.md:122
+# book/modes/pitfalls.md:123
 #: Frames of modules that begin with this name are the engine's.
 PACKAGE = __name__.partition(".")[0]
 
@@ -76,7 +77,7 @@ def user_line() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-# book/modes/pitfalls.md:156
+# book/modes/pitfalls.md:157
 class Finite(Interpreter):
     """Raises where an operation or a rule makes a NaN or an infinity of finite numbers."""
 
@@ -130,7 +131,7 @@ class Finite(Interpreter):
         )
 
 
-# book/modes/pitfalls.md:216
+# book/modes/pitfalls.md:217
 def debug_nans() -> push:
     """Context manager, or decorator, under which the first NaN or infinity made of finite
     numbers raises an error.
