@@ -8,21 +8,16 @@ Variable.
     import numpy as np
     from autograd_book.rules.vocabulary import status
 
-    print(
-        *(
-            f"{f.__name__}: {status(f)[0]}"
-            for f in (np.sin, np.stack, np.floor, np.unique, np.savetxt)
-        ),
-        sep="; ",
-    )
+    for f in (np.sin, np.stack, np.argmax, np.unique, np.savetxt):
+        print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 12e30abfec64548e4565de7183f11cbe30b82a9c56a90f46e33189a99c18d1a0
+# sha256: 936a3f2aa56781bbf2f34e36653717e7fc98821dc1418af92018852f028d832f
 
 __all__ = ["linspace", "PLAIN", "reasons", "status", "Entry", "AREAS", "survey"]
 
 
-# book/rules/vocabulary.md:61
+# book/rules/vocabulary.md:56
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -45,7 +40,7 @@ from autograd_book.rules import (
 )
 
 
-# book/rules/vocabulary.md:94
+# book/rules/vocabulary.md:89
 @implements(np.linspace)
 def linspace(
     start: Any,
@@ -68,7 +63,7 @@ def linspace(
     return (line, span / max(num - bool(endpoint), 1)) if retstep else line
 
 
-# book/rules/vocabulary.md:127
+# book/rules/vocabulary.md:122
 if hasattr(np.linalg, "matrix_transpose"):  # from NumPy 2 on
     functions[np.linalg.matrix_transpose] = np.matrix_transpose
 for old, name in {
@@ -81,7 +76,7 @@ for old, name in {
         functions[vars(np)[old]] = getattr(np, name)
 
 
-# book/rules/vocabulary.md:150
+# book/rules/vocabulary.md:145
 refuse(
     "Write start * ratio ** np.arange(num) / num, or 10 ** np.linspace(a, b, num).",
     np.logspace,
@@ -89,15 +84,8 @@ refuse(
 )
 refuse(
     "Convert first, as in np.sqrt(x.astype(complex)), and likewise for the others.",
-    *(
-        np.emath.sqrt,
-        np.emath.log,
-        np.emath.log2,
-        np.emath.log10,
-        np.emath.logn,
-        np.emath.power,
-    ),
-    *(np.emath.arccos, np.emath.arcsin, np.emath.arctanh),
+    *(np.emath.sqrt, np.emath.log, np.emath.log2, np.emath.log10, np.emath.logn),
+    *(np.emath.power, np.emath.arccos, np.emath.arcsin, np.emath.arctanh),
 )
 refuse("Choose between the pieces with np.where or np.select.", np.piecewise)
 refuse(
@@ -107,7 +95,7 @@ refuse(
 )
 
 
-# book/rules/vocabulary.md:202
+# book/rules/vocabulary.md:190
 #: What functions do that take no values to differentiate, and their names.
 PLAIN = {
     "makes arrays": "arange array asanyarray asarray asarray_chkfinite ascontiguousarray "
@@ -138,7 +126,7 @@ PLAIN = {
 reasons = {name: reason for reason, names in PLAIN.items() for name in names.split()}
 
 
-# book/rules/vocabulary.md:247
+# book/rules/vocabulary.md:235
 def status(fun: Callable[..., Any], name: str = "") -> tuple[str, str]:
     """What becomes of a NumPy function that is called with a Variable.
 
@@ -172,7 +160,7 @@ def status(fun: Callable[..., Any], name: str = "") -> tuple[str, str]:
     return ("no values", reasons[name]) if name in reasons else ("unknown", "")
 
 
-# book/rules/vocabulary.md:291
+# book/rules/vocabulary.md:279
 class Entry(NamedTuple):
     """A public function of NumPy and its status."""
 
@@ -185,7 +173,7 @@ class Entry(NamedTuple):
 AREAS = {"": np, "linalg.": np.linalg, "fft.": np.fft}
 
 
-# book/rules/vocabulary.md:312
+# book/rules/vocabulary.md:300
 def survey() -> list[Entry]:
     """The status of every public function of the NumPy at hand."""
     found = [
