@@ -14,7 +14,7 @@ all lengths, axes and norms.
     print(x.grad)
 """
 # Generated from book/rules/fourier.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9790e81bf3e17da5d498c2d8ffdc55f87a69baa449aeaa1dffa62037cc27b873
+# sha256: 960c2e5e610c3f1465f261a3f40d953a5d0aa778a0b506f638a4ad99476d7b09
 
 __all__ = ["fitted", "transform", "mirrored", "Sides", "sides", "several"]
 
@@ -54,7 +54,7 @@ transform(np.fft.fft, lambda g, n, axis, norm: np.fft.fft(g, n, axis, norm))
 transform(np.fft.ifft, lambda g, n, axis, norm: np.fft.ifft(g, n, axis, norm))
 
 
-# book/rules/fourier.md:173
+# book/rules/fourier.md:176
 def mirrored(g: Any, n: int, axis: int, factor: float) -> Any:
     """g times a factor where a frequency has a partner; of n, 0 and n / 2 have none."""
     row = np.full(n // 2 + 1, factor, np.finfo(g.dtype).dtype)
@@ -64,7 +64,7 @@ def mirrored(g: Any, n: int, axis: int, factor: float) -> Any:
     )
 
 
-# book/rules/fourier.md:202
+# book/rules/fourier.md:205
 transform(
     np.fft.rfft, lambda g, n, axis, norm:
         np.fft.hfft(mirrored(g, n, axis, 0.5), n, axis, norm),
@@ -83,13 +83,12 @@ transform(
 )
 
 
-# book/rules/fourier.md:244
+# book/rules/fourier.md:247
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.variable import functions
 
-Sides = list[
-    tuple[int | None, int]
-]  #: For each transform its length, or None, and its axis.
+#: For each transform its length, or None, and its axis.
+Sides = list[tuple[int | None, int]]
 
 
 def sides(shape: tuple[int, ...], s: Any, axes: Any) -> Sides:
@@ -106,7 +105,7 @@ def sides(shape: tuple[int, ...], s: Any, axes: Any) -> Sides:
     return [(shape[axis] if n == -1 else n, axis) for n, axis in zip(s, axes)]
 
 
-# book/rules/fourier.md:275
+# book/rules/fourier.md:277
 def several(last: Any, others: Any, axes: tuple[int, ...] | None) -> Any:
     """Transform of several axes: a function for the last of them, one for the others."""
 
@@ -139,10 +138,8 @@ for last, others, many, two in (
     (np.fft.rfft, np.fft.fft, np.fft.rfftn, np.fft.rfft2),
     (np.fft.irfft, np.fft.ifft, np.fft.irfftn, np.fft.irfft2),
 ):
-    functions[many], functions[two] = (
-        several(last, others, None),
-        several(last, others, (-2, -1)),
-    )
+    functions[many] = several(last, others, None)
+    functions[two] = several(last, others, (-2, -1))
 
 
 # book/rules/fourier.md:342

@@ -128,7 +128,7 @@ def ranks(fun: Callable[..., Any], rows: Any, *q: Any, **method: Any) -> Any:
     return fun(places, *q, axis=1, **method)
 
 
-# book/rules/order.md:231
+# book/rules/order.md:234
 def neighbours(rows: Any, rank: Any) -> tuple[Any, Any, Any]:
     """Elements nearest to each rank in the sorted rows, those on its other side, and its
     share of those."""
@@ -153,7 +153,7 @@ def averaged(near: Any, far: Any, share: Any) -> Any:
     return near * (1 - share) + np.where(share > 0, far, 0) * share
 
 
-# book/rules/order.md:268
+# book/rules/order.md:271
 import math
 
 from autograd_book.graph.variable import Variable
@@ -183,7 +183,7 @@ def between(
     return scalar(reshape(np.transpose(z), (*rank.shape[:-1], *ends)))
 
 
-# book/rules/order.md:302
+# book/rules/order.md:305
 def median_by(fun: Callable[..., Any]) -> Callable[..., Any]:
     """Our composition of a median of NumPy, with its signature."""
 
@@ -216,7 +216,7 @@ for part in (np.quantile, np.percentile, np.nanquantile, np.nanpercentile):
     functions[part] = quantile_by(part)
 
 
-# book/rules/order.md:355
+# book/rules/order.md:358
 def present(*names: str) -> list[Callable[..., Any]]:
     """The functions of these names that the NumPy at hand has."""
     return [getattr(np, name) for name in names if hasattr(np, name)]

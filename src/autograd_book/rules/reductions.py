@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 483d68aa0f39547d30eb7eb698fa8db6ce826e4c1ef65484b714b36495fd7235
+# sha256: 756534e84655ea35978a8b4a9e9149a31875d6409649be42ce9eee6d2332be33
 
 __all__ = [
     "kept",
@@ -269,7 +269,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
 
 # book/rules/reductions.md:503
 def log_softmax(x: Any, axis: Any = -1) -> Any:
-    """Logarithm of the softmax, finite where the softmax itself is rounded to 0; see `softmax`."""
+    """Logarithm of the softmax, finite where the softmax itself is rounded to 0."""
     return x - logsumexp(x, axis=axis, keepdims=True)
 
 

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 78fd339efd8c5061552c444e45cbf48cd98f713549a9901e047dda696ca2d3f4
+# sha256: b0e19784185ea829cf6c421b7dcda5fe7c2b8d1ade035d11b03dbcaf36bc8832
 
 __all__ = [
     "reshape",
@@ -332,16 +332,15 @@ functions |= {
     np.empty_like: lambda a, *options, **more: np.empty_like(blank(a), *options, **more),
 }
 QUESTIONS = (
-    "result_type can_cast min_scalar_type common_type"
+    "result_type can_cast min_scalar_type common_type iscomplexobj isrealobj "
+    "may_share_memory shares_memory array2string array_repr array_str"
 )
-QUESTIONS += " iscomplexobj isrealobj may_share_memory shares_memory"
-QUESTIONS += " array2string array_repr array_str"
 functions.update(
     {getattr(np, name): asked_of_values(getattr(np, name)) for name in QUESTIONS.split()}
 )
 
 
-# book/rules/shapes.md:728
+# book/rules/shapes.md:727
 def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any, ...]:
     """Cut g along `axis` into arrays of the given shapes."""
     ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
@@ -349,7 +348,7 @@ def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any,
     return tuple(g[(*before, slice(a, b))] for a, b in zip([0, *ends[:-1]], ends))
 
 
-# book/rules/shapes.md:751
+# book/rules/shapes.md:750
 def join(*xs: Any, axis: int = 0) -> Any:
     """Concatenation with the arrays as separate arguments."""
     return np.concatenate(xs, axis=axis)
@@ -361,7 +360,7 @@ joined = Primitive(
 )
 
 
-# book/rules/shapes.md:769
+# book/rules/shapes.md:768
 def expect_no_out(fun: Fun, out: Any) -> None:
     """Raise if NumPy was asked to write the result into an array."""
     if out is not None:
@@ -371,7 +370,7 @@ def expect_no_out(fun: Fun, out: Any) -> None:
         )
 
 
-# book/rules/shapes.md:789
+# book/rules/shapes.md:788
 @implements(np.concatenate)
 def concatenate(
     arrays: Sequence[Any],
@@ -387,7 +386,7 @@ def concatenate(
     return bind(joined, *(map(np.ravel, parts) if axis is None else parts), axis=axis or 0)
 
 
-# book/rules/shapes.md:813
+# book/rules/shapes.md:812
 @implements(np.stack)
 def stack(
     arrays: Sequence[Any],
@@ -404,7 +403,7 @@ def stack(
     )
 
 
-# book/rules/shapes.md:845
+# book/rules/shapes.md:844
 def joins(promote: Fun, axis: int) -> Fun:
     """Our version of a NumPy function that promotes arrays and joins them."""
 
@@ -417,7 +416,7 @@ def joins(promote: Fun, axis: int) -> Fun:
     return ours
 
 
-# book/rules/shapes.md:866
+# book/rules/shapes.md:865
 functions.update(
     {
         np.hstack: joins(np.atleast_1d, 1),
@@ -432,14 +431,14 @@ if hasattr(np, "row_stack"):
     functions[np.row_stack] = functions[np.vstack]
 
 
-# book/rules/shapes.md:885
+# book/rules/shapes.md:884
 @implements(np.append)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """As `numpy.append`."""
     return concatenate((arr, values), axis)
 
 
-# book/rules/shapes.md:900
+# book/rules/shapes.md:899
 @implements(np.block)
 def block(arrays: Any) -> Any:
     """Nested lists of blocks as one array, as `numpy.block`."""
@@ -464,7 +463,7 @@ def block(arrays: Any) -> Any:
     return build(arrays, depth(arrays))
 
 
-# book/rules/shapes.md:935
+# book/rules/shapes.md:934
 @implements(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
     """The elements in order, repeated or cut off to fill a shape, as `numpy.resize`."""
@@ -474,7 +473,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     return np.reshape(np.tile(flat, max(1, -(-size // flat.size)))[:size], new_shape)
 
 
-# book/rules/shapes.md:962
+# book/rules/shapes.md:961
 def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     """Slices of `ary` along `axis`, at the places listed in each of the parts."""
     before = (slice(None),) * (axis % len(shape_of(ary)))
@@ -484,7 +483,7 @@ def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     ]
 
 
-# book/rules/shapes.md:980
+# book/rules/shapes.md:979
 @implements(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As `numpy.split`."""
@@ -499,7 +498,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return stretches(ary, np.array_split(row, constant(indices_or_sections)), axis)
 
 
-# book/rules/shapes.md:1005
+# book/rules/shapes.md:1004
 def splits(fun: Any, axis: int) -> Fun:
     """Our version of a NumPy function that splits along `axis`, or the last one."""
 
@@ -519,7 +518,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:1029
+# book/rules/shapes.md:1028
 if hasattr(np, "unstack"):
     functions[np.unstack] = lambda x, axis=0: tuple(np.moveaxis(x, axis, 0))
 if hasattr(np, "astype"):
@@ -530,7 +529,7 @@ if hasattr(np, "astype"):
     )
 
 
-# book/rules/shapes.md:1044
+# book/rules/shapes.md:1043
 refuse(
     "Give the function an axis, or apply it to slices and stack the results.",
     np.apply_along_axis,
