@@ -552,7 +552,7 @@ def sinc_derivative(x: Any, n: int) -> Any:
 Primitive(np.sinc, "x", elementwise=True, x=lambda g, x: g * sinc_derivative(x, 1))
 
 
-# book/rules/elementwise.md:1248
+# book/rules/elementwise.md:1251
 #: In the middle of 64 steps of a quarter turn.
 _ANGLES = (np.arange(64) + 0.5) * np.pi / 128
 
@@ -585,7 +585,7 @@ def bessel_i(x: Any, n: int) -> Any:
 Primitive(np.i0, "x", elementwise=True, x=lambda g, x: g * bessel_i(x, 1))
 
 
-# book/rules/elementwise.md:1318
+# book/rules/elementwise.md:1321
 @primitive("x", elementwise=True, linear="x", x=lambda g, dtype: g)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
@@ -595,7 +595,7 @@ def astype(x: Any, dtype: Any) -> Any:
 primitives[np.ndarray.astype] = primitives[astype]
 
 
-# book/rules/elementwise.md:1342
+# book/rules/elementwise.md:1345
 from collections.abc import Callable
 
 
@@ -613,7 +613,7 @@ _TWO = [fun for fun in primitives if isinstance(fun, np.ufunc) and fun.nin == 2]
 functions.update({fun.outer: outer_of(fun) for fun in _TWO})
 
 
-# book/rules/elementwise.md:1372
+# book/rules/elementwise.md:1375
 from autograd_book.graph.primitive import REMEDIES
 
 REMEDIES["where"] = "Leave it out, and choose afterwards with np.where."

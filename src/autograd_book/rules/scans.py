@@ -349,7 +349,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     return np.concatenate(parts) if len(parts) > 1 else inner
 
 
-# book/rules/scans.md:751
+# book/rules/scans.md:754
 def parabola(h: Any, k: Any) -> tuple[tuple[Any, Any, Any], ...]:
     """Weights of three neighbours in the slope of their parabola, at each of them."""
     left = (-(2 * h + k) / (h * (h + k)), (h + k) / (h * k), -h / (k * (h + k)))
@@ -358,7 +358,7 @@ def parabola(h: Any, k: Any) -> tuple[tuple[Any, Any, Any], ...]:
     return left, middle, right
 
 
-# book/rules/scans.md:775
+# book/rules/scans.md:778
 def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
     """Neighbours times their weights, added up, for `size` places from `first` on."""
     lay = [-1 if i == axis else 1 for i in range(len(f.shape))]
@@ -369,7 +369,7 @@ def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
     return sum(parts[1:], parts[0])
 
 
-# book/rules/scans.md:794
+# book/rules/scans.md:797
 def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     """Slopes of f along one axis, for steps of the given lengths."""
     n = f.shape[axis]
@@ -382,12 +382,12 @@ def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     return np.concatenate([first, inner, last], axis=axis)
 
 
-# book/rules/scans.md:820
+# book/rules/scans.md:823
 #: What holds the slopes along several axes: a list, since NumPy 2 a tuple.
 SEVERAL: Any = type(np.gradient(np.eye(2)))
 
 
-# book/rules/scans.md:829
+# book/rules/scans.md:832
 @implements(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Slopes along each axis, for constant steps or coordinates, as `numpy.gradient`."""
@@ -414,7 +414,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     return found[0] if len(found) == 1 else SEVERAL(found)
 
 
-# book/rules/scans.md:875
+# book/rules/scans.md:878
 @implements(*named("trapezoid", "trapz"))
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Area by trapezia, differentiable in `y` and `x`, as `numpy.trapezoid`."""
@@ -432,7 +432,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(width * heights / 2.0, axis=axis)
 
 
-# book/rules/scans.md:908
+# book/rules/scans.md:911
 def convolve_x(g: Any, other: Any, shape: tuple[int, ...], mode: str) -> Any:
     """Cotangent of one argument of a convolution, which has the given shape."""
     n, m = math.prod(shape), math.prod(other.shape)
@@ -444,7 +444,7 @@ def convolve_x(g: Any, other: Any, shape: tuple[int, ...], mode: str) -> Any:
     )
 
 
-# book/rules/scans.md:940
+# book/rules/scans.md:943
 Primitive(
     np.convolve, "a v", linear="a v",
     a=lambda g, a_shape, v, mode="full": convolve_x(g, v, a_shape, mode),
@@ -452,7 +452,7 @@ Primitive(
 )
 
 
-# book/rules/scans.md:962
+# book/rules/scans.md:965
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Sums of products with the other array moved along, as `numpy.correlate`."""
@@ -461,12 +461,12 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     return np.convolve(a, backwards(np.conjugate(np.ravel(v)), 0), mode)
 
 
-# book/rules/scans.md:991
+# book/rules/scans.md:994
 for search, names in ((np.searchsorted, "a v"), (np.digitize, "x bins")):
     Primitive(search, names, flat=True)
 
 
-# book/rules/scans.md:1008
+# book/rules/scans.md:1011
 def periodic(x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]:
     """A place, knots and entries in one period, with a knot added at each end."""
     x, xp = (
@@ -482,7 +482,7 @@ def periodic(x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]:
     )
 
 
-# book/rules/scans.md:1036
+# book/rules/scans.md:1039
 @implements(np.interp)
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
@@ -512,14 +512,14 @@ def interp(
     return scalar(np.where(high, fp[-1] if right is None else right, out))
 
 
-# book/rules/scans.md:1087
+# book/rules/scans.md:1090
 Primitive(
     np.unwrap, "p",
     p=lambda g, discont=None, axis=-1, period=None: g,
 )
 
 
-# book/rules/scans.md:1104
+# book/rules/scans.md:1107
 @implements(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     """Polynomial with coefficients `p`, differentiable in both, as `numpy.polyval`."""
@@ -529,7 +529,7 @@ def polyval(p: Any, x: Any) -> Any:
     return out
 
 
-# book/rules/scans.md:1124
+# book/rules/scans.md:1127
 @implements(np.vander)
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """Matrix whose rows are the powers of each element, as `numpy.vander`."""
@@ -542,7 +542,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return np.reshape(x, (-1, 1)) ** (powers if increasing else powers[::-1])
 
 
-# book/rules/scans.md:1148
+# book/rules/scans.md:1151
 @implements(np.bincount)
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """Weights of each number added up, differentiable in them, as `numpy.bincount`."""
@@ -559,14 +559,14 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     return scatter(real_double(weights, "np.bincount"), (size,), bins)
 
 
-# book/rules/scans.md:1177
+# book/rules/scans.md:1180
 def in_rows(x: Any, rowvar: bool, dtype: Any) -> Any:
     """Data with one variable in each row."""
     x = in_dtype(x, dtype)
     return np.reshape(x, (1, -1)) if len(x.shape) < 2 else x if rowvar else np.transpose(x)
 
 
-# book/rules/scans.md:1194
+# book/rules/scans.md:1197
 def expect_table(sets: Any, ddof: Any, fweights: Any, aweights: Any) -> None:
     """Raise for data, a correction or weights of which NumPy makes no covariance."""
     counts, shares = (
@@ -589,7 +589,7 @@ def expect_table(sets: Any, ddof: Any, fweights: Any, aweights: Any) -> None:
             )
 
 
-# book/rules/scans.md:1237
+# book/rules/scans.md:1240
 @implements(np.cov)
 def cov(
     m: Any,
@@ -621,7 +621,7 @@ def cov(
     )
 
 
-# book/rules/scans.md:1280
+# book/rules/scans.md:1283
 @implements(np.corrcoef)
 def corrcoef(
     x: Any, y: Any = None, rowvar: bool = True, *ignored: Any, dtype: Any = None
@@ -636,7 +636,7 @@ def corrcoef(
     return c if c.dtype.kind == "c" else np.where(np.abs(c) > 1, np.sign(c), c)
 
 
-# book/rules/scans.md:1310
+# book/rules/scans.md:1313
 refuse(
     "Counts have no slope: pass x.numpy(). "
     "For weights in fixed bins use np.bincount(np.digitize(x, edges), weights).",
@@ -663,7 +663,7 @@ refuse(
 )
 
 
-# book/rules/scans.md:1341
+# book/rules/scans.md:1344
 def refused(remedy: str, name: str) -> Fun:
     """A method of a universal function that raises."""
 
@@ -676,7 +676,7 @@ def refused(remedy: str, name: str) -> Fun:
     return method
 
 
-# book/rules/scans.md:1362
+# book/rules/scans.md:1365
 functions[np.add.reduceat] = refused(
     "Use np.bincount with weights, or differences of np.cumsum.", "add.reduceat"
 )
