@@ -50,6 +50,17 @@ def mark_cells(app, doctree):
                 node.insert(0, destination(app, chapter.file, cell))
 
 
+def shorten_tracebacks(app, doctree):
+    """Keep of a traceback the line of the page and the message; the calls between them are the engine's own."""
+    for block in doctree.findall(nodes.literal_block):
+        if block.get("language") == "ipythontb" and "Traceback (most recent call last)" in block.astext():
+            first, *others = block.astext().split("\n\n")
+            error = first.split("\n")[1].split()[0]
+            message = max((i for i, part in enumerate(others) if part.startswith(error)), default=0)
+            text = "\n\n".join((first, *others[message:]))
+            block.rawsource, block[:] = text, [nodes.Text(text)]
+
+
 def lay_out_sheets(app, doctree):
     """In the chapters of rules, put a formula and the rows that stand directly below it side by side."""
     if app.env.docname.startswith(RULES):
@@ -223,6 +234,7 @@ def setup(app):
     app.connect("source-read", list_modules)
     app.connect("autodoc-process-docstring", shorten_docstring)
     app.connect("doctree-read", mark_cells)
+    app.connect("doctree-read", shorten_tracebacks)
     app.connect("doctree-read", lay_out_sheets)
     app.connect("doctree-read", hide_folders)
     app.connect("doctree-resolved", link_explanations)

@@ -25,6 +25,15 @@ def test_a_failure_on_purpose_is_published_with_its_message(small_book):
     assert "division by zero" in (site / "index.html").read_text()
 
 
+def test_a_traceback_keeps_the_line_of_the_page_and_the_message_and_no_call_between_them(small_book):
+    code = "import json\n\ndef told(text):\n    raise ValueError(text)\n\njson.loads('1', parse_int=lambda n: told('one\\n\\ntwo'))"
+    status, output, site = small_book(cell(code, "raises-exception"))
+    assert status == 0, output
+    shown = re.sub("<[^>]*>", "", (site / "index.html").read_text())
+    assert "----&gt; 6 json.loads(" in shown and "ValueError: one" in shown and "two" in shown.split("ValueError: one")[1]
+    assert "decoder.py" not in shown
+
+
 def test_a_link_to_nowhere_fails_the_build(small_book):
     status, output, _ = small_book("{py:obj}`autograd_book.nothing.of.this.name`")
     assert status != 0
