@@ -15,13 +15,12 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2511d55b5db3cfa43efd9f129450d2ffa5fde78dce4c6fd4a4a380dcffed5512
+# sha256: 25a26014cb158ed4b2c24d6e9dd6f288ab703695923d8858418349ef22976ea2
 
 __all__ = [
     "ReplayError",
     "Ticket",
     "Shell",
-    "bottom",
     "emptied",
     "refilled",
     "parts_of",
@@ -32,6 +31,7 @@ __all__ = [
     "state_of",
     "alike",
     "put_back",
+    "TOLD",
     "mark",
     "marks",
     "trusted",
@@ -98,7 +98,7 @@ class Ticket:
 # book/memory/checkpoint.md:121
 from autograd_book.graph.backward import reachable, recalled
 from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
-from autograd_book.graph.variable import NoGrad, Variable, innermost, push, top
+from autograd_book.graph.variable import NoGrad, Variable, bottom, innermost, push, top
 from autograd_book.memory.meter import Pool
 from autograd_book.memory.saved import Packed, note_leaf
 from autograd_book.modes.trees import Tree, leaves, tree_map
@@ -122,13 +122,6 @@ class Shell:
         return value
 
 
-def bottom(value: Any) -> Any:
-    """What is inside any number of Variables."""
-    while type(value) is Variable:
-        value = value.value
-    return value
-
-
 def emptied(tree: Tree) -> tuple[Tree, tuple[Any, ...]]:
     """A tree with shells in place of Variables, and their arrays."""
     arrays: list[Any] = []
@@ -149,9 +142,9 @@ def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
     return tree_map(lambda v: v.filled(next(rest)) if type(v) is Shell else v, tree)
 
 
-# book/memory/checkpoint.md:191
+# book/memory/checkpoint.md:184
 import sys
-from functools import partial
+from functools import cache, partial
 from types import CodeType, FunctionType, MethodType
 
 from autograd_book.learn.nn import Module
@@ -237,9 +230,14 @@ def put_back(states: list[tuple[Any, Any]]) -> None:
             source.bit_generator.state = state
 
 
-# book/memory/checkpoint.md:295
+# book/memory/checkpoint.md:288
+TOLD = (type(None), int, bool, float, str, complex, slice, np.dtype)  #: By their repr.
+
+
 def mark(value: Any) -> Any:
     """Something short that differs when a constant differs."""
+    if type(value) in TOLD:
+        return repr(value)
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
         array = np.asarray(value)
         if array.dtype.char in "gG":  # some of its bytes mean nothing
@@ -248,27 +246,28 @@ def mark(value: Any) -> Any:
     if isinstance(value, (list, tuple, dict)):
         parts = value.items() if isinstance(value, dict) else value
         return tuple([mark(part) for part in parts])
-    plain = isinstance(value, (bool, int, float, complex, str, slice, np.dtype))
-    return repr(value) if plain else type(value).__name__
+    return repr(value) if isinstance(value, TOLD) else type(value).__name__
 
 
 def marks(args: Any, params: Any) -> Any:
     """Marks of what enters an operation from outside of the graph; None if nothing does."""
     outside = [bottom(a) for a in args if getattr(a, "node", None) is None and type(a) is not Batched]
-    return mark([outside, params]) if outside or params else None
+    return (mark(outside), mark(params)) if outside or params else None
 
 
-def trusted(primitive: Primitive) -> bool:
-    """Whether a primitive is NumPy's or ours, and gives the same result for the same arguments."""
-    return str(primitive.fun.__module__).startswith(("numpy", FOREIGN[0]))
+@cache
+def trusted(module: Any) -> bool:
+    """Whether functions of a module, NumPy's or ours, give the same for the same arguments."""
+    return str(module).startswith(FOREIGN)
 
 
-def outcome(primitive: Primitive, out: Any) -> Any:
+def outcome(primitive: Primitive, value: Any) -> Any:
     """A mark of a result, where it could be another one the next time."""
-    return None if isinstance(primitive.fun, np.ufunc) or trusted(primitive) else mark(bottom(out))
+    fun = primitive.fun
+    return None if isinstance(fun, np.ufunc) or trusted(fun.__module__) else mark(value)
 
 
-# book/memory/checkpoint.md:328
+# book/memory/checkpoint.md:327
 from typing import NamedTuple
 
 from autograd_book.modes.batch import Batched
@@ -286,7 +285,7 @@ class Step(NamedTuple):
     captured: Any  #: Arrays of Variables that came in by closure.
 
 
-# book/memory/checkpoint.md:363
+# book/memory/checkpoint.md:362
 from threading import Lock, get_ident
 
 from autograd_book.modes.transforms import Fun, name_of
@@ -311,7 +310,7 @@ class Frame:
 
     __slots__ = (
         "f", "policy", "check", "stack", "start", "call", "given", "kept", "chance",
-        "tickets", "steps", "results", "last", "runner", "lock", "passing", "exact",
+        "tickets", "steps", "results", "last", "runner", "lock", "passing", "exact", "comparing",
     )
 
     def __init__(self, f: Fun, policy: Any, check: bool) -> None:
@@ -323,7 +322,7 @@ class Frame:
         self.last = -1  #: The last operation with tickets, if none is for its result.
         self.chance: list[tuple[Any, Any]] = []  #: Sources of randomness and their states.
         self.runner: int | None = None  #: The thread that runs it at the moment.
-        self.lock, self.passing, self.exact = Lock(), False, True
+        self.lock, self.passing, self.exact, self.comparing = Lock(), False, True, check
 
     def first(self, args: Any, kwargs: Any) -> Any:
         """Run the function for the first time."""
@@ -336,6 +335,7 @@ class Frame:
             self.kept = level.kept(arrays) if arrays else ()
             outer_is_exact = level.outer is None or level.outer.frame.exact
             self.exact = outer_is_exact and isinstance(self.kept, (tuple, Ticket, Packed))
+            self.comparing = self.check and self.exact  # not what is kept with a loss
             self.runner = get_ident()
             del arrays, level
             try:
@@ -344,11 +344,6 @@ class Frame:
                 self.runner = None
                 self.chance = [(s, state) for s, state in before if not alike(state_of(s), state)]
                 self.results.pop(self.last, None)
-
-    @property
-    def comparing(self) -> bool:
-        """Whether values are compared: asked for, and not kept with a loss."""
-        return self.check and self.exact
 
     def ticket(self, record: Any) -> Ticket:
         """The next ticket."""
@@ -405,21 +400,20 @@ class Frame:
 
     def noted(self, primitive: Primitive, args: Any, params: Any, out: Any, unread: int) -> Step:
         """The note of an operation."""
-        shape, dtype = getattr(out, "shape", ()), getattr(out, "dtype", type(out))
-        inside = marks(args, params) if self.comparing else None
-        result = outcome(primitive, out) if self.comparing else None
-        captured = self.captured(args)
+        value = bottom(out)
+        shape, dtype = getattr(value, "shape", ()), getattr(value, "dtype", type(value))
+        inside = result = None
+        if self.comparing:
+            inside, result = marks(args, params), outcome(primitive, value)
+        captured = tuple([bottom(a) for a in args if type(a) is Variable and self.is_older(a.node)])
         return Step(primitive.name, shape, dtype, inside, result, unread, captured)
 
-    def captured(self, args: Any) -> tuple[Any, ...]:
-        """Arrays of parameters, and of other Variables that come neither from the call nor from
-        inside the function."""
-        return tuple([bottom(a) for a in args if type(a) is Variable and self.is_older(a.node)])
-
     def is_older(self, node: Any) -> bool:
-        """Whether a node was there before the call, and is not that of a computed argument."""
-        older = isinstance(node, Node) and node.index < self.start
-        return older and (node not in self.given or isinstance(node, Leaf) and self.exact)
+        """Whether a Variable with this node comes neither from the call nor from inside the
+        function: it is a parameter, or was captured."""
+        if not isinstance(node, Node) or node.index >= self.start:
+            return False
+        return node not in self.given or isinstance(node, Leaf) and self.exact
 
     def differs(self, how: str) -> ReplayError:
         """The error for a replay that was not like the first run."""
@@ -430,7 +424,7 @@ class Frame:
         )
 
 
-# book/memory/checkpoint.md:515
+# book/memory/checkpoint.md:509
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 
 
@@ -495,24 +489,23 @@ class Checkpoint(Interpreter):
         self.place += 1
         if not frame.passing:
             frame.steps.append(None)
-        out = self.below.bind(primitive, args, params)
-        found = list(nodes_and_records(out))
-        for node, record in found:
+        out, first, read = self.below.bind(primitive, args, params), len(frame.tickets), False
+        for node, record in nodes_and_records(out):
             node.saved = frame.ticket(record)
+            read = read or "out" in node.plan.asks
             if frame.passing and record is self.uppermost:
                 node.inputs = ()
         if not frame.passing:
-            asks = [node.plan.asks for node, _ in found]
-            unread = 0 if any("out" in names for names in asks) else len(asks)
+            unread = 0 if read else len(frame.tickets) - first
             frame.steps[place] = frame.noted(primitive, args, params, out, unread)
-            if found:
+            if read or unread:
                 frame.last = place if unread else -1
         if frame.policy is not None and self.plain and frame.policy(primitive, args):
             frame.results[place] = self.kept((bottom(out),))
         return out
 
 
-# book/memory/checkpoint.md:615
+# book/memory/checkpoint.md:608
 from copy import copy
 
 
@@ -609,7 +602,7 @@ class Replay(Checkpoint):
         return ticket
 
 
-# book/memory/checkpoint.md:720
+# book/memory/checkpoint.md:713
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
@@ -675,7 +668,7 @@ def recording() -> bool:
     return isinstance(next(kinds), Record)
 
 
-# book/memory/checkpoint.md:812
+# book/memory/checkpoint.md:805
 def owner(array: Any) -> Any:
     """The array in whose memory an array lies."""
     while isinstance(getattr(array, "base", None), np.ndarray):
@@ -699,7 +692,7 @@ def saved_bytes(nodes: Any, besides: Any = ()) -> int:
     return sum(array.nbytes for key, array in saved_arrays(nodes).items() if key not in given)
 
 
-# book/memory/checkpoint.md:956
+# book/memory/checkpoint.md:949
 def keeping(*names: str, where: Callable[..., bool] | None = None) -> Callable[..., bool]:
     """A policy for `checkpoint`: keep the results of primitives of these names.
 

@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: edbd920e1a9b2dfd1dfbe5dcab904444d82a1e9d59fcce845f6c59f0b8dc2983
+# sha256: d72d19cef0cfcbef9b9a1e26f474c956af637f2ecbf098df4d75161a04c5cd92
 
 __all__ = [
     "Schedule",
@@ -39,6 +39,7 @@ __all__ = [
     "block_bytes",
     "block_times",
     "measure_blocks",
+    "expect_one",
     "named",
     "expect_number_from",
     "Needs",
@@ -249,11 +250,12 @@ from functools import partial
 from autograd_book.graph.backward import reachable, walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.record import Leaf
-from autograd_book.graph.variable import Variable, top
+from autograd_book.graph.variable import Variable, bottom, top
 from autograd_book.memory.checkpoint import (
-    Ticket, bottom, checkpoint, owner, put_back, recording, saved_arrays, sources_of_chance,
+    Ticket, checkpoint, owner, put_back, recording, saved_arrays, sources_of_chance,
     state_of,
 )
+from autograd_book.modes.batch import Batched
 from autograd_book.modes.transforms import Fun, name_of
 
 
@@ -285,7 +287,7 @@ def last_recall(out: Variable) -> Callable[[], Any]:
     return next((saved.recall for saved in kept if type(saved) is Ticket), tuple)
 
 
-# book/memory/schedule.md:455
+# book/memory/schedule.md:456
 def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     """Output of a block, and its row of `Costs` as far as it is bytes."""
     v = Variable(x)
@@ -330,6 +332,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     rounds : int
         How often times are measured; the medians are taken.
     """
+    expect_one(x)
     blocks, value, rows = list(blocks), np.asarray(bottom(x)), []
     inputs = [value.nbytes]
     before = [(s, state_of(s)) for s in sources_of_chance(blocks)]
@@ -351,6 +354,16 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
             tracemalloc.stop()
         put_back(before)
     return Costs(np.array(inputs), *map(np.array, zip(*rows)))
+
+
+def expect_one(x: Any) -> None:
+    """Raise DifferentiationTypeError for a batch, which has no bytes that could be measured."""
+    if type(bottom(x)) is Batched:
+        raise DifferentiationTypeError(
+            f"a chain with a budget was called inside vmap, with examples of shape {np.shape(x)}, "
+            "before it was measured. Call it once outside, with a plain array of that shape, or "
+            "give every, slots or a schedule."
+        )
 
 
 def named(i: int, block: Fun) -> Fun:
@@ -377,7 +390,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:574
+# book/memory/schedule.md:586
 class Needs:
     """What the events of a chain need, in bytes.
 
@@ -416,7 +429,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:615
+# book/memory/schedule.md:627
 def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -450,7 +463,7 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:661
+# book/memory/schedule.md:673
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -551,7 +564,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:778
+# book/memory/schedule.md:790
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
