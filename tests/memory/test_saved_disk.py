@@ -188,9 +188,12 @@ def test_a_process_that_is_killed_in_the_middle_of_writing_leaves_nothing(folder
     head += "x = ab.Variable(np.linspace(-1, 1, 1_000_000))\nf = lambda x: np.sum(np.tanh(np.tanh(x)))\n"
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         running = subprocess.Popen([sys.executable, "-c", head + text, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        running.stdout.readline()
-        running.send_signal(number)
-        running.communicate(timeout=60)
+        try:
+            running.stdout.readline()
+            running.send_signal(number)
+            running.communicate(timeout=60)
+        finally:
+            running.kill()
         assert running.returncode != 0
         assert os.listdir(folder) == []
 
