@@ -19,6 +19,10 @@ SOURCES := _config.yml $(shell find book src \( -name __pycache__ -o -name .ipyn
 EXTRACT := $(PY) src/autograd_book/literate/extract.py extract
 CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python %d.%d is too old. Give a newer one: make PYTHON=python3.11" % sys.version_info[:2])'
 
+# One process for each core, each with one thread.
+SPREAD := -n auto --maxprocesses 4 --dist worksteal
+test: export OPENBLAS_NUM_THREADS := 1
+
 # What a shell has set for other projects stays outside.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV MPLBACKEND JUPYTER_PATH
 export PYTHONNOUSERSITE := 1
@@ -54,7 +58,7 @@ test: $(ENV)
 	$(EXTRACT) --check
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest -m "not site"
+	$(PY) -m pytest -m "not site" $(SPREAD)
 
 # The site is built when a source changed, always with every chapter executed, and then looked at by a browser.
 book: extract

@@ -421,7 +421,7 @@ def test_an_error_of_the_extractor_itself_is_not_blamed_on_the_chapter(small, mo
     def mistaken(text, notebook):
         raise TypeError("our own mistake")
 
-    small.chapter("a", synopsis(), export("x = 1"))
+    small.chapter("a", synopsis(), export("never_read_before = 1"))
     monkeypatch.setattr(extractor, "_cells", mistaken)
     with pytest.raises(TypeError, match="our own mistake"):
         extract(small.root)

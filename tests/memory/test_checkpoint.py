@@ -16,7 +16,7 @@ from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import primitives
 from autograd_book.graph.variable import push, top
 from autograd_book.learn.sequence import TransformerBlock
-from autograd_book.memory.checkpoint import ReplayError, Ticket, checkpoint, keeping
+from autograd_book.memory.checkpoint import ReplayError, Ticket, checkpoint, keeping, replay
 from autograd_book.memory.meter import recycle
 from autograd_book.memory.saved import saved_values
 
@@ -365,7 +365,7 @@ def test_arrays_of_a_ticket_are_those_held_at_the_moment() -> None:
     tickets = [node.saved for node in reachable(out.node) if type(node.saved) is Ticket]
     assert len(tickets) == 2
     assert all(len(t.arrays()) == 1 and t.arrays()[0] is x.value for t in tickets)
-    tickets[1].frame.replay(tickets[1])
+    replay(tickets[1].frame, tickets[1])
     assert [len(t.arrays()) for t in tickets] == [3, 2]
 
 

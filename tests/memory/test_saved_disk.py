@@ -183,13 +183,17 @@ def test_a_process_that_is_killed_in_the_middle_of_writing_leaves_nothing(folder
         "with saved_values(OnDisk(folder)):\n"
         "    while True: out = f(x)"
     )
-    head = "import sys, numpy as np, autograd_book as ab\nfrom autograd_book.memory.saved import *\nfolder = sys.argv[1]\n"
+    head = "import signal, sys, numpy as np, autograd_book as ab\nfrom autograd_book.memory.saved import *\nfolder = sys.argv[1]\n"
+    head += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell lets its background jobs ignore it
     head += "x = ab.Variable(np.linspace(-1, 1, 1_000_000))\nf = lambda x: np.sum(np.tanh(np.tanh(x)))\n"
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         running = subprocess.Popen([sys.executable, "-c", head + text, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        running.stdout.readline()
-        running.send_signal(number)
-        running.communicate(timeout=60)
+        try:
+            running.stdout.readline()
+            running.send_signal(number)
+            running.communicate(timeout=60)
+        finally:
+            running.kill()
         assert running.returncode != 0
         assert os.listdir(folder) == []
 

@@ -451,3 +451,16 @@ def test_a_block_that_fails_while_it_is_measured_leaves_generators_and_tracemall
 
 def test_a_list_may_enter_a_chain_with_a_budget():
     np.testing.assert_array_equal(checkpoint_sequential([np.sin], budget=1e6)([1.0, 2.0]), np.sin([1.0, 2.0]))
+
+
+def test_a_budget_inside_vmap_asks_for_a_measurement_outside_of_it():
+    blocks = chain(6)
+    network = checkpoint_sequential(blocks, budget=1e6)
+    xs = np.random.default_rng(0).normal(size=(3, 2, 16))
+    slope = ab.vmap(ab.grad(lambda x: np.sum(network(x))))
+    with pytest.raises(DifferentiationTypeError, match=r"inside vmap, with examples of shape \(2, 16\).*once outside"):
+        slope(xs)
+    assert network.schedule is None
+    np.sum(network(ab.Variable(xs[0]))).backward()
+    one = ab.grad(lambda x: np.sum(checkpoint_sequential(blocks, schedule=list(range(6)))(x)))
+    np.testing.assert_allclose(slope(xs).numpy(), [one(x).numpy() for x in xs], rtol=1e-12)

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 949236704951c218093f217eb43a4f53c65af37ba303ac9b4dd8bea0ef9cd0fe
+# sha256: a6e645fe3bedaef444133400c89a6b888eb70589f6625ce08f8467c1b6dfdf92
 
 __all__ = [
     "Fun",
@@ -52,6 +52,7 @@ __all__ = [
     "place_gradient",
     "hang",
     "fit_answer",
+    "bottom",
     "innermost",
     "NoGrad",
     "no_grad",
@@ -801,11 +802,17 @@ def fit_answer(answer: Any, node: Node) -> Any:
 
 
 # book/graph/variable.md:1289
+def bottom(value: Any) -> Any:
+    """What is inside any number of Variables."""
+    while type(value) is Variable:
+        value = value.value
+    return value
+
+
 def innermost(value: Any) -> Any:
     """What is inside any number of Variables; a batch of values, without what its values
     need for a gradient."""
-    while type(value) is Variable:
-        value = value.value
+    value = bottom(value)
     return value.detach() if hasattr(value, "detach") else value
 
 
@@ -830,7 +837,7 @@ def no_grad() -> push:
     return push(NoGrad)
 
 
-# book/graph/variable.md:1359
+# book/graph/variable.md:1365
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are
     recorded.
@@ -865,7 +872,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1425
+# book/graph/variable.md:1431
 def primitive(
     arguments: str,
     joint: Rule | None = None,

@@ -15,7 +15,7 @@ never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9d11cd1bdfd9ccf68a426798022ab3800107bc69c46130ff70cbc75df92c1634
+# sha256: b9b333330e200b32b053a3a6e007ab4d44dc4d26e9d9168e48f744937d18114e
 
 __all__ = [
     "PACKAGE",
@@ -87,7 +87,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise, zip_longest
 from keyword import iskeyword
 from pathlib import Path
@@ -176,7 +176,12 @@ def dotted(docname: str) -> str:
 # book/literate/extract.md:247
 def parse_chapter(path: str, text: str, extensions: Iterable[str] = ()) -> Chapter:
     """Read one chapter's text, through myst-nb's own reader."""
-    read, parser, config = _reader(frozenset(extensions))
+    return _parsed(path, text, frozenset(extensions))
+
+
+@lru_cache(maxsize=256)
+def _parsed(path: str, text: str, extensions: frozenset[str]) -> Chapter:
+    read, parser, config = _reader(extensions)
     unix = text.replace("\r\n", "\n")
     try:
         notebook = read(unix, config=config, add_source_map=True, path=path)
@@ -201,7 +206,7 @@ def parse_chapter(path: str, text: str, extensions: Iterable[str] = ()) -> Chapt
     )
 
 
-# book/literate/extract.md:287
+# book/literate/extract.md:294
 @cache
 def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
     try:
@@ -216,7 +221,7 @@ def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
     return read_myst_markdown_notebook, create_md_parser(config, RendererHTML), config
 
 
-# book/literate/extract.md:311
+# book/literate/extract.md:318
 def _cells(text: str, notebook: Any) -> Iterator[Cell]:
     lines = [line.rstrip() for line in text.split("\n")]
     places = zip(notebook.cells, notebook.metadata["source_map"], strict=True)
@@ -229,20 +234,20 @@ def _cells(text: str, notebook: Any) -> Iterator[Cell]:
             yield Cell(index, line, source, tuple(map(str, tags)))
 
 
-# book/literate/extract.md:328
+# book/literate/extract.md:335
 def _first_line(lines: list[str], fence: int, source: str) -> int:
     code = [line.rstrip() for line in source.split("\n")]
     starts = range(fence, len(lines) - len(code) + 1)
     return next((i + 1 for i in starts if lines[i : i + len(code)] == code), 0)
 
 
-# book/literate/extract.md:341
+# book/literate/extract.md:348
 def trim(source: str) -> str:
     """Return code without the blank lines around it."""
     return re.sub(r"\A(?:[ \t]*\n)+", "", source).rstrip()
 
 
-# book/literate/extract.md:374
+# book/literate/extract.md:381
 def _yaml() -> Any:
     _reader(frozenset())
     import yaml
@@ -250,7 +255,7 @@ def _yaml() -> Any:
     return yaml
 
 
-# book/literate/extract.md:388
+# book/literate/extract.md:395
 def contents(root: Path) -> list[tuple[int, str]]:
     """Return line and name of each entry in the table of contents, in order."""
     yaml = _yaml()
@@ -264,7 +269,7 @@ def contents(root: Path) -> list[tuple[int, str]]:
     return list(_entries(tree)) if tree else []
 
 
-# book/literate/extract.md:406
+# book/literate/extract.md:413
 def _entries(node: Any) -> Iterator[tuple[int, str]]:
     if node.id == "sequence":
         for item in node.value:
@@ -277,7 +282,7 @@ def _entries(node: Any) -> Iterator[tuple[int, str]]:
                 yield from _entries(value)
 
 
-# book/literate/extract.md:431
+# book/literate/extract.md:438
 _BUILT_IN = ("colon_fence", "dollarmath", "linkify", "substitution", "tasklist")
 
 
@@ -288,7 +293,7 @@ def extensions(root: Path) -> tuple[str, ...]:
     return tuple(((tree or {}).get("parse") or {}).get("myst_enable_extensions", _BUILT_IN))
 
 
-# book/literate/extract.md:456
+# book/literate/extract.md:463
 def survey(root: Path) -> tuple[list[Chapter], list[str]]:
     """Read all chapters in the order of the contents; return them and the problems."""
     chapters, problems, enabled = [], [], extensions(root)
@@ -308,7 +313,7 @@ def survey(root: Path) -> tuple[list[Chapter], list[str]]:
     return chapters, problems + list(_unlisted(root, chapters, enabled, problems))
 
 
-# book/literate/extract.md:486
+# book/literate/extract.md:493
 def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
     try:
         text = (root / path).read_bytes().decode("utf-8")
@@ -325,7 +330,7 @@ def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
     return chapter
 
 
-# book/literate/extract.md:507
+# book/literate/extract.md:514
 def _unreadable(path: str, text: str, error: Exception) -> BookError:
     fact = f"{error}".split("\n")[0] or type(error).__name__
     told = re.search(r"line (\d+)", fact)
@@ -334,14 +339,14 @@ def _unreadable(path: str, text: str, error: Exception) -> BookError:
     return BookError([f"{path}:{line}: unreadable ({fact}); correct the chapter"])
 
 
-# book/literate/extract.md:520
+# book/literate/extract.md:527
 def _is_notebook(text: str) -> bool:
     from myst_nb.core.read import is_myst_markdown_notebook
 
     return bool(is_myst_markdown_notebook(text))
 
 
-# book/literate/extract.md:532
+# book/literate/extract.md:539
 def _unlisted(
     root: Path, chapters: list[Chapter], enabled: tuple[str, ...], known: list[str]
 ) -> Iterator[str]:
@@ -363,7 +368,7 @@ def _unlisted(
                 )
 
 
-# book/literate/extract.md:562
+# book/literate/extract.md:569
 def write(file: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new, never a part."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -375,7 +380,7 @@ def write(file: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-# book/literate/extract.md:611
+# book/literate/extract.md:618
 @cache
 def parse(source: str) -> ast.Module | SyntaxError:
     """Return the tree of a cell's code, or why there is none."""
@@ -386,7 +391,7 @@ def parse(source: str) -> ast.Module | SyntaxError:
         return error
 
 
-# book/literate/extract.md:628
+# book/literate/extract.md:635
 def _trees(chapter: Chapter) -> Iterator[tuple[Cell, ast.Module]]:
     for cell in chapter.exports:
         tree = parse(cell.source)
@@ -394,7 +399,7 @@ def _trees(chapter: Chapter) -> Iterator[tuple[Cell, ast.Module]]:
             yield cell, tree
 
 
-# book/literate/extract.md:651
+# book/literate/extract.md:658
 def defined(statements: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield line and name of whatever statements at the top of a module define."""
     for statement in statements:
@@ -402,7 +407,7 @@ def defined(statements: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
             yield getattr(statement, "lineno", 1), name
 
 
-# book/literate/extract.md:663
+# book/literate/extract.md:670
 def _bound(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
@@ -422,19 +427,19 @@ def _bound(node: ast.AST) -> Iterator[str]:
                 yield from _bound(child)
 
 
-# book/literate/extract.md:690
+# book/literate/extract.md:697
 def _last_name(node: ast.AST) -> str:
     return getattr(node, "attr", getattr(node, "id", ""))
 
 
-# book/literate/extract.md:699
+# book/literate/extract.md:706
 def public(chapter: Chapter) -> list[str]:
     """Return the public names of a chapter, in order of definition."""
     names = (name for _, tree in _trees(chapter) for _, name in defined(tree.body))
     return [name for name in dict.fromkeys(names) if not name.startswith("_")]
 
 
-# book/literate/extract.md:721
+# book/literate/extract.md:728
 class Import(NamedTuple):
     """One imported name: line, module, and what is taken from it ("" for itself)."""
 
@@ -455,7 +460,7 @@ def imports(tree: ast.AST, chapter: Chapter) -> Iterator[Import]:
             yield from (Import(node.lineno, module, alias.name) for alias in node.names)
 
 
-# book/literate/extract.md:746
+# book/literate/extract.md:753
 def absolute(package: str, level: int, module: str) -> str:
     """Return the absolute name of a module; dots that lead outside stay in front."""
     parts = package.split(".")
@@ -465,7 +470,7 @@ def absolute(package: str, level: int, module: str) -> str:
     return ".".join(filter(None, [*above, module]))
 
 
-# book/literate/extract.md:771
+# book/literate/extract.md:778
 class Shelf:
     """Where each module stands in the order of the contents; packages stand first."""
 
@@ -485,7 +490,7 @@ class Shelf:
 Check = Callable[[Chapter, Shelf], Iterator[tuple[int, str]]]
 
 
-# book/literate/extract.md:800
+# book/literate/extract.md:807
 _MAGIC = re.compile(r"^[%!?]|=\s*[%!]|\?$")
 
 
@@ -504,7 +509,7 @@ def _syntax(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield cell.line + line - 1, magic if _MAGIC.search(code) else wrong
 
 
-# book/literate/extract.md:827
+# book/literate/extract.md:834
 def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in _trees(chapter):
         for node in ast.walk(tree):
@@ -513,7 +518,7 @@ def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield line, "get_ipython is a magic too; do not export it"
 
 
-# book/literate/extract.md:842
+# book/literate/extract.md:849
 #: The tags that a cell may carry.
 TAGS = {"export", "synopsis", "check", "raises-exception", "scroll-output"} | {
     f"{verb}-{what}" for verb in ("hide", "remove") for what in ("input", "output", "cell")
@@ -526,7 +531,7 @@ def _tags(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield cell.line, f"the tag {tag} is unknown; use some of {sorted(TAGS)}"
 
 
-# book/literate/extract.md:861
+# book/literate/extract.md:868
 def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     found = [cell for cell in chapter.cells if "synopsis" in cell.tags]
     if chapter.exports and not found:
@@ -535,7 +540,7 @@ def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield cell.line, f"a second synopsis, after line {found[0].line}; keep one"
 
 
-# book/literate/extract.md:876
+# book/literate/extract.md:883
 def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     first: dict[str, int] = {}
     for cell, tree in _trees(chapter):
@@ -545,7 +550,7 @@ def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield here, f"{name} stands already at line {first[name]}; define it once"
 
 
-# book/literate/extract.md:892
+# book/literate/extract.md:899
 def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     names = chapter.module.split(".")
     bad = [n for n in names if not n.isidentifier() or iskeyword(n)]
@@ -556,7 +561,7 @@ def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield 1, f"{chapter.module} is a folder too; rename one of them"
 
 
-# book/literate/extract.md:911
+# book/literate/extract.md:918
 def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in _trees(chapter):
         for line, module, name in imports(tree, chapter):
@@ -564,7 +569,7 @@ def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield cell.line + line - 1, fact
 
 
-# book/literate/extract.md:923
+# book/literate/extract.md:930
 def _import_faults(
     module: str, name: str, chapter: Chapter, shelf: Shelf
 ) -> Iterator[str]:
@@ -582,7 +587,7 @@ def _import_faults(
             yield f"{target} comes later in {CONTENTS}; import only what stands before"
 
 
-# book/literate/extract.md:951
+# book/literate/extract.md:958
 #: All that a chapter is checked for.
 CHECKS: tuple[Check, ...] = (
     _syntax,
@@ -595,7 +600,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-# book/literate/extract.md:968
+# book/literate/extract.md:975
 def faults(chapters: list[Chapter], known: Iterable[str] = ()) -> list[str]:
     """Return what is known to be wrong and what the checks find, each cause once."""
     problems = list(known)
@@ -611,7 +616,7 @@ def faults(chapters: list[Chapter], known: Iterable[str] = ()) -> list[str]:
     ]
 
 
-# book/literate/extract.md:988
+# book/literate/extract.md:995
 def read_book(root: Path) -> list[Chapter]:
     """Return the chapters of a sound book, in the order of its contents."""
     chapters, problems = survey(root)
@@ -620,7 +625,7 @@ def read_book(root: Path) -> list[Chapter]:
     return chapters
 
 
-# book/literate/extract.md:1065
+# book/literate/extract.md:1072
 _PLAIN = (
     (r"\{[\w:.-]+\}`([^`<]*?)(?:\s*<[^`>]*>)?`", r"\1"),
     (r"\[([^\]]*)\]\([^)]*\)", r"\1"),
@@ -629,7 +634,7 @@ _PLAIN = (
 )
 
 
-# book/literate/extract.md:1078
+# book/literate/extract.md:1085
 def plain(markdown: str) -> str:
     """Return a paragraph of MyST as the plain text of a docstring."""
     for pattern, replacement in _PLAIN:
@@ -637,7 +642,7 @@ def plain(markdown: str) -> str:
     return " ".join(markdown.split())
 
 
-# book/literate/extract.md:1098
+# book/literate/extract.md:1105
 def docstring(chapter: Chapter) -> str:
     """Return the module's docstring: title, what the synopsis is about, the synopsis."""
     cell = next(cell for cell in chapter.cells if "synopsis" in cell.tags)
@@ -650,7 +655,7 @@ def docstring(chapter: Chapter) -> str:
     return f'"""{text}\n"""'
 
 
-# book/literate/extract.md:1121
+# book/literate/extract.md:1128
 def render(chapter: Chapter) -> str:
     """Return the module that a chapter exports, as text."""
     names = ", ".join(f'"{name}"' for name in public(chapter))
@@ -661,7 +666,7 @@ def render(chapter: Chapter) -> str:
     return seal(docstring(chapter), chapter.path, "\n\n\n".join([face, *blocks]))
 
 
-# book/literate/extract.md:1141
+# book/literate/extract.md:1148
 def seal(doc: str, source: str, body: str) -> str:
     """Return a generated file: docstring, origin, hash of all the rest, body."""
     remedy = "edit the chapter, not this file."
@@ -670,7 +675,7 @@ def seal(doc: str, source: str, body: str) -> str:
     return text.replace(origin, f"{origin}\n# sha256: {fingerprint(text)}", 1)
 
 
-# book/literate/extract.md:1156
+# book/literate/extract.md:1163
 #: The comment above each block of a module: chapter and line.
 MARKER = re.compile(rf"^# ({BOOK}/\S+\.md):(\d+)$", re.M)
 _ORIGIN = re.compile(r"^# Generated from (\S+) by autograd-book extract", re.M)
@@ -684,7 +689,7 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# book/literate/extract.md:1185
+# book/literate/extract.md:1192
 def state(text: str) -> str:
     """Return what a file of the package is: generated, edited or foreign."""
     sealed = HASH.search(text)
@@ -693,7 +698,7 @@ def state(text: str) -> str:
     return "generated" if sealed[1] == fingerprint(text) else "edited"
 
 
-# book/literate/extract.md:1206
+# book/literate/extract.md:1213
 def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     """Return every file of the package, by name, as the chapters would have it."""
     exporting = [chapter for chapter in chapters if chapter.exports]
@@ -705,7 +710,7 @@ def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     return texts | {chapter.file: render(chapter) for chapter in exporting}
 
 
-# book/literate/extract.md:1224
+# book/literate/extract.md:1231
 def on_disk(root: Path) -> dict[str, str]:
     """Return the files of the package that are there, by name."""
     files = [*sorted((root / SOURCE).rglob("*.py")), root / SOURCE / "py.typed"]
@@ -716,7 +721,7 @@ def on_disk(root: Path) -> dict[str, str]:
     }
 
 
-# book/literate/extract.md:1250
+# book/literate/extract.md:1257
 _REFUSALS = {
     "edited": "this generated file was edited by hand; carry the edit into the chapter "
     "with autograd-book stitch, or discard it by deleting the file and typing make extract",
@@ -739,14 +744,14 @@ def guard(disk: dict[str, str], texts: dict[str, str]) -> list[str]:
     return refusals
 
 
-# book/literate/extract.md:1279
+# book/literate/extract.md:1286
 def diff(before: str, after: str, file: str) -> str:
     """Return what leads from one text of a file to another, as a unified diff."""
     lines = unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="")
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1302
+# book/literate/extract.md:1309
 _IMPORT = "import sys; sys.path.insert(0, sys.argv[1]); [*map(__import__, sys.argv[2:])]"
 
 
@@ -770,7 +775,7 @@ def file_module(file: str) -> str:
     return dotted(file.removeprefix(f"{SOURCE}/").removesuffix(".py"))
 
 
-# book/literate/extract.md:1332
+# book/literate/extract.md:1339
 def locate(text: str, line: int) -> str | None:
     """Return the place in a chapter that a line of a generated module came from."""
     rows = text.split("\n")[:line]
@@ -783,7 +788,7 @@ def locate(text: str, line: int) -> str | None:
     return f"{origin[1]}:1" if origin and origin[1].endswith(".md") else None
 
 
-# book/literate/extract.md:1351
+# book/literate/extract.md:1358
 def _why(traceback: str, stage: Path) -> str:
     error = (traceback.strip().split("\n") or ["the interpreter died"])[-1]
     if "No module named 'numpy'" in error:
@@ -796,7 +801,7 @@ def _why(traceback: str, stage: Path) -> str:
     return f"{place}: the package would not import ({error}); correct the cell"
 
 
-# book/literate/extract.md:1384
+# book/literate/extract.md:1391
 def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     """Bring the package up to date; return the files that changed, and the diff.
 
@@ -808,7 +813,7 @@ def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     return update(root, texts, disk, check)
 
 
-# book/literate/extract.md:1402
+# book/literate/extract.md:1409
 def update(
     root: Path, texts: dict[str, str], disk: dict[str, str], check: bool = False
 ) -> tuple[list[str], str]:
@@ -823,7 +828,7 @@ def update(
     return changed, "\n".join(filter(None, shown))
 
 
-# book/literate/extract.md:1423
+# book/literate/extract.md:1430
 def remove(file: Path) -> None:
     """Delete a module without a chapter, and its folder when that is empty."""
     file.unlink()
@@ -832,13 +837,13 @@ def remove(file: Path) -> None:
         file.parent.rmdir()
 
 
-# book/literate/extract.md:1463
+# book/literate/extract.md:1470
 def _parts(text: str) -> list[str]:
     head, *pieces = MARKER.split(HASH.sub("", text, count=1))
     return [trim(head), *map(trim, pieces[2::3])]
 
 
-# book/literate/extract.md:1476
+# book/literate/extract.md:1483
 def carry(chapter: Chapter, text: str) -> str:
     """Return a chapter's text with the blocks of an edited module in its cells."""
     numbers = [int(number) for _, number in MARKER.findall(text)]
@@ -857,7 +862,7 @@ def carry(chapter: Chapter, text: str) -> str:
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1505
+# book/literate/extract.md:1512
 def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Return chapters with the edits of the package in them, and what they export."""
     chapters, disk, enabled = read_book(root), on_disk(root), extensions(root)
@@ -880,7 +885,7 @@ def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     return {f.path: f.text for c, f in pairs if c.text != f.text}, new
 
 
-# book/literate/extract.md:1534
+# book/literate/extract.md:1541
 def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> list[str]:
     lost = []
     for file, text in edits.items():
@@ -892,7 +897,7 @@ def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> li
     return lost
 
 
-# book/literate/extract.md:1552
+# book/literate/extract.md:1559
 def stitch(root: Path) -> list[str]:
     """Carry edits of generated files into their chapters; return those chapters."""
     chapters, texts = restitch(root)
@@ -902,7 +907,7 @@ def stitch(root: Path) -> list[str]:
     return list(chapters)
 
 
-# book/literate/extract.md:1582
+# book/literate/extract.md:1589
 def where(query: str, package: Path) -> str:
     """Return the chapter and line behind ``file:line`` or a dotted name.
 
@@ -925,7 +930,7 @@ def where(query: str, package: Path) -> str:
     return place
 
 
-# book/literate/extract.md:1611
+# book/literate/extract.md:1618
 def _question(query: str) -> tuple[str, int | None]:
     name, colon, line = query.rpartition(":")
     if not colon or re.search(r"[/\\]", line):
@@ -936,7 +941,7 @@ def _question(query: str) -> tuple[str, int | None]:
     return name, int(line)
 
 
-# book/literate/extract.md:1627
+# book/literate/extract.md:1634
 def _file(name: str, package: Path) -> Path:
     path = name.replace("\\", "/")
     if path.endswith(".py") and Path(path).is_file():
@@ -956,7 +961,7 @@ def _file(name: str, package: Path) -> Path:
     return found[0]
 
 
-# book/literate/extract.md:1653
+# book/literate/extract.md:1660
 def exported(text: str) -> dict[int, int]:
     """Return the lines of a chapter that a module holds, each with the module's line."""
     lines: dict[int, int] = {}
@@ -966,7 +971,7 @@ def exported(text: str) -> dict[int, int]:
     return lines
 
 
-# book/literate/extract.md:1674
+# book/literate/extract.md:1681
 def _module_line(query: str, name: str, line: int | None, package: Path) -> str:
     file = _file(name, package)
     lines = exported(file.read_text(encoding="utf-8"))
@@ -992,7 +997,7 @@ def _instead(file: Path, package: Path) -> str:
     return f"the modules beside it are {', '.join(names)}"
 
 
-# book/literate/extract.md:1709
+# book/literate/extract.md:1716
 _Found = tuple[Path, int] | None
 
 
@@ -1014,7 +1019,7 @@ def find(name: str, package: Path) -> tuple[Path, int]:
     return found
 
 
-# book/literate/extract.md:1737
+# book/literate/extract.md:1744
 def _find(parts: list[str], package: Path) -> _Found:
     for end in range(len(parts) if parts[0] == PACKAGE else 0, 0, -1):
         base = package.joinpath(*parts[1:end])
@@ -1034,7 +1039,7 @@ def _body(file: Path) -> list[ast.stmt]:
     return tree.body
 
 
-# book/literate/extract.md:1762
+# book/literate/extract.md:1769
 def _search(file: Path, body: list[ast.stmt], names: list[str], package: Path) -> _Found:
     if not names:
         return file, 1
@@ -1052,7 +1057,7 @@ def _search(file: Path, body: list[ast.stmt], names: list[str], package: Path) -
     return None
 
 
-# book/literate/extract.md:1785
+# book/literate/extract.md:1792
 def _member(
     file: Path, node: ast.ClassDef, above: list[ast.stmt], names: list[str], package: Path
 ) -> _Found:
@@ -1065,7 +1070,7 @@ def _member(
     return next(filter(None, tries), None)
 
 
-# book/literate/extract.md:1802
+# book/literate/extract.md:1809
 def _attributes(node: ast.ClassDef) -> dict[str, int]:
     slots: dict[str, int] = {}
     stored: dict[str, int] = {}
@@ -1079,7 +1084,7 @@ def _attributes(node: ast.ClassDef) -> dict[str, int]:
     return slots | stored
 
 
-# book/literate/extract.md:1835
+# book/literate/extract.md:1842
 def find_root(start: Path) -> Path:
     """Return the nearest folder, from ``start`` upwards, that holds a book."""
     start = start.resolve()
@@ -1091,7 +1096,7 @@ def find_root(start: Path) -> Path:
     )
 
 
-# book/literate/extract.md:1853
+# book/literate/extract.md:1860
 def _extract(options: Namespace) -> int:
     changed, shown = extract(options.root or find_root(Path.cwd()), options.check)
     print(shown if options.check else "\n".join(changed), end="\n" if changed else "")
@@ -1106,7 +1111,7 @@ def _stitch(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1872
+# book/literate/extract.md:1879
 def _where(options: Namespace) -> int:
     try:
         package = (options.root or find_root(Path.cwd())) / SOURCE
@@ -1116,7 +1121,7 @@ def _where(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1886
+# book/literate/extract.md:1893
 def main(argv: list[str] | None = None) -> int:
     """Run ``extract``, ``stitch`` or ``where``; return the exit status."""
     parser = ArgumentParser(prog="autograd-book", description="Extract the package.")
@@ -1135,7 +1140,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-# book/literate/extract.md:1909
+# book/literate/extract.md:1916
 #: The commands: name, function, and help.
 COMMANDS = (
     ("extract", _extract, "write the package from the chapters"),
@@ -1150,6 +1155,6 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-# book/literate/extract.md:1931
+# book/literate/extract.md:1938
 if __name__ == "__main__" and "__file__" in globals():
     sys.exit(main())

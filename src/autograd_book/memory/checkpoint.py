@@ -15,13 +15,12 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2511d55b5db3cfa43efd9f129450d2ffa5fde78dce4c6fd4a4a380dcffed5512
+# sha256: f8c3c8c488165bcc448060e2a80a16688957c66b1244734c7ec95d6486b831a2
 
 __all__ = [
     "ReplayError",
     "Ticket",
     "Shell",
-    "bottom",
     "emptied",
     "refilled",
     "parts_of",
@@ -32,6 +31,7 @@ __all__ = [
     "state_of",
     "alike",
     "put_back",
+    "TOLD",
     "mark",
     "marks",
     "trusted",
@@ -39,12 +39,20 @@ __all__ = [
     "Step",
     "Enough",
     "Frame",
+    "run_first",
+    "replay",
+    "run_again",
+    "differs",
+    "noted",
+    "is_older",
     "nodes_and_records",
     "levels_from",
     "PLAIN",
     "Checkpoint",
     "with_result",
     "Replay",
+    "expected",
+    "compare",
     "checkpoint",
     "LATER",
     "recording",
@@ -63,7 +71,8 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.errors import (
-    AutogradError, DifferentiationTypeError, DifferentiationValueError, MutatedValueError, nearest,
+    AutogradError, DifferentiationTypeError, DifferentiationValueError, MutatedValueError,
+    nearest,
 )
 from autograd_book.graph.primitive import Primitive, fingerprint, primitives, shape_of
 
@@ -72,6 +81,7 @@ class ReplayError(AutogradError, RuntimeError):
     """A function that was run again for its saved values, and did not do the same."""
 
 
+# book/memory/checkpoint.md:95
 class Ticket:
     """What a node has in place of saved values: a promise of a frame to compute them again."""
 
@@ -84,7 +94,7 @@ class Ticket:
     def recall(self) -> tuple[Any, ...]:
         """The saved values: once from the last replay, otherwise from another one."""
         if self.saved is None:
-            self.frame.replay(self)
+            replay(self.frame, self)
         saved, self.saved = self.saved, None
         assert saved is not None
         return saved
@@ -95,10 +105,10 @@ class Ticket:
         return [value for value in map(innermost, held) if isinstance(value, np.ndarray)]
 
 
-# book/memory/checkpoint.md:121
+# book/memory/checkpoint.md:127
 from autograd_book.graph.backward import reachable, recalled
 from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
-from autograd_book.graph.variable import NoGrad, Variable, innermost, push, top
+from autograd_book.graph.variable import NoGrad, Variable, bottom, innermost, push, top
 from autograd_book.memory.meter import Pool
 from autograd_book.memory.saved import Packed, note_leaf
 from autograd_book.modes.trees import Tree, leaves, tree_map
@@ -122,13 +132,6 @@ class Shell:
         return value
 
 
-def bottom(value: Any) -> Any:
-    """What is inside any number of Variables."""
-    while type(value) is Variable:
-        value = value.value
-    return value
-
-
 def emptied(tree: Tree) -> tuple[Tree, tuple[Any, ...]]:
     """A tree with shells in place of Variables, and their arrays."""
     arrays: list[Any] = []
@@ -149,9 +152,9 @@ def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
     return tree_map(lambda v: v.filled(next(rest)) if type(v) is Shell else v, tree)
 
 
-# book/memory/checkpoint.md:191
+# book/memory/checkpoint.md:190
 import sys
-from functools import partial
+from functools import cache, partial
 from types import CodeType, FunctionType, MethodType
 
 from autograd_book.learn.nn import Module
@@ -180,6 +183,7 @@ def parts_of(value: Any) -> Iterator[Any]:
             yield from (known[name] for name in names_in(value.__code__) if name in known)
 
 
+# book/memory/checkpoint.md:225
 def names_in(code: CodeType) -> Iterator[str]:
     """Names that a function uses, those of functions inside of it among them."""
     yield from code.co_names
@@ -199,6 +203,7 @@ def contents(cell: Any) -> list[Any]:
         return []
 
 
+# book/memory/checkpoint.md:249
 def sources_of_chance(value: Any) -> list[Any]:
     """Generators that can be reached from a value, and NumPy's global one."""
     if (random := sys.modules.get("numpy.random")) is None:
@@ -237,9 +242,14 @@ def put_back(states: list[tuple[Any, Any]]) -> None:
             source.bit_generator.state = state
 
 
-# book/memory/checkpoint.md:295
+# book/memory/checkpoint.md:304
+TOLD = (type(None), int, bool, float, str, complex, slice, np.dtype)  #: By their repr.
+
+
 def mark(value: Any) -> Any:
     """Something short that differs when a constant differs."""
+    if type(value) in TOLD:
+        return repr(value)
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
         array = np.asarray(value)
         if array.dtype.char in "gG":  # some of its bytes mean nothing
@@ -248,27 +258,28 @@ def mark(value: Any) -> Any:
     if isinstance(value, (list, tuple, dict)):
         parts = value.items() if isinstance(value, dict) else value
         return tuple([mark(part) for part in parts])
-    plain = isinstance(value, (bool, int, float, complex, str, slice, np.dtype))
-    return repr(value) if plain else type(value).__name__
+    return repr(value) if isinstance(value, TOLD) else type(value).__name__
 
 
 def marks(args: Any, params: Any) -> Any:
     """Marks of what enters an operation from outside of the graph; None if nothing does."""
-    outside = [bottom(a) for a in args if getattr(a, "node", None) is None and type(a) is not Batched]
-    return mark([outside, params]) if outside or params else None
+    free = [a for a in args if getattr(a, "node", None) is None and type(a) is not Batched]
+    return (mark([bottom(a) for a in free]), mark(params)) if free or params else None
 
 
-def trusted(primitive: Primitive) -> bool:
-    """Whether a primitive is NumPy's or ours, and gives the same result for the same arguments."""
-    return str(primitive.fun.__module__).startswith(("numpy", FOREIGN[0]))
+@cache
+def trusted(module: Any) -> bool:
+    """Whether functions of a module, NumPy's or ours, give the same for the same arguments."""
+    return str(module).startswith(FOREIGN)
 
 
-def outcome(primitive: Primitive, out: Any) -> Any:
+def outcome(primitive: Primitive, value: Any) -> Any:
     """A mark of a result, where it could be another one the next time."""
-    return None if isinstance(primitive.fun, np.ufunc) or trusted(primitive) else mark(bottom(out))
+    fun = primitive.fun
+    return None if isinstance(fun, np.ufunc) or trusted(fun.__module__) else mark(value)
 
 
-# book/memory/checkpoint.md:328
+# book/memory/checkpoint.md:343
 from typing import NamedTuple
 
 from autograd_book.modes.batch import Batched
@@ -286,7 +297,7 @@ class Step(NamedTuple):
     captured: Any  #: Arrays of Variables that came in by closure.
 
 
-# book/memory/checkpoint.md:363
+# book/memory/checkpoint.md:378
 from threading import Lock, get_ident
 
 from autograd_book.modes.transforms import Fun, name_of
@@ -314,41 +325,20 @@ class Frame:
         "tickets", "steps", "results", "last", "runner", "lock", "passing", "exact",
     )
 
+    call: Any  #: The arguments, without their arrays.
+    given: set[Any]  #: Nodes of the Variables among them.
+    kept: Any  #: The arrays, in the form in which they are held.
+
     def __init__(self, f: Fun, policy: Any, check: bool) -> None:
         self.f, self.policy, self.check = f, policy, check
         self.stack, self.start = top.get(), next_index()
         self.tickets: list[weakref.ref[Ticket]] = []  #: In the order of the operations.
-        self.steps: list[Any] = []  #: A Step for each operation, in the order of their beginnings.
+        self.steps: list[Any] = []  #: A Step for each operation, as they began.
         self.results: dict[int, Any] = {}  #: What the policy keeps, by operation.
         self.last = -1  #: The last operation with tickets, if none is for its result.
         self.chance: list[tuple[Any, Any]] = []  #: Sources of randomness and their states.
         self.runner: int | None = None  #: The thread that runs it at the moment.
         self.lock, self.passing, self.exact = Lock(), False, True
-
-    def first(self, args: Any, kwargs: Any) -> Any:
-        """Run the function for the first time."""
-        self.call, arrays = emptied((args, kwargs))
-        self.given = {v.node for v in leaves((args, kwargs)) if type(v) is Variable}
-        for variable in leaves((args, kwargs)):
-            note_leaf(variable)
-        before = [(s, state_of(s)) for s in sources_of_chance((self.f, args, kwargs))]
-        with push(Checkpoint, self) as level:
-            self.kept = level.kept(arrays) if arrays else ()
-            outer_is_exact = level.outer is None or level.outer.frame.exact
-            self.exact = outer_is_exact and isinstance(self.kept, (tuple, Ticket, Packed))
-            self.runner = get_ident()
-            del arrays, level
-            try:
-                return self.f(*args, **kwargs)
-            finally:
-                self.runner = None
-                self.chance = [(s, state) for s, state in before if not alike(state_of(s), state)]
-                self.results.pop(self.last, None)
-
-    @property
-    def comparing(self) -> bool:
-        """Whether values are compared: asked for, and not kept with a loss."""
-        return self.check and self.exact
 
     def ticket(self, record: Any) -> Ticket:
         """The next ticket."""
@@ -356,41 +346,10 @@ class Frame:
         self.tickets.append(weakref.ref(made))
         return made
 
-    def replay(self, asked: Ticket) -> None:
-        """Run the function again, until what the ticket stands for exists; it and all that
-        were made before it get their values."""
-        if self.runner == get_ident():
-            raise ReplayError(
-                f"a backward pass inside the checkpointed function {name_of(self.f)} reached "
-                "a value of that very call. Take derivatives inside of it with grad or vjp, "
-                "or call backward() after it has returned."
-            )
-        with self.lock:
-            if asked.saved is None:
-                self.run_again(asked)
-
-    def run_again(self, asked: Ticket) -> None:
-        """Replay, on the stack and with the random numbers of the first time."""
-        args, kwargs = refilled(self.call, recalled(self.kept))
-        later = [(source, state_of(source)) for source, _ in self.chance]
-        self.runner, token = get_ident(), top.set(self.stack)
-        try:
-            put_back(self.chance)
-            with push(Replay, self, asked):
-                self.f(*args, **kwargs)
-        except Enough as enough:
-            if enough.args[0] is not asked:
-                raise
-        except BaseException:
-            self.forget()
-            raise
-        finally:
-            put_back(later)
-            top.reset(token)
-            self.runner = None
-        if asked.saved is None:
-            self.forget()
-            raise self.differs("ended earlier when it was run again")
+    def held(self) -> list[Any]:
+        """Values that are kept from the first time."""
+        forms = [self.kept, *self.results.values()]
+        return [value for form in forms if type(form) is tuple for value in form]
 
     def forget(self) -> None:
         """Drop what a failed replay has computed."""
@@ -398,39 +357,101 @@ class Frame:
             if (ticket := reference()) is not None:
                 ticket.saved = None
 
-    def held(self) -> list[Any]:
-        """Values that are kept from the first time."""
-        forms = [self.kept, *self.results.values()]
-        return [value for form in forms if type(form) is tuple for value in form]
 
-    def noted(self, primitive: Primitive, args: Any, params: Any, out: Any, unread: int) -> Step:
-        """The note of an operation."""
-        shape, dtype = getattr(out, "shape", ()), getattr(out, "dtype", type(out))
-        inside = marks(args, params) if self.comparing else None
-        result = outcome(primitive, out) if self.comparing else None
-        captured = self.captured(args)
-        return Step(primitive.name, shape, dtype, inside, result, unread, captured)
+# book/memory/checkpoint.md:443
+def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
+    """Run the function of a frame for the first time."""
+    frame.call, arrays = emptied((args, kwargs))
+    frame.given = {v.node for v in leaves((args, kwargs)) if type(v) is Variable}
+    for variable in leaves((args, kwargs)):
+        note_leaf(variable)
+    before = [(s, state_of(s)) for s in sources_of_chance((frame.f, args, kwargs))]
+    with push(Checkpoint, frame) as level:
+        frame.kept = level.kept(arrays) if arrays else ()
+        outer_is_exact = level.outer is None or level.outer.frame.exact
+        frame.exact = outer_is_exact and isinstance(frame.kept, (tuple, Ticket, Packed))
+        frame.check = frame.check and frame.exact  # not what is kept with a loss
+        frame.runner = get_ident()
+        del arrays, level
+        try:
+            return frame.f(*args, **kwargs)
+        finally:
+            frame.runner = None
+            frame.chance = [(s, state) for s, state in before if not alike(state_of(s), state)]
+            frame.results.pop(frame.last, None)
 
-    def captured(self, args: Any) -> tuple[Any, ...]:
-        """Arrays of parameters, and of other Variables that come neither from the call nor from
-        inside the function."""
-        return tuple([bottom(a) for a in args if type(a) is Variable and self.is_older(a.node)])
 
-    def is_older(self, node: Any) -> bool:
-        """Whether a node was there before the call, and is not that of a computed argument."""
-        older = isinstance(node, Node) and node.index < self.start
-        return older and (node not in self.given or isinstance(node, Leaf) and self.exact)
-
-    def differs(self, how: str) -> ReplayError:
-        """The error for a replay that was not like the first run."""
-        return ReplayError(
-            f"the checkpointed function {name_of(self.f)} {how}, and its gradient would be "
-            "wrong. Let it depend on its arguments and parameters alone, and draw random "
-            "numbers from NumPy generators that are among them."
+# book/memory/checkpoint.md:470
+def replay(frame: Frame, asked: Ticket) -> None:
+    """Run a function again, until what a ticket stands for exists; it and all that were made
+    before it get their values."""
+    if frame.runner == get_ident():
+        raise ReplayError(
+            f"a backward pass inside the checkpointed function {name_of(frame.f)} reached "
+            "a value of that very call. Take derivatives inside of it with grad or vjp, "
+            "or call backward() after it has returned."
         )
+    with frame.lock:
+        if asked.saved is None:
+            run_again(frame, asked)
 
 
-# book/memory/checkpoint.md:515
+def run_again(frame: Frame, asked: Ticket) -> None:
+    """Replay, on the stack and with the random numbers of the first time."""
+    args, kwargs = refilled(frame.call, recalled(frame.kept))
+    later = [(source, state_of(source)) for source, _ in frame.chance]
+    frame.runner, token = get_ident(), top.set(frame.stack)
+    try:
+        put_back(frame.chance)
+        with push(Replay, frame, asked):
+            frame.f(*args, **kwargs)
+    except Enough as enough:
+        if enough.args[0] is not asked:
+            raise
+    except BaseException:
+        frame.forget()
+        raise
+    finally:
+        put_back(later)
+        top.reset(token)
+        frame.runner = None
+    if asked.saved is None:
+        frame.forget()
+        raise differs(frame, "ended earlier when it was run again")
+
+
+def differs(frame: Frame, how: str) -> ReplayError:
+    """The error for a replay that was not like the first run."""
+    return ReplayError(
+        f"the checkpointed function {name_of(frame.f)} {how}, and its gradient would be "
+        "wrong. Let it depend on its arguments and parameters alone, and draw random "
+        "numbers from NumPy generators that are among them."
+    )
+
+
+# book/memory/checkpoint.md:522
+def noted(
+    frame: Frame, primitive: Primitive, args: Any, params: Any, out: Any, unread: int
+) -> Step:
+    """The note of an operation."""
+    value = bottom(out)
+    shape, dtype = getattr(value, "shape", ()), getattr(value, "dtype", type(value))
+    inside = result = None
+    if frame.check:
+        inside, result = marks(args, params), outcome(primitive, value)
+    older = [bottom(a) for a in args if type(a) is Variable and is_older(a.node, frame)]
+    return Step(primitive.name, shape, dtype, inside, result, unread, tuple(older))
+
+
+def is_older(node: Any, frame: Frame) -> bool:
+    """Whether a Variable with this node comes neither from the call of a frame nor from
+    inside the function."""
+    if not isinstance(node, Node) or node.index >= frame.start:
+        return False
+    return node not in frame.given or isinstance(node, Leaf) and frame.exact
+
+
+# book/memory/checkpoint.md:552
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 
 
@@ -450,7 +471,8 @@ def levels_from(level: Any) -> Iterator[Any]:
         level = level.below
 
 
-PLAIN = (Record, Evaluate, WeakScalars, Pool)  #: Levels that know a primitive by its plans alone.
+# book/memory/checkpoint.md:576
+PLAIN = (Record, Evaluate, WeakScalars, Pool)  #: They know a primitive by its plans alone.
 
 
 class Checkpoint(Interpreter):
@@ -495,24 +517,23 @@ class Checkpoint(Interpreter):
         self.place += 1
         if not frame.passing:
             frame.steps.append(None)
-        out = self.below.bind(primitive, args, params)
-        found = list(nodes_and_records(out))
-        for node, record in found:
+        out, first, read = self.below.bind(primitive, args, params), len(frame.tickets), False
+        for node, record in nodes_and_records(out):
             node.saved = frame.ticket(record)
+            read = read or "out" in node.plan.asks
             if frame.passing and record is self.uppermost:
                 node.inputs = ()
         if not frame.passing:
-            asks = [node.plan.asks for node, _ in found]
-            unread = 0 if any("out" in names for names in asks) else len(asks)
-            frame.steps[place] = frame.noted(primitive, args, params, out, unread)
-            if found:
+            unread = 0 if read else len(frame.tickets) - first
+            frame.steps[place] = noted(frame, primitive, args, params, out, unread)
+            if read or unread:
                 frame.last = place if unread else -1
         if frame.policy is not None and self.plain and frame.policy(primitive, args):
             frame.results[place] = self.kept((bottom(out),))
         return out
 
 
-# book/memory/checkpoint.md:615
+# book/memory/checkpoint.md:654
 from copy import copy
 
 
@@ -536,13 +557,14 @@ class Replay(Checkpoint):
         """Apply a primitive as the first time, and hand over what its nodes save."""
         frame, place = self.frame, self.place
         self.place += 1
-        step = None if frame.passing else self.expected(place, primitive)
+        step = None if frame.passing else expected(frame, place, primitive)
         known = self.known(place, step)
         doing = primitive if known is None else with_result(primitive, known)
         out = self.below.bind(doing, args, params)
         if step is not None:
-            again = frame.noted(primitive, args, params, out, step.unread)
-            self.compare(place, step, again if known is None else again._replace(result=step.result))
+            again = noted(frame, primitive, args, params, out, step.unread)
+            again = again if known is None else again._replace(result=step.result)
+            compare(frame, place, step, again)
         for node, record in nodes_and_records(out):
             node.saved = self.give(node.saved, record)
             if record is self.uppermost:
@@ -559,35 +581,6 @@ class Replay(Checkpoint):
             return None
         return np.broadcast_to(np.zeros((), step.dtype), step.shape)
 
-    def expected(self, place: int, primitive: Primitive) -> Step:
-        """What was noted of an operation."""
-        step = self.frame.steps[place] if place < len(self.frame.steps) else None
-        if step is None or step.name != primitive.name:
-            raise self.frame.differs(
-                f"did {step.name if step else 'nothing more'} as operation {place} of the "
-                f"forward pass, and {primitive.name} when it was run again"
-            )
-        return step
-
-    def compare(self, place: int, step: Step, again: Step) -> None:
-        """Raise ReplayError unless an operation was the same, and MutatedValueError if it used
-        a parameter that has another value now."""
-        then, now = step.captured, again.captured
-        if len(then) != len(now) or any(a is not b for a, b in zip(then, now)):
-            raise MutatedValueError(
-                f"a Variable of shape {shape_of((*now, *then)[0])} that the checkpointed "
-                f"function {name_of(self.frame.f)} uses was changed between the forward pass "
-                "and the backward pass, which runs it again. Call backward() before the "
-                "change, such as the step of an optimiser."
-            )
-        if again[:-1] != step[:-1]:
-            told = [f"{s.name} of {s.dtype} and shape {s.shape}" for s in (step, again)]
-            told[1] = "the same of other values" if told[0] == told[1] else told[1]
-            raise self.frame.differs(
-                f"did {told[0]} as operation {place} of the forward pass, and "
-                f"{told[1]} when it was run again"
-            )
-
     def hold(self, values: tuple[Any, ...]) -> Ticket:
         """Hand over what a checkpoint inside of this one would keep."""
         return self.give(values, None)
@@ -597,19 +590,53 @@ class Replay(Checkpoint):
         number, asked = self.number, self.asked
         self.number += 1
         if number == len(self.frame.tickets):
-            raise self.frame.differs("saved more values when it was run again")
+            raise differs(self.frame, "saved more values when it was run again")
         ticket = self.frame.tickets[number]()
         if ticket is None:
             ticket = Ticket(self.frame, number, record)
             self.frame.tickets[number] = weakref.ref(ticket)
-        elif number <= asked.number and (record is asked.record or None in (record, asked.record)):
+        elif number <= asked.number and (record in (asked.record, None) or asked.record is None):
             ticket.saved = saved
         if ticket is asked:
             raise Enough(asked)
         return ticket
 
 
-# book/memory/checkpoint.md:720
+# book/memory/checkpoint.md:727
+def expected(frame: Frame, place: int, primitive: Primitive) -> Step:
+    """What was noted of an operation, or the error that it was another one."""
+    step = frame.steps[place] if place < len(frame.steps) else None
+    if step is None or step.name != primitive.name:
+        raise differs(
+            frame,
+            f"did {step.name if step else 'nothing more'} as operation {place} of the "
+            f"forward pass, and {primitive.name} when it was run again",
+        )
+    return step
+
+
+def compare(frame: Frame, place: int, step: Step, again: Step) -> None:
+    """Raise ReplayError unless an operation was the same, and MutatedValueError if it used
+    a parameter that has another value now."""
+    then, now = step.captured, again.captured
+    if len(then) != len(now) or any(a is not b for a, b in zip(then, now)):
+        raise MutatedValueError(
+            f"a Variable of shape {shape_of((*now, *then)[0])} that the checkpointed "
+            f"function {name_of(frame.f)} uses was changed between the forward pass "
+            "and the backward pass, which runs it again. Call backward() before the "
+            "change, such as the step of an optimiser."
+        )
+    if again[:-1] != step[:-1]:
+        told = [f"{s.name} of {s.dtype} and shape {s.shape}" for s in (step, again)]
+        told[1] = "the same of other values" if told[0] == told[1] else told[1]
+        raise differs(
+            frame,
+            f"did {told[0]} as operation {place} of the forward pass, and "
+            f"{told[1]} when it was run again",
+        )
+
+
+# book/memory/checkpoint.md:767
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
@@ -661,7 +688,7 @@ def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         if not recording():
             return f(*args, **kwargs)
-        return Frame(f, policy, check).first(args, kwargs)
+        return run_first(Frame(f, policy, check), args, kwargs)
 
     return checkpointed
 
@@ -675,7 +702,7 @@ def recording() -> bool:
     return isinstance(next(kinds), Record)
 
 
-# book/memory/checkpoint.md:812
+# book/memory/checkpoint.md:859
 def owner(array: Any) -> Any:
     """The array in whose memory an array lies."""
     while isinstance(getattr(array, "base", None), np.ndarray):
@@ -699,7 +726,7 @@ def saved_bytes(nodes: Any, besides: Any = ()) -> int:
     return sum(array.nbytes for key, array in saved_arrays(nodes).items() if key not in given)
 
 
-# book/memory/checkpoint.md:956
+# book/memory/checkpoint.md:1003
 def keeping(*names: str, where: Callable[..., bool] | None = None) -> Callable[..., bool]:
     """A policy for `checkpoint`: keep the results of primitives of these names.
 

@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: edbd920e1a9b2dfd1dfbe5dcab904444d82a1e9d59fcce845f6c59f0b8dc2983
+# sha256: e68789b6b0803a3179b3505459b358131e3bf186922c36ebf80b4d4fc0aaf5e7
 
 __all__ = [
     "Schedule",
@@ -39,6 +39,7 @@ __all__ = [
     "block_bytes",
     "block_times",
     "measure_blocks",
+    "expect_one",
     "named",
     "expect_number_from",
     "Needs",
@@ -183,6 +184,7 @@ def delivery(costs: Costs) -> Any:
     return costs.gradients.sum() + costs.inputs[0]
 
 
+# book/memory/schedule.md:347
 class Tally:
     """What is held in the course of a schedule, the most so far, and the time so far."""
 
@@ -239,7 +241,7 @@ class Tally:
         self.cotangent = self.costs.inputs[i]
 
 
-# book/memory/schedule.md:407
+# book/memory/schedule.md:412
 import gc
 import time
 import tracemalloc
@@ -249,11 +251,12 @@ from functools import partial
 from autograd_book.graph.backward import reachable, walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.record import Leaf
-from autograd_book.graph.variable import Variable, top
+from autograd_book.graph.variable import Variable, bottom, top
 from autograd_book.memory.checkpoint import (
-    Ticket, bottom, checkpoint, owner, put_back, recording, saved_arrays, sources_of_chance,
+    Ticket, checkpoint, owner, put_back, recording, saved_arrays, sources_of_chance,
     state_of,
 )
+from autograd_book.modes.batch import Batched
 from autograd_book.modes.transforms import Fun, name_of
 
 
@@ -285,7 +288,7 @@ def last_recall(out: Variable) -> Callable[[], Any]:
     return next((saved.recall for saved in kept if type(saved) is Ticket), tuple)
 
 
-# book/memory/schedule.md:455
+# book/memory/schedule.md:461
 def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     """Output of a block, and its row of `Costs` as far as it is bytes."""
     v = Variable(x)
@@ -307,6 +310,7 @@ def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     )
 
 
+# book/memory/schedule.md:487
 def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
     """The row of `Costs` as far as it is times."""
     v = Variable(x)
@@ -318,6 +322,7 @@ def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
     return keep, passing, again, back
 
 
+# book/memory/schedule.md:503
 def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     """Run each block of a chain forward and back, and measure.
 
@@ -330,6 +335,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     rounds : int
         How often times are measured; the medians are taken.
     """
+    expect_one(x)
     blocks, value, rows = list(blocks), np.asarray(bottom(x)), []
     inputs = [value.nbytes]
     before = [(s, state_of(s)) for s in sources_of_chance(blocks)]
@@ -351,6 +357,17 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
             tracemalloc.stop()
         put_back(before)
     return Costs(np.array(inputs), *map(np.array, zip(*rows)))
+
+
+# book/memory/schedule.md:544
+def expect_one(x: Any) -> None:
+    """Raise DifferentiationTypeError for a batch, which has no bytes that could be measured."""
+    if type(bottom(x)) is Batched:
+        raise DifferentiationTypeError(
+            "a chain with a budget was called inside vmap, with examples of shape "
+            f"{np.shape(x)}, before it was measured. Call it once outside, with a plain array "
+            "of that shape, or give every, slots or a schedule."
+        )
 
 
 def named(i: int, block: Fun) -> Fun:
@@ -377,7 +394,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:574
+# book/memory/schedule.md:606
 class Needs:
     """What the events of a chain need, in bytes.
 
@@ -398,7 +415,8 @@ class Needs:
     def holds(self, first: int, held: int) -> Any:
         """Bytes that a block takes when it is kept; `held` says whether its input is held
         already."""
-        return self.kept[first] + self.inputs[first] * (self.costs.saves_input[first] and not held)
+        saves = self.costs.saves_input[first] and not held
+        return self.kept[first] + self.inputs[first] * saves
 
     def keep(self, first: int, last: int, held: int) -> Any:
         """Bytes to keep the first block of a part of the chain."""
@@ -416,7 +434,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:615
+# book/memory/schedule.md:648
 def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -428,10 +446,11 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     found, place = np.zeros((2, n, n)), np.zeros((2, n, n), int)
     for first, last in stretches(n):
         for held in (1, 0):
+            later = slice(first + 1, last + 1)
             rest = found[int(costs.saves_output[first]), first + 1, last] if first < last else 0
             ways = [max(needs.keep(first, last, held), needs.holds(first, held) + rest)]
             if first < last:
-                both = np.maximum(found[1, first, first:last], found[0, first + 1 : last + 1, last])
+                both = np.maximum(found[1, first, first:last], found[0, later, last])
                 more = 0 if held else needs.inputs[first]
                 ways.extend(more + np.maximum(needs.skip(first, last), both))
             place[held, first, last] = first + np.argmin(ways)
@@ -450,7 +469,7 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:661
+# book/memory/schedule.md:695
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -470,7 +489,8 @@ class Plan:
 
     def __init__(self, costs: Costs, budget: float, cells: int = 400) -> None:
         n = len(costs.kept)
-        self.costs, self.needs, self.cells, self.unit = costs, Needs(costs), cells, budget / cells
+        self.costs, self.needs = costs, Needs(costs)
+        self.cells, self.unit = cells, budget / cells
         #: By whether the input is held, first block, last block, and budget in cells.
         self.time = np.full((2, n, n, cells + 1), np.inf)
         self.place = np.zeros((2, n, n, cells + 1), np.int16)  #: Where to split.
@@ -499,7 +519,8 @@ class Plan:
         whole = first < last or last == needs.n - 1
         kept = (costs.keep_time if whole else costs.again_time)[first] + costs.back_time[first]
         saves_output = int(costs.saves_output[first])
-        rest = self.time[saves_output, first + 1, last] if first < last else np.zeros(self.cells + 1)
+        none = np.zeros(self.cells + 1)
+        rest = self.time[saves_output, first + 1, last] if first < last else none
         split, best = np.full(self.cells + 1, np.inf), np.zeros(self.cells + 1, int)
         if first < last:
             passing = np.cumsum(costs.pass_time[first:last])[:, None]
@@ -509,7 +530,8 @@ class Plan:
         for held in (1, 0):
             size = 0 if held else needs.inputs[first]
             there, place = self.after(split, size), self.after(best, size)
-            (keep,) = self.within(kept + self.after(rest, needs.holds(first, held)), needs.keep(first, last, held))
+            keep = kept + self.after(rest, needs.holds(first, held))
+            (keep,) = self.within(keep, needs.keep(first, last, held))
             self.place[held, first, last] = np.where(keep <= there, first, place)
             self.time[held, first, last] = np.minimum(keep, there)
 
@@ -530,6 +552,7 @@ class Plan:
         return found
 
 
+# book/memory/schedule.md:782
 def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     """The fastest schedule whose peak stays within a budget.
 
@@ -551,7 +574,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:778
+# book/memory/schedule.md:820
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
@@ -582,7 +605,8 @@ class Checkpointed(Module):
         """The output of the last block."""
         if not recording():  # nothing is kept
             return self.run(range(len(self.blocks)), x)
-        if callable(self.plan) and self.measured != (kind := (np.shape(x), getattr(bottom(x), "dtype", None))):
+        kind = np.shape(x), getattr(bottom(x), "dtype", None)
+        if callable(self.plan) and self.measured != kind:
             self.costs = measure_blocks(self.blocks, x)
             self.schedule, self.measured = self.plan(self.costs), kind
         return self.run(self.schedule, x)
@@ -603,6 +627,7 @@ class Checkpointed(Module):
         return f"Checkpointed({len(self.blocks)} blocks, {self.schedule})"
 
 
+# book/memory/schedule.md:877
 def checkpoint_sequential(
     blocks: Any,
     *,
@@ -652,6 +677,7 @@ def checkpoint_sequential(
     return Checkpointed(blocks, PLANS[name](len(blocks), value), policy, check)
 
 
+# book/memory/schedule.md:931
 def expect_count(name: str, n: int, value: Any) -> int:
     """A number from 1 to n, or the error that says that it is none."""
     if not isinstance(value, Integral) or not 1 <= int(value) <= n:
@@ -667,8 +693,8 @@ ROOM = 0.05  #: Share of what was measured that a plan for a budget leaves free.
 
 def with_room(costs: Costs) -> Costs:
     """The costs with somewhat more bytes, for what measuring one block at a time misses."""
-    names = [name for name in costs._fields if not name.endswith("_time") and "saves" not in name]
-    more = {name: np.ceil((1 + ROOM) * getattr(costs, name)).astype(int) for name in names}
+    sizes = {name: part for name, part in costs._asdict().items() if part.dtype.kind == "i"}
+    more = {name: np.ceil((1 + ROOM) * part).astype(int) for name, part in sizes.items()}
     return costs._replace(**more)
 
 
