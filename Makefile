@@ -21,7 +21,7 @@ CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 1
 
 # One process for each core, each with one thread.
 SPREAD := -n auto --maxprocesses 4 --dist worksteal
-test: export OPENBLAS_NUM_THREADS := 1
+test test-floor: export OPENBLAS_NUM_THREADS := 1
 
 # What a shell has set for other projects stays outside.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV MPLBACKEND JUPYTER_PATH
@@ -84,7 +84,7 @@ $(FLOOR): requirements/floor.txt
 	@touch $@
 
 test-floor: $(FLOOR)
-	PYTHONPATH=src $(VENV)-floor/bin/python -m pytest -m "not site" --ignore tests/site --ignore tests/literate --ignore tests/test_package.py
+	PYTHONPATH=src $(VENV)-floor/bin/python -m pytest -m "not site" $(SPREAD) --ignore tests/site --ignore tests/literate --ignore tests/test_package.py
 
 # PyTorch is asked for its opinion and never needed: it has an environment of its own.
 $(ORACLE): requirements/oracle.txt
