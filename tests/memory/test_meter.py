@@ -120,7 +120,7 @@ def numpy_bytes():
 
 def test_live_bytes_are_those_of_numpys_own_domain_at_every_line():
     x, w = Variable(np.ones((64, 64))), Variable(np.ones((64, 64)))
-    np.sum(np.tanh(x @ w)).backward()
+    np.sum(np.tanh(x @ w)[:32] * 2.0).backward()  # what NumPy makes once
     for leaf in (x, w):
         leaf.zero_grad()
     gc.collect()
@@ -218,6 +218,46 @@ def test_second_derivatives_by_create_graph_pass_through_meter_and_pool():
             np.sum(g * g).backward()
         answers.append(x.grad.numpy())
     assert np.any(answers[0]) and all(np.array_equal(answers[0], other) for other in answers[1:])
+
+
+def test_the_owner_is_the_last_array_behind_views_and_variables(tmp_path):
+    x, outside = np.zeros((6, 6)), np.frombuffer(bytearray(288)).reshape(6, 6)
+    v = Variable(x)
+    mapped = np.memmap(tmp_path / "numbers", np.float64, "w+", shape=(6, 6))
+    windows = np.lib.stride_tricks.sliding_window_view
+    matrix = x.view(np.ma.MaskedArray)  # a view of another class
+    cases = [
+        (x, x), (x[1:].T[::2], x), (np.broadcast_to(x, (3, 6, 6)), x), (x.view(np.uint8)[2:], x), (matrix[1:], x),
+        (windows(x, (2, 2)), x), (windows(x.T, (2, 2))[1:], x),
+        (np.lib.stride_tricks.as_strided(x, (36, 36), (8, 0))[2:], x),
+        (v[1:].T, v.value), (ab.grad, None), (np.float64(3.0), None), (3.0, None), (None, None), ((6, 6), None),
+    ]
+    for value, expected in cases:
+        assert meter.owner_of(value) is expected
+    seen = []
+    ab.grad(lambda v: np.sum(v * (seen.append(v[1:]) or 1.0)))(x)  # a Variable of a Record of its own
+    assert meter.owner_of(seen[0]).shape == (6, 6)
+    for array in (outside, mapped):  # memory of others: the array next to it, which owns nothing
+        owner = meter.owner_of(np.asarray(array)[1:].T[1:])
+        assert isinstance(owner, np.ndarray) and not owner.flags.owndata
+        assert owner is meter.owner_of(array[::2]) and np.shares_memory(owner, array)
+        assert owner.__array_interface__["data"][0] == array.__array_interface__["data"][0]
+
+
+def test_memory_that_is_not_numpys_has_no_entry():
+    x = Variable(np.ones(100))
+    with memory_profile() as profile:
+        y = x * np.frombuffer(bytes(800))
+    assert sorted(b.kind for b in profile.buffers) == ["parameter", "temporary"] and y.shape == (100,)
+
+
+def test_windows_are_charged_to_the_array_that_they_look_into():
+    x = Variable(np.ones((1, 1, 64, 64)))
+    with memory_profile(x) as profile:
+        y = x * 2.0
+        pooled = ab.max_pool2d(y, 4)
+    assert [b.kind for b in profile.buffers if b.place.name == "multiply"] == ["saved value"]
+    assert profile.moments[-1].live["saved value"] == y.value.nbytes + pooled.value.nbytes
 
 
 def test_views_count_once():
@@ -556,6 +596,70 @@ def test_pools_can_be_left_in_any_order():
     first.__enter__(), second.__enter__()
     first.__exit__(), np.tanh(x), second.__exit__()
     assert ab.graph.variable.base.below is below
+
+
+def test_one_pool_manager_can_be_entered_again_before_it_is_left():
+    below, x, pools = ab.graph.variable.base.below, Variable(np.ones((300, 300))), recycle()
+    with pools as outer:
+        with pools as inner:
+            for _ in range(5):
+                np.tanh(x)
+            assert inner is not outer and inner.lent + outer.lent == 3
+        assert ab.graph.variable.base.below is outer and not inner.shelf
+        with pytest.raises(KeyError), pools:
+            raise KeyError
+        for _ in range(5):
+            np.tanh(x)
+        assert outer.lent >= 3
+    assert ab.graph.variable.base.below is below and not outer.shelf
+
+
+def test_one_pool_manager_serves_two_threads_each_by_a_pool_of_its_own():
+    below, pools = ab.graph.variable.base.below, recycle()
+    entered, left, seen = threading.Event(), threading.Event(), []
+
+    def lent(pool):
+        x, before = Variable(np.ones((300, 300))), pool.lent
+        for _ in range(5):
+            np.tanh(x)
+        return pool.lent - before
+
+    def work():
+        with pools as pool:
+            seen.append(lent(pool))
+            entered.set()
+            left.wait(60)
+            seen.append(lent(pool))
+
+    thread = threading.Thread(target=work)
+    with pools as pool:
+        thread.start()
+        entered.wait(60)
+        assert lent(pool) == 3
+    left.set()
+    thread.join()
+    assert seen == [3, 5] and ab.graph.variable.base.below is below
+
+
+def test_threads_that_enter_and_leave_pools_at_once_lose_none():
+    below, pools = ab.graph.variable.base.below, recycle()
+
+    def work():
+        for _ in range(300):
+            with pools, recycle():
+                pass
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert ab.graph.variable.base.below is below and not pools.pools
 
 
 PAGES = """

@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 92ebd56a6945f9ad0d4535058a15d58ded301d1ff0c531d7a73797986e92ab9e
+# sha256: 11b363c4f9d0825422ed00621a42f6e78e4d67571dc4899e07a44439ec67ab9b
 
 __all__ = [
     "CATEGORIES",
@@ -79,15 +79,18 @@ RANK = {category: rank for rank, category in enumerate(CATEGORIES)}
 
 
 def owner_of(value: Any) -> Any:
-    """The array whose buffer a value lies in, behind any number of views; None for what has
-    no buffer in memory of its own."""
+    """The last array behind any number of Variables and views; None for what is no array.
+
+    It owns its memory, unless it was laid over memory that is not NumPy's.
+    """
     value = innermost(value)
-    while isinstance(value, np.ndarray) and isinstance(value.base, np.ndarray):
-        value = value.base
-    return value if isinstance(value, np.ndarray) and value.flags.owndata else None
+    owner = link = value if isinstance(value, np.ndarray) else None
+    while (link := getattr(link, "base", None)) is not None:
+        owner = link if isinstance(link, np.ndarray) else owner
+    return owner
 
 
-# book/memory/meter.md:120
+# book/memory/meter.md:123
 import tracemalloc
 
 
@@ -117,7 +120,7 @@ class Gauge:
         tracemalloc.reset_peak()
 
 
-# book/memory/meter.md:167
+# book/memory/meter.md:170
 import sys
 from typing import NamedTuple
 
@@ -170,7 +173,7 @@ def place(name: str, frame: Any, phase: str) -> Place:
     return Place(name, phase, f"{frame.f_code.co_filename}:{frame.f_lineno}")
 
 
-# book/memory/meter.md:230
+# book/memory/meter.md:233
 class Buffer:
     """Memory that an array owned, and what became of it."""
 
@@ -205,7 +208,7 @@ class Buffer:
         return [kind for since, kind in self.kinds if since <= moment][-1]
 
 
-# book/memory/meter.md:271
+# book/memory/meter.md:274
 import weakref
 from time import perf_counter_ns
 
@@ -310,7 +313,7 @@ class Books:
         """The buffer in which a value lies; entered if it is new, and promoted if `role`
         ranks higher than its own."""
         owner = owner_of(value)
-        if owner is None:
+        if owner is None or not owner.flags.owndata:
             return None
         buffer = self.alive.get(id(owner))
         if buffer is None:
@@ -412,7 +415,7 @@ class Books:
         self.table, self.due = {}, ()
 
 
-# book/memory/meter.md:486
+# book/memory/meter.md:489
 from autograd_book.graph.backward import fit
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
@@ -502,7 +505,7 @@ class Meter(Interpreter):
         return parts
 
 
-# book/memory/meter.md:597
+# book/memory/meter.md:600
 import linecache
 from collections.abc import Callable
 from os import PathLike
@@ -622,7 +625,7 @@ class MemoryProfile:
             json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
 
 
-# book/memory/meter.md:719
+# book/memory/meter.md:722
 def composition(moment: Moment) -> dict[str, int]:
     """The parts of the most there was at once, which add up to it."""
     return moment.live | {
@@ -663,7 +666,7 @@ def events(profile: MemoryProfile) -> list[dict[str, Any]]:
     return complete + counters
 
 
-# book/memory/meter.md:762
+# book/memory/meter.md:765
 class Table:
     """Rows under a header, shown as HTML on a page and as text in a terminal."""
 
@@ -690,7 +693,7 @@ class Table:
         return f"<table class='table'><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-# book/memory/meter.md:793
+# book/memory/meter.md:796
 from autograd_book.graph.errors import AutogradError, DifferentiationTypeError
 from autograd_book.graph.variable import top
 from autograd_book.learn.nn import leaves
@@ -804,7 +807,7 @@ class memory_profile:
         top.reset(self.token)
 
 
-# book/memory/meter.md:1118
+# book/memory/meter.md:1121
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -886,12 +889,14 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:1204
+# book/memory/meter.md:1207
 from autograd_book.graph.variable import base
 
 
 class recycle:
     """Context manager under which large results are written into buffers of dead values.
+
+    It serves the thread that enters it. It may be entered again before it is left.
 
     Returns
     -------
@@ -899,19 +904,30 @@ class recycle:
         From ``with recycle() as pool``.
     """
 
+    guard = Lock()  #: All threads stand on the same bottom.
+
+    def __init__(self) -> None:
+        self.pools: list[Pool] = []  #: One for each time it was entered.
+
     def __enter__(self) -> Pool:
-        base.below = self.pool = Pool(base.below)
-        return self.pool
+        with self.guard:
+            pool = base.below = Pool(base.below)
+            self.pools.append(pool)
+        return pool
 
     def __exit__(self, *error: object) -> None:
-        level: Interpreter = base
-        while level.below is not self.pool:  # others may have come in between
-            level = level.below
-        level.below = self.pool.below
-        self.pool.shelf.clear()
+        with self.guard:
+            mine = [pool for pool in self.pools if pool.home == get_ident()]
+            pool = (mine or self.pools)[-1]
+            self.pools.remove(pool)
+            level: Interpreter = base
+            while level.below is not pool:  # others may have come in between
+                level = level.below
+            level.below = pool.below
+        pool.shelf.clear()
 
 
-# book/memory/meter.md:1244
+# book/memory/meter.md:1260
 import ctypes
 
 #: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
@@ -943,7 +959,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1376
+# book/memory/meter.md:1392
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.

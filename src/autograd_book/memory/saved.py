@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d115a8f8435d7310dc740108bd0352e6d842872089e6d78d3a972cef9f7ae544
+# sha256: 12e61ce1597d61d88c97133013198f077ddcbf3c07f6e1bbeff9566b23bf5132
 
 __all__ = [
     "EXACT",
@@ -42,7 +42,9 @@ __all__ = [
     "COMPARED",
     "Zipped",
     "bytes_of",
+    "POSITIONED",
     "Store",
+    "transfer",
     "Place",
     "StorageError",
     "OnDisk",
@@ -57,7 +59,6 @@ __all__ = [
     "expect_like",
     "shelved",
     "Back",
-    "owner",
     "address",
     "laid_out",
     "Slot",
@@ -423,10 +424,13 @@ def bytes_of(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:630
+# book/memory/saved.md:632
 import os
 import weakref
 from threading import Lock
+
+#: Whether the system reads and writes at positions; Windows does not, and has no fork.
+POSITIONED = hasattr(os, "preadv")
 
 
 class Store:
@@ -450,19 +454,41 @@ class Store:
 
     def write(self, data: Any) -> "Place":
         """Put bytes into the file; if that fails, what it holds is as it was."""
-        size, rest = len(data), data
+        size = len(data)
         with self.lock:
             spare = self.spare.setdefault(size, [])
             start = spare.pop() if spare else self.end
             self.end = max(self.end, start + size)
-            place = Place(self, start, size)  # free again if the next lines fail
-            self.file.seek(start)
-            while rest:
-                rest = rest[self.file.write(rest) :]
+            place = Place(self, start, size)  # free again if the next line fails
+            transfer(self.put, data, start)
             return place
 
+    def put(self, data: Any, start: int) -> int:
+        """Write from a position on; how many bytes were written."""
+        if POSITIONED:
+            return os.pwrite(self.file.fileno(), data, start)
+        self.file.seek(start)
+        return int(self.file.write(data))
 
-# book/memory/saved.md:671
+    def get(self, out: Any, start: int) -> int:
+        """Read from a position on; how many bytes were read."""
+        if POSITIONED:
+            return os.preadv(self.file.fileno(), [out], start)
+        with self.lock:
+            self.file.seek(start)
+            return int(self.file.readinto(out))
+
+
+def transfer(step: Callable[[Any, int], int], data: Any, start: int) -> None:
+    """Put or get bytes, in as many steps as the system takes."""
+    done = 0
+    while done < len(data):
+        if not (more := step(data[done:], start + done)):
+            raise OSError(f"{done:,} of {len(data):,} bytes went through")
+        done += more
+
+
+# book/memory/saved.md:698
 class Place:
     """Bytes in the file of a store."""
 
@@ -474,18 +500,14 @@ class Place:
     def read(self) -> np.ndarray:
         """The bytes, in memory."""
         out = np.empty(self.size, np.uint8)
-        with self.store.lock:
-            self.store.file.seek(self.start)
-            count = self.store.file.readinto(out.data)
-        if count != self.size:
-            raise OSError(f"{count:,} of {self.size:,} bytes could be read")
+        transfer(self.store.get, out.data, self.start)
         return out
 
     def __del__(self) -> None:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:706
+# book/memory/saved.md:729
 from autograd_book.graph.errors import AutogradError
 
 
@@ -493,7 +515,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
-# book/memory/saved.md:716
+# book/memory/saved.md:739
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -569,7 +591,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:806
+# book/memory/saved.md:829
 from functools import cache
 
 
@@ -599,7 +621,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:838
+# book/memory/saved.md:861
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -618,7 +640,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:859
+# book/memory/saved.md:882
 from autograd_book.graph.errors import nearest
 
 
@@ -636,7 +658,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:879
+# book/memory/saved.md:902
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -664,7 +686,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:919
+# book/memory/saved.md:942
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -717,7 +739,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:974
+# book/memory/saved.md:997
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -742,18 +764,12 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:1003
+# book/memory/saved.md:1026
 from numpy.lib.stride_tricks import as_strided
 
+from autograd_book.memory.meter import owner_of
+
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
-
-
-def owner(x: np.ndarray) -> np.ndarray:
-    """The array whose memory a view shows, or x itself."""
-    found: Any = x
-    while (base := getattr(found, "base", None)) is not None:
-        found = base
-    return found if type(found) is np.ndarray else x
 
 
 def address(x: np.ndarray) -> int:
@@ -762,25 +778,26 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:1025
+# book/memory/saved.md:1042
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
     Views that show all of their owner, or parts of it repeatedly, share the owner.
     """
-    root = owner(x)
-    if root is x and x.flags.c_contiguous:
-        return x, lambda root: root
-    if root.flags.c_contiguous and root.dtype == x.dtype and root.size <= x.size:
+    root = owner_of(x)
+    alike = type(root) is np.ndarray and root.flags.c_contiguous and root.dtype == x.dtype
+    if alike and root is not x and root.size <= x.size:
         shape, strides = x.shape, x.strides
         first = (address(x) - address(root)) // x.itemsize
         return root, lambda root: as_strided(root.reshape(-1)[first:], shape, strides)
+    if x.flags.c_contiguous:
+        return x, lambda x: x
     order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
     places = np.argsort(order)
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1055
+# book/memory/saved.md:1073
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -814,7 +831,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1091
+# book/memory/saved.md:1109
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -824,7 +841,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1105
+# book/memory/saved.md:1123
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -838,7 +855,7 @@ def note_leaf(x: Any) -> None:
     while type(x) is Variable and isinstance(x.node, Leaf):
         x = x.value
         if isinstance(x, np.ndarray) and x.size >= FEW:
-            root = owner(x)
+            root = owner_of(x)
             held[id(root)] = root
 
 
@@ -848,11 +865,11 @@ def packable(value: Any) -> bool:
     return (
         type(array) is np.ndarray
         and array.size >= FEW
-        and held.get(id(root := owner(array))) is not root
+        and held.get(id(root := owner_of(array))) is not root
     )
 
 
-# book/memory/saved.md:1135
+# book/memory/saved.md:1153
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -881,7 +898,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1168
+# book/memory/saved.md:1186
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -975,10 +992,8 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1268
-from functools import wraps
-
-from autograd_book.graph.variable import Fun, push, top
+# book/memory/saved.md:1286
+from autograd_book.graph.variable import push
 
 
 class saved_values(push):
@@ -1003,18 +1018,7 @@ class saved_values(push):
     def __init__(self, policy: Any) -> None:
         super().__init__(Saving, policy_of(policy))
 
-    def __enter__(self) -> Saving:
-        below = top.get()
-        level = Saving(below.below if isinstance(below, Saving) else below, *self.args)
-        self.token = top.set(level)
-        return level
-
-    def __call__(self, fun: Fun) -> Fun:
-        super().__call__(fun)  # refuses what runs after the call
-
-        @wraps(fun)
-        def applied(*args: Any, **kwargs: Any) -> Any:
-            with saved_values(*self.args):
-                return fun(*args, **kwargs)
-
-        return applied
+    def onto(self, stack: Interpreter) -> tuple[Interpreter, Saving]:
+        """The new level on the very top, in place of a Saving that is there."""
+        level = Saving(stack.below if isinstance(stack, Saving) else stack, *self.args)
+        return level, level
