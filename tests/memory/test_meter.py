@@ -431,23 +431,85 @@ def test_what_is_computed_and_never_used_is_listed_with_what_it_was_made_of():
     assert [b.place.name for b in profile.never_used()] == ["exp", "add", "sqrt", "cos"]
 
 
-def test_the_trace_has_the_shape_that_perfetto_reads(tmp_path):
+#: What each kind of event has to have, by the Trace Event Format.
+EVENTS = {
+    "X": {"name": str, "cat": str, "ts": (int, float), "dur": (int, float), "pid": int, "tid": int, "args": dict},
+    "C": {"name": str, "cat": str, "ts": (int, float), "pid": int, "tid": int, "args": dict},
+    "M": {"name": str, "ts": (int, float), "pid": int, "tid": int, "args": dict},
+}
+
+
+def faults(text):
+    """What in a text would keep a reader of the Trace Event Format from showing all of it."""
+    found = []
+
+    def refuse(word):
+        raise ValueError(f"{word} is no number in JSON")
+
+    trace = json.loads(text, parse_constant=refuse)
+    if trace.get("displayTimeUnit") not in ("ms", "ns"):
+        found.append("unit")
+    open_until, last, series = {}, 0.0, {}
+    for event in trace["traceEvents"]:
+        fields = EVENTS.get(event.get("ph"))
+        if fields is None:
+            found.append(f"kind {event.get('ph')}")
+            continue
+        if set(event) != {"ph", *fields}:
+            found.append(f"fields {sorted(event)}")
+            continue
+        found += [key for key, kind in fields.items() if not isinstance(event[key], kind) or isinstance(event[key], bool)]
+        if event["ts"] < last or event["ts"] > 3.6e9:  # an hour in microseconds
+            found.append("order")
+        last = event["ts"]
+        if event["ph"] == "M" and (event["name"] not in ("process_name", "thread_name") or not isinstance(event["args"].get("name"), str)):
+            found.append("name")
+        if event["ph"] == "C":
+            values = event["args"].values()
+            if not values or not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+                found.append("counter")
+            if series.setdefault(event["name"], set(event["args"])) != set(event["args"]):
+                found.append("series")
+        if event["ph"] == "X":
+            stack, end = open_until.setdefault((event["pid"], event["tid"]), []), event["ts"] + event["dur"]
+            while stack and stack[-1] <= event["ts"]:
+                stack.pop()
+            if event["dur"] < 0 or (stack and end > stack[-1] + 1e-3):  # a nanosecond of rounding
+                found.append("nesting")
+            stack.append(end)
+    return found
+
+
+def test_the_trace_is_in_the_format_that_perfetto_reads(tmp_path):
     owners, step = training(perceptron)
     with memory_profile(*owners) as profile:
         step()
+        ab.grad(lambda v: np.sum(np.tanh(v) * v))(np.ones(100))
     file = tmp_path / "trace.json"
     profile.save_chrome_trace(file)
-    events = json.loads(file.read_text())["traceEvents"]
-    operations, counters = ([e for e in events if e["ph"] == kind] for kind in "XC")
-    assert len(operations) == len(profile.spans) and len(counters) == len(profile.moments)
-    assert len(events) == len(operations) + len(counters)
-    for event in events:
-        assert isinstance(event["name"], str) and event["pid"] == 1 and event["ts"] >= 0
-    for event in operations:
-        assert event["dur"] >= 0 and event["cat"] in ("forward", "backward", "update") and event["args"]["line"]
-    assert max(sum(event["args"].values()) for event in counters) == profile.peak
-    starts = [event["ts"] for event in counters]
-    assert starts == sorted(starts)
+    text = file.read_text()
+    assert faults(text) == []
+    events = json.loads(text)["traceEvents"]
+    kinds = {kind: [e for e in events if e["ph"] == kind] for kind in "MXC"}
+    assert [e["args"]["name"] for e in kinds["M"]] == ["memory_profile", "operations"]
+    assert len(kinds["X"]) == len(profile.spans) and len(kinds["C"]) == len(profile.moments)
+    assert {e["cat"] for e in kinds["X"]} == {"forward", "backward", "update"} and all(e["args"]["line"] for e in kinds["X"])
+    assert [e["args"] for e in kinds["C"]] == [meter.composition(m) for m in profile.moments]
+    assert max(sum(event["args"].values()) for event in kinds["C"]) == profile.peak
+    first, last = profile.moments[0].time, profile.moments[-1].time
+    assert kinds["C"][0]["ts"] == 0 and kinds["C"][-1]["ts"] == (last - first) / 1000
+
+
+def test_of_operations_in_one_another_the_outer_comes_first_in_a_trace():
+    there = meter.Place("x", "forward", "here:1")
+    spans = [meter.Span(there, 5, 7), meter.Span(there, 5, 9), meter.Span(there, 1, 9)]  # as they end
+    books = meter.Books()
+    books.spans, books.moments = spans, [meter.Moment(0, there, dict.fromkeys(meter.CATEGORIES, 0), 0, 0)]
+    events = meter.events(meter.MemoryProfile(books))
+    assert [e["dur"] for e in events if e["ph"] == "X"] == [0.008, 0.004, 0.002]
+    text = json.dumps({"traceEvents": events, "displayTimeUnit": "ns"})
+    assert faults(text) == []
+    assert faults(json.dumps({"traceEvents": events[::-1], "displayTimeUnit": "ns"})) != []
 
 
 def test_a_table_is_html_on_a_page_and_text_elsewhere():

@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 11b363c4f9d0825422ed00621a42f6e78e4d67571dc4899e07a44439ec67ab9b
+# sha256: 5c9d361065fcc186941664324fcb06296ec09cdbbceb3f9d898609c62da6d54f
 
 __all__ = [
     "CATEGORIES",
@@ -78,6 +78,7 @@ CATEGORIES = (
 RANK = {category: rank for rank, category in enumerate(CATEGORIES)}
 
 
+# book/memory/meter.md:100
 def owner_of(value: Any) -> Any:
     """The last array behind any number of Variables and views; None for what is no array.
 
@@ -90,7 +91,7 @@ def owner_of(value: Any) -> Any:
     return owner
 
 
-# book/memory/meter.md:123
+# book/memory/meter.md:128
 import tracemalloc
 
 
@@ -120,7 +121,7 @@ class Gauge:
         tracemalloc.reset_peak()
 
 
-# book/memory/meter.md:170
+# book/memory/meter.md:175
 import sys
 from typing import NamedTuple
 
@@ -147,6 +148,7 @@ PHASES = {f.__code__: "backward" for f in (walk, deliver, own, Gradients.backwar
 }
 
 
+# book/memory/meter.md:206
 def caller() -> tuple[Any, str]:
     """The innermost frame of the program, and the phase."""
     frame: Any = sys._getframe(1)
@@ -157,6 +159,7 @@ def caller() -> tuple[Any, str]:
     return frame, phase
 
 
+# book/memory/meter.md:221
 def cotangents_of(frame: Any) -> Any:
     """The table of cotangents in the frame of a walk; empty for any other frame."""
     if frame.f_code is not walk.__code__:
@@ -173,7 +176,7 @@ def place(name: str, frame: Any, phase: str) -> Place:
     return Place(name, phase, f"{frame.f_code.co_filename}:{frame.f_lineno}")
 
 
-# book/memory/meter.md:233
+# book/memory/meter.md:248
 class Buffer:
     """Memory that an array owned, and what became of it."""
 
@@ -208,7 +211,7 @@ class Buffer:
         return [kind for since, kind in self.kinds if since <= moment][-1]
 
 
-# book/memory/meter.md:274
+# book/memory/meter.md:289
 import weakref
 from time import perf_counter_ns
 
@@ -243,6 +246,7 @@ def role_on_arrival(target: Node) -> str:
     return "gradient" if isinstance(target, Leaf) else "cotangent"
 
 
+# book/memory/meter.md:328
 class Reference(weakref.ref[Any]):
     """A weak reference with a number, by which its callback finds the entry."""
 
@@ -259,6 +263,7 @@ class Reference(weakref.ref[Any]):
         super().__init__(target, callback)  # type: ignore[call-arg]
 
 
+# book/memory/meter.md:349
 class Books:
     """The accounts of a block of code: its buffers, and its moments."""
 
@@ -415,7 +420,7 @@ class Books:
         self.table, self.due = {}, ()
 
 
-# book/memory/meter.md:489
+# book/memory/meter.md:514
 from autograd_book.graph.backward import fit
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
@@ -434,6 +439,7 @@ def role_of(argument: Any) -> str:
     return "temporary"
 
 
+# book/memory/meter.md:537
 class Meter(Interpreter):
     """Enters what goes through both doors into the books."""
 
@@ -505,7 +511,7 @@ class Meter(Interpreter):
         return parts
 
 
-# book/memory/meter.md:600
+# book/memory/meter.md:630
 import linecache
 from collections.abc import Callable
 from os import PathLike
@@ -625,7 +631,7 @@ class MemoryProfile:
             json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
 
 
-# book/memory/meter.md:722
+# book/memory/meter.md:752
 def composition(moment: Moment) -> dict[str, int]:
     """The parts of the most there was at once, which add up to it."""
     return moment.live | {
@@ -639,34 +645,43 @@ def said(place: Place) -> tuple[str, str]:
     return place.name, quoted(place.line)
 
 
+# book/memory/meter.md:770
 def quoted(line: str) -> str:
     """What stands on a line of the program, or its file and number if that is unknown."""
     file, _, number = line.rpartition(":")
     return (linecache.getline(file, int(number)).strip()[:60] if file else "") or line
 
 
+# book/memory/meter.md:781
 def events(profile: MemoryProfile) -> list[dict[str, Any]]:
-    """Operations and counters in the format of Chrome's traces; times in microseconds."""
+    """Names, operations and counters in the Trace Event Format, by time in microseconds."""
     start = profile.moments[0].time
-    complete = [
+    names = {"process_name": "memory_profile", "thread_name": "operations"}
+    found: list[dict[str, Any]] = [
+        {"name": kind, "ph": "M", "ts": 0, "args": {"name": name}}
+        for kind, name in names.items()
+    ]
+    found += [
         {
-            "name": span.place.name, "cat": span.place.phase, "ph": "X", "pid": 1, "tid": 1,
+            "name": span.place.name, "cat": span.place.phase, "ph": "X",
             "ts": (span.start - start) / 1e3, "dur": (span.end - span.start) / 1e3,
             "args": {"line": span.place.line},
         }
         for span in profile.spans
     ]
-    counters = [
+    found += [
         {
-            "name": "bytes", "ph": "C", "pid": 1,
+            "name": "bytes", "cat": "memory", "ph": "C",
             "ts": (moment.time - start) / 1e3, "args": composition(moment),
         }
         for moment in profile.moments
     ]
-    return complete + counters
+    # of what begins at the same time, the longest is around the others
+    found.sort(key=lambda event: (event["ts"], -event.get("dur", 0)))
+    return [event | {"pid": 1, "tid": 1} for event in found]
 
 
-# book/memory/meter.md:765
+# book/memory/meter.md:812
 class Table:
     """Rows under a header, shown as HTML on a page and as text in a terminal."""
 
@@ -693,7 +708,7 @@ class Table:
         return f"<table class='table'><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-# book/memory/meter.md:796
+# book/memory/meter.md:845
 from autograd_book.graph.errors import AutogradError, DifferentiationTypeError
 from autograd_book.graph.variable import top
 from autograd_book.learn.nn import leaves
@@ -717,6 +732,7 @@ def parameters_of(owner: Any) -> list[Variable]:
     return found
 
 
+# book/memory/meter.md:873
 def introduce(books: Books, owner: Any) -> None:
     """Enter what an owner holds."""
     for parameter in parameters_of(owner):
@@ -728,6 +744,7 @@ def introduce(books: Books, owner: Any) -> None:
             books.find(array, "optimizer state")
 
 
+# book/memory/meter.md:889
 def watched(optimizer: Optimizer, books: Books) -> Callable[..., None]:
     """The method ``update`` of an optimiser, with an entry before and after it."""
     update = optimizer.update
@@ -750,6 +767,7 @@ def watched(optimizer: Optimizer, books: Books) -> Callable[..., None]:
     return applied
 
 
+# book/memory/meter.md:916
 class memory_profile:
     """Context manager that accounts for the memory of what is computed inside of it.
 
@@ -807,7 +825,7 @@ class memory_profile:
         top.reset(self.token)
 
 
-# book/memory/meter.md:1121
+# book/memory/meter.md:1186
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -823,6 +841,7 @@ def layout(value: Any) -> Any:
     return type(value) if isinstance(value, (float, int, np.floating)) else None
 
 
+# book/memory/meter.md:1206
 class Pool(Interpreter):
     """Gives the results of universal functions the buffers of values that have died.
 
@@ -889,7 +908,7 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:1207
+# book/memory/meter.md:1277
 from autograd_book.graph.variable import base
 
 
@@ -927,7 +946,7 @@ class recycle:
         pool.shelf.clear()
 
 
-# book/memory/meter.md:1260
+# book/memory/meter.md:1330
 import ctypes
 
 #: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
@@ -959,7 +978,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1392
+# book/memory/meter.md:1462
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
@@ -991,6 +1010,7 @@ def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     return offsets, max((o + n for o, _, _, n in placed), default=0)
 
 
+# book/memory/meter.md:1498
 def smallest_gap(taken: list[tuple[int, int]], nbytes: int) -> int:
     """Beginning of the smallest gap between ranges, in order, that fits so many bytes; the
     end of all if there is none."""

@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 12e61ce1597d61d88c97133013198f077ddcbf3c07f6e1bbeff9566b23bf5132
+# sha256: 2e60362fe92fbbd7cb91bf93032690cd2f000b23e6dee9a940cda0c669b86fee
 
 __all__ = [
     "EXACT",
@@ -86,7 +86,7 @@ import numpy as np
 EXACT, RELATIVE, ABSOLUTE = range(3)
 
 
-# book/memory/saved.md:87
+# book/memory/saved.md:89
 from autograd_book.graph.primitive import primitives
 from autograd_book.rules.convolution import conv, conv_w, conv_x
 from autograd_book.rules.linear import contract, cross3
@@ -99,6 +99,9 @@ FACTORS: dict[str, tuple[Any, ...]] = {
     "x": (np.square,),
     "out": (np.exp, np.exp2, np.expm1, np.tan, np.tanh, softmax, np.reciprocal, np.divide),
 }
+
+
+# book/memory/saved.md:108
 #: Those that a rule divides by, or raises to a power: each number's own digits count.
 DIVISORS: dict[str, tuple[Any, ...]] = {
     "y": (np.divide,),
@@ -113,7 +116,7 @@ TOLERATES = {
 }
 
 
-# book/memory/saved.md:174
+# book/memory/saved.md:185
 class Policy:
     """How an array is kept.
 
@@ -140,7 +143,7 @@ class Policy:
         return self
 
 
-# book/memory/saved.md:205
+# book/memory/saved.md:216
 class Keep(Policy):
     """Keeps every array as it is."""
 
@@ -148,7 +151,7 @@ class Keep(Policy):
         """None: nothing is packed."""
 
 
-# book/memory/saved.md:219
+# book/memory/saved.md:230
 from autograd_book.stability.precision import PIECE, half_format, rounded, wide
 
 
@@ -157,7 +160,7 @@ def largest(x: np.ndarray) -> Any:
     return np.maximum(np.max(x, initial=0), -np.min(x, initial=0))
 
 
-# book/memory/saved.md:230
+# book/memory/saved.md:241
 class Half(Policy):
     """Keeps numbers in 16 bits, scaled by a power of two so that the largest fits.
 
@@ -208,7 +211,7 @@ class Half(Policy):
         return out
 
 
-# book/memory/saved.md:302
+# book/memory/saved.md:313
 from autograd_book.graph.errors import (
     DifferentiationTypeError, DifferentiationValueError, described,
 )
@@ -279,7 +282,7 @@ class Blocks(Policy):
             )
 
 
-# book/memory/saved.md:409
+# book/memory/saved.md:422
 #: What stands for a number that is compared: equal, above, below, or not ordered.
 LEVELS = np.array([0, 1, -1, np.nan], np.float16)
 
@@ -306,7 +309,7 @@ class Bits(Policy):
         return LEVELS.take(above + 2 * below[0]).reshape(shape)
 
 
-# book/memory/saved.md:440
+# book/memory/saved.md:453
 from collections.abc import Callable
 
 from autograd_book.rules.convolution import highest
@@ -330,6 +333,7 @@ def sides(x: Any, low: Any, high: Any) -> Truths:
     return above | lost, below | lost
 
 
+# book/memory/saved.md:481
 def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     """Where the elements of x are the extreme along axes, NaN if that is NaN."""
     best = np.reshape(out, kept(x.shape, axis))
@@ -339,7 +343,7 @@ def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     return (won,)
 
 
-# book/memory/saved.md:475
+# book/memory/saved.md:493
 def of_size(x: np.ndarray) -> dict[str, Any]:
     """Instead of the argument of an absolute value: its signs, if it has signs."""
     return {} if x.dtype.kind == "c" else {"x": signs(x)}
@@ -350,6 +354,7 @@ def of_pair(x: Any, y: Any) -> dict[str, Any]:
     return {"x": signs(x, y), "y": 0}
 
 
+# book/memory/saved.md:508
 def of_extreme(
     x: np.ndarray, out: np.ndarray, axis: Any = None, initial: Any = None, **_: Any
 ) -> dict[str, Any]:
@@ -364,6 +369,7 @@ def of_windows(w: np.ndarray, out: np.ndarray, n: int) -> dict[str, Any]:
     return {"w": found["x"], "out": found["out"]}
 
 
+# book/memory/saved.md:527
 #: For primitives whose rules only compare: what may stand for their saved values.
 COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
     primitives[relu]: lambda out: {"out": (np.greater(out, 0),)},
@@ -376,7 +382,7 @@ COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
 }
 
 
-# book/memory/saved.md:566
+# book/memory/saved.md:611
 import zlib
 
 
@@ -399,7 +405,8 @@ class Zipped(Policy):
     def __init__(self, level: int = 1) -> None:
         if level not in range(1, 10):
             raise DifferentiationValueError(
-                f"compression at level={level!r} was asked for. Give a whole number from 1 to 9."
+                f"compression at level={level!r} was asked for. Give a whole number from 1 "
+                "to 9."
             )
         self.level = level
 
@@ -419,12 +426,13 @@ class Zipped(Policy):
         return places.reshape(-1).view(dtype).reshape(shape)
 
 
+# book/memory/saved.md:659
 def bytes_of(x: np.ndarray) -> np.ndarray:
     """The bytes of a contiguous array, as a view."""
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:632
+# book/memory/saved.md:683
 import os
 import weakref
 from threading import Lock
@@ -447,8 +455,8 @@ class Store:
     def __init__(self, folder: Any = None) -> None:
         from tempfile import TemporaryFile  # here, since it is slow to load
 
-        prefix = "autograd-book-"
-        self.file: Any = TemporaryFile(prefix=prefix, dir=folder, buffering=0)  # noqa: SIM115
+        options = {"prefix": "autograd-book-", "dir": folder, "buffering": 0}
+        self.file: Any = TemporaryFile(**options)  # noqa: SIM115
         self.end, self.process, self.lock = 0, os.getpid(), Lock()
         self.spare: dict[int, list[int]] = {}  #: Where free places start, by their size.
 
@@ -479,6 +487,7 @@ class Store:
             return int(self.file.readinto(out))
 
 
+# book/memory/saved.md:742
 def transfer(step: Callable[[Any, int], int], data: Any, start: int) -> None:
     """Put or get bytes, in as many steps as the system takes."""
     done = 0
@@ -488,7 +497,7 @@ def transfer(step: Callable[[Any, int], int], data: Any, start: int) -> None:
         done += more
 
 
-# book/memory/saved.md:698
+# book/memory/saved.md:754
 class Place:
     """Bytes in the file of a store."""
 
@@ -507,7 +516,7 @@ class Place:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:729
+# book/memory/saved.md:785
 from autograd_book.graph.errors import AutogradError
 
 
@@ -515,7 +524,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
-# book/memory/saved.md:739
+# book/memory/saved.md:795
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -591,7 +600,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:829
+# book/memory/saved.md:885
 from functools import cache
 
 
@@ -621,7 +630,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:861
+# book/memory/saved.md:917
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -640,7 +649,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:882
+# book/memory/saved.md:938
 from autograd_book.graph.errors import nearest
 
 
@@ -658,7 +667,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:902
+# book/memory/saved.md:958
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -686,7 +695,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:942
+# book/memory/saved.md:998
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -714,7 +723,8 @@ class Item:
         self.made: Callable[[], Any] = type(None)
 
     def stands_for(self, policy: Policy, x: np.ndarray) -> bool:
-        """Whether this is what the policy makes of x; truth values may have been changed."""
+        """Whether this is what the policy makes of x. Truth values are compared, since they
+        may have been changed."""
         if self.policy is not policy or not (x is self.source() or x is self.made()):
             return False
         return x.dtype != np.bool_ or np.array_equal(x, self.recall())
@@ -739,7 +749,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:997
+# book/memory/saved.md:1054
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -764,7 +774,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:1026
+# book/memory/saved.md:1083
 from numpy.lib.stride_tricks import as_strided
 
 from autograd_book.memory.meter import owner_of
@@ -778,7 +788,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:1042
+# book/memory/saved.md:1099
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -797,7 +807,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1073
+# book/memory/saved.md:1130
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -811,6 +821,7 @@ class Slot(NamedTuple):
     back: Back
 
 
+# book/memory/saved.md:1148
 class Packed:
     """What a node saved, in another form."""
 
@@ -831,7 +842,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1109
+# book/memory/saved.md:1171
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -841,7 +852,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1123
+# book/memory/saved.md:1185
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -869,7 +880,7 @@ def packable(value: Any) -> bool:
     )
 
 
-# book/memory/saved.md:1153
+# book/memory/saved.md:1215
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -878,6 +889,7 @@ def tied(value: Any, back: Back) -> Back:
     return lambda root: tie(Variable, inner(root), node, record)
 
 
+# book/memory/saved.md:1228
 def slot(policy: Policy, tolerance: int, value: Any, what: str) -> Any:
     """A slot for a value; the value itself if the policy declines, or errs too much."""
     suited = policy.suited(tolerance)
@@ -898,7 +910,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1186
+# book/memory/saved.md:1253
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -992,7 +1004,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1286
+# book/memory/saved.md:1353
 from autograd_book.graph.variable import push
 
 
