@@ -269,10 +269,12 @@ def test_views_count_once():
 
 def test_lines_and_primitives_are_named_forward_and_backward():
     x = Variable(np.ones(1000))
+    np.sum(np.exp(x)).backward()  # what is made once
+    x.zero_grad()
     with memory_profile(x) as profile:
         loss = np.sum(np.exp(x))  # here
         loss.backward()
-    here = "test_meter.py:" + str(test_lines_and_primitives_are_named_forward_and_backward.__code__.co_firstlineno + 3)
+    here = "test_meter.py:" + str(test_lines_and_primitives_are_named_forward_and_backward.__code__.co_firstlineno + 5)
     made = [b.place for b in profile.buffers if b.place.name == "exp"]
     assert [place.phase for place in made] == ["forward", "backward"]
     assert all(place.line.endswith(here) for place in made)
@@ -782,6 +784,18 @@ def test_what_was_checkpointed_in_a_profile_can_be_walked_after_it():
     assert len(profile.moments) == moments
     expected = np.cos(np.tanh(0.5)) * (1 - np.tanh(0.5) ** 2)
     np.testing.assert_allclose(w.grad.numpy(), np.full((40, 40), expected))
+
+
+def test_the_iterator_over_the_parameters_may_be_given_and_used_twice():
+    network = nn.Linear(64, 32, rng=0)
+    block = memory_profile(network.parameters())
+    for _ in range(2):
+        with block as profile:
+            pass
+        assert profile.moments[-1].live["parameter"] == sum(v.value.nbytes for v in network.parameters())
+        assert repr(profile) == f"<MemoryProfile: peak {profile.peak:,} bytes, 2 moments>"
+    with pytest.raises(ab.DifferentiationTypeError, match="given list .*no parameter"):
+        memory_profile(iter([]))
 
 
 def test_an_optimiser_may_be_named_twice():

@@ -320,7 +320,11 @@ def test_numbers_that_rounding_could_make_infinite_are_kept_as_they_are(name, dt
     assert policy_of(name).pack(np.full(1000, np.finfo(dtype).max)) is None
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.5, True, "64"])
+def test_a_block_size_may_be_a_number_of_numpy():
+    assert Blocks(np.int64(64)).size == 64
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, True, "64", np.float64(64.0)])
 def test_a_block_size_that_is_no_size_is_refused(size):
     with pytest.raises(ab.DifferentiationValueError, match="blocks of size=.*whole number"):
         Blocks(size)
@@ -788,6 +792,26 @@ def test_a_dictionary_chooses_by_primitive():
     with saved_values({"matmul": "int8"}):
         out = np.sum(np.sin(np.tanh(x * 1.0) @ (x * 2.0)))
     assert {item.what.split()[-1] for item in items(out)} == {"matmul"}
+
+
+def test_a_function_in_place_of_its_name_is_answered_with_the_name():
+    with pytest.raises(ab.DifferentiationValueError, match=r"ufunc 'matmul'.*Did you mean matmul"):
+        saved_values({np.matmul: "int8"})
+
+
+def test_a_policy_with_one_half_says_which_is_missing():
+    class Half(Policy):
+        def pack(self, x):
+            return x
+
+    x = ab.Variable(normal(40, 40))
+    with pytest.raises(ab.DifferentiationTypeError, match=r"Policy has no method pack\. Define pack\(self, x\)"), saved_values(Policy()):
+        np.tanh(x)
+    with saved_values(Half()):
+        out = np.tanh(x)
+    with pytest.raises(ab.DifferentiationTypeError, match=r"Half has no method unpack\. Define unpack\(self, packed\)"):
+        out.backward(np.ones(out.shape, np.float32))
+    assert x.grad is None
 
 
 def test_a_function_chooses_by_size():

@@ -64,7 +64,7 @@ def test_a_folder_can_be_named(folder, tmp_path_factory):
 
 def test_a_folder_that_is_none_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    for place in (tmp_path / "nowhere", tmp_path / "file"):
+    for place in (tmp_path / "nowhere", tmp_path / "file", 0, ""):
         with pytest.raises(ab.DifferentiationValueError, match=r"which is no folder\. Make it first"):
             OnDisk(place)
 

@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5c9d361065fcc186941664324fcb06296ec09cdbbceb3f9d898609c62da6d54f
+# sha256: 02b4ff5cec89871720af317017932a8417289b71874b9b08697c015f48e17a89
 
 __all__ = [
     "CATEGORIES",
@@ -533,6 +533,10 @@ class MemoryProfile:
     def __init__(self, books: Books) -> None:
         self.moments, self.buffers, self.spans = books.moments, books.buffers, books.spans
 
+    def __repr__(self) -> str:
+        sizes = f"peak {self.peak:,} bytes" if self.moments else "nothing yet"
+        return f"<MemoryProfile: {sizes}, {len(self.moments)} moments>"
+
     @property
     def peak_moment(self) -> int:
         """Number of the moment at which there was most."""
@@ -631,7 +635,7 @@ class MemoryProfile:
             json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
 
 
-# book/memory/meter.md:752
+# book/memory/meter.md:756
 def composition(moment: Moment) -> dict[str, int]:
     """The parts of the most there was at once, which add up to it."""
     return moment.live | {
@@ -645,14 +649,14 @@ def said(place: Place) -> tuple[str, str]:
     return place.name, quoted(place.line)
 
 
-# book/memory/meter.md:770
+# book/memory/meter.md:774
 def quoted(line: str) -> str:
     """What stands on a line of the program, or its file and number if that is unknown."""
     file, _, number = line.rpartition(":")
     return (linecache.getline(file, int(number)).strip()[:60] if file else "") or line
 
 
-# book/memory/meter.md:781
+# book/memory/meter.md:785
 def events(profile: MemoryProfile) -> list[dict[str, Any]]:
     """Names, operations and counters in the Trace Event Format, by time in microseconds."""
     start = profile.moments[0].time
@@ -681,7 +685,7 @@ def events(profile: MemoryProfile) -> list[dict[str, Any]]:
     return [event | {"pid": 1, "tid": 1} for event in found]
 
 
-# book/memory/meter.md:812
+# book/memory/meter.md:816
 class Table:
     """Rows under a header, shown as HTML on a page and as text in a terminal."""
 
@@ -708,8 +712,10 @@ class Table:
         return f"<table class='table'><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-# book/memory/meter.md:845
-from autograd_book.graph.errors import AutogradError, DifferentiationTypeError
+# book/memory/meter.md:849
+from collections.abc import Iterator
+
+from autograd_book.graph.errors import AutogradError, DifferentiationTypeError, described
 from autograd_book.graph.variable import top
 from autograd_book.learn.nn import leaves
 
@@ -725,14 +731,14 @@ def parameters_of(owner: Any) -> list[Variable]:
     found = [variable for _, variable in leaves(owner, "", set())]
     if not found:
         raise DifferentiationTypeError(
-            f"memory_profile was given a {type(owner).__name__}, in which there is no "
-            "parameter. Give it networks, optimisers, Variables that require a gradient, "
-            "or lists of these."
+            f"memory_profile was given {described(owner)}, in which there is no parameter. "
+            "Give it networks, optimisers, Variables that require a gradient, or lists of "
+            "these."
         )
     return found
 
 
-# book/memory/meter.md:873
+# book/memory/meter.md:879
 def introduce(books: Books, owner: Any) -> None:
     """Enter what an owner holds."""
     for parameter in parameters_of(owner):
@@ -744,7 +750,7 @@ def introduce(books: Books, owner: Any) -> None:
             books.find(array, "optimizer state")
 
 
-# book/memory/meter.md:889
+# book/memory/meter.md:895
 def watched(optimizer: Optimizer, books: Books) -> Callable[..., None]:
     """The method ``update`` of an optimiser, with an entry before and after it."""
     update = optimizer.update
@@ -767,13 +773,13 @@ def watched(optimizer: Optimizer, books: Books) -> Callable[..., None]:
     return applied
 
 
-# book/memory/meter.md:916
+# book/memory/meter.md:922
 class memory_profile:
     """Context manager that accounts for the memory of what is computed inside of it.
 
     Parameters
     ----------
-    *owners : Module, Optimizer, Variable, or list of these
+    *owners : Module, Optimizer, Variable, or list or iterator of these
         Whose arrays are parameters and optimizer state. Without them parameters are known
         once a primitive takes them.
 
@@ -793,8 +799,9 @@ class memory_profile:
     """
 
     def __init__(self, *owners: Any) -> None:
-        self.owners = owners
-        for owner in owners:
+        # what network.parameters() gives can be gone through once
+        self.owners = [list(o) if isinstance(o, Iterator) else o for o in owners]
+        for owner in self.owners:
             parameters_of(owner)
 
     def __enter__(self) -> MemoryProfile:
@@ -825,7 +832,7 @@ class memory_profile:
         top.reset(self.token)
 
 
-# book/memory/meter.md:1186
+# book/memory/meter.md:1193
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -841,7 +848,7 @@ def layout(value: Any) -> Any:
     return type(value) if isinstance(value, (float, int, np.floating)) else None
 
 
-# book/memory/meter.md:1206
+# book/memory/meter.md:1213
 class Pool(Interpreter):
     """Gives the results of universal functions the buffers of values that have died.
 
@@ -908,7 +915,7 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:1277
+# book/memory/meter.md:1284
 from autograd_book.graph.variable import base
 
 
@@ -946,7 +953,7 @@ class recycle:
         pool.shelf.clear()
 
 
-# book/memory/meter.md:1330
+# book/memory/meter.md:1337
 import ctypes
 
 #: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
@@ -978,7 +985,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1462
+# book/memory/meter.md:1469
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
@@ -1010,7 +1017,7 @@ def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     return offsets, max((o + n for o, _, _, n in placed), default=0)
 
 
-# book/memory/meter.md:1498
+# book/memory/meter.md:1505
 def smallest_gap(taken: list[tuple[int, int]], nbytes: int) -> int:
     """Beginning of the smallest gap between ranges, in order, that fits so many bytes; the
     end of all if there is none."""

@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2e60362fe92fbbd7cb91bf93032690cd2f000b23e6dee9a940cda0c669b86fee
+# sha256: f86e54ed8e3717851a9bd86f9092f5dc7bf07c895dd6f189eb4cb5feb2fee9e8
 
 __all__ = [
     "EXACT",
@@ -117,6 +117,11 @@ TOLERATES = {
 
 
 # book/memory/saved.md:185
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, described,
+)
+
+
 class Policy:
     """How an array is kept.
 
@@ -128,11 +133,17 @@ class Policy:
 
     def pack(self, x: Any) -> Any:
         """Another form of x, an array contiguous in memory; None to keep it as it is."""
-        raise NotImplementedError
+        raise DifferentiationTypeError(
+            f"{type(self).__name__} has no method pack. Define pack(self, x), which returns "
+            "another form of the array, or None to keep it as it is."
+        )
 
     def unpack(self, packed: Any) -> Any:
         """The array again, in its shape and dtype."""
-        raise NotImplementedError
+        raise DifferentiationTypeError(
+            f"{type(self).__name__} has no method unpack. Define unpack(self, packed), "
+            "which returns the array that was packed."
+        )
 
     def suited(self, tolerance: int) -> "Policy | None":
         """The policy for values that tolerate such an error, or None."""
@@ -143,7 +154,7 @@ class Policy:
         return self
 
 
-# book/memory/saved.md:216
+# book/memory/saved.md:227
 class Keep(Policy):
     """Keeps every array as it is."""
 
@@ -151,7 +162,7 @@ class Keep(Policy):
         """None: nothing is packed."""
 
 
-# book/memory/saved.md:230
+# book/memory/saved.md:241
 from autograd_book.stability.precision import PIECE, half_format, rounded, wide
 
 
@@ -160,7 +171,7 @@ def largest(x: np.ndarray) -> Any:
     return np.maximum(np.max(x, initial=0), -np.min(x, initial=0))
 
 
-# book/memory/saved.md:241
+# book/memory/saved.md:252
 class Half(Policy):
     """Keeps numbers in 16 bits, scaled by a power of two so that the largest fits.
 
@@ -211,12 +222,7 @@ class Half(Policy):
         return out
 
 
-# book/memory/saved.md:313
-from autograd_book.graph.errors import (
-    DifferentiationTypeError, DifferentiationValueError, described,
-)
-
-
+# book/memory/saved.md:324
 class Blocks(Policy):
     """Keeps numbers in 8 bits, in blocks with a scale for each.
 
@@ -237,12 +243,12 @@ class Blocks(Policy):
     """
 
     def __init__(self, size: int = 256) -> None:
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise DifferentiationValueError(
                 f"blocks of size={size!r} were asked for. Give a whole number of elements, "
                 "such as 256."
             )
-        self.size = size
+        self.size = int(size)
 
     def pack(self, x: np.ndarray) -> Any:
         """Round to 255 levels in each block; not if a number is not finite, or huge."""
@@ -282,7 +288,7 @@ class Blocks(Policy):
             )
 
 
-# book/memory/saved.md:422
+# book/memory/saved.md:428
 #: What stands for a number that is compared: equal, above, below, or not ordered.
 LEVELS = np.array([0, 1, -1, np.nan], np.float16)
 
@@ -309,7 +315,7 @@ class Bits(Policy):
         return LEVELS.take(above + 2 * below[0]).reshape(shape)
 
 
-# book/memory/saved.md:453
+# book/memory/saved.md:459
 from collections.abc import Callable
 
 from autograd_book.rules.convolution import highest
@@ -333,7 +339,7 @@ def sides(x: Any, low: Any, high: Any) -> Truths:
     return above | lost, below | lost
 
 
-# book/memory/saved.md:481
+# book/memory/saved.md:487
 def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     """Where the elements of x are the extreme along axes, NaN if that is NaN."""
     best = np.reshape(out, kept(x.shape, axis))
@@ -343,7 +349,7 @@ def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     return (won,)
 
 
-# book/memory/saved.md:493
+# book/memory/saved.md:499
 def of_size(x: np.ndarray) -> dict[str, Any]:
     """Instead of the argument of an absolute value: its signs, if it has signs."""
     return {} if x.dtype.kind == "c" else {"x": signs(x)}
@@ -354,7 +360,7 @@ def of_pair(x: Any, y: Any) -> dict[str, Any]:
     return {"x": signs(x, y), "y": 0}
 
 
-# book/memory/saved.md:508
+# book/memory/saved.md:514
 def of_extreme(
     x: np.ndarray, out: np.ndarray, axis: Any = None, initial: Any = None, **_: Any
 ) -> dict[str, Any]:
@@ -369,7 +375,7 @@ def of_windows(w: np.ndarray, out: np.ndarray, n: int) -> dict[str, Any]:
     return {"w": found["x"], "out": found["out"]}
 
 
-# book/memory/saved.md:527
+# book/memory/saved.md:533
 #: For primitives whose rules only compare: what may stand for their saved values.
 COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
     primitives[relu]: lambda out: {"out": (np.greater(out, 0),)},
@@ -382,7 +388,7 @@ COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
 }
 
 
-# book/memory/saved.md:611
+# book/memory/saved.md:617
 import zlib
 
 
@@ -426,13 +432,13 @@ class Zipped(Policy):
         return places.reshape(-1).view(dtype).reshape(shape)
 
 
-# book/memory/saved.md:659
+# book/memory/saved.md:665
 def bytes_of(x: np.ndarray) -> np.ndarray:
     """The bytes of a contiguous array, as a view."""
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:683
+# book/memory/saved.md:689
 import os
 import weakref
 from threading import Lock
@@ -487,7 +493,7 @@ class Store:
             return int(self.file.readinto(out))
 
 
-# book/memory/saved.md:742
+# book/memory/saved.md:748
 def transfer(step: Callable[[Any, int], int], data: Any, start: int) -> None:
     """Put or get bytes, in as many steps as the system takes."""
     done = 0
@@ -497,7 +503,7 @@ def transfer(step: Callable[[Any, int], int], data: Any, start: int) -> None:
         done += more
 
 
-# book/memory/saved.md:754
+# book/memory/saved.md:760
 class Place:
     """Bytes in the file of a store."""
 
@@ -516,7 +522,7 @@ class Place:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:785
+# book/memory/saved.md:791
 from autograd_book.graph.errors import AutogradError
 
 
@@ -524,7 +530,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
-# book/memory/saved.md:795
+# book/memory/saved.md:801
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -542,10 +548,11 @@ class OnDisk(Policy):
     error = EXACT
 
     def __init__(self, folder: Any = None) -> None:
-        if folder is not None and not os.path.isdir(folder):
+        known = folder is None or (not isinstance(folder, int) and os.path.isdir(folder))
+        if not known:
             raise DifferentiationValueError(
-                f"saved values were to be kept in {os.fspath(folder)!r}, which is no "
-                "folder. Make it first, or leave the folder away."
+                f"saved values were to be kept in {str(folder)!r}, which is no folder. Make "
+                "it first, or leave the folder away."
             )
         self.folder = folder
         self.current: Callable[[], Store | None] = type(None)  #: The store in use.
@@ -600,7 +607,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:885
+# book/memory/saved.md:892
 from functools import cache
 
 
@@ -630,7 +637,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:917
+# book/memory/saved.md:924
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -649,7 +656,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:938
+# book/memory/saved.md:945
 from autograd_book.graph.errors import nearest
 
 
@@ -660,14 +667,14 @@ def by_primitive(table: dict[str, Any]) -> Policy:
         if name not in known:
             raise DifferentiationValueError(
                 f"a policy was given for the primitive {name!r}, which there is not. "
-                + nearest(str(name), known)
+                + nearest(str(getattr(name, "__name__", name)), known)
             )
     policies = {name: policy_of(given) for name, given in table.items()}
     others = policies.get("else", named("keep"))
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:958
+# book/memory/saved.md:965
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -695,7 +702,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:998
+# book/memory/saved.md:1005
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -749,7 +756,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:1054
+# book/memory/saved.md:1061
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -774,7 +781,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:1083
+# book/memory/saved.md:1090
 from numpy.lib.stride_tricks import as_strided
 
 from autograd_book.memory.meter import owner_of
@@ -788,7 +795,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:1099
+# book/memory/saved.md:1106
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -807,7 +814,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1130
+# book/memory/saved.md:1137
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -821,7 +828,7 @@ class Slot(NamedTuple):
     back: Back
 
 
-# book/memory/saved.md:1148
+# book/memory/saved.md:1155
 class Packed:
     """What a node saved, in another form."""
 
@@ -842,7 +849,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1171
+# book/memory/saved.md:1178
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -852,7 +859,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1185
+# book/memory/saved.md:1192
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -880,7 +887,7 @@ def packable(value: Any) -> bool:
     )
 
 
-# book/memory/saved.md:1215
+# book/memory/saved.md:1222
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -889,7 +896,7 @@ def tied(value: Any, back: Back) -> Back:
     return lambda root: tie(Variable, inner(root), node, record)
 
 
-# book/memory/saved.md:1228
+# book/memory/saved.md:1235
 def slot(policy: Policy, tolerance: int, value: Any, what: str) -> Any:
     """A slot for a value; the value itself if the policy declines, or errs too much."""
     suited = policy.suited(tolerance)
@@ -910,7 +917,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1253
+# book/memory/saved.md:1260
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -1004,7 +1011,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1353
+# book/memory/saved.md:1360
 from autograd_book.graph.variable import push
 
 
