@@ -70,6 +70,55 @@ def test_interpreters_stack_in_the_order_in_which_they_were_pushed() -> None:
     assert first == second == ["bind multiply"]
 
 
+def test_one_push_can_be_entered_again_before_it_is_left() -> None:
+    lines: list = []
+    x, twice = Variable(2.0), push(Log, lines)
+    with twice as outer:
+        with twice as inner:
+            assert top.get() is inner and inner.below is outer
+            x * x
+        assert top.get() is outer
+        with pytest.raises(KeyError), twice:
+            raise KeyError
+        assert top.get() is outer
+    assert top.get() is base and lines == ["bind multiply", "bind multiply"]
+
+
+def test_one_push_can_be_entered_in_two_threads_and_left_in_any_order() -> None:
+    shared, seen = push(Log, []), []
+    entered, left = threading.Event(), threading.Event()
+
+    def work():
+        with shared as level:
+            seen.append(top.get() is level and level.below is base)
+            entered.set()
+            left.wait(60)
+            seen.append(top.get() is level)
+        seen.append(top.get() is base)
+
+    thread = threading.Thread(target=work)
+    with shared as level:
+        thread.start()
+        entered.wait(60)
+        assert top.get() is level and level.below is base
+    assert top.get() is base
+    left.set()
+    thread.join()
+    assert seen == [True, True, True]
+
+
+def test_a_decorated_function_may_call_itself() -> None:
+    lines: list = []
+
+    @push(Log, lines)
+    def power(x, n):
+        return x * power(x, n - 1) if n > 1 else x
+
+    assert power(Variable(2.0), 4).item() == 16.0
+    assert lines == ["bind multiply"] * (3 + 2 + 1)  # each call adds a level for what is inside of it
+    assert top.get() is base
+
+
 def test_an_interpreter_pushed_in_one_thread_is_not_seen_by_another() -> None:
     lines: list = []
     x = Variable(2.0)

@@ -120,7 +120,7 @@ def numpy_bytes():
 
 def test_live_bytes_are_those_of_numpys_own_domain_at_every_line():
     x, w = Variable(np.ones((64, 64))), Variable(np.ones((64, 64)))
-    np.sum(np.tanh(x @ w)).backward()
+    np.sum(np.tanh(x @ w)[:32] * 2.0).backward()  # what NumPy makes once
     for leaf in (x, w):
         leaf.zero_grad()
     gc.collect()
@@ -174,8 +174,14 @@ def test_a_part_is_seen_before_the_walk_sums_it_to_the_shape_of_its_target():
 
 def test_the_sum_that_the_walk_makes_of_two_cotangents_is_a_gradient():
     x = Variable(np.ones(10_000))
-    with memory_profile(x) as profile:
+
+    def step():
+        x.zero_grad()
         np.sum(x * 2.0 + x * 3.0 + x * 4.0).backward()
+
+    step()  # what Python and NumPy load late
+    with memory_profile(x) as profile:
+        step()
     gradients = [b for b in profile.buffers if any(kind == "gradient" for _, kind in b.kinds)]
     assert len(gradients) >= 5 and sum(b.died is None for b in gradients) == 1  # three parts, two sums, and what is kept
     assert max(moment.other for moment in profile.moments) < 40_000
@@ -220,6 +226,46 @@ def test_second_derivatives_by_create_graph_pass_through_meter_and_pool():
     assert np.any(answers[0]) and all(np.array_equal(answers[0], other) for other in answers[1:])
 
 
+def test_the_owner_is_the_last_array_behind_views_and_variables(tmp_path):
+    x, outside = np.zeros((6, 6)), np.frombuffer(bytearray(288)).reshape(6, 6)
+    v = Variable(x)
+    mapped = np.memmap(tmp_path / "numbers", np.float64, "w+", shape=(6, 6))
+    windows = np.lib.stride_tricks.sliding_window_view
+    matrix = x.view(np.ma.MaskedArray)  # a view of another class
+    cases = [
+        (x, x), (x[1:].T[::2], x), (np.broadcast_to(x, (3, 6, 6)), x), (x.view(np.uint8)[2:], x), (matrix[1:], x),
+        (windows(x, (2, 2)), x), (windows(x.T, (2, 2))[1:], x),
+        (np.lib.stride_tricks.as_strided(x, (36, 36), (8, 0))[2:], x),
+        (v[1:].T, v.value), (ab.grad, None), (np.float64(3.0), None), (3.0, None), (None, None), ((6, 6), None),
+    ]
+    for value, expected in cases:
+        assert meter.owner_of(value) is expected
+    seen = []
+    ab.grad(lambda v: np.sum(v * (seen.append(v[1:]) or 1.0)))(x)  # a Variable of a Record of its own
+    assert meter.owner_of(seen[0]).shape == (6, 6)
+    for array in (outside, mapped):  # memory of others: the array next to it, which owns nothing
+        owner = meter.owner_of(np.asarray(array)[1:].T[1:])
+        assert isinstance(owner, np.ndarray) and not owner.flags.owndata
+        assert owner is meter.owner_of(array[::2]) and np.shares_memory(owner, array)
+        assert owner.__array_interface__["data"][0] == array.__array_interface__["data"][0]
+
+
+def test_memory_that_is_not_numpys_has_no_entry():
+    x = Variable(np.ones(100))
+    with memory_profile() as profile:
+        y = x * np.frombuffer(bytes(800))
+    assert sorted(b.kind for b in profile.buffers) == ["parameter", "temporary"] and y.shape == (100,)
+
+
+def test_windows_are_charged_to_the_array_that_they_look_into():
+    x = Variable(np.ones((1, 1, 64, 64)))
+    with memory_profile(x) as profile:
+        y = x * 2.0
+        pooled = ab.max_pool2d(y, 4)
+    assert [b.kind for b in profile.buffers if b.place.name == "multiply"] == ["saved value"]
+    assert profile.moments[-1].live["saved value"] == y.value.nbytes + pooled.value.nbytes
+
+
 def test_views_count_once():
     x = Variable(np.ones((100, 100)))
     with memory_profile(x) as profile:
@@ -229,10 +275,12 @@ def test_views_count_once():
 
 def test_lines_and_primitives_are_named_forward_and_backward():
     x = Variable(np.ones(1000))
+    np.sum(np.exp(x)).backward()  # what is made once
+    x.zero_grad()
     with memory_profile(x) as profile:
         loss = np.sum(np.exp(x))  # here
         loss.backward()
-    here = "test_meter.py:" + str(test_lines_and_primitives_are_named_forward_and_backward.__code__.co_firstlineno + 3)
+    here = "test_meter.py:" + str(test_lines_and_primitives_are_named_forward_and_backward.__code__.co_firstlineno + 5)
     made = [b.place for b in profile.buffers if b.place.name == "exp"]
     assert [place.phase for place in made] == ["forward", "backward"]
     assert all(place.line.endswith(here) for place in made)
@@ -391,23 +439,85 @@ def test_what_is_computed_and_never_used_is_listed_with_what_it_was_made_of():
     assert [b.place.name for b in profile.never_used()] == ["exp", "add", "sqrt", "cos"]
 
 
-def test_the_trace_has_the_shape_that_perfetto_reads(tmp_path):
+#: What each kind of event has to have, by the Trace Event Format.
+EVENTS = {
+    "X": {"name": str, "cat": str, "ts": (int, float), "dur": (int, float), "pid": int, "tid": int, "args": dict},
+    "C": {"name": str, "cat": str, "ts": (int, float), "pid": int, "tid": int, "args": dict},
+    "M": {"name": str, "ts": (int, float), "pid": int, "tid": int, "args": dict},
+}
+
+
+def faults(text):
+    """What in a text would keep a reader of the Trace Event Format from showing all of it."""
+    found = []
+
+    def refuse(word):
+        raise ValueError(f"{word} is no number in JSON")
+
+    trace = json.loads(text, parse_constant=refuse)
+    if trace.get("displayTimeUnit") not in ("ms", "ns"):
+        found.append("unit")
+    open_until, last, series = {}, 0.0, {}
+    for event in trace["traceEvents"]:
+        fields = EVENTS.get(event.get("ph"))
+        if fields is None:
+            found.append(f"kind {event.get('ph')}")
+            continue
+        if set(event) != {"ph", *fields}:
+            found.append(f"fields {sorted(event)}")
+            continue
+        found += [key for key, kind in fields.items() if not isinstance(event[key], kind) or isinstance(event[key], bool)]
+        if event["ts"] < last or event["ts"] > 3.6e9:  # an hour in microseconds
+            found.append("order")
+        last = event["ts"]
+        if event["ph"] == "M" and (event["name"] not in ("process_name", "thread_name") or not isinstance(event["args"].get("name"), str)):
+            found.append("name")
+        if event["ph"] == "C":
+            values = event["args"].values()
+            if not values or not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+                found.append("counter")
+            if series.setdefault(event["name"], set(event["args"])) != set(event["args"]):
+                found.append("series")
+        if event["ph"] == "X":
+            stack, end = open_until.setdefault((event["pid"], event["tid"]), []), event["ts"] + event["dur"]
+            while stack and stack[-1] <= event["ts"]:
+                stack.pop()
+            if event["dur"] < 0 or (stack and end > stack[-1] + 1e-3):  # a nanosecond of rounding
+                found.append("nesting")
+            stack.append(end)
+    return found
+
+
+def test_the_trace_is_in_the_format_that_perfetto_reads(tmp_path):
     owners, step = training(perceptron)
     with memory_profile(*owners) as profile:
         step()
+        ab.grad(lambda v: np.sum(np.tanh(v) * v))(np.ones(100))
     file = tmp_path / "trace.json"
     profile.save_chrome_trace(file)
-    events = json.loads(file.read_text())["traceEvents"]
-    operations, counters = ([e for e in events if e["ph"] == kind] for kind in "XC")
-    assert len(operations) == len(profile.spans) and len(counters) == len(profile.moments)
-    assert len(events) == len(operations) + len(counters)
-    for event in events:
-        assert isinstance(event["name"], str) and event["pid"] == 1 and event["ts"] >= 0
-    for event in operations:
-        assert event["dur"] >= 0 and event["cat"] in ("forward", "backward", "update") and event["args"]["line"]
-    assert max(sum(event["args"].values()) for event in counters) == profile.peak
-    starts = [event["ts"] for event in counters]
-    assert starts == sorted(starts)
+    text = file.read_text()
+    assert faults(text) == []
+    events = json.loads(text)["traceEvents"]
+    kinds = {kind: [e for e in events if e["ph"] == kind] for kind in "MXC"}
+    assert [e["args"]["name"] for e in kinds["M"]] == ["memory_profile", "operations"]
+    assert len(kinds["X"]) == len(profile.spans) and len(kinds["C"]) == len(profile.moments)
+    assert {e["cat"] for e in kinds["X"]} == {"forward", "backward", "update"} and all(e["args"]["line"] for e in kinds["X"])
+    assert [e["args"] for e in kinds["C"]] == [meter.composition(m) for m in profile.moments]
+    assert max(sum(event["args"].values()) for event in kinds["C"]) == profile.peak
+    first, last = profile.moments[0].time, profile.moments[-1].time
+    assert kinds["C"][0]["ts"] == 0 and kinds["C"][-1]["ts"] == (last - first) / 1000
+
+
+def test_of_operations_in_one_another_the_outer_comes_first_in_a_trace():
+    there = meter.Place("x", "forward", "here:1")
+    spans = [meter.Span(there, 5, 7), meter.Span(there, 5, 9), meter.Span(there, 1, 9)]  # as they end
+    books = meter.Books()
+    books.spans, books.moments = spans, [meter.Moment(0, there, dict.fromkeys(meter.CATEGORIES, 0), 0, 0)]
+    events = meter.events(meter.MemoryProfile(books))
+    assert [e["dur"] for e in events if e["ph"] == "X"] == [0.008, 0.004, 0.002]
+    text = json.dumps({"traceEvents": events, "displayTimeUnit": "ns"})
+    assert faults(text) == []
+    assert faults(json.dumps({"traceEvents": events[::-1], "displayTimeUnit": "ns"})) != []
 
 
 def test_a_table_is_html_on_a_page_and_text_elsewhere():
@@ -558,6 +668,70 @@ def test_pools_can_be_left_in_any_order():
     assert ab.graph.variable.base.below is below
 
 
+def test_one_pool_manager_can_be_entered_again_before_it_is_left():
+    below, x, pools = ab.graph.variable.base.below, Variable(np.ones((300, 300))), recycle()
+    with pools as outer:
+        with pools as inner:
+            for _ in range(5):
+                np.tanh(x)
+            assert inner is not outer and inner.lent + outer.lent == 3
+        assert ab.graph.variable.base.below is outer and not inner.shelf
+        with pytest.raises(KeyError), pools:
+            raise KeyError
+        for _ in range(5):
+            np.tanh(x)
+        assert outer.lent >= 3
+    assert ab.graph.variable.base.below is below and not outer.shelf
+
+
+def test_one_pool_manager_serves_two_threads_each_by_a_pool_of_its_own():
+    below, pools = ab.graph.variable.base.below, recycle()
+    entered, left, seen = threading.Event(), threading.Event(), []
+
+    def lent(pool):
+        x, before = Variable(np.ones((300, 300))), pool.lent
+        for _ in range(5):
+            np.tanh(x)
+        return pool.lent - before
+
+    def work():
+        with pools as pool:
+            seen.append(lent(pool))
+            entered.set()
+            left.wait(60)
+            seen.append(lent(pool))
+
+    thread = threading.Thread(target=work)
+    with pools as pool:
+        thread.start()
+        entered.wait(60)
+        assert lent(pool) == 3
+    left.set()
+    thread.join()
+    assert seen == [3, 5] and ab.graph.variable.base.below is below
+
+
+def test_threads_that_enter_and_leave_pools_at_once_lose_none():
+    below, pools = ab.graph.variable.base.below, recycle()
+
+    def work():
+        for _ in range(300):
+            with pools, recycle():
+                pass
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert ab.graph.variable.base.below is below and not pools.pools
+
+
 PAGES = """
 import resource, sys
 import numpy as np
@@ -616,6 +790,18 @@ def test_what_was_checkpointed_in_a_profile_can_be_walked_after_it():
     assert len(profile.moments) == moments
     expected = np.cos(np.tanh(0.5)) * (1 - np.tanh(0.5) ** 2)
     np.testing.assert_allclose(w.grad.numpy(), np.full((40, 40), expected))
+
+
+def test_the_iterator_over_the_parameters_may_be_given_and_used_twice():
+    network = nn.Linear(64, 32, rng=0)
+    block = memory_profile(network.parameters())
+    for _ in range(2):
+        with block as profile:
+            pass
+        assert profile.moments[-1].live["parameter"] == sum(v.value.nbytes for v in network.parameters())
+        assert repr(profile) == f"<MemoryProfile: peak {profile.peak:,} bytes, 2 moments>"
+    with pytest.raises(ab.DifferentiationTypeError, match="given list .*no parameter"):
+        memory_profile(iter([]))
 
 
 def test_an_optimiser_may_be_named_twice():

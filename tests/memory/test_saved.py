@@ -16,6 +16,7 @@ from autograd_book.graph.primitive import primitives
 from autograd_book.graph.variable import top
 from autograd_book.learn.sequence import LastState, Transformer, next_token_loss
 from autograd_book.memory import saved
+from autograd_book.memory.meter import recycle
 from autograd_book.memory.saved import (
     ABSOLUTE,
     EXACT,
@@ -319,7 +320,11 @@ def test_numbers_that_rounding_could_make_infinite_are_kept_as_they_are(name, dt
     assert policy_of(name).pack(np.full(1000, np.finfo(dtype).max)) is None
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.5, True, "64"])
+def test_a_block_size_may_be_a_number_of_numpy():
+    assert Blocks(np.int64(64)).size == 64
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, True, "64", np.float64(64.0)])
 def test_a_block_size_that_is_no_size_is_refused(size):
     with pytest.raises(ab.DifferentiationValueError, match="blocks of size=.*whole number"):
         Blocks(size)
@@ -499,7 +504,8 @@ def test_views_of_one_array_share_its_packed_form():
 @pytest.mark.parametrize("view", [
     lambda x: x.T, lambda x: x[::2], lambda x: x[::-1, 3:], lambda x: x[::-1], lambda x: x[:, ::-1].T, lambda x: np.broadcast_to(x[:1], (9, *x.shape)),
     lambda x: np.lib.stride_tricks.sliding_window_view(x, 4, axis=0), lambda x: np.asfortranarray(x),
-    lambda x: x.reshape(2, -1), lambda x: np.tanh(x.T[::2]),
+    lambda x: x.reshape(2, -1), lambda x: np.tanh(x.T[::2]), lambda x: np.frombuffer(x.tobytes()).reshape(x.shape).T,
+    lambda x: np.asarray(x.copy().view(np.recarray)).T, lambda x: x.T.view(np.int64), lambda x: x.view(np.float32)[3:],
 ])
 def test_arrays_come_back_in_their_layout(view):
     x = view(normal(12, 30, dtype=np.float64))
@@ -509,6 +515,22 @@ def test_arrays_come_back_in_their_layout(view):
     np.testing.assert_array_equal(found, x)
     order = lambda a: np.argsort([-abs(s) for s in a.strides], kind="stable").tolist()
     assert order(found) == order(x)
+
+
+def test_an_array_in_a_buffer_of_the_pool_is_packed_once_too():
+    x = ab.Variable(normal(200, 200))
+    with recycle() as pool, saved_values("int8"):
+        for _ in range(4):
+            y = np.tanh(x)
+            loss = np.sum(np.exp(y)) + np.sum(np.square(y))
+    assert pool.lent and len(items(loss)) == 2  # of the exponential, and of what it was taken
+
+
+def test_views_of_a_parameter_over_foreign_memory_are_not_packed():
+    x, w = ab.Variable(normal(40, 50)), ab.Variable(np.frombuffer(normal(50, 40).tobytes(), np.float32).reshape(50, 40))
+    with saved_values("zlib"):
+        loss = np.sum(np.tanh(x).T * w) + np.sum(w.T @ w)
+    assert [item.what for item in items(loss)] == ["the value out saved by tanh"]
 
 
 @every_policy
@@ -772,6 +794,26 @@ def test_a_dictionary_chooses_by_primitive():
     assert {item.what.split()[-1] for item in items(out)} == {"matmul"}
 
 
+def test_a_function_in_place_of_its_name_is_answered_with_the_name():
+    with pytest.raises(ab.DifferentiationValueError, match=r"ufunc 'matmul'.*Did you mean matmul"):
+        saved_values({np.matmul: "int8"})
+
+
+def test_a_policy_with_one_half_says_which_is_missing():
+    class Half(Policy):
+        def pack(self, x):
+            return x
+
+    x = ab.Variable(normal(40, 40))
+    with pytest.raises(ab.DifferentiationTypeError, match=r"Policy has no method pack\. Define pack\(self, x\)"), saved_values(Policy()):
+        np.tanh(x)
+    with saved_values(Half()):
+        out = np.tanh(x)
+    with pytest.raises(ab.DifferentiationTypeError, match=r"Half has no method unpack\. Define unpack\(self, packed\)"):
+        out.backward(np.ones(out.shape, np.float32))
+    assert x.grad is None
+
+
 def test_a_function_chooses_by_size():
     x = ab.Variable(normal(40, 40))
     with saved_values(lambda primitive, name, x: "disk" if x.nbytes >= 10_000 else "keep"):
@@ -868,6 +910,30 @@ def test_threads_have_policies_of_their_own():
     for t in threads:
         t.join()
     assert found == {"int8": [Blocks], "zlib": [Zipped]}
+
+
+def test_one_policy_object_serves_blocks_in_each_other_and_in_two_threads():
+    x, found, policy = ab.Variable(normal(1000)), {}, saved_values("int8")
+    entered, left = threading.Event(), threading.Event()
+
+    def work():
+        with policy:
+            entered.set()
+            left.wait(60)
+            found["thread"] = len(items(np.tanh(x)))
+        found["thread, after"] = len(items(np.tanh(x)))
+
+    thread = threading.Thread(target=work)
+    with policy:
+        with policy:
+            found["inner"] = len(items(np.tanh(x)))
+        found["outer"] = len(items(np.tanh(x)))
+        thread.start()
+        entered.wait(60)
+    left.set()
+    thread.join()
+    found["after"] = len(items(np.tanh(x)))
+    assert found == {"inner": 1, "outer": 1, "thread": 1, "thread, after": 0, "after": 0}
 
 
 def test_generators_are_refused():

@@ -64,7 +64,7 @@ def test_a_folder_can_be_named(folder, tmp_path_factory):
 
 def test_a_folder_that_is_none_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    for place in (tmp_path / "nowhere", tmp_path / "file"):
+    for place in (tmp_path / "nowhere", tmp_path / "file", 0, ""):
         with pytest.raises(ab.DifferentiationValueError, match=r"which is no folder\. Make it first"):
             OnDisk(place)
 
@@ -109,31 +109,22 @@ def test_files_go_when_their_graph_goes(folder, way):
     assert stored(folder) == [] and os.listdir(folder) == []
 
 
-class Full:
-    """A file on a disk that is full after some bytes."""
-
-    def __init__(self, real, room, failure):
-        self.real, self.room, self.failure = real, room, failure
-
-    def __getattr__(self, name):
-        return getattr(self.real, name)
-
-    def write(self, data):
-        room, self.room = self.room, self.room - len(data)
-        if room <= 0:
-            raise self.failure
-        return self.real.write(data[:room])
-
-
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError(errno.EDQUOT, "Quota exceeded")])
 def test_a_full_disk_is_said_and_loses_nothing(folder, monkeypatch, failure):
-    real = tempfile.TemporaryFile
-    room = 250_000  # for two arrays of 120,000 bytes
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **where: Full(real(**where), room, failure))
+    put, room = saved.Store.put, [250_000]  # for two arrays of 120,000 bytes
+
+    def full(store, data, start):
+        if not room[0]:
+            raise failure
+        done = put(store, data[: room[0]], start)
+        room[0] -= done
+        return done
+
+    monkeypatch.setattr(saved.Store, "put", full)
     x = ab.Variable(normal(300, 100))
     steps = [x]
     with pytest.raises(StorageError, match=r"120,000 bytes could not be written to the folder '.*': .*\. Free space there") as caught, saved_values("disk"):
-        while True:
+        for _ in range(10):
             steps.append(np.tanh(steps[-1]))
     assert isinstance(caught.value, OSError) and isinstance(caught.value, ab.AutogradError)
     assert caught.value.__cause__ is failure
@@ -232,6 +223,50 @@ def test_a_forked_process_does_not_write_into_the_file_of_its_parent(folder):
         folder,
     )
     assert done.stdout == "True\n", done.stderr
+
+
+@posix
+def test_reads_and_writes_leave_the_position_that_a_forked_process_shares(folder):
+    store = saved.Store(folder)
+    os.lseek(store.file.fileno(), 7, os.SEEK_SET)
+    first, second = store.write(memoryview(b"first")), store.write(memoryview(b"second"))
+    assert bytes(first.read()) == b"first" and bytes(second.read()) == b"second"
+    assert os.lseek(store.file.fileno(), 0, os.SEEK_CUR) == 7
+
+
+@posix
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_may_read_the_file_of_its_parent_at_the_same_time(folder):
+    done = program(
+        "ready, go = os.pipe()\n"
+        "with saved_values(OnDisk(folder)): out = f(x)\n"
+        "child = os.fork()\n"
+        "plain, count = ab.grad(f)(x.numpy()), 0\n"
+        "for i in range(50):\n"
+        "    x.zero_grad()\n"
+        "    out.backward(retain_graph=True)\n"
+        "    count += np.array_equal(x.grad.numpy(), plain)\n"
+        "    if i == 0: os.write(go, b'1') if child == 0 else os.read(ready, 1)\n"
+        "if child == 0: os._exit(count)\n"
+        "print(count, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))",
+        folder,
+    )
+    assert done.stdout == "50 50\n", done.stderr
+
+
+@posix
+def test_what_the_system_takes_in_parts_is_written_and_read_whole(folder, monkeypatch):
+    write, read = os.pwrite, os.preadv
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: write(file, data[:1000], at))
+    monkeypatch.setattr(os, "preadv", lambda file, outs, at: read(file, [outs[0][:3000]], at))
+    x = normal(100, 100)
+    np.testing.assert_array_equal(ab.grad(saved_values("disk")(network))(x), ab.grad(network)(x))
+
+
+def test_where_the_system_has_no_positions_the_one_of_the_file_is_set(folder, monkeypatch):
+    monkeypatch.setattr(saved, "POSITIONED", False)
+    x = normal(300, 100)
+    np.testing.assert_array_equal(ab.grad(saved_values("disk")(network))(x), ab.grad(network)(x))
 
 
 def test_threads_write_and_read_side_by_side(folder):

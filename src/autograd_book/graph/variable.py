@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a6e645fe3bedaef444133400c89a6b888eb70589f6625ce08f8467c1b6dfdf92
+# sha256: 647201a73875d6319780ef4c9c09c07ab20f1c5138b78a29a760fdf2a0c14f92
 
 __all__ = [
     "Fun",
@@ -43,6 +43,7 @@ __all__ = [
     "base",
     "top",
     "bind",
+    "before",
     "push",
     "turned",
     "expect_kind",
@@ -629,6 +630,10 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
 
 
 # book/graph/variable.md:868
+#: What `top` was before each block that is open: the innermost, and those around it.
+before: ContextVar[Any] = ContextVar("before", default=None)
+
+
 class push:
     """Puts an interpreter on the stack for the duration of a with block, or of each call of
     a decorated function.
@@ -647,13 +652,21 @@ class push:
     def __init__(self, level: Callable[..., Any], *args: Any) -> None:
         self.level, self.args = level, args
 
+    def onto(self, stack: Interpreter) -> tuple[Interpreter, Any]:
+        """A stack with the new level in it, and the level."""
+        return stack.under(lambda below: self.level(below, *self.args))
+
     def __enter__(self) -> Any:
-        stack, level = top.get().under(lambda below: self.level(below, *self.args))
-        self.token = top.set(stack)
+        was = top.get()
+        stack, level = self.onto(was)
+        before.set((was, before.get()))
+        top.set(stack)
         return level
 
     def __exit__(self, *error: object) -> None:
-        top.reset(self.token)
+        was, around = before.get()
+        before.set(around)
+        top.set(was)
 
     def __call__(self, fun: Fun) -> Fun:
         if any(
@@ -668,19 +681,19 @@ class push:
 
         @wraps(fun)
         def applied(*args: Any, **kwargs: Any) -> Any:
-            with push(self.level, *self.args):
+            with self:
                 return fun(*args, **kwargs)
 
         return applied
 
 
-# book/graph/variable.md:937
+# book/graph/variable.md:949
 def turned(g: Any) -> Any:
     """A gradient as the walk carries it, and the other way round: the complex conjugate."""
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-# book/graph/variable.md:953
+# book/graph/variable.md:965
 def expect_kind(g: Any, dtype: Any, what: str) -> None:
     """Raise DifferentiationTypeError if a complex cotangent or tangent is given for a real
     value."""
@@ -732,7 +745,7 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     )
 
 
-# book/graph/variable.md:1018
+# book/graph/variable.md:1030
 delivery = Lock()  #: Held while a gradient is added.
 
 
@@ -744,7 +757,7 @@ def deliver(leaf: Leaf, g: Any) -> None:
         leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:1043
+# book/graph/variable.md:1055
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -765,7 +778,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     )
 
 
-# book/graph/variable.md:1111
+# book/graph/variable.md:1123
 def hang(variable: Variable, hook: Fun) -> Fun:
     """Hang a function on the node of a Variable; a function that takes it off again."""
     node = variable.node
@@ -801,7 +814,7 @@ def fit_answer(answer: Any, node: Node) -> Any:
     )
 
 
-# book/graph/variable.md:1289
+# book/graph/variable.md:1301
 def bottom(value: Any) -> Any:
     """What is inside any number of Variables."""
     while type(value) is Variable:
@@ -837,7 +850,7 @@ def no_grad() -> push:
     return push(NoGrad)
 
 
-# book/graph/variable.md:1365
+# book/graph/variable.md:1377
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are
     recorded.
@@ -872,7 +885,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1431
+# book/graph/variable.md:1443
 def primitive(
     arguments: str,
     joint: Rule | None = None,

@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f8c3c8c488165bcc448060e2a80a16688957c66b1244734c7ec95d6486b831a2
+# sha256: 12c4b086544d227b4767bc786557e340a859ae52cbbfd949e8247ed873208318
 
 __all__ = [
     "ReplayError",
@@ -56,7 +56,6 @@ __all__ = [
     "checkpoint",
     "LATER",
     "recording",
-    "owner",
     "saved_arrays",
     "saved_bytes",
     "keeping",
@@ -109,7 +108,7 @@ class Ticket:
 from autograd_book.graph.backward import reachable, recalled
 from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
 from autograd_book.graph.variable import NoGrad, Variable, bottom, innermost, push, top
-from autograd_book.memory.meter import Pool
+from autograd_book.memory.meter import Pool, owner_of
 from autograd_book.memory.saved import Packed, note_leaf
 from autograd_book.modes.trees import Tree, leaves, tree_map
 
@@ -703,30 +702,23 @@ def recording() -> bool:
 
 
 # book/memory/checkpoint.md:859
-def owner(array: Any) -> Any:
-    """The array in whose memory an array lies."""
-    while isinstance(getattr(array, "base", None), np.ndarray):
-        array = array.base
-    return array
-
-
 def saved_arrays(nodes: Any) -> dict[int, Any]:
     """Arrays that nodes hold for the way back, each once, by identity."""
     found: dict[int, Any] = {}
     for node in nodes:
         values = node.saved if type(node.saved) is tuple else node.saved.arrays()
-        owners = [owner(bottom(value)) for value in values]
-        found |= {id(array): array for array in owners if isinstance(array, np.ndarray)}
+        owners = [owner_of(value) for value in values]
+        found |= {id(array): array for array in owners if array is not None}
     return found
 
 
 def saved_bytes(nodes: Any, besides: Any = ()) -> int:
     """Bytes that nodes hold for the way back, without the arrays of some Variables."""
-    given = {id(owner(bottom(value))) for value in besides}
+    given = {id(owner_of(value)) for value in besides}
     return sum(array.nbytes for key, array in saved_arrays(nodes).items() if key not in given)
 
 
-# book/memory/checkpoint.md:1003
+# book/memory/checkpoint.md:996
 def keeping(*names: str, where: Callable[..., bool] | None = None) -> Callable[..., bool]:
     """A policy for `checkpoint`: keep the results of primitives of these names.
 

@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 92ebd56a6945f9ad0d4535058a15d58ded301d1ff0c531d7a73797986e92ab9e
+# sha256: 02b4ff5cec89871720af317017932a8417289b71874b9b08697c015f48e17a89
 
 __all__ = [
     "CATEGORIES",
@@ -78,16 +78,20 @@ CATEGORIES = (
 RANK = {category: rank for rank, category in enumerate(CATEGORIES)}
 
 
+# book/memory/meter.md:100
 def owner_of(value: Any) -> Any:
-    """The array whose buffer a value lies in, behind any number of views; None for what has
-    no buffer in memory of its own."""
+    """The last array behind any number of Variables and views; None for what is no array.
+
+    It owns its memory, unless it was laid over memory that is not NumPy's.
+    """
     value = innermost(value)
-    while isinstance(value, np.ndarray) and isinstance(value.base, np.ndarray):
-        value = value.base
-    return value if isinstance(value, np.ndarray) and value.flags.owndata else None
+    owner = link = value if isinstance(value, np.ndarray) else None
+    while (link := getattr(link, "base", None)) is not None:
+        owner = link if isinstance(link, np.ndarray) else owner
+    return owner
 
 
-# book/memory/meter.md:120
+# book/memory/meter.md:128
 import tracemalloc
 
 
@@ -117,7 +121,7 @@ class Gauge:
         tracemalloc.reset_peak()
 
 
-# book/memory/meter.md:167
+# book/memory/meter.md:175
 import sys
 from typing import NamedTuple
 
@@ -144,6 +148,7 @@ PHASES = {f.__code__: "backward" for f in (walk, deliver, own, Gradients.backwar
 }
 
 
+# book/memory/meter.md:206
 def caller() -> tuple[Any, str]:
     """The innermost frame of the program, and the phase."""
     frame: Any = sys._getframe(1)
@@ -154,6 +159,7 @@ def caller() -> tuple[Any, str]:
     return frame, phase
 
 
+# book/memory/meter.md:221
 def cotangents_of(frame: Any) -> Any:
     """The table of cotangents in the frame of a walk; empty for any other frame."""
     if frame.f_code is not walk.__code__:
@@ -170,7 +176,7 @@ def place(name: str, frame: Any, phase: str) -> Place:
     return Place(name, phase, f"{frame.f_code.co_filename}:{frame.f_lineno}")
 
 
-# book/memory/meter.md:230
+# book/memory/meter.md:248
 class Buffer:
     """Memory that an array owned, and what became of it."""
 
@@ -205,7 +211,7 @@ class Buffer:
         return [kind for since, kind in self.kinds if since <= moment][-1]
 
 
-# book/memory/meter.md:271
+# book/memory/meter.md:289
 import weakref
 from time import perf_counter_ns
 
@@ -240,6 +246,7 @@ def role_on_arrival(target: Node) -> str:
     return "gradient" if isinstance(target, Leaf) else "cotangent"
 
 
+# book/memory/meter.md:328
 class Reference(weakref.ref[Any]):
     """A weak reference with a number, by which its callback finds the entry."""
 
@@ -256,6 +263,7 @@ class Reference(weakref.ref[Any]):
         super().__init__(target, callback)  # type: ignore[call-arg]
 
 
+# book/memory/meter.md:349
 class Books:
     """The accounts of a block of code: its buffers, and its moments."""
 
@@ -310,7 +318,7 @@ class Books:
         """The buffer in which a value lies; entered if it is new, and promoted if `role`
         ranks higher than its own."""
         owner = owner_of(value)
-        if owner is None:
+        if owner is None or not owner.flags.owndata:
             return None
         buffer = self.alive.get(id(owner))
         if buffer is None:
@@ -412,7 +420,7 @@ class Books:
         self.table, self.due = {}, ()
 
 
-# book/memory/meter.md:486
+# book/memory/meter.md:514
 from autograd_book.graph.backward import fit
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
@@ -431,6 +439,7 @@ def role_of(argument: Any) -> str:
     return "temporary"
 
 
+# book/memory/meter.md:537
 class Meter(Interpreter):
     """Enters what goes through both doors into the books."""
 
@@ -502,7 +511,7 @@ class Meter(Interpreter):
         return parts
 
 
-# book/memory/meter.md:597
+# book/memory/meter.md:630
 import linecache
 from collections.abc import Callable
 from os import PathLike
@@ -523,6 +532,10 @@ class MemoryProfile:
 
     def __init__(self, books: Books) -> None:
         self.moments, self.buffers, self.spans = books.moments, books.buffers, books.spans
+
+    def __repr__(self) -> str:
+        sizes = f"peak {self.peak:,} bytes" if self.moments else "nothing yet"
+        return f"<MemoryProfile: {sizes}, {len(self.moments)} moments>"
 
     @property
     def peak_moment(self) -> int:
@@ -622,7 +635,7 @@ class MemoryProfile:
             json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
 
 
-# book/memory/meter.md:719
+# book/memory/meter.md:756
 def composition(moment: Moment) -> dict[str, int]:
     """The parts of the most there was at once, which add up to it."""
     return moment.live | {
@@ -636,34 +649,43 @@ def said(place: Place) -> tuple[str, str]:
     return place.name, quoted(place.line)
 
 
+# book/memory/meter.md:774
 def quoted(line: str) -> str:
     """What stands on a line of the program, or its file and number if that is unknown."""
     file, _, number = line.rpartition(":")
     return (linecache.getline(file, int(number)).strip()[:60] if file else "") or line
 
 
+# book/memory/meter.md:785
 def events(profile: MemoryProfile) -> list[dict[str, Any]]:
-    """Operations and counters in the format of Chrome's traces; times in microseconds."""
+    """Names, operations and counters in the Trace Event Format, by time in microseconds."""
     start = profile.moments[0].time
-    complete = [
+    names = {"process_name": "memory_profile", "thread_name": "operations"}
+    found: list[dict[str, Any]] = [
+        {"name": kind, "ph": "M", "ts": 0, "args": {"name": name}}
+        for kind, name in names.items()
+    ]
+    found += [
         {
-            "name": span.place.name, "cat": span.place.phase, "ph": "X", "pid": 1, "tid": 1,
+            "name": span.place.name, "cat": span.place.phase, "ph": "X",
             "ts": (span.start - start) / 1e3, "dur": (span.end - span.start) / 1e3,
             "args": {"line": span.place.line},
         }
         for span in profile.spans
     ]
-    counters = [
+    found += [
         {
-            "name": "bytes", "ph": "C", "pid": 1,
+            "name": "bytes", "cat": "memory", "ph": "C",
             "ts": (moment.time - start) / 1e3, "args": composition(moment),
         }
         for moment in profile.moments
     ]
-    return complete + counters
+    # of what begins at the same time, the longest is around the others
+    found.sort(key=lambda event: (event["ts"], -event.get("dur", 0)))
+    return [event | {"pid": 1, "tid": 1} for event in found]
 
 
-# book/memory/meter.md:762
+# book/memory/meter.md:816
 class Table:
     """Rows under a header, shown as HTML on a page and as text in a terminal."""
 
@@ -690,8 +712,10 @@ class Table:
         return f"<table class='table'><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-# book/memory/meter.md:793
-from autograd_book.graph.errors import AutogradError, DifferentiationTypeError
+# book/memory/meter.md:849
+from collections.abc import Iterator
+
+from autograd_book.graph.errors import AutogradError, DifferentiationTypeError, described
 from autograd_book.graph.variable import top
 from autograd_book.learn.nn import leaves
 
@@ -707,13 +731,14 @@ def parameters_of(owner: Any) -> list[Variable]:
     found = [variable for _, variable in leaves(owner, "", set())]
     if not found:
         raise DifferentiationTypeError(
-            f"memory_profile was given a {type(owner).__name__}, in which there is no "
-            "parameter. Give it networks, optimisers, Variables that require a gradient, "
-            "or lists of these."
+            f"memory_profile was given {described(owner)}, in which there is no parameter. "
+            "Give it networks, optimisers, Variables that require a gradient, or lists of "
+            "these."
         )
     return found
 
 
+# book/memory/meter.md:879
 def introduce(books: Books, owner: Any) -> None:
     """Enter what an owner holds."""
     for parameter in parameters_of(owner):
@@ -725,6 +750,7 @@ def introduce(books: Books, owner: Any) -> None:
             books.find(array, "optimizer state")
 
 
+# book/memory/meter.md:895
 def watched(optimizer: Optimizer, books: Books) -> Callable[..., None]:
     """The method ``update`` of an optimiser, with an entry before and after it."""
     update = optimizer.update
@@ -747,12 +773,13 @@ def watched(optimizer: Optimizer, books: Books) -> Callable[..., None]:
     return applied
 
 
+# book/memory/meter.md:922
 class memory_profile:
     """Context manager that accounts for the memory of what is computed inside of it.
 
     Parameters
     ----------
-    *owners : Module, Optimizer, Variable, or list of these
+    *owners : Module, Optimizer, Variable, or list or iterator of these
         Whose arrays are parameters and optimizer state. Without them parameters are known
         once a primitive takes them.
 
@@ -772,8 +799,9 @@ class memory_profile:
     """
 
     def __init__(self, *owners: Any) -> None:
-        self.owners = owners
-        for owner in owners:
+        # what network.parameters() gives can be gone through once
+        self.owners = [list(o) if isinstance(o, Iterator) else o for o in owners]
+        for owner in self.owners:
             parameters_of(owner)
 
     def __enter__(self) -> MemoryProfile:
@@ -804,7 +832,7 @@ class memory_profile:
         top.reset(self.token)
 
 
-# book/memory/meter.md:1118
+# book/memory/meter.md:1193
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -820,6 +848,7 @@ def layout(value: Any) -> Any:
     return type(value) if isinstance(value, (float, int, np.floating)) else None
 
 
+# book/memory/meter.md:1213
 class Pool(Interpreter):
     """Gives the results of universal functions the buffers of values that have died.
 
@@ -886,12 +915,14 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:1204
+# book/memory/meter.md:1284
 from autograd_book.graph.variable import base
 
 
 class recycle:
     """Context manager under which large results are written into buffers of dead values.
+
+    It serves the thread that enters it. It may be entered again before it is left.
 
     Returns
     -------
@@ -899,19 +930,30 @@ class recycle:
         From ``with recycle() as pool``.
     """
 
+    guard = Lock()  #: All threads stand on the same bottom.
+
+    def __init__(self) -> None:
+        self.pools: list[Pool] = []  #: One for each time it was entered.
+
     def __enter__(self) -> Pool:
-        base.below = self.pool = Pool(base.below)
-        return self.pool
+        with self.guard:
+            pool = base.below = Pool(base.below)
+            self.pools.append(pool)
+        return pool
 
     def __exit__(self, *error: object) -> None:
-        level: Interpreter = base
-        while level.below is not self.pool:  # others may have come in between
-            level = level.below
-        level.below = self.pool.below
-        self.pool.shelf.clear()
+        with self.guard:
+            mine = [pool for pool in self.pools if pool.home == get_ident()]
+            pool = (mine or self.pools)[-1]
+            self.pools.remove(pool)
+            level: Interpreter = base
+            while level.below is not pool:  # others may have come in between
+                level = level.below
+            level.below = pool.below
+        pool.shelf.clear()
 
 
-# book/memory/meter.md:1244
+# book/memory/meter.md:1337
 import ctypes
 
 #: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
@@ -943,7 +985,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1376
+# book/memory/meter.md:1469
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
@@ -975,6 +1017,7 @@ def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     return offsets, max((o + n for o, _, _, n in placed), default=0)
 
 
+# book/memory/meter.md:1505
 def smallest_gap(taken: list[tuple[int, int]], nbytes: int) -> int:
     """Beginning of the smallest gap between ranges, in order, that fits so many bytes; the
     end of all if there is none."""

@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d115a8f8435d7310dc740108bd0352e6d842872089e6d78d3a972cef9f7ae544
+# sha256: f86e54ed8e3717851a9bd86f9092f5dc7bf07c895dd6f189eb4cb5feb2fee9e8
 
 __all__ = [
     "EXACT",
@@ -42,7 +42,9 @@ __all__ = [
     "COMPARED",
     "Zipped",
     "bytes_of",
+    "POSITIONED",
     "Store",
+    "transfer",
     "Place",
     "StorageError",
     "OnDisk",
@@ -57,7 +59,6 @@ __all__ = [
     "expect_like",
     "shelved",
     "Back",
-    "owner",
     "address",
     "laid_out",
     "Slot",
@@ -85,7 +86,7 @@ import numpy as np
 EXACT, RELATIVE, ABSOLUTE = range(3)
 
 
-# book/memory/saved.md:87
+# book/memory/saved.md:89
 from autograd_book.graph.primitive import primitives
 from autograd_book.rules.convolution import conv, conv_w, conv_x
 from autograd_book.rules.linear import contract, cross3
@@ -98,6 +99,9 @@ FACTORS: dict[str, tuple[Any, ...]] = {
     "x": (np.square,),
     "out": (np.exp, np.exp2, np.expm1, np.tan, np.tanh, softmax, np.reciprocal, np.divide),
 }
+
+
+# book/memory/saved.md:108
 #: Those that a rule divides by, or raises to a power: each number's own digits count.
 DIVISORS: dict[str, tuple[Any, ...]] = {
     "y": (np.divide,),
@@ -112,7 +116,12 @@ TOLERATES = {
 }
 
 
-# book/memory/saved.md:174
+# book/memory/saved.md:185
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, described,
+)
+
+
 class Policy:
     """How an array is kept.
 
@@ -124,11 +133,17 @@ class Policy:
 
     def pack(self, x: Any) -> Any:
         """Another form of x, an array contiguous in memory; None to keep it as it is."""
-        raise NotImplementedError
+        raise DifferentiationTypeError(
+            f"{type(self).__name__} has no method pack. Define pack(self, x), which returns "
+            "another form of the array, or None to keep it as it is."
+        )
 
     def unpack(self, packed: Any) -> Any:
         """The array again, in its shape and dtype."""
-        raise NotImplementedError
+        raise DifferentiationTypeError(
+            f"{type(self).__name__} has no method unpack. Define unpack(self, packed), "
+            "which returns the array that was packed."
+        )
 
     def suited(self, tolerance: int) -> "Policy | None":
         """The policy for values that tolerate such an error, or None."""
@@ -139,7 +154,7 @@ class Policy:
         return self
 
 
-# book/memory/saved.md:205
+# book/memory/saved.md:227
 class Keep(Policy):
     """Keeps every array as it is."""
 
@@ -147,7 +162,7 @@ class Keep(Policy):
         """None: nothing is packed."""
 
 
-# book/memory/saved.md:219
+# book/memory/saved.md:241
 from autograd_book.stability.precision import PIECE, half_format, rounded, wide
 
 
@@ -156,7 +171,7 @@ def largest(x: np.ndarray) -> Any:
     return np.maximum(np.max(x, initial=0), -np.min(x, initial=0))
 
 
-# book/memory/saved.md:230
+# book/memory/saved.md:252
 class Half(Policy):
     """Keeps numbers in 16 bits, scaled by a power of two so that the largest fits.
 
@@ -207,12 +222,7 @@ class Half(Policy):
         return out
 
 
-# book/memory/saved.md:302
-from autograd_book.graph.errors import (
-    DifferentiationTypeError, DifferentiationValueError, described,
-)
-
-
+# book/memory/saved.md:324
 class Blocks(Policy):
     """Keeps numbers in 8 bits, in blocks with a scale for each.
 
@@ -233,12 +243,12 @@ class Blocks(Policy):
     """
 
     def __init__(self, size: int = 256) -> None:
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise DifferentiationValueError(
                 f"blocks of size={size!r} were asked for. Give a whole number of elements, "
                 "such as 256."
             )
-        self.size = size
+        self.size = int(size)
 
     def pack(self, x: np.ndarray) -> Any:
         """Round to 255 levels in each block; not if a number is not finite, or huge."""
@@ -278,7 +288,7 @@ class Blocks(Policy):
             )
 
 
-# book/memory/saved.md:409
+# book/memory/saved.md:428
 #: What stands for a number that is compared: equal, above, below, or not ordered.
 LEVELS = np.array([0, 1, -1, np.nan], np.float16)
 
@@ -305,7 +315,7 @@ class Bits(Policy):
         return LEVELS.take(above + 2 * below[0]).reshape(shape)
 
 
-# book/memory/saved.md:440
+# book/memory/saved.md:459
 from collections.abc import Callable
 
 from autograd_book.rules.convolution import highest
@@ -329,6 +339,7 @@ def sides(x: Any, low: Any, high: Any) -> Truths:
     return above | lost, below | lost
 
 
+# book/memory/saved.md:487
 def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     """Where the elements of x are the extreme along axes, NaN if that is NaN."""
     best = np.reshape(out, kept(x.shape, axis))
@@ -338,7 +349,7 @@ def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     return (won,)
 
 
-# book/memory/saved.md:475
+# book/memory/saved.md:499
 def of_size(x: np.ndarray) -> dict[str, Any]:
     """Instead of the argument of an absolute value: its signs, if it has signs."""
     return {} if x.dtype.kind == "c" else {"x": signs(x)}
@@ -349,6 +360,7 @@ def of_pair(x: Any, y: Any) -> dict[str, Any]:
     return {"x": signs(x, y), "y": 0}
 
 
+# book/memory/saved.md:514
 def of_extreme(
     x: np.ndarray, out: np.ndarray, axis: Any = None, initial: Any = None, **_: Any
 ) -> dict[str, Any]:
@@ -363,6 +375,7 @@ def of_windows(w: np.ndarray, out: np.ndarray, n: int) -> dict[str, Any]:
     return {"w": found["x"], "out": found["out"]}
 
 
+# book/memory/saved.md:533
 #: For primitives whose rules only compare: what may stand for their saved values.
 COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
     primitives[relu]: lambda out: {"out": (np.greater(out, 0),)},
@@ -375,7 +388,7 @@ COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
 }
 
 
-# book/memory/saved.md:566
+# book/memory/saved.md:617
 import zlib
 
 
@@ -398,7 +411,8 @@ class Zipped(Policy):
     def __init__(self, level: int = 1) -> None:
         if level not in range(1, 10):
             raise DifferentiationValueError(
-                f"compression at level={level!r} was asked for. Give a whole number from 1 to 9."
+                f"compression at level={level!r} was asked for. Give a whole number from 1 "
+                "to 9."
             )
         self.level = level
 
@@ -418,15 +432,19 @@ class Zipped(Policy):
         return places.reshape(-1).view(dtype).reshape(shape)
 
 
+# book/memory/saved.md:665
 def bytes_of(x: np.ndarray) -> np.ndarray:
     """The bytes of a contiguous array, as a view."""
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:630
+# book/memory/saved.md:689
 import os
 import weakref
 from threading import Lock
+
+#: Whether the system reads and writes at positions; Windows does not, and has no fork.
+POSITIONED = hasattr(os, "preadv")
 
 
 class Store:
@@ -443,26 +461,49 @@ class Store:
     def __init__(self, folder: Any = None) -> None:
         from tempfile import TemporaryFile  # here, since it is slow to load
 
-        prefix = "autograd-book-"
-        self.file: Any = TemporaryFile(prefix=prefix, dir=folder, buffering=0)  # noqa: SIM115
+        options = {"prefix": "autograd-book-", "dir": folder, "buffering": 0}
+        self.file: Any = TemporaryFile(**options)  # noqa: SIM115
         self.end, self.process, self.lock = 0, os.getpid(), Lock()
         self.spare: dict[int, list[int]] = {}  #: Where free places start, by their size.
 
     def write(self, data: Any) -> "Place":
         """Put bytes into the file; if that fails, what it holds is as it was."""
-        size, rest = len(data), data
+        size = len(data)
         with self.lock:
             spare = self.spare.setdefault(size, [])
             start = spare.pop() if spare else self.end
             self.end = max(self.end, start + size)
-            place = Place(self, start, size)  # free again if the next lines fail
-            self.file.seek(start)
-            while rest:
-                rest = rest[self.file.write(rest) :]
+            place = Place(self, start, size)  # free again if the next line fails
+            transfer(self.put, data, start)
             return place
 
+    def put(self, data: Any, start: int) -> int:
+        """Write from a position on; how many bytes were written."""
+        if POSITIONED:
+            return os.pwrite(self.file.fileno(), data, start)
+        self.file.seek(start)
+        return int(self.file.write(data))
 
-# book/memory/saved.md:671
+    def get(self, out: Any, start: int) -> int:
+        """Read from a position on; how many bytes were read."""
+        if POSITIONED:
+            return os.preadv(self.file.fileno(), [out], start)
+        with self.lock:
+            self.file.seek(start)
+            return int(self.file.readinto(out))
+
+
+# book/memory/saved.md:748
+def transfer(step: Callable[[Any, int], int], data: Any, start: int) -> None:
+    """Put or get bytes, in as many steps as the system takes."""
+    done = 0
+    while done < len(data):
+        if not (more := step(data[done:], start + done)):
+            raise OSError(f"{done:,} of {len(data):,} bytes went through")
+        done += more
+
+
+# book/memory/saved.md:760
 class Place:
     """Bytes in the file of a store."""
 
@@ -474,18 +515,14 @@ class Place:
     def read(self) -> np.ndarray:
         """The bytes, in memory."""
         out = np.empty(self.size, np.uint8)
-        with self.store.lock:
-            self.store.file.seek(self.start)
-            count = self.store.file.readinto(out.data)
-        if count != self.size:
-            raise OSError(f"{count:,} of {self.size:,} bytes could be read")
+        transfer(self.store.get, out.data, self.start)
         return out
 
     def __del__(self) -> None:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:706
+# book/memory/saved.md:791
 from autograd_book.graph.errors import AutogradError
 
 
@@ -493,7 +530,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
-# book/memory/saved.md:716
+# book/memory/saved.md:801
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -511,10 +548,11 @@ class OnDisk(Policy):
     error = EXACT
 
     def __init__(self, folder: Any = None) -> None:
-        if folder is not None and not os.path.isdir(folder):
+        known = folder is None or (not isinstance(folder, int) and os.path.isdir(folder))
+        if not known:
             raise DifferentiationValueError(
-                f"saved values were to be kept in {os.fspath(folder)!r}, which is no "
-                "folder. Make it first, or leave the folder away."
+                f"saved values were to be kept in {str(folder)!r}, which is no folder. Make "
+                "it first, or leave the folder away."
             )
         self.folder = folder
         self.current: Callable[[], Store | None] = type(None)  #: The store in use.
@@ -569,7 +607,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:806
+# book/memory/saved.md:892
 from functools import cache
 
 
@@ -599,7 +637,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:838
+# book/memory/saved.md:924
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -618,7 +656,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:859
+# book/memory/saved.md:945
 from autograd_book.graph.errors import nearest
 
 
@@ -629,14 +667,14 @@ def by_primitive(table: dict[str, Any]) -> Policy:
         if name not in known:
             raise DifferentiationValueError(
                 f"a policy was given for the primitive {name!r}, which there is not. "
-                + nearest(str(name), known)
+                + nearest(str(getattr(name, "__name__", name)), known)
             )
     policies = {name: policy_of(given) for name, given in table.items()}
     others = policies.get("else", named("keep"))
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:879
+# book/memory/saved.md:965
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -664,7 +702,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:919
+# book/memory/saved.md:1005
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -692,7 +730,8 @@ class Item:
         self.made: Callable[[], Any] = type(None)
 
     def stands_for(self, policy: Policy, x: np.ndarray) -> bool:
-        """Whether this is what the policy makes of x; truth values may have been changed."""
+        """Whether this is what the policy makes of x. Truth values are compared, since they
+        may have been changed."""
         if self.policy is not policy or not (x is self.source() or x is self.made()):
             return False
         return x.dtype != np.bool_ or np.array_equal(x, self.recall())
@@ -717,7 +756,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:974
+# book/memory/saved.md:1061
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -742,18 +781,12 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:1003
+# book/memory/saved.md:1090
 from numpy.lib.stride_tricks import as_strided
 
+from autograd_book.memory.meter import owner_of
+
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
-
-
-def owner(x: np.ndarray) -> np.ndarray:
-    """The array whose memory a view shows, or x itself."""
-    found: Any = x
-    while (base := getattr(found, "base", None)) is not None:
-        found = base
-    return found if type(found) is np.ndarray else x
 
 
 def address(x: np.ndarray) -> int:
@@ -762,25 +795,26 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:1025
+# book/memory/saved.md:1106
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
     Views that show all of their owner, or parts of it repeatedly, share the owner.
     """
-    root = owner(x)
-    if root is x and x.flags.c_contiguous:
-        return x, lambda root: root
-    if root.flags.c_contiguous and root.dtype == x.dtype and root.size <= x.size:
+    root = owner_of(x)
+    alike = type(root) is np.ndarray and root.flags.c_contiguous and root.dtype == x.dtype
+    if alike and root is not x and root.size <= x.size:
         shape, strides = x.shape, x.strides
         first = (address(x) - address(root)) // x.itemsize
         return root, lambda root: as_strided(root.reshape(-1)[first:], shape, strides)
+    if x.flags.c_contiguous:
+        return x, lambda x: x
     order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
     places = np.argsort(order)
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1055
+# book/memory/saved.md:1137
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -794,6 +828,7 @@ class Slot(NamedTuple):
     back: Back
 
 
+# book/memory/saved.md:1155
 class Packed:
     """What a node saved, in another form."""
 
@@ -814,7 +849,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1091
+# book/memory/saved.md:1178
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -824,7 +859,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1105
+# book/memory/saved.md:1192
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -838,7 +873,7 @@ def note_leaf(x: Any) -> None:
     while type(x) is Variable and isinstance(x.node, Leaf):
         x = x.value
         if isinstance(x, np.ndarray) and x.size >= FEW:
-            root = owner(x)
+            root = owner_of(x)
             held[id(root)] = root
 
 
@@ -848,11 +883,11 @@ def packable(value: Any) -> bool:
     return (
         type(array) is np.ndarray
         and array.size >= FEW
-        and held.get(id(root := owner(array))) is not root
+        and held.get(id(root := owner_of(array))) is not root
     )
 
 
-# book/memory/saved.md:1135
+# book/memory/saved.md:1222
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -861,6 +896,7 @@ def tied(value: Any, back: Back) -> Back:
     return lambda root: tie(Variable, inner(root), node, record)
 
 
+# book/memory/saved.md:1235
 def slot(policy: Policy, tolerance: int, value: Any, what: str) -> Any:
     """A slot for a value; the value itself if the policy declines, or errs too much."""
     suited = policy.suited(tolerance)
@@ -881,7 +917,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1168
+# book/memory/saved.md:1260
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -975,10 +1011,8 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1268
-from functools import wraps
-
-from autograd_book.graph.variable import Fun, push, top
+# book/memory/saved.md:1360
+from autograd_book.graph.variable import push
 
 
 class saved_values(push):
@@ -1003,18 +1037,7 @@ class saved_values(push):
     def __init__(self, policy: Any) -> None:
         super().__init__(Saving, policy_of(policy))
 
-    def __enter__(self) -> Saving:
-        below = top.get()
-        level = Saving(below.below if isinstance(below, Saving) else below, *self.args)
-        self.token = top.set(level)
-        return level
-
-    def __call__(self, fun: Fun) -> Fun:
-        super().__call__(fun)  # refuses what runs after the call
-
-        @wraps(fun)
-        def applied(*args: Any, **kwargs: Any) -> Any:
-            with saved_values(*self.args):
-                return fun(*args, **kwargs)
-
-        return applied
+    def onto(self, stack: Interpreter) -> tuple[Interpreter, Saving]:
+        """The new level on the very top, in place of a Saving that is there."""
+        level = Saving(stack.below if isinstance(stack, Saving) else stack, *self.args)
+        return level, level

@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e68789b6b0803a3179b3505459b358131e3bf186922c36ebf80b4d4fc0aaf5e7
+# sha256: a6424927932e8b3bd54654544e95c0af904596bfa1909b248e5855e6ca8a9fac
 
 __all__ = [
     "Schedule",
@@ -32,7 +32,7 @@ __all__ = [
     "predict",
     "delivery",
     "Tally",
-    "bytes_of",
+    "weighed",
     "seconds",
     "cotangents",
     "last_recall",
@@ -253,14 +253,15 @@ from autograd_book.graph.errors import DifferentiationTypeError, Differentiation
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable, bottom, top
 from autograd_book.memory.checkpoint import (
-    Ticket, checkpoint, owner, put_back, recording, saved_arrays, sources_of_chance,
+    Ticket, checkpoint, put_back, recording, saved_arrays, sources_of_chance,
     state_of,
 )
+from autograd_book.memory.meter import owner_of
 from autograd_book.modes.batch import Batched
 from autograd_book.modes.transforms import Fun, name_of
 
 
-def bytes_of(run: Callable[[], Any]) -> tuple[Any, int, int]:
+def weighed(run: Callable[[], Any]) -> tuple[Any, int, int]:
     """The result of a run, the bytes that it leaves, and the most on the way."""
     before = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
@@ -288,29 +289,29 @@ def last_recall(out: Variable) -> Callable[[], Any]:
     return next((saved.recall for saved in kept if type(saved) is Ticket), tuple)
 
 
-# book/memory/schedule.md:461
+# book/memory/schedule.md:462
 def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     """Output of a block, and its row of `Costs` as far as it is bytes."""
     v = Variable(x)
-    out, left, keep_peak = bytes_of(lambda: block(v))
+    out, left, keep_peak = weighed(lambda: block(v))
     value = bottom(out)
     memory = saved_arrays(reachable(out.node))
-    _, _, table = bytes_of(partial(reachable, out.node))  # of the walk
-    found, _, back_peak = bytes_of(partial(cotangents, out))
+    _, _, table = weighed(partial(reachable, out.node))  # of the walk
+    found, _, back_peak = weighed(partial(cotangents, out))
     gradients = sum(part.nbytes for leaf, part in found.items() if leaf is not v.node)
     del found, out
-    out, noted, pass_peak = bytes_of(lambda: checkpoint(checkpoint(block))(v))
+    out, noted, pass_peak = weighed(lambda: checkpoint(checkpoint(block))(v))
     recall, size = last_recall(out), value.nbytes
     del out
-    _, _, again_peak = bytes_of(recall)
+    _, _, again_peak = weighed(recall)
     kept, noted, back_peak = (max(0, b - size) for b in (left + table, noted + table, back_peak))
     return (
-        value, kept, noted, id(owner(v.value)) in memory, id(owner(value)) in memory,
+        value, kept, noted, id(owner_of(v.value)) in memory, id(owner_of(value)) in memory,
         keep_peak, pass_peak, again_peak, back_peak, gradients,
     )
 
 
-# book/memory/schedule.md:487
+# book/memory/schedule.md:488
 def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
     """The row of `Costs` as far as it is times."""
     v = Variable(x)
@@ -322,7 +323,7 @@ def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
     return keep, passing, again, back
 
 
-# book/memory/schedule.md:503
+# book/memory/schedule.md:504
 def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     """Run each block of a chain forward and back, and measure.
 
@@ -359,7 +360,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     return Costs(np.array(inputs), *map(np.array, zip(*rows)))
 
 
-# book/memory/schedule.md:544
+# book/memory/schedule.md:545
 def expect_one(x: Any) -> None:
     """Raise DifferentiationTypeError for a batch, which has no bytes that could be measured."""
     if type(bottom(x)) is Batched:
@@ -394,7 +395,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:606
+# book/memory/schedule.md:607
 class Needs:
     """What the events of a chain need, in bytes.
 
@@ -434,7 +435,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:648
+# book/memory/schedule.md:649
 def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -469,7 +470,7 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:695
+# book/memory/schedule.md:696
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -552,7 +553,7 @@ class Plan:
         return found
 
 
-# book/memory/schedule.md:782
+# book/memory/schedule.md:783
 def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     """The fastest schedule whose peak stays within a budget.
 
@@ -564,8 +565,8 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     smallest, schedule = least(costs)
     if not budget >= smallest:
         raise DifferentiationValueError(
-            f"a budget of {budget} bytes was given for a chain of {len(costs.kept)} blocks that "
-            f"needs {smallest} with any schedule. Give at least {smallest} bytes, or make "
+            f"a budget of {budget:,.0f} bytes was given for a chain of {len(costs.kept)} blocks that "
+            f"needs {smallest:,} with any schedule. Give at least {smallest:,} bytes, or make "
             "blocks or batches smaller."
         )
     plan, last = Plan(costs, budget - costs.noted.sum(), cells), len(costs.kept) - 1
@@ -574,7 +575,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:820
+# book/memory/schedule.md:821
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
@@ -627,7 +628,7 @@ class Checkpointed(Module):
         return f"Checkpointed({len(self.blocks)} blocks, {self.schedule})"
 
 
-# book/memory/schedule.md:877
+# book/memory/schedule.md:878
 def checkpoint_sequential(
     blocks: Any,
     *,
@@ -677,7 +678,7 @@ def checkpoint_sequential(
     return Checkpointed(blocks, PLANS[name](len(blocks), value), policy, check)
 
 
-# book/memory/schedule.md:931
+# book/memory/schedule.md:932
 def expect_count(name: str, n: int, value: Any) -> int:
     """A number from 1 to n, or the error that says that it is none."""
     if not isinstance(value, Integral) or not 1 <= int(value) <= n:
