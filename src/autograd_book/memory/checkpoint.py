@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 12c4b086544d227b4767bc786557e340a859ae52cbbfd949e8247ed873208318
+# sha256: a6dfe7e464d2b180f2c9f93b0c8b1cd9f1f4cf9baf7ce4ad1b9098e91ba4e972
 
 __all__ = [
     "ReplayError",
@@ -591,17 +591,18 @@ class Replay(Checkpoint):
         if number == len(self.frame.tickets):
             raise differs(self.frame, "saved more values when it was run again")
         ticket = self.frame.tickets[number]()
+        ours = asked.record is None or record in (asked.record, None)
         if ticket is None:
             ticket = Ticket(self.frame, number, record)
             self.frame.tickets[number] = weakref.ref(ticket)
-        elif number <= asked.number and (record in (asked.record, None) or asked.record is None):
+        elif ours and number <= asked.number:
             ticket.saved = saved
         if ticket is asked:
             raise Enough(asked)
         return ticket
 
 
-# book/memory/checkpoint.md:727
+# book/memory/checkpoint.md:728
 def expected(frame: Frame, place: int, primitive: Primitive) -> Step:
     """What was noted of an operation, or the error that it was another one."""
     step = frame.steps[place] if place < len(frame.steps) else None
@@ -635,7 +636,7 @@ def compare(frame: Frame, place: int, step: Step, again: Step) -> None:
         )
 
 
-# book/memory/checkpoint.md:767
+# book/memory/checkpoint.md:768
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
@@ -701,7 +702,7 @@ def recording() -> bool:
     return isinstance(next(kinds), Record)
 
 
-# book/memory/checkpoint.md:859
+# book/memory/checkpoint.md:860
 def saved_arrays(nodes: Any) -> dict[int, Any]:
     """Arrays that nodes hold for the way back, each once, by identity."""
     found: dict[int, Any] = {}
@@ -718,7 +719,7 @@ def saved_bytes(nodes: Any, besides: Any = ()) -> int:
     return sum(array.nbytes for key, array in saved_arrays(nodes).items() if key not in given)
 
 
-# book/memory/checkpoint.md:996
+# book/memory/checkpoint.md:1003
 def keeping(*names: str, where: Callable[..., bool] | None = None) -> Callable[..., bool]:
     """A policy for `checkpoint`: keep the results of primitives of these names.
 

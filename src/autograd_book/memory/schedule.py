@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a6424927932e8b3bd54654544e95c0af904596bfa1909b248e5855e6ca8a9fac
+# sha256: a46c61dfb8d06548d9330fbe83e1f88cdd3a991eb6c810c92947e9a0e0e2268c
 
 __all__ = [
     "Schedule",
@@ -58,7 +58,7 @@ __all__ = [
 ]
 
 
-# book/memory/schedule.md:86
+# book/memory/schedule.md:88
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,7 +105,7 @@ def runs(schedule: Schedule) -> list[int]:
     return [found.count(i) for i in flat(schedule)]
 
 
-# book/memory/schedule.md:145
+# book/memory/schedule.md:147
 def segments(n: int, k: int) -> Schedule:
     """A schedule of n blocks with a checkpoint at every k-th; what comes after the last of
     them is kept, because it is walked at once."""
@@ -113,7 +113,7 @@ def segments(n: int, k: int) -> Schedule:
     return [*ends[:-1], *ends[-1]]
 
 
-# book/memory/schedule.md:196
+# book/memory/schedule.md:198
 from math import comb
 
 
@@ -134,7 +134,7 @@ def binomial(n: int, slots: int, start: int = 0) -> Schedule:
     return [*schedule, *range(start, start + n)]
 
 
-# book/memory/schedule.md:289
+# book/memory/schedule.md:291
 from typing import NamedTuple
 
 import numpy as np
@@ -159,7 +159,7 @@ class Costs(NamedTuple):
     back_time: Any  #: Time of its way back.
 
 
-# book/memory/schedule.md:318
+# book/memory/schedule.md:320
 class Prediction(NamedTuple):
     """What a schedule takes."""
 
@@ -184,7 +184,7 @@ def delivery(costs: Costs) -> Any:
     return costs.gradients.sum() + costs.inputs[0]
 
 
-# book/memory/schedule.md:347
+# book/memory/schedule.md:349
 class Tally:
     """What is held in the course of a schedule, the most so far, and the time so far."""
 
@@ -241,7 +241,7 @@ class Tally:
         self.cotangent = self.costs.inputs[i]
 
 
-# book/memory/schedule.md:412
+# book/memory/schedule.md:414
 import gc
 import time
 import tracemalloc
@@ -289,7 +289,7 @@ def last_recall(out: Variable) -> Callable[[], Any]:
     return next((saved.recall for saved in kept if type(saved) is Ticket), tuple)
 
 
-# book/memory/schedule.md:462
+# book/memory/schedule.md:464
 def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     """Output of a block, and its row of `Costs` as far as it is bytes."""
     v = Variable(x)
@@ -311,7 +311,7 @@ def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     )
 
 
-# book/memory/schedule.md:488
+# book/memory/schedule.md:490
 def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
     """The row of `Costs` as far as it is times."""
     v = Variable(x)
@@ -323,7 +323,7 @@ def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
     return keep, passing, again, back
 
 
-# book/memory/schedule.md:504
+# book/memory/schedule.md:506
 def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     """Run each block of a chain forward and back, and measure.
 
@@ -360,7 +360,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     return Costs(np.array(inputs), *map(np.array, zip(*rows)))
 
 
-# book/memory/schedule.md:545
+# book/memory/schedule.md:547
 def expect_one(x: Any) -> None:
     """Raise DifferentiationTypeError for a batch, which has no bytes that could be measured."""
     if type(bottom(x)) is Batched:
@@ -378,7 +378,8 @@ def named(i: int, block: Fun) -> Fun:
         try:
             return block(x)
         except Exception as error:
-            error.add_note(f"in block {i} of a chain, {name_of(block)}, given shape {np.shape(x)}")
+            called = f"{name_of(block)}, given shape {np.shape(x)}"
+            error.add_note(f"in block {i} of a chain, {called}")
             raise
 
     return apply
@@ -395,7 +396,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:607
+# book/memory/schedule.md:614
 class Needs:
     """What the events of a chain need, in bytes.
 
@@ -435,7 +436,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:649
+# book/memory/schedule.md:656
 def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -470,7 +471,7 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:696
+# book/memory/schedule.md:703
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -553,7 +554,7 @@ class Plan:
         return found
 
 
-# book/memory/schedule.md:783
+# book/memory/schedule.md:790
 def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     """The fastest schedule whose peak stays within a budget.
 
@@ -565,8 +566,8 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     smallest, schedule = least(costs)
     if not budget >= smallest:
         raise DifferentiationValueError(
-            f"a budget of {budget:,.0f} bytes was given for a chain of {len(costs.kept)} blocks that "
-            f"needs {smallest:,} with any schedule. Give at least {smallest:,} bytes, or make "
+            f"a budget of {budget:,.0f} bytes was given for a chain of {len(costs.kept)} blocks "
+            f"that needs {smallest:,} with any schedule. Give at least {smallest:,} bytes, or make "
             "blocks or batches smaller."
         )
     plan, last = Plan(costs, budget - costs.noted.sum(), cells), len(costs.kept) - 1
@@ -575,7 +576,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:821
+# book/memory/schedule.md:828
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
@@ -628,7 +629,7 @@ class Checkpointed(Module):
         return f"Checkpointed({len(self.blocks)} blocks, {self.schedule})"
 
 
-# book/memory/schedule.md:878
+# book/memory/schedule.md:885
 def checkpoint_sequential(
     blocks: Any,
     *,
@@ -678,7 +679,7 @@ def checkpoint_sequential(
     return Checkpointed(blocks, PLANS[name](len(blocks), value), policy, check)
 
 
-# book/memory/schedule.md:932
+# book/memory/schedule.md:939
 def expect_count(name: str, n: int, value: Any) -> int:
     """A number from 1 to n, or the error that says that it is none."""
     if not isinstance(value, Integral) or not 1 <= int(value) <= n:
