@@ -107,6 +107,15 @@ def test_one_push_can_be_entered_in_two_threads_and_left_in_any_order() -> None:
     assert seen == [True, True, True]
 
 
+def test_a_block_that_is_left_in_another_context_is_refused_and_changes_nothing() -> None:
+    block = push(Log, [])
+    with block as level:
+        with pytest.raises(ab.DifferentiationValueError, match="a block of push was left in another thread or task"):
+            contextvars.Context().run(block.__exit__, None, None, None)
+        assert top.get() is level
+    assert top.get() is base
+
+
 def test_a_decorated_function_may_call_itself() -> None:
     lines: list = []
 

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 647201a73875d6319780ef4c9c09c07ab20f1c5138b78a29a760fdf2a0c14f92
+# sha256: 6639ccc1dd1fe1ca2a551b517861db55bf928be5544e827ac27c1cb24a91de5c
 
 __all__ = [
     "Fun",
@@ -664,6 +664,11 @@ class push:
         return level
 
     def __exit__(self, *error: object) -> None:
+        if before.get() is None:
+            raise DifferentiationValueError(
+                f"a block of {type(self).__name__} was left in another thread or task than "
+                "it was entered in. Leave it where it was entered."
+            )
         was, around = before.get()
         before.set(around)
         top.set(was)
@@ -687,13 +692,13 @@ class push:
         return applied
 
 
-# book/graph/variable.md:949
+# book/graph/variable.md:954
 def turned(g: Any) -> Any:
     """A gradient as the walk carries it, and the other way round: the complex conjugate."""
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-# book/graph/variable.md:965
+# book/graph/variable.md:970
 def expect_kind(g: Any, dtype: Any, what: str) -> None:
     """Raise DifferentiationTypeError if a complex cotangent or tangent is given for a real
     value."""
@@ -745,7 +750,7 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     )
 
 
-# book/graph/variable.md:1030
+# book/graph/variable.md:1035
 delivery = Lock()  #: Held while a gradient is added.
 
 
@@ -757,7 +762,7 @@ def deliver(leaf: Leaf, g: Any) -> None:
         leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:1055
+# book/graph/variable.md:1060
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -778,7 +783,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     )
 
 
-# book/graph/variable.md:1123
+# book/graph/variable.md:1128
 def hang(variable: Variable, hook: Fun) -> Fun:
     """Hang a function on the node of a Variable; a function that takes it off again."""
     node = variable.node
@@ -814,7 +819,7 @@ def fit_answer(answer: Any, node: Node) -> Any:
     )
 
 
-# book/graph/variable.md:1301
+# book/graph/variable.md:1306
 def bottom(value: Any) -> Any:
     """What is inside any number of Variables."""
     while type(value) is Variable:
@@ -850,7 +855,7 @@ def no_grad() -> push:
     return push(NoGrad)
 
 
-# book/graph/variable.md:1377
+# book/graph/variable.md:1382
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are
     recorded.
@@ -885,7 +890,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1443
+# book/graph/variable.md:1448
 def primitive(
     arguments: str,
     joint: Rule | None = None,
