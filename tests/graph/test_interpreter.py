@@ -116,6 +116,12 @@ def test_a_block_that_is_left_in_another_context_is_refused_and_changes_nothing(
     assert top.get() is base
 
 
+@pytest.mark.parametrize("value", [Variable([1.0, 2.0]), np.ones(2), None])
+def test_what_is_no_function_cannot_be_decorated(value) -> None:
+    with pytest.raises(ab.DifferentiationTypeError, match="push was put around .*, which is no function"):
+        push(Log, [])(value)
+
+
 def test_a_decorated_function_may_call_itself() -> None:
     lines: list = []
 

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6639ccc1dd1fe1ca2a551b517861db55bf928be5544e827ac27c1cb24a91de5c
+# sha256: 6e1b98ab7cdaa9503ae95b50e3dbc3f53eeed1dbec33265a1c70c88f99555f84
 
 __all__ = [
     "Fun",
@@ -81,6 +81,7 @@ from autograd_book.graph.errors import (
     DifferentiationValueError,
     NoRuleError,
     advise,
+    described,
     nearest,
 )
 from autograd_book.graph.interpreter import Interpreter, ground
@@ -101,7 +102,7 @@ def unary(fun: Fun) -> Callable[[Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:139
+# book/graph/variable.md:140
 def binary(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     """Operator with the Variable on the left."""
 
@@ -120,7 +121,7 @@ def reflected(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:166
+# book/graph/variable.md:167
 def in_place(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     """Operator such as ``+=``: a new result for a computed Variable, an update for a leaf
     under `no_grad`."""
@@ -141,7 +142,7 @@ def in_place(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:191
+# book/graph/variable.md:192
 class Operators:
     """Python's operators, each the NumPy function of the same meaning."""
 
@@ -176,7 +177,7 @@ class Operators:
     __hash__ = object.__hash__
 
 
-# book/graph/variable.md:255
+# book/graph/variable.md:256
 #: From a NumPy function to our composition of it.
 functions: dict[Fun, Fun] = {
     np.shape: shape_of,
@@ -210,7 +211,7 @@ def implements(*known: Fun) -> Callable[[Fun], Fun]:
     return enter
 
 
-# book/graph/variable.md:310
+# book/graph/variable.md:311
 def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function of Variables, by its primitive or by our composition.
 
@@ -237,7 +238,7 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     )
 
 
-# book/graph/variable.md:347
+# book/graph/variable.md:348
 class Protocols:
     """How NumPy hands a call over to a Variable."""
 
@@ -262,7 +263,7 @@ class Protocols:
         return call(func, args, kwargs)
 
 
-# book/graph/variable.md:387
+# book/graph/variable.md:388
 def expect_constant(variable: Any, what: str, remedy: str) -> None:
     """Raise if a conversion would drop the gradient of a Variable."""
     if variable.node is not None:
@@ -272,7 +273,7 @@ def expect_constant(variable: Any, what: str, remedy: str) -> None:
         )
 
 
-# book/graph/variable.md:401
+# book/graph/variable.md:402
 class Guards:
     """Conversions that would drop a gradient, and writes that would change one."""
 
@@ -316,7 +317,7 @@ class Guards:
         )
 
 
-# book/graph/variable.md:465
+# book/graph/variable.md:466
 def method(fun: Any) -> Callable[..., Any]:
     """Method that calls a NumPy function with the Variable in front."""
 
@@ -330,7 +331,7 @@ def method(fun: Any) -> Callable[..., Any]:
     return apply
 
 
-# book/graph/variable.md:481
+# book/graph/variable.md:482
 class Methods:
     """Methods and attributes of arrays, each the NumPy function of the same name."""
 
@@ -412,7 +413,7 @@ class Methods:
         )
 
 
-# book/graph/variable.md:581
+# book/graph/variable.md:582
 def closed(value: Any) -> Any:
     """The same value, closed to writing: a read-only view of an array, or what cannot be
     written to anyway."""
@@ -461,7 +462,7 @@ class Conversions:
         return Variable, (self.value, self.requires_grad), state
 
 
-# book/graph/variable.md:646
+# book/graph/variable.md:647
 class Gradients:
     """The face that a training loop sees."""
 
@@ -538,7 +539,7 @@ class Gradients:
             deliver(leaf, g)
 
 
-# book/graph/variable.md:737
+# book/graph/variable.md:738
 @final
 class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     """An array that can be differentiated with respect to.
@@ -578,7 +579,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
         self.value = replacement(self, data)
 
 
-# book/graph/variable.md:787
+# book/graph/variable.md:788
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -596,7 +597,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:815
+# book/graph/variable.md:816
 def replacement(variable: Variable, data: Any) -> np.ndarray:
     """A fresh array that can take the place of a Variable's value, or the error that says
     why it cannot."""
@@ -618,7 +619,7 @@ def replacement(variable: Variable, data: Any) -> np.ndarray:
     return value.astype(variable.dtype, copy=False)
 
 
-# book/graph/variable.md:845
+# book/graph/variable.md:846
 base = Record(ground(), Variable)  #: The Record that is always there.
 #: The top of this thread's stack.
 top: ContextVar[Interpreter] = ContextVar("top", default=base)
@@ -629,7 +630,7 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
     return top.get().bind(primitive, args, settled(primitive, params) if params else params)
 
 
-# book/graph/variable.md:868
+# book/graph/variable.md:869
 #: What `top` was before each block that is open: the innermost, and those around it.
 before: ContextVar[Any] = ContextVar("before", default=None)
 
@@ -674,6 +675,11 @@ class push:
         top.set(was)
 
     def __call__(self, fun: Fun) -> Fun:
+        if not callable(fun):
+            raise DifferentiationTypeError(
+                f"{type(self).__name__} was put around {described(fun)}, which is no function. "
+                "Put it around the function, and call what comes back."
+            )
         if any(
             later(fun)
             for later in (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)
@@ -692,13 +698,13 @@ class push:
         return applied
 
 
-# book/graph/variable.md:954
+# book/graph/variable.md:960
 def turned(g: Any) -> Any:
     """A gradient as the walk carries it, and the other way round: the complex conjugate."""
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-# book/graph/variable.md:970
+# book/graph/variable.md:976
 def expect_kind(g: Any, dtype: Any, what: str) -> None:
     """Raise DifferentiationTypeError if a complex cotangent or tangent is given for a real
     value."""
@@ -750,7 +756,7 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     )
 
 
-# book/graph/variable.md:1035
+# book/graph/variable.md:1041
 delivery = Lock()  #: Held while a gradient is added.
 
 
@@ -762,7 +768,7 @@ def deliver(leaf: Leaf, g: Any) -> None:
         leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:1060
+# book/graph/variable.md:1066
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -783,7 +789,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     )
 
 
-# book/graph/variable.md:1128
+# book/graph/variable.md:1134
 def hang(variable: Variable, hook: Fun) -> Fun:
     """Hang a function on the node of a Variable; a function that takes it off again."""
     node = variable.node
@@ -819,7 +825,7 @@ def fit_answer(answer: Any, node: Node) -> Any:
     )
 
 
-# book/graph/variable.md:1306
+# book/graph/variable.md:1312
 def bottom(value: Any) -> Any:
     """What is inside any number of Variables."""
     while type(value) is Variable:
@@ -855,7 +861,7 @@ def no_grad() -> push:
     return push(NoGrad)
 
 
-# book/graph/variable.md:1382
+# book/graph/variable.md:1388
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are
     recorded.
@@ -890,7 +896,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1448
+# book/graph/variable.md:1454
 def primitive(
     arguments: str,
     joint: Rule | None = None,
