@@ -985,7 +985,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1469
+# book/memory/meter.md:1472
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
@@ -1017,7 +1017,7 @@ def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     return offsets, max((o + n for o, _, _, n in placed), default=0)
 
 
-# book/memory/meter.md:1505
+# book/memory/meter.md:1508
 def smallest_gap(taken: list[tuple[int, int]], nbytes: int) -> int:
     """Beginning of the smallest gap between ranges, in order, that fits so many bytes; the
     end of all if there is none."""
