@@ -138,34 +138,47 @@ def peers() -> None:
         print("\nPyTorch is not installed; nothing to compare with")
         return
     torch.set_num_threads(1)
-    width, shape = 256, (512, 256)
-    ours = [
-        ab.nn.Sequential(ab.nn.Linear(width, 4 * width, rng=i), ab.nn.ReLU(), ab.nn.Linear(4 * width, width, rng=i))
-        for i in range(N)
-    ]
-    nn = torch.nn
-    others = [nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width)) for _ in range(N)]
-    x, t = ab.Variable(np.ones(shape, np.float32)), torch.ones(shape, requires_grad=True)
+    nn, linear = torch.nn, ab.nn.Linear
+    mask = nn.Transformer.generate_square_subsequent_mask(64)
 
-    def our_step(wrap: Any) -> None:
-        y = x
-        for block in ours:
-            y = wrap(block)(y)
-        np.sum(y).backward()
+    class Block(nn.TransformerEncoderLayer):
+        def forward(self, x: Any) -> Any:
+            return super().forward(x, src_mask=mask, is_causal=True)
 
-    def their_step(wrapped: bool) -> None:
-        y = t
-        for block in others:
-            y = theirs(block, y, use_reentrant=False) if wrapped else block(y)
-        y.sum().backward()
+    models = {
+        "12 perceptrons of width 256": (
+            (512, 256),
+            lambda i: ab.nn.Sequential(linear(256, 1024, rng=i), ab.nn.ReLU(), linear(1024, 256, rng=i)),
+            lambda: nn.Sequential(nn.Linear(256, 1024), nn.ReLU(), nn.Linear(1024, 256)),
+        ),
+        "12 transformer blocks of width 512": (
+            (4, 64, 512),
+            lambda i: TransformerBlock(512, 8, rng=i),
+            lambda: Block(512, 8, 2048, dropout=0.0, batch_first=True, norm_first=True),
+        ),
+    }
+    for title, (shape, make, make_theirs) in models.items():
+        ours, others = [make(i) for i in range(N)], [make_theirs() for _ in range(N)]
+        start = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        x, t = ab.Variable(start), torch.tensor(start, requires_grad=True)
 
-    times = in_turns({
-        "ours": lambda: our_step(lambda f: f), "ours, checkpointed": lambda: our_step(checkpoint),
-        "torch": lambda: their_step(False), "torch, checkpointed": lambda: their_step(True),
-    })  # fmt: skip
-    print("\n12 perceptrons, a checkpoint at each: time of a step, checkpointed / kept")
-    print(f"  ours  {ratio(times['ours, checkpointed'], times['ours']):.2f} x")
-    print(f"  torch {ratio(times['torch, checkpointed'], times['torch']):.2f} x ({torch.__version__})")
+        def our_step(wrap: Any, blocks: Any = ours, y: Any = x) -> None:
+            for block in blocks:
+                y = wrap(block)(y)
+            np.sum(y).backward()
+
+        def their_step(wrapped: bool, blocks: Any = others, y: Any = t) -> None:
+            for block in blocks:
+                y = theirs(block, y, use_reentrant=False) if wrapped else block(y)
+            y.sum().backward()
+
+        times = in_turns({
+            "ours": lambda: our_step(lambda f: f), "ours, checkpointed": lambda: our_step(checkpoint),
+            "torch": lambda: their_step(False), "torch, checkpointed": lambda: their_step(True),
+        })  # fmt: skip
+        print(f"\n{title}, a checkpoint at each: time of a step, checkpointed / kept")
+        print(f"  ours  {ratio(times['ours, checkpointed'], times['ours']):.2f} x")
+        print(f"  torch {ratio(times['torch, checkpointed'], times['torch']):.2f} x ({torch.__version__})")
 
 
 if __name__ == "__main__":
