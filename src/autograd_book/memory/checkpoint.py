@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a6dfe7e464d2b180f2c9f93b0c8b1cd9f1f4cf9baf7ce4ad1b9098e91ba4e972
+# sha256: a78fe3bf7aaf862d235b70e3e814fe19e850fa22af5ba6ef7bbc5a6e9a803e80
 
 __all__ = [
     "ReplayError",
@@ -105,7 +105,7 @@ class Ticket:
 
 
 # book/memory/checkpoint.md:127
-from autograd_book.graph.backward import reachable, recalled
+from autograd_book.graph.backward import recalled
 from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
 from autograd_book.graph.variable import NoGrad, Variable, bottom, innermost, push, top
 from autograd_book.memory.meter import Pool, owner_of
