@@ -81,7 +81,7 @@ class Evaluate(Interpreter):
         return node.plan.pull(g, node.saved, node.params)
 
 
-# book/graph/interpreter.md:275
+# book/graph/interpreter.md:280
 import numpy as np
 
 #: Whether Python numbers have a dtype of their own.

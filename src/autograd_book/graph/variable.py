@@ -825,7 +825,7 @@ def fit_answer(answer: Any, node: Node) -> Any:
     )
 
 
-# book/graph/variable.md:1312
+# book/graph/variable.md:1317
 def bottom(value: Any) -> Any:
     """What is inside any number of Variables."""
     while type(value) is Variable:
@@ -861,7 +861,7 @@ def no_grad() -> push:
     return push(NoGrad)
 
 
-# book/graph/variable.md:1388
+# book/graph/variable.md:1393
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are
     recorded.
@@ -896,7 +896,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1454
+# book/graph/variable.md:1459
 def primitive(
     arguments: str,
     joint: Rule | None = None,

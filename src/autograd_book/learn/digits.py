@@ -57,7 +57,7 @@ def load_digits() -> Digits:
     return Digits(images.astype(np.float32) / 16, labels.astype(np.int64))
 
 
-# book/learn/digits.md:172
+# book/learn/digits.md:175
 def split(digits: Digits, held_out: float = 0.2, seed: int = 0) -> tuple[Digits, Digits]:
     """Shuffle the digits and set a part of them aside.
 

@@ -109,7 +109,7 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     return np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels])
 
 
-# book/learn/losses.md:274
+# book/learn/losses.md:287
 def expect_pairs(shape: tuple[int, ...], targets: tuple[int, ...]) -> None:
     """Raise unless predictions and targets have one shape, with something in it."""
     if shape != targets:
@@ -125,7 +125,7 @@ def expect_pairs(shape: tuple[int, ...], targets: tuple[int, ...]) -> None:
         )
 
 
-# book/learn/losses.md:298
+# book/learn/losses.md:311
 def mean_squared_error(predictions: Any, targets: Any) -> Any:
     """Mean over all elements of the squared difference.
 
@@ -148,7 +148,7 @@ def mean_squared_error(predictions: Any, targets: Any) -> Any:
     return np.mean(np.square(np.subtract(predictions, targets)))
 
 
-# book/learn/losses.md:331
+# book/learn/losses.md:344
 def accuracy(logits: Any, labels: Any) -> float:
     """Fraction of rows whose largest logit is the true class's; see `cross_entropy`."""
     logits, labels = batch_of(logits, labels)

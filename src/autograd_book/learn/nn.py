@@ -147,7 +147,7 @@ def fitting(own: dict[str, Variable], state: Any) -> None:
             )
 
 
-# book/learn/nn.md:275
+# book/learn/nn.md:285
 def expect_sizes(inputs: Any, outputs: Any) -> None:
     """Raise unless a layer has whole numbers of inputs and outputs, at least one of
     each."""
@@ -162,14 +162,14 @@ def expect_sizes(inputs: Any, outputs: Any) -> None:
         )
 
 
-# book/learn/nn.md:300
+# book/learn/nn.md:310
 def he_normal(inputs: int, outputs: int, rng: Any = None) -> np.ndarray:
     """A matrix of normal numbers with variance ``2 / inputs``; for `rng` see `Linear`."""
     expect_sizes(inputs, outputs)
     return np.random.default_rng(rng).normal(0.0, (2 / inputs) ** 0.5, (inputs, outputs))
 
 
-# book/learn/nn.md:317
+# book/learn/nn.md:327
 class Linear(Module):
     """The map ``x @ weight + bias``.
 
@@ -212,7 +212,7 @@ class Linear(Module):
         return f"Linear({', '.join(map(str, self.weight.shape))})"
 
 
-# book/learn/nn.md:366
+# book/learn/nn.md:376
 def expect_length(layer: Module, shape: tuple[int, ...], weight: tuple[int, ...]) -> None:
     """Raise unless an input of the given shape can be multiplied by a layer's weight."""
     if shape[-1:] != weight[:1]:
@@ -223,7 +223,7 @@ def expect_length(layer: Module, shape: tuple[int, ...], weight: tuple[int, ...]
         )
 
 
-# book/learn/nn.md:400
+# book/learn/nn.md:410
 class ReLU(Module):
     """Rectified linear unit: max(x, 0), elementwise."""
 
@@ -235,7 +235,7 @@ class ReLU(Module):
         return "ReLU()"
 
 
-# book/learn/nn.md:424
+# book/learn/nn.md:434
 def expect_layer(place: int, layer: Any) -> None:
     """Raise unless a part of a sequence is a module or a function."""
     named = isinstance(layer, type)
@@ -247,7 +247,7 @@ def expect_layer(place: int, layer: Any) -> None:
         )
 
 
-# book/learn/nn.md:446
+# book/learn/nn.md:456
 class Sequential(Module):
     """Applies its layers one after another.
 
@@ -286,7 +286,7 @@ class Sequential(Module):
         return f"Sequential({', '.join(names)})"
 
 
-# book/learn/nn.md:535
+# book/learn/nn.md:545
 from autograd_book.learn.losses import accuracy as accuracy
 from autograd_book.learn.losses import cross_entropy as cross_entropy
 from autograd_book.learn.losses import mean_squared_error as mean_squared_error

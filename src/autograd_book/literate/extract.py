@@ -625,7 +625,7 @@ def read_book(root: Path) -> list[Chapter]:
     return chapters
 
 
-# book/literate/extract.md:1072
+# book/literate/extract.md:1073
 _PLAIN = (
     (r"\{[\w:.-]+\}`([^`<]*?)(?:\s*<[^`>]*>)?`", r"\1"),
     (r"\[([^\]]*)\]\([^)]*\)", r"\1"),
@@ -634,7 +634,7 @@ _PLAIN = (
 )
 
 
-# book/literate/extract.md:1085
+# book/literate/extract.md:1086
 def plain(markdown: str) -> str:
     """Return a paragraph of MyST as the plain text of a docstring."""
     for pattern, replacement in _PLAIN:
@@ -642,7 +642,7 @@ def plain(markdown: str) -> str:
     return " ".join(markdown.split())
 
 
-# book/literate/extract.md:1105
+# book/literate/extract.md:1106
 def docstring(chapter: Chapter) -> str:
     """Return the module's docstring: title, what the synopsis is about, the synopsis."""
     cell = next(cell for cell in chapter.cells if "synopsis" in cell.tags)
@@ -655,7 +655,7 @@ def docstring(chapter: Chapter) -> str:
     return f'"""{text}\n"""'
 
 
-# book/literate/extract.md:1128
+# book/literate/extract.md:1129
 def render(chapter: Chapter) -> str:
     """Return the module that a chapter exports, as text."""
     names = ", ".join(f'"{name}"' for name in public(chapter))
@@ -666,7 +666,7 @@ def render(chapter: Chapter) -> str:
     return seal(docstring(chapter), chapter.path, "\n\n\n".join([face, *blocks]))
 
 
-# book/literate/extract.md:1148
+# book/literate/extract.md:1149
 def seal(doc: str, source: str, body: str) -> str:
     """Return a generated file: docstring, origin, hash of all the rest, body."""
     remedy = "edit the chapter, not this file."
@@ -675,7 +675,7 @@ def seal(doc: str, source: str, body: str) -> str:
     return text.replace(origin, f"{origin}\n# sha256: {fingerprint(text)}", 1)
 
 
-# book/literate/extract.md:1163
+# book/literate/extract.md:1164
 #: The comment above each block of a module: chapter and line.
 MARKER = re.compile(rf"^# ({BOOK}/\S+\.md):(\d+)$", re.M)
 _ORIGIN = re.compile(r"^# Generated from (\S+) by autograd-book extract", re.M)
@@ -689,7 +689,7 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# book/literate/extract.md:1192
+# book/literate/extract.md:1193
 def state(text: str) -> str:
     """Return what a file of the package is: generated, edited or foreign."""
     sealed = HASH.search(text)
@@ -698,7 +698,7 @@ def state(text: str) -> str:
     return "generated" if sealed[1] == fingerprint(text) else "edited"
 
 
-# book/literate/extract.md:1213
+# book/literate/extract.md:1214
 def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     """Return every file of the package, by name, as the chapters would have it."""
     exporting = [chapter for chapter in chapters if chapter.exports]
@@ -710,7 +710,7 @@ def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     return texts | {chapter.file: render(chapter) for chapter in exporting}
 
 
-# book/literate/extract.md:1231
+# book/literate/extract.md:1232
 def on_disk(root: Path) -> dict[str, str]:
     """Return the files of the package that are there, by name."""
     files = [*sorted((root / SOURCE).rglob("*.py")), root / SOURCE / "py.typed"]
@@ -721,7 +721,7 @@ def on_disk(root: Path) -> dict[str, str]:
     }
 
 
-# book/literate/extract.md:1257
+# book/literate/extract.md:1258
 _REFUSALS = {
     "edited": "this generated file was edited by hand; carry the edit into the chapter "
     "with autograd-book stitch, or discard it by deleting the file and typing make extract",
@@ -744,14 +744,14 @@ def guard(disk: dict[str, str], texts: dict[str, str]) -> list[str]:
     return refusals
 
 
-# book/literate/extract.md:1286
+# book/literate/extract.md:1287
 def diff(before: str, after: str, file: str) -> str:
     """Return what leads from one text of a file to another, as a unified diff."""
     lines = unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="")
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1309
+# book/literate/extract.md:1310
 _IMPORT = "import sys; sys.path.insert(0, sys.argv[1]); [*map(__import__, sys.argv[2:])]"
 
 
@@ -775,7 +775,7 @@ def file_module(file: str) -> str:
     return dotted(file.removeprefix(f"{SOURCE}/").removesuffix(".py"))
 
 
-# book/literate/extract.md:1339
+# book/literate/extract.md:1340
 def locate(text: str, line: int) -> str | None:
     """Return the place in a chapter that a line of a generated module came from."""
     rows = text.split("\n")[:line]
@@ -788,7 +788,7 @@ def locate(text: str, line: int) -> str | None:
     return f"{origin[1]}:1" if origin and origin[1].endswith(".md") else None
 
 
-# book/literate/extract.md:1358
+# book/literate/extract.md:1359
 def _why(traceback: str, stage: Path) -> str:
     error = (traceback.strip().split("\n") or ["the interpreter died"])[-1]
     if "No module named 'numpy'" in error:
@@ -801,7 +801,7 @@ def _why(traceback: str, stage: Path) -> str:
     return f"{place}: the package would not import ({error}); correct the cell"
 
 
-# book/literate/extract.md:1391
+# book/literate/extract.md:1392
 def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     """Bring the package up to date; return the files that changed, and the diff.
 
@@ -813,7 +813,7 @@ def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     return update(root, texts, disk, check)
 
 
-# book/literate/extract.md:1409
+# book/literate/extract.md:1410
 def update(
     root: Path, texts: dict[str, str], disk: dict[str, str], check: bool = False
 ) -> tuple[list[str], str]:
@@ -828,7 +828,7 @@ def update(
     return changed, "\n".join(filter(None, shown))
 
 
-# book/literate/extract.md:1430
+# book/literate/extract.md:1431
 def remove(file: Path) -> None:
     """Delete a module without a chapter, and its folder when that is empty."""
     file.unlink()
@@ -837,13 +837,13 @@ def remove(file: Path) -> None:
         file.parent.rmdir()
 
 
-# book/literate/extract.md:1470
+# book/literate/extract.md:1471
 def _parts(text: str) -> list[str]:
     head, *pieces = MARKER.split(HASH.sub("", text, count=1))
     return [trim(head), *map(trim, pieces[2::3])]
 
 
-# book/literate/extract.md:1483
+# book/literate/extract.md:1484
 def carry(chapter: Chapter, text: str) -> str:
     """Return a chapter's text with the blocks of an edited module in its cells."""
     numbers = [int(number) for _, number in MARKER.findall(text)]
@@ -862,7 +862,7 @@ def carry(chapter: Chapter, text: str) -> str:
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1512
+# book/literate/extract.md:1513
 def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Return chapters with the edits of the package in them, and what they export."""
     chapters, disk, enabled = read_book(root), on_disk(root), extensions(root)
@@ -885,7 +885,7 @@ def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     return {f.path: f.text for c, f in pairs if c.text != f.text}, new
 
 
-# book/literate/extract.md:1541
+# book/literate/extract.md:1542
 def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> list[str]:
     lost = []
     for file, text in edits.items():
@@ -897,7 +897,7 @@ def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> li
     return lost
 
 
-# book/literate/extract.md:1559
+# book/literate/extract.md:1560
 def stitch(root: Path) -> list[str]:
     """Carry edits of generated files into their chapters; return those chapters."""
     chapters, texts = restitch(root)
@@ -907,7 +907,7 @@ def stitch(root: Path) -> list[str]:
     return list(chapters)
 
 
-# book/literate/extract.md:1589
+# book/literate/extract.md:1590
 def where(query: str, package: Path) -> str:
     """Return the chapter and line behind ``file:line`` or a dotted name.
 
@@ -930,7 +930,7 @@ def where(query: str, package: Path) -> str:
     return place
 
 
-# book/literate/extract.md:1618
+# book/literate/extract.md:1619
 def _question(query: str) -> tuple[str, int | None]:
     name, colon, line = query.rpartition(":")
     if not colon or re.search(r"[/\\]", line):
@@ -941,7 +941,7 @@ def _question(query: str) -> tuple[str, int | None]:
     return name, int(line)
 
 
-# book/literate/extract.md:1634
+# book/literate/extract.md:1635
 def _file(name: str, package: Path) -> Path:
     path = name.replace("\\", "/")
     if path.endswith(".py") and Path(path).is_file():
@@ -961,7 +961,7 @@ def _file(name: str, package: Path) -> Path:
     return found[0]
 
 
-# book/literate/extract.md:1660
+# book/literate/extract.md:1661
 def exported(text: str) -> dict[int, int]:
     """Return the lines of a chapter that a module holds, each with the module's line."""
     lines: dict[int, int] = {}
@@ -971,7 +971,7 @@ def exported(text: str) -> dict[int, int]:
     return lines
 
 
-# book/literate/extract.md:1681
+# book/literate/extract.md:1682
 def _module_line(query: str, name: str, line: int | None, package: Path) -> str:
     file = _file(name, package)
     lines = exported(file.read_text(encoding="utf-8"))
@@ -997,7 +997,7 @@ def _instead(file: Path, package: Path) -> str:
     return f"the modules beside it are {', '.join(names)}"
 
 
-# book/literate/extract.md:1716
+# book/literate/extract.md:1717
 _Found = tuple[Path, int] | None
 
 
@@ -1019,7 +1019,7 @@ def find(name: str, package: Path) -> tuple[Path, int]:
     return found
 
 
-# book/literate/extract.md:1744
+# book/literate/extract.md:1745
 def _find(parts: list[str], package: Path) -> _Found:
     for end in range(len(parts) if parts[0] == PACKAGE else 0, 0, -1):
         base = package.joinpath(*parts[1:end])
@@ -1039,7 +1039,7 @@ def _body(file: Path) -> list[ast.stmt]:
     return tree.body
 
 
-# book/literate/extract.md:1769
+# book/literate/extract.md:1770
 def _search(file: Path, body: list[ast.stmt], names: list[str], package: Path) -> _Found:
     if not names:
         return file, 1
@@ -1057,7 +1057,7 @@ def _search(file: Path, body: list[ast.stmt], names: list[str], package: Path) -
     return None
 
 
-# book/literate/extract.md:1792
+# book/literate/extract.md:1793
 def _member(
     file: Path, node: ast.ClassDef, above: list[ast.stmt], names: list[str], package: Path
 ) -> _Found:
@@ -1070,7 +1070,7 @@ def _member(
     return next(filter(None, tries), None)
 
 
-# book/literate/extract.md:1809
+# book/literate/extract.md:1810
 def _attributes(node: ast.ClassDef) -> dict[str, int]:
     slots: dict[str, int] = {}
     stored: dict[str, int] = {}
@@ -1084,7 +1084,7 @@ def _attributes(node: ast.ClassDef) -> dict[str, int]:
     return slots | stored
 
 
-# book/literate/extract.md:1842
+# book/literate/extract.md:1843
 def find_root(start: Path) -> Path:
     """Return the nearest folder, from ``start`` upwards, that holds a book."""
     start = start.resolve()
@@ -1096,7 +1096,7 @@ def find_root(start: Path) -> Path:
     )
 
 
-# book/literate/extract.md:1860
+# book/literate/extract.md:1861
 def _extract(options: Namespace) -> int:
     changed, shown = extract(options.root or find_root(Path.cwd()), options.check)
     print(shown if options.check else "\n".join(changed), end="\n" if changed else "")
@@ -1111,7 +1111,7 @@ def _stitch(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1879
+# book/literate/extract.md:1880
 def _where(options: Namespace) -> int:
     try:
         package = (options.root or find_root(Path.cwd())) / SOURCE
@@ -1121,7 +1121,7 @@ def _where(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1893
+# book/literate/extract.md:1894
 def main(argv: list[str] | None = None) -> int:
     """Run ``extract``, ``stitch`` or ``where``; return the exit status."""
     parser = ArgumentParser(prog="autograd-book", description="Extract the package.")
@@ -1140,7 +1140,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-# book/literate/extract.md:1916
+# book/literate/extract.md:1917
 #: The commands: name, function, and help.
 COMMANDS = (
     ("extract", _extract, "write the package from the chapters"),
@@ -1155,6 +1155,6 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-# book/literate/extract.md:1938
+# book/literate/extract.md:1939
 if __name__ == "__main__" and "__file__" in globals():
     sys.exit(main())

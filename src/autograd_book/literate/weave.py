@@ -67,7 +67,7 @@ def cell_kind(tags: Collection[str]) -> str:
     return next((kind for tag, kind in KINDS if tag in tags), "example")
 
 
-# book/literate/weave.md:145
+# book/literate/weave.md:146
 def names(cell: Cell) -> tuple[str, ...]:
     """Return the public names that a cell defines, in order."""
     tree = parse(cell.source)
@@ -77,7 +77,7 @@ def names(cell: Cell) -> tuple[str, ...]:
     return tuple(name for name in found if not name.startswith("_"))
 
 
-# book/literate/weave.md:168
+# book/literate/weave.md:169
 def anchor(title: str) -> str:
     """Return the id that docutils gives to a section with this heading."""
     words = plain(title).replace("`", " ").replace(":math:", " ").lower()
@@ -85,7 +85,7 @@ def anchor(title: str) -> str:
     return re.sub(r"^[-0-9]+|-+$", "", re.sub(r"[^a-z0-9]+", "-", words))
 
 
-# book/literate/weave.md:193
+# book/literate/weave.md:194
 def section(chapter: Chapter, line: int) -> tuple[Heading, str]:
     """Return the heading above a line, and its anchor ("" where that is not unique)."""
     above = [heading for heading in chapter.headings if heading.line <= line]
@@ -96,7 +96,7 @@ def section(chapter: Chapter, line: int) -> tuple[Heading, str]:
     return above[-1], mine if anchors.count(mine) == 1 else ""
 
 
-# book/literate/weave.md:214
+# book/literate/weave.md:215
 class WovenCell(NamedTuple):
     """What the site shows of a code cell; ``module`` is "" unless it is exported."""
 
@@ -122,7 +122,7 @@ def weave(chapter: Chapter) -> list[WovenCell]:
     return woven
 
 
-# book/literate/weave.md:254
+# book/literate/weave.md:255
 class Place(NamedTuple):
     """Where an object is explained: page, its title, section, anchor, and the line."""
 
@@ -139,7 +139,7 @@ class Place(NamedTuple):
         return f"{self.docname}.html" + f"#{self.anchor}" * bool(self.anchor)
 
 
-# book/literate/weave.md:276
+# book/literate/weave.md:277
 def explained(chapters: Iterable[Chapter]) -> dict[str, Place]:
     """Return, for every public object of the package, the section that explains it."""
     places: dict[str, Place] = {}
@@ -154,7 +154,7 @@ def explained(chapters: Iterable[Chapter]) -> dict[str, Place]:
     return places
 
 
-# book/literate/weave.md:293
+# book/literate/weave.md:294
 def _passed_on(chapter: Chapter) -> Iterator[tuple[str, str]]:
     for cell in chapter.exports:
         tree = parse(cell.source)
@@ -165,7 +165,7 @@ def _passed_on(chapter: Chapter) -> Iterator[tuple[str, str]]:
                     yield found.name, f"{found.module}.{found.name}"
 
 
-# book/literate/weave.md:313
+# book/literate/weave.md:314
 def explanation(name: str, places: dict[str, Place]) -> Place | None:
     """Return the section for an object, or for the nearest thing that contains it."""
     while name and name not in places:

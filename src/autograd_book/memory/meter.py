@@ -832,7 +832,7 @@ class memory_profile:
         top.reset(self.token)
 
 
-# book/memory/meter.md:1193
+# book/memory/meter.md:1215
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -848,7 +848,7 @@ def layout(value: Any) -> Any:
     return type(value) if isinstance(value, (float, int, np.floating)) else None
 
 
-# book/memory/meter.md:1213
+# book/memory/meter.md:1235
 class Pool(Interpreter):
     """Gives the results of universal functions the buffers of values that have died.
 
@@ -915,7 +915,7 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:1284
+# book/memory/meter.md:1306
 from autograd_book.graph.variable import base
 
 
@@ -953,7 +953,7 @@ class recycle:
         pool.shelf.clear()
 
 
-# book/memory/meter.md:1337
+# book/memory/meter.md:1359
 import ctypes
 
 #: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
@@ -985,7 +985,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1472
+# book/memory/meter.md:1503
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
@@ -1017,7 +1017,7 @@ def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     return offsets, max((o + n for o, _, _, n in placed), default=0)
 
 
-# book/memory/meter.md:1508
+# book/memory/meter.md:1539
 def smallest_gap(taken: list[tuple[int, int]], nbytes: int) -> int:
     """Beginning of the smallest gap between ranges, in order, that fits so many bytes; the
     end of all if there is none."""

@@ -288,7 +288,7 @@ class Blocks(Policy):
             )
 
 
-# book/memory/saved.md:428
+# book/memory/saved.md:438
 #: What stands for a number that is compared: equal, above, below, or not ordered.
 LEVELS = np.array([0, 1, -1, np.nan], np.float16)
 
@@ -315,7 +315,7 @@ class Bits(Policy):
         return LEVELS.take(above + 2 * below[0]).reshape(shape)
 
 
-# book/memory/saved.md:459
+# book/memory/saved.md:469
 from collections.abc import Callable
 
 from autograd_book.rules.convolution import highest
@@ -339,7 +339,7 @@ def sides(x: Any, low: Any, high: Any) -> Truths:
     return above | lost, below | lost
 
 
-# book/memory/saved.md:487
+# book/memory/saved.md:497
 def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     """Where the elements of x are the extreme along axes, NaN if that is NaN."""
     best = np.reshape(out, kept(x.shape, axis))
@@ -349,7 +349,7 @@ def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     return (won,)
 
 
-# book/memory/saved.md:499
+# book/memory/saved.md:509
 def of_size(x: np.ndarray) -> dict[str, Any]:
     """Instead of the argument of an absolute value: its signs, if it has signs."""
     return {} if x.dtype.kind == "c" else {"x": signs(x)}
@@ -360,7 +360,7 @@ def of_pair(x: Any, y: Any) -> dict[str, Any]:
     return {"x": signs(x, y), "y": 0}
 
 
-# book/memory/saved.md:514
+# book/memory/saved.md:524
 def of_extreme(
     x: np.ndarray, out: np.ndarray, axis: Any = None, initial: Any = None, **_: Any
 ) -> dict[str, Any]:
@@ -375,7 +375,7 @@ def of_windows(w: np.ndarray, out: np.ndarray, n: int) -> dict[str, Any]:
     return {"w": found["x"], "out": found["out"]}
 
 
-# book/memory/saved.md:533
+# book/memory/saved.md:543
 #: For primitives whose rules only compare: what may stand for their saved values.
 COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
     primitives[relu]: lambda out: {"out": (np.greater(out, 0),)},
@@ -388,7 +388,7 @@ COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
 }
 
 
-# book/memory/saved.md:617
+# book/memory/saved.md:637
 import zlib
 
 
@@ -432,13 +432,13 @@ class Zipped(Policy):
         return places.reshape(-1).view(dtype).reshape(shape)
 
 
-# book/memory/saved.md:665
+# book/memory/saved.md:685
 def bytes_of(x: np.ndarray) -> np.ndarray:
     """The bytes of a contiguous array, as a view."""
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:689
+# book/memory/saved.md:709
 import os
 import weakref
 from threading import Lock
@@ -493,7 +493,7 @@ class Store:
             return int(self.file.readinto(out))
 
 
-# book/memory/saved.md:748
+# book/memory/saved.md:768
 def transfer(step: Callable[[Any, int], int], data: Any, start: int) -> None:
     """Put or get bytes, in as many steps as the system takes."""
     done = 0
@@ -503,7 +503,7 @@ def transfer(step: Callable[[Any, int], int], data: Any, start: int) -> None:
         done += more
 
 
-# book/memory/saved.md:760
+# book/memory/saved.md:780
 class Place:
     """Bytes in the file of a store."""
 
@@ -522,7 +522,7 @@ class Place:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:791
+# book/memory/saved.md:811
 from autograd_book.graph.errors import AutogradError
 
 
@@ -530,7 +530,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
-# book/memory/saved.md:801
+# book/memory/saved.md:821
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -607,7 +607,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:892
+# book/memory/saved.md:912
 from functools import cache
 
 
@@ -637,7 +637,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:924
+# book/memory/saved.md:944
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -656,7 +656,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:945
+# book/memory/saved.md:965
 from autograd_book.graph.errors import nearest
 
 
@@ -674,7 +674,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:965
+# book/memory/saved.md:985
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -702,7 +702,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:1005
+# book/memory/saved.md:1025
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -756,7 +756,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:1061
+# book/memory/saved.md:1081
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -781,7 +781,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:1090
+# book/memory/saved.md:1110
 from numpy.lib.stride_tricks import as_strided
 
 from autograd_book.memory.meter import owner_of
@@ -795,7 +795,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:1106
+# book/memory/saved.md:1126
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -814,7 +814,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1137
+# book/memory/saved.md:1157
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -828,7 +828,7 @@ class Slot(NamedTuple):
     back: Back
 
 
-# book/memory/saved.md:1155
+# book/memory/saved.md:1175
 class Packed:
     """What a node saved, in another form."""
 
@@ -849,7 +849,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1178
+# book/memory/saved.md:1198
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -859,7 +859,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1192
+# book/memory/saved.md:1212
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -887,7 +887,7 @@ def packable(value: Any) -> bool:
     )
 
 
-# book/memory/saved.md:1222
+# book/memory/saved.md:1242
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -896,7 +896,7 @@ def tied(value: Any, back: Back) -> Back:
     return lambda root: tie(Variable, inner(root), node, record)
 
 
-# book/memory/saved.md:1235
+# book/memory/saved.md:1255
 def slot(policy: Policy, tolerance: int, value: Any, what: str) -> Any:
     """A slot for a value; the value itself if the policy declines, or errs too much."""
     suited = policy.suited(tolerance)
@@ -917,7 +917,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1260
+# book/memory/saved.md:1280
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -1011,7 +1011,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1360
+# book/memory/saved.md:1380
 from autograd_book.graph.variable import push
 
 

@@ -399,7 +399,7 @@ Primitive(
 )
 
 
-# book/rules/decompositions.md:802
+# book/rules/decompositions.md:812
 def eig_rule(g: Any, out: Any) -> Any:
     """Cotangent of a matrix, from that of its packed decomposition."""
     w, v = out[..., 0], out[..., 1:]
@@ -412,7 +412,7 @@ def eig_rule(g: Any, out: Any) -> Any:
     return np.linalg.solve(transposed(v), inner @ transposed(v))
 
 
-# book/rules/decompositions.md:817
+# book/rules/decompositions.md:827
 @primitive("a", a=lambda g, out: eig_rule(g, out))
 def packed_eig(a: Any) -> Any:
     """Eigenvalues and eigenvectors of square matrices, side by side."""
@@ -433,7 +433,7 @@ def eigvals(a: Any) -> Any:
     return eig(a)[0]
 
 
-# book/rules/decompositions.md:873
+# book/rules/decompositions.md:883
 def svd_parts(packed: Any, m: int) -> tuple[Any, Any, Any]:
     """U, S and Vh out of a packed decomposition of matrices with m rows."""
     return transposed(packed[..., :m]), real(packed[..., m]), packed[..., m + 1 :]
@@ -449,7 +449,7 @@ def packed_svd(a: Any, hermitian: bool = False) -> Any:
     return np.concatenate([transposed(u), s[..., None], vh], axis=-1)
 
 
-# book/rules/decompositions.md:897
+# book/rules/decompositions.md:907
 def svd_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from those of U, S and Vh."""
     m, n = a.shape[-2:]
@@ -471,7 +471,7 @@ def svd_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     return as_read(result, a) if hermitian else result
 
 
-# book/rules/decompositions.md:932
+# book/rules/decompositions.md:942
 def values_rule(g: Any, a: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its singular values."""
     u, _, vh = np.linalg.svd(a, full_matrices=False, hermitian=hermitian)
@@ -485,7 +485,7 @@ def singular_values(a: Any, hermitian: bool = False) -> Any:
     return np.linalg.svd(a, compute_uv=False, hermitian=hermitian)
 
 
-# book/rules/decompositions.md:948
+# book/rules/decompositions.md:958
 @implements(np.linalg.svd)
 def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
@@ -502,7 +502,7 @@ def svd(
     return NAMED[np.linalg.svd](*svd_parts(packed_svd(a, hermitian), m))
 
 
-# book/rules/decompositions.md:975
+# book/rules/decompositions.md:985
 def known(*names: str) -> tuple[Any, ...]:
     """Those functions of `numpy.linalg` that this NumPy has."""
     return tuple(getattr(np.linalg, name) for name in names if hasattr(np.linalg, name))
@@ -517,7 +517,7 @@ def svdvals(x: Any) -> Any:
 Primitive(np.linalg.matrix_rank, "A", flat=True)
 
 
-# book/rules/decompositions.md:1020
+# book/rules/decompositions.md:1030
 def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     """Cotangents of a and b in ``x = z @ b``, z the pseudoinverse, rest ``b - a @ x``."""
     zt, gh = transposed(z), adjoint(g)
@@ -527,7 +527,7 @@ def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     return unreached + free - b @ transposed(x), b
 
 
-# book/rules/decompositions.md:1034
+# book/rules/decompositions.md:1044
 def pinv_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its pseudoinverse."""
     taken = lower_half(a) + adjoint(lower_half(a)) if hermitian else a
@@ -545,7 +545,7 @@ Primitive(
 )
 
 
-# book/rules/decompositions.md:1064
+# book/rules/decompositions.md:1074
 def lstsq_rule(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> tuple[Any, Any]:
     """Cotangents of both arguments of a least squares problem."""
     cutoff = np.finfo(out.dtype).eps * max(a.shape) if rcond is None else rcond
@@ -562,7 +562,7 @@ def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
     return np.linalg.lstsq(a, b, rcond)[0]
 
 
-# book/rules/decompositions.md:1085
+# book/rules/decompositions.md:1095
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least squares, as `numpy.linalg.lstsq`; the rank is a plain integer."""
@@ -578,7 +578,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return (x[..., 0] if b.ndim == 1 else x), squares, rank, values
 
 
-# book/rules/decompositions.md:1127
+# book/rules/decompositions.md:1137
 from autograd_book.rules.reductions import kept
 
 
@@ -594,7 +594,7 @@ def p_norm_rule(g: Any, x: Any, out: Any, p: Any, axis: Any) -> Any:
     return np.where(zero, 0, np.conjugate(x)) / out * ratio ** (p - 2) * g
 
 
-# book/rules/decompositions.md:1147
+# book/rules/decompositions.md:1157
 @primitive(
     "x", x=lambda g, x, out, p, axis, keepdims=False: p_norm_rule(g, x, out, p, axis)
 )
@@ -607,7 +607,7 @@ def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
     return np.sqrt(total) if p == 2 else np.power(total, total.dtype.type(1 / p))
 
 
-# book/rules/decompositions.md:1198
+# book/rules/decompositions.md:1218
 VECTORS: dict[Any, Any] = {
     np.inf: lambda x, axis: np.max(np.abs(x), axis=axis),
     -np.inf: lambda x, axis: np.min(np.abs(x), axis=axis),
@@ -616,7 +616,7 @@ VECTORS: dict[Any, Any] = {
 }  #: Norms of vectors that are no roots of sums.
 
 
-# book/rules/decompositions.md:1216
+# book/rules/decompositions.md:1236
 MATRICES: dict[Any, Any] = {
     **dict.fromkeys((None, "fro", "f"), lambda x: p_norm(x, 2, (-2, -1))),
     "nuc": lambda x: np.sum(np.abs(svdvals(x)), axis=-1),
@@ -629,7 +629,7 @@ MATRICES: dict[Any, Any] = {
 }  #: Norms of matrices on the last two axes, by their order.
 
 
-# book/rules/decompositions.md:1237
+# book/rules/decompositions.md:1257
 def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The result of a reduction of x over axes, which stay as 1 if wanted."""
     return np.reshape(out, kept(x.shape, axes)) if keepdims else out
@@ -648,7 +648,7 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     return tuple(int(a) for a in axes)
 
 
-# book/rules/decompositions.md:1260
+# book/rules/decompositions.md:1280
 @implements(*known("vector_norm"))
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
@@ -668,7 +668,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return reduced(MATRICES[ord](x), x, (-2, -1), keepdims)
 
 
-# book/rules/decompositions.md:1282
+# book/rules/decompositions.md:1302
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of a vector or a matrix, as `numpy.linalg.norm`."""
@@ -683,7 +683,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return reduced(out, x, axes, keepdims)
 
 
-# book/rules/decompositions.md:1314
+# book/rules/decompositions.md:1334
 import math
 
 
@@ -703,7 +703,7 @@ def cond(x: Any, p: Any = None) -> Any:
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
-# book/rules/decompositions.md:1344
+# book/rules/decompositions.md:1364
 @implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""

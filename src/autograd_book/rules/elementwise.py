@@ -145,7 +145,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:368
+# book/rules/elementwise.md:377
 def slant(x: Any) -> Any:
     """The root of 1 + x*x, without the square, which may overflow."""
     if x.dtype.kind != "c":
@@ -164,7 +164,7 @@ def over_square(x: Any, size: Any) -> Any:
     return x / size / size
 
 
-# book/rules/elementwise.md:406
+# book/rules/elementwise.md:415
 Primitive(np.sin, "x", x=lambda g, x: g * np.cos(x))
 Primitive(np.cos, "x", x=lambda g, x: -g * np.sin(x))
 Primitive(np.tan, "x", x=lambda g, out: g * (1 + out * out))
@@ -173,14 +173,14 @@ Primitive(np.arccos, "x", x=lambda g, x: -g / leg(x))
 Primitive(np.arctan, "x", x=lambda g, x: over_square(g, slant(x)))
 
 
-# book/rules/elementwise.md:426
+# book/rules/elementwise.md:435
 Primitive(np.deg2rad, "x", linear="x", x=lambda g: np.deg2rad(g))
 Primitive(np.radians, "x", linear="x", x=lambda g: np.deg2rad(g))
 Primitive(np.rad2deg, "x", linear="x", x=lambda g: np.rad2deg(g))
 Primitive(np.degrees, "x", linear="x", x=lambda g: np.rad2deg(g))
 
 
-# book/rules/elementwise.md:442
+# book/rules/elementwise.md:451
 def over(x: Any, size: Any) -> Any:
     """x divided by a size, and 0 where the size is 0."""
     return x / np.where(np.equal(size, 0), np.inf, size)
@@ -192,7 +192,7 @@ def across(x: Any, y: Any) -> Any:
     return over(over(x, size), size)
 
 
-# book/rules/elementwise.md:465
+# book/rules/elementwise.md:474
 Primitive(
     np.hypot, "x y",
     x=lambda g, x, out: g * over(x, out),
@@ -205,7 +205,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:507
+# book/rules/elementwise.md:516
 Primitive(np.sinh, "x", x=lambda g, x: g * np.cosh(x))
 Primitive(np.cosh, "x", x=lambda g, x: g * np.sinh(x))
 Primitive(np.tanh, "x", x=lambda g, out: g * (1 - out * out))
@@ -214,7 +214,7 @@ Primitive(np.arccosh, "x", x=lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 Primitive(np.arctanh, "x", x=lambda g, x: g / (1 - x) / (1 + x))
 
 
-# book/rules/elementwise.md:556
+# book/rules/elementwise.md:574
 def direction(x: Any) -> Any:
     """What the size of x grows along: its sign; of a complex number its conjugate over its
     size."""
@@ -223,18 +223,18 @@ def direction(x: Any) -> Any:
     return over(np.conjugate(x), np.absolute(x))
 
 
-# book/rules/elementwise.md:573
+# book/rules/elementwise.md:591
 Primitive(np.absolute, "x", x=lambda g, x: g * direction(x))
 Primitive(np.fabs, "x", x=lambda g, x: g * np.sign(x))
 
 
-# book/rules/elementwise.md:582
+# book/rules/elementwise.md:600
 def share(g: Any, x: Any, y: Any) -> Any:
     """The part of g that belongs to x in a maximum of x and y; half in a tie."""
     return np.where(np.less(x, y), 0, np.where(np.equal(x, y), 0.5 * g, g))
 
 
-# book/rules/elementwise.md:603
+# book/rules/elementwise.md:621
 Primitive(
     np.maximum, "x y",
     x=lambda g, x, y: share(g, x, y),
@@ -247,7 +247,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:637
+# book/rules/elementwise.md:655
 Primitive(
     np.fmax, "x y",
     x=lambda g, x, y: np.where(np.isnan(x), 0, share(g, x, y)),
@@ -260,7 +260,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:666
+# book/rules/elementwise.md:684
 @primitive("x", elementwise=True, x=lambda g, out: g * (out > 0))
 def relu(x: Any) -> Any:
     """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
@@ -278,13 +278,13 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-# book/rules/elementwise.md:730
+# book/rules/elementwise.md:757
 def ordered(low: Any, x: Any, high: Any) -> Any:
     """Where x lies between low and high, or is equal to one of them."""
     return np.logical_and(np.less_equal(low, x), np.less_equal(x, high))
 
 
-# book/rules/elementwise.md:747
+# book/rules/elementwise.md:774
 @primitive(
     "x low high",
     elementwise=True,
@@ -301,7 +301,7 @@ def clip(x: Any, low: Any, high: Any) -> Any:
     return np.clip(x, low, high)
 
 
-# book/rules/elementwise.md:768
+# book/rules/elementwise.md:795
 from autograd_book.graph.primitive import refuse_unread
 from autograd_book.graph.variable import functions, implements, refuse
 
@@ -324,7 +324,7 @@ def clip_as_numpy(
     return clip(a, -np.inf if low is None else low, np.inf if high is None else high)
 
 
-# book/rules/elementwise.md:804
+# book/rules/elementwise.md:831
 from autograd_book.graph.errors import NoRuleError
 
 
@@ -344,7 +344,7 @@ def level_if_real(g: Any) -> Any:
     return level(g)
 
 
-# book/rules/elementwise.md:835
+# book/rules/elementwise.md:862
 Primitive(np.sign, "x", x=level_if_real)
 Primitive(np.floor, "x", x=level)
 Primitive(np.ceil, "x", x=level)
@@ -358,7 +358,7 @@ functions.update(
 Primitive(np.floor_divide, "x y", x=level, y=level)
 
 
-# book/rules/elementwise.md:860
+# book/rules/elementwise.md:887
 Primitive(
     np.heaviside, "x h",
     x=level, h=lambda g, x: np.where(np.equal(x, 0), g, 0),
@@ -369,7 +369,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:892
+# book/rules/elementwise.md:919
 Primitive(
     np.remainder, "x y",
     x=lambda g: g, y=lambda g, x, y: -g * np.floor_divide(x, y),
@@ -380,14 +380,14 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:915
+# book/rules/elementwise.md:942
 @implements(np.divmod)
 def quotient_and_remainder(x: Any, y: Any, **options: Any) -> tuple[Any, Any]:
     """`numpy.divmod`: the quotient rounded down, and what remains."""
     return np.floor_divide(x, y, **options), np.remainder(x, y, **options)
 
 
-# book/rules/elementwise.md:926
+# book/rules/elementwise.md:953
 @primitive("x", elementwise=True, x=lambda g: g)
 def fraction(x: Any) -> Any:
     """The part of x after the decimal point, with the sign of x."""
@@ -401,7 +401,7 @@ def fraction_and_whole(x: Any, **options: Any) -> tuple[Any, Any]:
     return fraction(x), whole
 
 
-# book/rules/elementwise.md:945
+# book/rules/elementwise.md:972
 @primitive("x", flat=True)
 def exponent(x: Any) -> Any:
     """The exponents of two that bring the sizes of x between a half and one: integers."""
@@ -428,7 +428,7 @@ def mantissa_and_exponent(x: Any, **options: Any) -> tuple[Any, Any]:
     return np.ldexp(x, -whole, **options), whole
 
 
-# book/rules/elementwise.md:981
+# book/rules/elementwise.md:1008
 refuse(
     "It has no derivative; apply it to x.numpy() if the neighbour is wanted as a constant.",
     np.nextafter,
@@ -436,7 +436,7 @@ refuse(
 )
 
 
-# book/rules/elementwise.md:1009
+# book/rules/elementwise.md:1036
 @primitive(
     "condition x y",
     elementwise=True,
@@ -448,14 +448,14 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return np.where(condition, x, y)
 
 
-# book/rules/elementwise.md:1027
+# book/rules/elementwise.md:1054
 @implements(np.where)
 def where_as_numpy(condition: Any, *branches: Any) -> Any:
     """`numpy.where`: a choice, or without branches the places where the condition holds."""
     return where(condition, *branches) if branches else np.nonzero(condition.numpy())
 
 
-# book/rules/elementwise.md:1044
+# book/rules/elementwise.md:1071
 _PAIRS: tuple[Any, ...] = (
     *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal),
     *(np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv),
@@ -473,7 +473,7 @@ for fun in _SINGLES:
     Primitive(fun, "x", flat=True)
 
 
-# book/rules/elementwise.md:1077
+# book/rules/elementwise.md:1104
 @primitive("a b rtol atol", flat=True, elementwise=True)
 def close(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     """`numpy.isclose`, with the tolerances among the arrays."""
@@ -496,13 +496,13 @@ def allclose(
     return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
 
 
-# book/rules/elementwise.md:1114
+# book/rules/elementwise.md:1141
 Primitive(np.conjugate, "x", linear="x", x=lambda g: np.conjugate(g))
 Primitive(np.real, "x", elementwise=True, linear="x", x=lambda g: g)
 Primitive(np.imag, "x", elementwise=True, linear="x", x=lambda g: -1j * g)
 
 
-# book/rules/elementwise.md:1124
+# book/rules/elementwise.md:1151
 @implements(np.angle)
 def angle(z: Any, deg: bool = False) -> Any:
     """Angle of complex numbers with the real axis, as `numpy.angle`."""
@@ -513,7 +513,7 @@ def angle(z: Any, deg: bool = False) -> Any:
 refuse("Take np.real, and test with np.isclose(np.imag(z), 0).", np.real_if_close)
 
 
-# book/rules/elementwise.md:1157
+# book/rules/elementwise.md:1184
 def finite_part(g: Any, x: Any) -> Any:
     """g where x is finite and 0 elsewhere; for complex numbers each part by itself."""
     if x.dtype.kind != "c":
@@ -528,7 +528,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:1202
+# book/rules/elementwise.md:1229
 import math
 
 from numpy.polynomial import polynomial
@@ -552,7 +552,7 @@ def sinc_derivative(x: Any, n: int) -> Any:
 Primitive(np.sinc, "x", elementwise=True, x=lambda g, x: g * sinc_derivative(x, 1))
 
 
-# book/rules/elementwise.md:1251
+# book/rules/elementwise.md:1278
 #: In the middle of 64 steps of a quarter turn.
 _ANGLES = (np.arange(64) + 0.5) * np.pi / 128
 
@@ -585,7 +585,7 @@ def bessel_i(x: Any, n: int) -> Any:
 Primitive(np.i0, "x", elementwise=True, x=lambda g, x: g * bessel_i(x, 1))
 
 
-# book/rules/elementwise.md:1321
+# book/rules/elementwise.md:1359
 @primitive("x", elementwise=True, linear="x", x=lambda g, dtype: g)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
@@ -595,7 +595,7 @@ def astype(x: Any, dtype: Any) -> Any:
 primitives[np.ndarray.astype] = primitives[astype]
 
 
-# book/rules/elementwise.md:1345
+# book/rules/elementwise.md:1383
 from collections.abc import Callable
 
 
@@ -613,7 +613,7 @@ _TWO = [fun for fun in primitives if isinstance(fun, np.ufunc) and fun.nin == 2]
 functions.update({fun.outer: outer_of(fun) for fun in _TWO})
 
 
-# book/rules/elementwise.md:1375
+# book/rules/elementwise.md:1413
 from autograd_book.graph.primitive import REMEDIES
 
 REMEDIES["where"] = "Leave it out, and choose afterwards with np.where."

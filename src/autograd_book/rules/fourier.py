@@ -54,7 +54,7 @@ transform(np.fft.fft, lambda g, n, axis, norm: np.fft.fft(g, n, axis, norm))
 transform(np.fft.ifft, lambda g, n, axis, norm: np.fft.ifft(g, n, axis, norm))
 
 
-# book/rules/fourier.md:176
+# book/rules/fourier.md:186
 def mirrored(g: Any, n: int, axis: int, factor: float) -> Any:
     """g times a factor where a frequency has a partner; of n, 0 and n / 2 have none."""
     row = np.full(n // 2 + 1, factor, np.finfo(g.dtype).dtype)
@@ -64,7 +64,7 @@ def mirrored(g: Any, n: int, axis: int, factor: float) -> Any:
     )
 
 
-# book/rules/fourier.md:205
+# book/rules/fourier.md:215
 transform(
     np.fft.rfft, lambda g, n, axis, norm:
         np.fft.hfft(mirrored(g, n, axis, 0.5), n, axis, norm),
@@ -83,7 +83,7 @@ transform(
 )
 
 
-# book/rules/fourier.md:247
+# book/rules/fourier.md:257
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.variable import functions
 
@@ -105,7 +105,7 @@ def sides(shape: tuple[int, ...], s: Any, axes: Any) -> Sides:
     return [(shape[axis] if n == -1 else n, axis) for n, axis in zip(s, axes)]
 
 
-# book/rules/fourier.md:277
+# book/rules/fourier.md:287
 def several(last: Any, others: Any, axes: tuple[int, ...] | None) -> Any:
     """Transform of several axes: a function for the last of them, one for the others."""
 
@@ -142,7 +142,7 @@ for last, others, many, two in (
     functions[two] = several(last, others, (-2, -1))
 
 
-# book/rules/fourier.md:342
+# book/rules/fourier.md:352
 Primitive(
     np.fft.fftshift, "x", linear="x",
     x=lambda g, axes=None: np.fft.ifftshift(g, axes),

@@ -171,13 +171,13 @@ def pick(x: Any, index: Any) -> Any:
 functions[operator.getitem] = pick
 
 
-# book/rules/indexing.md:368
+# book/rules/indexing.md:389
 def along(x: Any, axis: int, index: Any) -> Any:
     """The elements of x at an index into one axis."""
     return pick(x, (*(slice(None),) * (axis % len(shape_of(x))), index))
 
 
-# book/rules/indexing.md:382
+# book/rules/indexing.md:403
 @implements(np.take)
 def take(
     a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: Any = "raise"
@@ -192,7 +192,7 @@ def take(
     return along(a, axis, indices if indices.size else indices.astype(np.intp))
 
 
-# book/rules/indexing.md:406
+# book/rules/indexing.md:427
 @implements(np.take_along_axis)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """As `numpy.take_along_axis`."""
@@ -212,7 +212,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return pick(arr, tuple(index))
 
 
-# book/rules/indexing.md:439
+# book/rules/indexing.md:460
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """The elements, or slices, of a where a condition holds, as `numpy.compress`."""
@@ -220,14 +220,14 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
     return take(a, np.flatnonzero(plain(condition)), axis)
 
 
-# book/rules/indexing.md:455
+# book/rules/indexing.md:476
 @implements(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
     """The elements of an array where a condition holds, as `numpy.extract`."""
     return take(arr, np.flatnonzero(plain(condition)))
 
 
-# book/rules/indexing.md:470
+# book/rules/indexing.md:491
 @implements(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     """For each place the element of the choice that `a` names there, as `numpy.choose`."""
@@ -244,7 +244,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     return pick(np.stack(spread), (which, *np.indices(which.shape, sparse=True)))
 
 
-# book/rules/indexing.md:495
+# book/rules/indexing.md:516
 @implements(np.select)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """For each place the first choice whose condition holds, as `numpy.select`."""
@@ -260,14 +260,14 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return out
 
 
-# book/rules/indexing.md:533
+# book/rules/indexing.md:554
 for fun in (np.nonzero, np.argwhere, np.flatnonzero):
     Primitive(fun, "x", flat=True)
 for maker in (np.diag_indices_from, np.tril_indices_from, np.triu_indices_from):
     functions[maker] = lambda arr, *k, maker=maker, **kw: maker(outline(arr), *k, **kw)
 
 
-# book/rules/indexing.md:560
+# book/rules/indexing.md:581
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """As `numpy.delete`."""
@@ -275,7 +275,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     return along(arr, axis, np.delete(np.arange(shape_of(arr)[axis]), constant(obj)))
 
 
-# book/rules/indexing.md:582
+# book/rules/indexing.md:603
 @implements(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """As `numpy.insert`."""
@@ -293,7 +293,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     return along(concatenate(parts, axis, dtype=dtype, casting="unsafe"), axis, order)
 
 
-# book/rules/indexing.md:610
+# book/rules/indexing.md:631
 @implements(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """As `numpy.repeat`."""
@@ -308,7 +308,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.reshape(copies, (*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
 
 
-# book/rules/indexing.md:644
+# book/rules/indexing.md:665
 def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
     """What to do before and after each of n axes, from the forms that NumPy permits."""
     if isinstance(widths, dict):
@@ -317,7 +317,7 @@ def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
     return [tuple(width) for width in np.broadcast_to(np.asarray(widths), (n, 2)).tolist()]
 
 
-# book/rules/indexing.md:661
+# book/rules/indexing.md:682
 SHOWN_AGAIN = ("edge", "reflect", "symmetric", "wrap")  #: Modes that gather.
 STATISTICS: dict[str, Fun] = {"maximum": np.max, "minimum": np.min}  #: Of the edges.
 STATISTICS |= {"mean": np.mean, "median": np.median}
@@ -353,7 +353,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     return array
 
 
-# book/rules/indexing.md:701
+# book/rules/indexing.md:722
 def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     """Zeros around an array."""
     shape = tuple([n + sum(width) for n, width in zip(shape_of(array), widths)])
@@ -363,7 +363,7 @@ def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     return bind(primitives[scatter], array, shape=shape, index=places)
 
 
-# book/rules/indexing.md:721
+# book/rules/indexing.md:742
 def ramp(width: int, n: int, axis: int) -> Any:
     """From 0 in `width` equal steps to 1, which is left out, along one of n axes."""
     return np.reshape(
@@ -371,7 +371,7 @@ def ramp(width: int, n: int, axis: int) -> Any:
     )
 
 
-# book/rules/indexing.md:737
+# book/rules/indexing.md:758
 def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) -> Fun:
     """What `numpy.pad` puts before (side 0) or after (side 1) an array, from outside in."""
     n, length = np.ndim(array), shape_of(array)[axis]
@@ -405,7 +405,7 @@ def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) ->
     )
 
 
-# book/rules/indexing.md:812
+# book/rules/indexing.md:844
 def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """Row and column of each element on a diagonal of a matrix."""
     first, second = max(0, -offset), max(0, offset)
@@ -413,7 +413,7 @@ def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     return np.arange(first, first + n), np.arange(second, second + n)
 
 
-# book/rules/indexing.md:828
+# book/rules/indexing.md:860
 @implements(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """As `numpy.diagonal`."""
@@ -422,7 +422,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return pick(last, (Ellipsis, *diagonal_places(rows, columns, offset)))
 
 
-# book/rules/indexing.md:845
+# book/rules/indexing.md:877
 @implements(np.trace)
 def trace(
     a: Any,
@@ -437,7 +437,7 @@ def trace(
     return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
-# book/rules/indexing.md:864
+# book/rules/indexing.md:896
 @implements(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
     """The diagonal of a matrix, or the matrix with a given diagonal, as `numpy.diag`."""
@@ -449,14 +449,14 @@ def diag(v: Any, k: int = 0) -> Any:
     )
 
 
-# book/rules/indexing.md:884
+# book/rules/indexing.md:916
 @implements(np.diagflat)
 def diagflat(v: Any, k: int = 0) -> Any:
     """As `numpy.diagflat`."""
     return diag(np.ravel(v), k)
 
 
-# book/rules/indexing.md:901
+# book/rules/indexing.md:933
 @implements(np.trim_zeros)
 def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     """A vector without the zeros at its ends, as `numpy.trim_zeros`."""
@@ -471,7 +471,7 @@ def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
 
 
-# book/rules/indexing.md:950
+# book/rules/indexing.md:982
 def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     """Which of the elements written at an index into an array of `shape` remain."""
     owner = np.zeros(shape, np.intp)
@@ -480,7 +480,7 @@ def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     return owner[index] == numbers
 
 
-# book/rules/indexing.md:967
+# book/rules/indexing.md:999
 def written(g: Any, index: Any) -> Any:
     """Cotangent of what was written at an index, given that of the result."""
     back = g[index]
@@ -488,7 +488,7 @@ def written(g: Any, index: Any) -> Any:
     return back if once else np.where(lasting(index, g.shape), back, 0)
 
 
-# book/rules/indexing.md:991
+# book/rules/indexing.md:1023
 @primitive(
     "x v",
     x=lambda g, index: bind(
@@ -503,7 +503,7 @@ def replaced(x: Any, v: Any, index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:1027
+# book/rules/indexing.md:1059
 def rounds(places: Any) -> Iterator[Any]:
     """Positions in a list of places, divided into rounds that repeat no place."""
     order = np.argsort(places, kind="stable")
@@ -514,7 +514,7 @@ def rounds(places: Any) -> Iterator[Any]:
         yield np.sort(order[turn == k])
 
 
-# book/rules/indexing.md:1048
+# book/rules/indexing.md:1080
 class Place:
     """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
@@ -584,7 +584,7 @@ class Place:
         return bind(primitives[np.broadcast_to], v, shape=shape)
 
 
-# book/rules/indexing.md:1126
+# book/rules/indexing.md:1158
 class At:
     """The way to a changed copy of an array: ``At(x)[index].set(v)``."""
 
@@ -600,7 +600,7 @@ class At:
 attributes["at"] = At
 
 
-# book/rules/indexing.md:1170
+# book/rules/indexing.md:1202
 refuse(
     "Write y = x.at[index].set(values), which leaves x as it is.",
     np.put,
@@ -618,7 +618,7 @@ refuse(
 )
 
 
-# book/rules/indexing.md:1198
+# book/rules/indexing.md:1230
 def refuse_at(name: str, ufunc: np.ufunc) -> Fun:
     """The answer to ``ufunc.at`` with a Variable."""
 

@@ -348,7 +348,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     return pending[0][1]
 
 
-# book/rules/linear.md:691
+# book/rules/linear.md:700
 import math
 
 
@@ -363,7 +363,7 @@ def positions(axes: Any, n: int) -> list[int]:
     return [axis % n for axis in numbers]
 
 
-# book/rules/linear.md:714
+# book/rules/linear.md:723
 @implements(np.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Products summed over pairs of axes, as `numpy.tensordot`."""
@@ -377,7 +377,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return summed(a, b, k, l)
 
 
-# book/rules/linear.md:732
+# book/rules/linear.md:741
 def summed(a: Any, b: Any, k: list[int], l: list[int]) -> Any:
     """Products of a and b, summed over the axes k of a and l of b in pairs."""
     i = [axis for axis in range(len(a.shape)) if axis not in k]
@@ -388,7 +388,7 @@ def summed(a: Any, b: Any, k: list[int], l: list[int]) -> Any:
     return to(z, (*rows, *columns))
 
 
-# book/rules/linear.md:751
+# book/rules/linear.md:760
 def scalar(x: Any) -> Any:
     """x, and NumPy's kind of number if it has no axes, as functions of NumPy return it."""
     return x if x.shape else x[()]
@@ -402,7 +402,7 @@ def inner(a: Any, b: Any) -> Any:
     return scalar(tensordot(a, b, (-1, -1)))
 
 
-# book/rules/linear.md:773
+# book/rules/linear.md:782
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """Products summed over the last axis of a and the last but one of b, as `numpy.dot`."""
@@ -413,7 +413,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     return np.matmul(a, b) if max(ranks) < 3 else tensordot(a, b, (-1, -min(2, ranks[1])))
 
 
-# book/rules/linear.md:801
+# book/rules/linear.md:810
 from autograd_book.graph.variable import functions
 
 
@@ -422,14 +422,14 @@ def conjugated(x: Any) -> Any:
     return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
-# book/rules/linear.md:814
+# book/rules/linear.md:823
 @implements(np.vdot)
 def vdot(a: Any, b: Any) -> Any:
     """Product of two arrays laid out as vectors, the first conjugated, as `numpy.vdot`."""
     return np.matmul(conjugated(np.ravel(array(a))), np.ravel(array(b)))
 
 
-# book/rules/linear.md:830
+# book/rules/linear.md:839
 def vecdot(x1: Any, x2: Any, *, axis: int = -1, **options: Any) -> Any:
     """Products of vectors along an axis, the first conjugated, as `numpy.vecdot`."""
     decline("vecdot", **options)
@@ -437,7 +437,7 @@ def vecdot(x1: Any, x2: Any, *, axis: int = -1, **options: Any) -> Any:
     return scalar(np.matmul(conjugated(x)[..., None, :], y[..., None])[..., 0, 0])
 
 
-# book/rules/linear.md:846
+# book/rules/linear.md:855
 def expect_matrix(name: str, x1: Any, x2: Any, matrix: Any) -> None:
     """Raise if what should be a matrix, or a stack of them, has fewer than two axes."""
     if len(shape_of(matrix)) < 2:
@@ -453,7 +453,7 @@ def matvec(x1: Any, x2: Any, **options: Any) -> Any:
     return np.matmul(x1, array(x2)[..., None])[..., 0]
 
 
-# book/rules/linear.md:872
+# book/rules/linear.md:881
 def vecmat(x1: Any, x2: Any, **options: Any) -> Any:
     """Conjugated vectors times matrices, as `numpy.vecmat`."""
     decline("vecmat", **options)
@@ -461,7 +461,7 @@ def vecmat(x1: Any, x2: Any, **options: Any) -> Any:
     return np.matmul(conjugated(array(x1))[..., None, :], x2)[..., 0, :]
 
 
-# book/rules/linear.md:894
+# book/rules/linear.md:903
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """Each element of a times each of b, as `numpy.outer`."""
@@ -469,7 +469,7 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
     return np.multiply(reshape(a, (-1, 1)), reshape(b, (1, -1)))
 
 
-# book/rules/linear.md:910
+# book/rules/linear.md:919
 @implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
     """Kronecker product: a with each element replaced by it times b, as `numpy.kron`."""
@@ -483,7 +483,7 @@ def kron(a: Any, b: Any) -> Any:
     return reshape(np.multiply(*outer), [i * j for i, j in zip(x, y)])
 
 
-# book/rules/linear.md:946
+# book/rules/linear.md:955
 @primitive(
     "x y",
     linear="x y",
@@ -498,7 +498,7 @@ def cross3(x: Any, y: Any) -> Any:
     return np.cross(x, y)
 
 
-# book/rules/linear.md:965
+# book/rules/linear.md:974
 def in_space(x: Any) -> Any:
     """Vectors along the last axis, with a third coordinate of zero if they have two."""
     if x.shape[-1] != 2:
@@ -506,7 +506,7 @@ def in_space(x: Any) -> Any:
     return np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], axis=-1)
 
 
-# book/rules/linear.md:981
+# book/rules/linear.md:990
 @implements(np.cross)
 def cross(
     a: Any,
@@ -523,7 +523,7 @@ def cross(
     return z[..., 2] if x.shape[-1] == y.shape[-1] == 2 else np.moveaxis(z, -1, axisc)
 
 
-# book/rules/linear.md:1013
+# book/rules/linear.md:1022
 import operator
 
 
@@ -541,7 +541,7 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     return einsum(f"{','.join(chain)}->{ends}", *arrays, optimize=True)
 
 
-# book/rules/linear.md:1039
+# book/rules/linear.md:1048
 @implements(np.linalg.matrix_power)
 def matrix_power(a: Any, n: Any) -> Any:
     """Powers of square matrices, as `numpy.linalg.matrix_power`."""
@@ -559,7 +559,7 @@ def matrix_power(a: Any, n: Any) -> Any:
     return power
 
 
-# book/rules/linear.md:1075
+# book/rules/linear.md:1084
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Diagonals of the last two axes, as `numpy.linalg.diagonal`."""
     part = x[..., max(-offset, 0) :, max(offset, 0) :]
@@ -572,7 +572,7 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     return np.sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
-# book/rules/linear.md:1096
+# book/rules/linear.md:1105
 def only(fun: Any, remedy: str, fits: Callable[..., bool]) -> Callable[..., Any]:
     """A product of `numpy.linalg` that takes fewer shapes than its namesake."""
 
@@ -585,7 +585,7 @@ def only(fun: Any, remedy: str, fits: Callable[..., bool]) -> Callable[..., Any]
     return strict
 
 
-# book/rules/linear.md:1119
+# book/rules/linear.md:1128
 in_linalg = (
     only(outer, "Give two vectors, or use np.outer.", lambda shape: len(shape) == 1),
     only(cross, "Give vectors in space.", lambda shape, axis=-1: shape[axis] == 3),

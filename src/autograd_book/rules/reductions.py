@@ -239,7 +239,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return out if keepdims else out.reshape(np.sum(top, axis=axis).shape)[()]
 
 
-# book/rules/reductions.md:467
+# book/rules/reductions.md:476
 def softmax_x(g: Any, out: Any, axis: Any) -> Any:
     """Cotangent of a softmax: the weights times what g exceeds its weighted mean by."""
     return out * (g - np.sum(g * out, axis=axis, keepdims=True))
@@ -267,13 +267,13 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     return weights
 
 
-# book/rules/reductions.md:503
+# book/rules/reductions.md:512
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """Logarithm of the softmax, finite where the softmax itself is rounded to 0."""
     return x - logsumexp(x, axis=axis, keepdims=True)
 
 
-# book/rules/reductions.md:542
+# book/rules/reductions.md:562
 def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     """Cotangent of a variance: twice the deviations, over their number less `ddof`."""
     x = masked(x, where)
@@ -283,7 +283,7 @@ def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     return masked(scale * centred, where)
 
 
-# book/rules/reductions.md:563
+# book/rules/reductions.md:583
 Primitive(
     np.var, "x",
     x=lambda g, x, axis=None, dtype=None, ddof=0, keepdims=False,
@@ -294,7 +294,7 @@ Primitive(
 )
 
 
-# book/rules/reductions.md:585
+# book/rules/reductions.md:605
 Primitive(
     np.std, "x",
     x=lambda g, x, out, axis=None, dtype=None, ddof=0, keepdims=False,
@@ -305,7 +305,7 @@ Primitive(
 )
 
 
-# book/rules/reductions.md:643
+# book/rules/reductions.md:663
 def aligned(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """Weights of some axes, with axes of length 1 for the others."""
     if shape_of(weights) == shape:
@@ -357,7 +357,7 @@ def average(
     return out
 
 
-# book/rules/reductions.md:709
+# book/rules/reductions.md:729
 def of_numbers(fun: Fun) -> Fun:
     """The reduction `fun` of those elements that are not NaN."""
 
@@ -383,7 +383,7 @@ for extreme in (np.nanmax, np.nanmin):
     )
 
 
-# book/rules/reductions.md:748
+# book/rules/reductions.md:768
 REDUCED: dict[np.ufunc, Fun] = {
     np.add: np.sum,
     np.multiply: np.prod,

@@ -118,18 +118,18 @@ def by_doubling(y: Any, a: Any) -> None:
         reach *= 2
 
 
-# book/rules/scans.md:214
+# book/rules/scans.md:223
 WIDE = 128  #: Numbers in one step from which on a loop over the steps is the faster way.
 
 
-# book/rules/scans.md:232
+# book/rules/scans.md:241
 def recurrence_rule(g: Any, a: Any, out: Any, axis: int) -> tuple[Any, Any]:
     """Cotangents of both arguments of a recurrence."""
     g = recurrence_back(g, a, axis)
     return g, g * later(out, 0, axis)
 
 
-# book/rules/scans.md:243
+# book/rules/scans.md:252
 @primitive(
     "x a", linear="x",
     joint=lambda g, a, out, axis=-1: recurrence_rule(g, a, out, axis),
@@ -160,14 +160,14 @@ def recurrence(x: Any, a: Any, axis: int = -1) -> Any:
     return np.moveaxis(y, 0, axis)
 
 
-# book/rules/scans.md:284
+# book/rules/scans.md:293
 def recurrence_back(g: Any, a: Any, axis: int) -> Any:
     """The recurrence from the other end: ``r[k] = g[k] + a[k + 1] * r[k + 1]``."""
     factors = later(backwards(a, axis), 0, axis)
     return backwards(recurrence(backwards(g, axis), factors, axis=axis), axis)
 
 
-# book/rules/scans.md:312
+# book/rules/scans.md:321
 def cumprod_x(g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Cotangent of a running product."""
     shape, axis = x.shape, axis or 0
@@ -181,7 +181,7 @@ Primitive(
 )
 
 
-# book/rules/scans.md:383
+# book/rules/scans.md:401
 @primitive("x", flat=True)
 def leaders(x: Any, ufunc: Any, axis: int) -> Any:
     """For each place, where the running maximum or minimum stands that is found there."""
@@ -192,7 +192,7 @@ def leaders(x: Any, ufunc: Any, axis: int) -> Any:
     return np.maximum.accumulate(np.where(leads, places, 0), axis=axis)
 
 
-# book/rules/scans.md:413
+# book/rules/scans.md:431
 def running(ufunc: np.ufunc) -> Fun:
     """The scan of a maximum or minimum."""
 
@@ -205,13 +205,13 @@ def running(ufunc: np.ufunc) -> Fun:
     return accumulate
 
 
-# book/rules/scans.md:434
+# book/rules/scans.md:452
 functions.update({ufunc.accumulate: running(ufunc) for ufunc in (np.maximum, np.minimum)})
 functions[np.add.accumulate] = along_first(np.cumsum)
 functions[np.multiply.accumulate] = along_first(np.cumprod)
 
 
-# book/rules/scans.md:463
+# book/rules/scans.md:481
 def in_dtype(x: Any, dtype: Any) -> Any:
     """An array or Variable in the given dtype."""
     return (
@@ -221,20 +221,20 @@ def in_dtype(x: Any, dtype: Any) -> Any:
     )
 
 
-# book/rules/scans.md:477
+# book/rules/scans.md:495
 def plain(x: Any) -> Any:
     """The value of a Variable, or what it is."""
     return x.numpy() if hasattr(x, "numpy") else x
 
 
-# book/rules/scans.md:497
+# book/rules/scans.md:515
 def double(x: Any) -> Any:
     """x in double precision, real or complex."""
     dtype = x.dtype if isinstance(x, Variable) else np.asarray(x).dtype
     return in_dtype(x, np.result_type(dtype, np.float64))
 
 
-# book/rules/scans.md:512
+# book/rules/scans.md:530
 def real_double(x: Any, what: str) -> Any:
     """x in double precision, or the error that says that it must be real."""
     x = double(x)
@@ -246,13 +246,13 @@ def real_double(x: Any, what: str) -> Any:
     return x
 
 
-# book/rules/scans.md:536
+# book/rules/scans.md:554
 def named(*names: str) -> list[Fun]:
     """Those of NumPy's functions that the installed version has."""
     return [getattr(np, name) for name in names if hasattr(np, name)]
 
 
-# book/rules/scans.md:552
+# book/rules/scans.md:570
 def filled(fun: Fun, neutral: float) -> Fun:
     """A scan that takes a NaN for a number without effect."""
 
@@ -264,7 +264,7 @@ def filled(fun: Fun, neutral: float) -> Fun:
     return scan
 
 
-# book/rules/scans.md:574
+# book/rules/scans.md:592
 def with_initial(fun: Fun, neutral: float) -> Fun:
     """A scan that can begin with the result for no elements."""
 
@@ -288,13 +288,13 @@ def with_initial(fun: Fun, neutral: float) -> Fun:
     return scan
 
 
-# book/rules/scans.md:606
+# book/rules/scans.md:624
 functions.update({np.nancumsum: filled(np.cumsum, 0), np.nancumprod: filled(np.cumprod, 1)})
 functions.update(dict.fromkeys(named("cumulative_sum"), with_initial(np.cumsum, 0)))
 functions.update(dict.fromkeys(named("cumulative_prod"), with_initial(np.cumprod, 1)))
 
 
-# book/rules/scans.md:629
+# book/rules/scans.md:647
 def ends(x: Any, before: int, after: int, axis: int) -> Any:
     """x with zeros at both ends of an axis."""
     n, axis = x.shape[axis], axis % len(x.shape)
@@ -303,7 +303,7 @@ def ends(x: Any, before: int, after: int, axis: int) -> Any:
     return np.concatenate([left, x, right], axis=axis) if n + before + after > n else x
 
 
-# book/rules/scans.md:655
+# book/rules/scans.md:673
 def differences_x(g: Any, n: int, axis: int) -> Any:
     """Cotangent of n-fold differences: differences, the sign turned n times."""
     return differences(ends(g, n, n, axis), n, axis) * (-1) ** n
@@ -315,7 +315,7 @@ def differences(x: Any, n: int, axis: int) -> Any:
     return np.diff(x, n, axis)
 
 
-# book/rules/scans.md:679
+# book/rules/scans.md:697
 @implements(np.diff)
 def diff(
     a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None
@@ -336,7 +336,7 @@ def diff(
     return differences(whole, min(n, shape_of(whole)[axis]), axis)
 
 
-# book/rules/scans.md:708
+# book/rules/scans.md:726
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Differences of all elements in a row, as `numpy.ediff1d`."""
@@ -349,7 +349,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     return np.concatenate(parts) if len(parts) > 1 else inner
 
 
-# book/rules/scans.md:754
+# book/rules/scans.md:772
 def parabola(h: Any, k: Any) -> tuple[tuple[Any, Any, Any], ...]:
     """Weights of three neighbours in the slope of their parabola, at each of them."""
     left = (-(2 * h + k) / (h * (h + k)), (h + k) / (h * k), -h / (k * (h + k)))
@@ -358,7 +358,7 @@ def parabola(h: Any, k: Any) -> tuple[tuple[Any, Any, Any], ...]:
     return left, middle, right
 
 
-# book/rules/scans.md:778
+# book/rules/scans.md:796
 def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
     """Neighbours times their weights, added up, for `size` places from `first` on."""
     lay = [-1 if i == axis else 1 for i in range(len(f.shape))]
@@ -369,7 +369,7 @@ def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
     return sum(parts[1:], parts[0])
 
 
-# book/rules/scans.md:797
+# book/rules/scans.md:815
 def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     """Slopes of f along one axis, for steps of the given lengths."""
     n = f.shape[axis]
@@ -382,12 +382,12 @@ def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     return np.concatenate([first, inner, last], axis=axis)
 
 
-# book/rules/scans.md:823
+# book/rules/scans.md:841
 #: What holds the slopes along several axes: a list, since NumPy 2 a tuple.
 SEVERAL: Any = type(np.gradient(np.eye(2)))
 
 
-# book/rules/scans.md:832
+# book/rules/scans.md:850
 @implements(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Slopes along each axis, for constant steps or coordinates, as `numpy.gradient`."""
@@ -414,7 +414,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     return found[0] if len(found) == 1 else SEVERAL(found)
 
 
-# book/rules/scans.md:878
+# book/rules/scans.md:896
 @implements(*named("trapezoid", "trapz"))
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Area by trapezia, differentiable in `y` and `x`, as `numpy.trapezoid`."""
@@ -432,7 +432,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(width * heights / 2.0, axis=axis)
 
 
-# book/rules/scans.md:911
+# book/rules/scans.md:929
 def convolve_x(g: Any, other: Any, shape: tuple[int, ...], mode: str) -> Any:
     """Cotangent of one argument of a convolution, which has the given shape."""
     n, m = math.prod(shape), math.prod(other.shape)
@@ -444,7 +444,7 @@ def convolve_x(g: Any, other: Any, shape: tuple[int, ...], mode: str) -> Any:
     )
 
 
-# book/rules/scans.md:943
+# book/rules/scans.md:961
 Primitive(
     np.convolve, "a v", linear="a v",
     a=lambda g, a_shape, v, mode="full": convolve_x(g, v, a_shape, mode),
@@ -452,7 +452,7 @@ Primitive(
 )
 
 
-# book/rules/scans.md:965
+# book/rules/scans.md:983
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Sums of products with the other array moved along, as `numpy.correlate`."""
@@ -461,12 +461,12 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     return np.convolve(a, backwards(np.conjugate(np.ravel(v)), 0), mode)
 
 
-# book/rules/scans.md:994
+# book/rules/scans.md:1012
 for search, names in ((np.searchsorted, "a v"), (np.digitize, "x bins")):
     Primitive(search, names, flat=True)
 
 
-# book/rules/scans.md:1011
+# book/rules/scans.md:1029
 def periodic(x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]:
     """A place, knots and entries in one period, with a knot added at each end."""
     x, xp = (
@@ -482,7 +482,7 @@ def periodic(x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]:
     )
 
 
-# book/rules/scans.md:1039
+# book/rules/scans.md:1057
 @implements(np.interp)
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
@@ -512,14 +512,14 @@ def interp(
     return scalar(np.where(high, fp[-1] if right is None else right, out))
 
 
-# book/rules/scans.md:1090
+# book/rules/scans.md:1108
 Primitive(
     np.unwrap, "p",
     p=lambda g, discont=None, axis=-1, period=None: g,
 )
 
 
-# book/rules/scans.md:1107
+# book/rules/scans.md:1125
 @implements(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     """Polynomial with coefficients `p`, differentiable in both, as `numpy.polyval`."""
@@ -529,7 +529,7 @@ def polyval(p: Any, x: Any) -> Any:
     return out
 
 
-# book/rules/scans.md:1127
+# book/rules/scans.md:1145
 @implements(np.vander)
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """Matrix whose rows are the powers of each element, as `numpy.vander`."""
@@ -542,7 +542,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return np.reshape(x, (-1, 1)) ** (powers if increasing else powers[::-1])
 
 
-# book/rules/scans.md:1151
+# book/rules/scans.md:1169
 @implements(np.bincount)
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """Weights of each number added up, differentiable in them, as `numpy.bincount`."""
@@ -559,14 +559,14 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     return scatter(real_double(weights, "np.bincount"), (size,), bins)
 
 
-# book/rules/scans.md:1180
+# book/rules/scans.md:1198
 def in_rows(x: Any, rowvar: bool, dtype: Any) -> Any:
     """Data with one variable in each row."""
     x = in_dtype(x, dtype)
     return np.reshape(x, (1, -1)) if len(x.shape) < 2 else x if rowvar else np.transpose(x)
 
 
-# book/rules/scans.md:1197
+# book/rules/scans.md:1215
 def expect_table(sets: Any, ddof: Any, fweights: Any, aweights: Any) -> None:
     """Raise for data, a correction or weights of which NumPy makes no covariance."""
     counts, shares = (
@@ -589,7 +589,7 @@ def expect_table(sets: Any, ddof: Any, fweights: Any, aweights: Any) -> None:
             )
 
 
-# book/rules/scans.md:1240
+# book/rules/scans.md:1258
 @implements(np.cov)
 def cov(
     m: Any,
@@ -621,7 +621,7 @@ def cov(
     )
 
 
-# book/rules/scans.md:1283
+# book/rules/scans.md:1301
 @implements(np.corrcoef)
 def corrcoef(
     x: Any, y: Any = None, rowvar: bool = True, *ignored: Any, dtype: Any = None
@@ -636,7 +636,7 @@ def corrcoef(
     return c if c.dtype.kind == "c" else np.where(np.abs(c) > 1, np.sign(c), c)
 
 
-# book/rules/scans.md:1313
+# book/rules/scans.md:1331
 refuse(
     "Counts have no slope: pass x.numpy(). "
     "For weights in fixed bins use np.bincount(np.digitize(x, edges), weights).",
@@ -663,7 +663,7 @@ refuse(
 )
 
 
-# book/rules/scans.md:1344
+# book/rules/scans.md:1362
 def refused(remedy: str, name: str) -> Fun:
     """A method of a universal function that raises."""
 
@@ -676,7 +676,7 @@ def refused(remedy: str, name: str) -> Fun:
     return method
 
 
-# book/rules/scans.md:1365
+# book/rules/scans.md:1383
 functions[np.add.reduceat] = refused(
     "Use np.bincount with weights, or differences of np.cumsum.", "add.reduceat"
 )

@@ -225,7 +225,7 @@ Primitive(
 )
 
 
-# book/rules/shapes.md:487
+# book/rules/shapes.md:498
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     """Arrays stretched to a common shape, as `numpy.broadcast_arrays`."""
@@ -233,7 +233,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     return type(np.broadcast_arrays(0))([np.broadcast_to(a, shape) for a in args])
 
 
-# book/rules/shapes.md:503
+# book/rules/shapes.md:514
 @implements(np.meshgrid)
 def meshgrid(
     *xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = "xy"
@@ -244,14 +244,14 @@ def meshgrid(
     return type(laid)(axes if sparse else broadcast_arrays(*axes))
 
 
-# book/rules/shapes.md:523
+# book/rules/shapes.md:534
 def blank(like: Any) -> Any:
     """Zeros of the shape and dtype of `like`, which take no memory."""
     like = like if hasattr(like, "dtype") else np.asarray(like)
     return np.broadcast_to(np.zeros((), like.dtype), like.shape)
 
 
-# book/rules/shapes.md:538
+# book/rules/shapes.md:549
 @implements(np.full_like)
 def full_like(
     a: Any,
@@ -270,7 +270,7 @@ def full_like(
     )
 
 
-# book/rules/shapes.md:561
+# book/rules/shapes.md:572
 def converted(a: Any, dtype: Any, casting: Any) -> Any:
     """`a` in another dtype, unless None, or NumPy's complaint if it is no `casting`."""
     found = a.dtype if hasattr(a, "dtype") else np.asarray(a).dtype
@@ -285,13 +285,13 @@ def converted(a: Any, dtype: Any, casting: Any) -> Any:
     return a if dtype == found else a.astype(dtype)
 
 
-# book/rules/shapes.md:604
+# book/rules/shapes.md:615
 def constant(a: Any) -> Any:
     """The value of a Variable, if it needs no gradient; anything else as it is."""
     return np.asarray(a) if type(a) is Variable else a
 
 
-# book/rules/shapes.md:618
+# book/rules/shapes.md:629
 def untile(g: Any, shape: tuple[int, ...], reps: tuple[int, ...]) -> Any:
     """Add up the tiles of g: `reps` copies of an array of `shape` along each axis."""
     n = len(g.shape)
@@ -300,7 +300,7 @@ def untile(g: Any, shape: tuple[int, ...], reps: tuple[int, ...]) -> Any:
     return np.sum(np.reshape(g, apart), axis=tuple(range(0, 2 * n, 2))).reshape(shape)
 
 
-# book/rules/shapes.md:635
+# book/rules/shapes.md:646
 @primitive("x", linear="x", x=lambda g, x_shape, reps: untile(g, x_shape, reps))
 def tile(x: Any, reps: Any) -> Any:
     """Copies of x beside each other, `reps` of them along each axis, as `numpy.tile`."""
@@ -313,7 +313,7 @@ def tiled(A: Any, reps: Any) -> Any:
     return bind(primitives[tile], A, reps=tuple(np.atleast_1d(constant(reps)).tolist()))
 
 
-# book/rules/shapes.md:680
+# book/rules/shapes.md:702
 def asked_of_values(fun: Any) -> Fun:
     """A NumPy function that looks at its arguments, asked about their values."""
 
@@ -325,7 +325,7 @@ def asked_of_values(fun: Any) -> Fun:
     return ask
 
 
-# book/rules/shapes.md:700
+# book/rules/shapes.md:722
 functions |= {
     np.zeros_like: lambda a, *options, **more: np.zeros_like(blank(a), *options, **more),
     np.ones_like: lambda a, *options, **more: np.ones_like(blank(a), *options, **more),
@@ -340,7 +340,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:727
+# book/rules/shapes.md:749
 def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any, ...]:
     """Cut g along `axis` into arrays of the given shapes."""
     ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
@@ -348,7 +348,7 @@ def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any,
     return tuple(g[(*before, slice(a, b))] for a, b in zip([0, *ends[:-1]], ends))
 
 
-# book/rules/shapes.md:750
+# book/rules/shapes.md:772
 def join(*xs: Any, axis: int = 0) -> Any:
     """Concatenation with the arrays as separate arguments."""
     return np.concatenate(xs, axis=axis)
@@ -360,7 +360,7 @@ joined = Primitive(
 )
 
 
-# book/rules/shapes.md:768
+# book/rules/shapes.md:790
 def expect_no_out(fun: Fun, out: Any) -> None:
     """Raise if NumPy was asked to write the result into an array."""
     if out is not None:
@@ -370,7 +370,7 @@ def expect_no_out(fun: Fun, out: Any) -> None:
         )
 
 
-# book/rules/shapes.md:788
+# book/rules/shapes.md:810
 @implements(np.concatenate)
 def concatenate(
     arrays: Sequence[Any],
@@ -386,7 +386,7 @@ def concatenate(
     return bind(joined, *(map(np.ravel, parts) if axis is None else parts), axis=axis or 0)
 
 
-# book/rules/shapes.md:812
+# book/rules/shapes.md:834
 @implements(np.stack)
 def stack(
     arrays: Sequence[Any],
@@ -403,7 +403,7 @@ def stack(
     )
 
 
-# book/rules/shapes.md:844
+# book/rules/shapes.md:866
 def joins(promote: Fun, axis: int) -> Fun:
     """Our version of a NumPy function that promotes arrays and joins them."""
 
@@ -416,7 +416,7 @@ def joins(promote: Fun, axis: int) -> Fun:
     return ours
 
 
-# book/rules/shapes.md:865
+# book/rules/shapes.md:887
 functions.update(
     {
         np.hstack: joins(np.atleast_1d, 1),
@@ -431,14 +431,14 @@ if hasattr(np, "row_stack"):
     functions[np.row_stack] = functions[np.vstack]
 
 
-# book/rules/shapes.md:884
+# book/rules/shapes.md:906
 @implements(np.append)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """As `numpy.append`."""
     return concatenate((arr, values), axis)
 
 
-# book/rules/shapes.md:899
+# book/rules/shapes.md:921
 @implements(np.block)
 def block(arrays: Any) -> Any:
     """Nested lists of blocks as one array, as `numpy.block`."""
@@ -463,7 +463,7 @@ def block(arrays: Any) -> Any:
     return build(arrays, depth(arrays))
 
 
-# book/rules/shapes.md:934
+# book/rules/shapes.md:956
 @implements(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
     """The elements in order, repeated or cut off to fill a shape, as `numpy.resize`."""
@@ -473,7 +473,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     return np.reshape(np.tile(flat, max(1, -(-size // flat.size)))[:size], new_shape)
 
 
-# book/rules/shapes.md:961
+# book/rules/shapes.md:983
 def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     """Slices of `ary` along `axis`, at the places listed in each of the parts."""
     before = (slice(None),) * (axis % len(shape_of(ary)))
@@ -483,7 +483,7 @@ def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     ]
 
 
-# book/rules/shapes.md:979
+# book/rules/shapes.md:1001
 @implements(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As `numpy.split`."""
@@ -498,7 +498,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return stretches(ary, np.array_split(row, constant(indices_or_sections)), axis)
 
 
-# book/rules/shapes.md:1004
+# book/rules/shapes.md:1026
 def splits(fun: Any, axis: int) -> Fun:
     """Our version of a NumPy function that splits along `axis`, or the last one."""
 
@@ -518,7 +518,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:1028
+# book/rules/shapes.md:1050
 if hasattr(np, "unstack"):
     functions[np.unstack] = lambda x, axis=0: tuple(np.moveaxis(x, axis, 0))
 if hasattr(np, "astype"):
@@ -529,7 +529,7 @@ if hasattr(np, "astype"):
     )
 
 
-# book/rules/shapes.md:1043
+# book/rules/shapes.md:1065
 refuse(
     "Give the function an axis, or apply it to slices and stack the results.",
     np.apply_along_axis,
