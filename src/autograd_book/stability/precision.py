@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 399cbc79ed755af5cf5cdf00f491fa08b3e61f9ffe2bbc4dd58df27f071d4213
+# sha256: 683ac74d8e55a9bb1eb5bbaca2c30c1ef8f1a469451cf5ed6dbc57c00cf8ec16
 
 __all__ = [
     "half_format",
@@ -200,7 +200,7 @@ def rounded(value: Any, dtype: Any) -> Any:
     return conversions.get(dtype, lambda x: quietly(x, dtype))(np.asarray(value))[()]
 
 
-# book/stability/precision.md:331
+# book/stability/precision.md:333
 from collections.abc import Callable
 
 from autograd_book.graph.primitive import Rule
@@ -210,8 +210,9 @@ MANY = 1 << 17  #: Elements of a piece where a piece costs several calls.
 
 
 def whole(rule: Rule, values: Any) -> Any:
-    """A rule of widened values."""
-    return rule(*map(wide, values))
+    """A rule of widened values, silent about infinities among them."""
+    with np.errstate(invalid="ignore"):
+        return rule(*map(wide, values))
 
 
 def in_pieces(rule: Rule, values: Any) -> Any:
@@ -232,7 +233,7 @@ def alike(array: np.ndarray, other: np.ndarray) -> bool:
     return array.shape == other.shape and array.flags.c_contiguous and array.itemsize <= 4
 
 
-# book/stability/precision.md:372
+# book/stability/precision.md:375
 import inspect
 
 from autograd_book.graph.primitive import asked
@@ -257,7 +258,7 @@ def stretching(rule: Rule, name: str) -> Rule:
     return made
 
 
-# book/stability/precision.md:406
+# book/stability/precision.md:409
 from functools import cache
 
 from autograd_book.graph.primitive import Plans, Primitive
@@ -290,8 +291,11 @@ class Widened(Primitive):
 def widened(primitive: Primitive, kind: str, dtype: Any) -> Widened:
     """The form of a primitive under `autocast`, its results rounded to `dtype` if there is one."""
 
+    silent = {"invalid": "ignore"} if kind == "low" else {}
+
     def fun(*args: Any, **params: Any) -> Any:
-        out = rounded(primitive.fun(*map(wide, args), **params), dtype)
+        with np.errstate(**silent):
+            out = rounded(primitive.fun(*map(wide, args), **params), dtype)
         # Not the very array of a parameter, which may be written into later.
         return out.view() if any(out is a for a in args) else out
 
@@ -299,7 +303,7 @@ def widened(primitive: Primitive, kind: str, dtype: Any) -> Widened:
     return Widened(primitive, primitive.fun if kind == "move" else fun, low)
 
 
-# book/stability/precision.md:459
+# book/stability/precision.md:465
 KINDS = {
     "low": "matmul contract conv convolve",
     "single": "exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 power float_power "
@@ -317,7 +321,7 @@ def kind_of(primitive: Primitive) -> str:
     return KIND.get(primitive.name, "promote" if primitive.elementwise else "exact")
 
 
-# book/stability/precision.md:492
+# book/stability/precision.md:498
 import weakref
 
 from autograd_book.graph.primitive import fingerprint
@@ -351,7 +355,7 @@ def half(x: Any, halves: Halves, changeable: bool) -> Any:
     return halves.of(x, changeable)
 
 
-# book/stability/precision.md:542
+# book/stability/precision.md:548
 from collections.abc import Iterator
 
 from autograd_book.graph.interpreter import Interpreter
@@ -436,7 +440,7 @@ class Autocast(Interpreter):
         return self.halves.of(value) if value.dtype.kind == "f" and not narrow(value) else value
 
 
-# book/stability/precision.md:631
+# book/stability/precision.md:637
 def autocast(dtype: Any = np.float16, enabled: bool = True) -> push:
     """Context manager, or decorator, under which Variables meet in mixed precision.
 
