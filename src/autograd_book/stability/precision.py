@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 683ac74d8e55a9bb1eb5bbaca2c30c1ef8f1a469451cf5ed6dbc57c00cf8ec16
+# sha256: 9b5a23ee9d909da25290b7bac4027dd7fe652b8faa721d53665d5d5b89478e90
 
 __all__ = [
     "half_format",
@@ -291,7 +291,7 @@ class Widened(Primitive):
 def widened(primitive: Primitive, kind: str, dtype: Any) -> Widened:
     """The form of a primitive under `autocast`, its results rounded to `dtype` if there is one."""
 
-    silent = {"invalid": "ignore"} if kind == "low" else {}
+    silent: Any = {"invalid": "ignore"} if kind == "low" else {}
 
     def fun(*args: Any, **params: Any) -> Any:
         with np.errstate(**silent):
