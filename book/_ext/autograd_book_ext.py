@@ -12,6 +12,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.pycode import ModuleAnalyzer
+from sphinx.util.logging import getLogger
 
 from autograd_book.literate.extract import find_root, survey
 from autograd_book.literate.weave import explained, explanation, weave
@@ -19,6 +20,8 @@ from autograd_book.literate.weave import explained, explanation, weave
 NOTEBOOKS = "notebooks"  # the folder of the site that holds what Colab opens
 BRANCH = "gh-pages"  # the branch that the site is published on
 RULES = "rules/"  # the chapters that are set as formula sheets
+SILENT = ("The figure %s has no alternative text. Say in a sentence what it shows: a cell does so in its metadata, "
+          "`mystnb: {image: {alt: ...}}`, a line of Markdown in its brackets, `![...](...)`.")
 
 
 def read_chapters(app):
@@ -82,6 +85,23 @@ def holds_rules(cell):
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Primitive":
             return True
     return False
+
+
+def demand_alternative_texts(app, doctree, docname):
+    """Warn, which fails the build, of each figure that tells nothing to who cannot see it; Sphinx would read out its file's name."""
+    for image in doctree.findall(nodes.image):
+        if not image.get("alt", "").strip():
+            getLogger(__name__).warning(SILENT, Path(image["uri"]).name, location=place_of(app, image, docname))
+
+
+def place_of(app, node, docname):
+    """The chapter and the line that a node came from: of a cell its first line of code, which the extractor names too."""
+    cells = {cell.position: cell.line for cell in getattr(app.book_chapters.get(docname), "cells", ())}
+    above = [node]
+    while above[-1].parent is not None:
+        above.append(above[-1].parent)
+    lines = [cells.get(part.get("cell_index")) for part in above] + [part.line for part in above]
+    return f"book/{docname}.md:{next(filter(None, lines), 1)}"
 
 
 def hide_folders(app, doctree):
@@ -238,6 +258,7 @@ def setup(app):
     app.connect("doctree-read", lay_out_sheets)
     app.connect("doctree-read", hide_folders)
     app.connect("doctree-resolved", link_explanations)
+    app.connect("doctree-resolved", demand_alternative_texts)
     app.connect("html-page-context", point_colab, priority=502)
     app.connect("build-finished", hide_folders_in_sources)
     app.connect("build-finished", write_notebooks)

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from test_built_site import MODES, inspected, opened
 
@@ -54,6 +55,16 @@ def test_alternative_text_and_caption_reach_a_figure(small_book):
     page = (site / "index.html").read_text()
     assert 'alt="A rising line."' in page
     assert "What is drawn." in page
+
+
+@pytest.mark.parametrize("figure", [cell("import matplotlib.pyplot as plt\nplt.plot([0, 1]);"), "![](_static/logo.svg)"], ids=["drawn", "shown"])
+def test_a_figure_without_alternative_text_fails_the_build_and_says_where(figure, small_book, tmp_path):
+    status, output, _ = small_book(f"Two lines\nof text.\n\n{figure}")
+    assert status != 0
+    told = re.search(r"book/index\.md:(\d+): WARNING: The figure \S+\.\w+ has no alternative text\. Say in a sentence", output)
+    assert told, output
+    line = (tmp_path / "book" / "index.md").read_text().splitlines()[int(told[1]) - 1]
+    assert line in ("import matplotlib.pyplot as plt", "![](_static/logo.svg)")
 
 
 def test_a_changed_package_changes_the_outputs_of_an_unchanged_chapter(small_book, tmp_path):
