@@ -202,6 +202,13 @@ def link_explanations(app, doctree, docname):
 # Doors to running the book
 
 
+def leave_out_doors(app, config):
+    """While the repository has no public address, show no button that would lead there."""
+    options = config.html_theme_options
+    if not options.get("repository_url"):
+        options |= dict.fromkeys(("use_repository_button", "use_issues_button", "use_edit_page_button"), False) | {"launch_buttons": {}}
+
+
 def point_colab(app, pagename, templatename, context, doctree):
     """Let the Colab button open a notebook: Colab does not read Markdown."""
     for group in context.get("header_buttons", []):
@@ -213,11 +220,11 @@ def point_colab(app, pagename, templatename, context, doctree):
 
 def write_notebooks(app, exception):
     """Put beside the pages what Colab opens: each chapter as a notebook that first fetches the book."""
-    if exception or app.builder.name != "html":
+    url = app.config.html_theme_options.get("repository_url")
+    if exception or not url or app.builder.name != "html":
         return
     import jupytext
 
-    url = app.config.html_theme_options.get("repository_url", "")
     for chapter in app.book_chapters.values():
         if chapter.cells:
             notebook = jupytext.read(Path(app.srcdir, f"{chapter.docname}.md"))
@@ -250,6 +257,7 @@ def count_pages(app, exception):
 
 def setup(app):
     """Connect all of this to Sphinx."""
+    app.connect("config-inited", leave_out_doors)
     app.connect("builder-inited", read_chapters, priority=100)  # before sphinx-codeautolink reads its settings
     app.connect("source-read", list_modules)
     app.connect("autodoc-process-docstring", shorten_docstring)

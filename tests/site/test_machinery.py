@@ -83,11 +83,38 @@ def test_a_changed_package_changes_the_outputs_of_an_unchanged_chapter(small_boo
 
 def test_the_public_address_stands_in_one_place():
     address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
-    owner = re.escape(address.removeprefix("https://"))
     kept = [path for path in ROOT.rglob("*") if path.suffix in {".md", ".yml", ".yaml", ".toml", ".py", ".cff", ".txt", ".cfg", ".css", ""}
             and path.is_file() and not {part for part in path.relative_to(ROOT).parts if part.startswith((".venv", ".git", "_build", "build", "dist"))} - {".github"}]
+    # While no address is set, none that could be meant for it stands anywhere.
+    owner = re.escape(address.partition("://")[2]) or r"(github|gitlab)\.com/[\w-]+/autograd-book\b"
     holding = [str(path.relative_to(ROOT)) for path in kept if re.search(owner, path.read_text(errors="replace"))]
-    assert holding == ["_config.yml"]
+    assert holding == ["_config.yml"] * bool(address)
+
+
+def buttons(tmp_path, small_book, address):
+    """What the buttons above a page lead to, in a project with this address."""
+    config = tmp_path / "_config.yml"
+    config.write_text(re.sub(r"(?m)^  url: .*", f'  url: "{address}"', config.read_text()))
+    status, output, site = small_book(cell("1 + 1"))
+    assert status == 0, output
+    return re.findall(r'<a class="btn btn-sm [^>]*?href="([^"]*)"', (site / "index.html").read_text()), site
+
+
+def test_without_a_public_address_no_button_leads_out_of_the_site(small_book, tmp_path):
+    links, site = buttons(tmp_path, small_book, "")
+    assert links and [link for link in links if ":" in link] == []
+    assert not (site / "notebooks").exists(), "these could not fetch the book"
+
+
+def test_a_public_address_gives_a_page_its_five_doors(small_book, tmp_path):
+    links, site = buttons(tmp_path, small_book, "https://github.com/someone/a-book")
+    outside = sorted(link.partition("?")[0] for link in links if ":" in link)
+    assert outside == ["https://colab.research.google.com/github/someone/a-book/blob/gh-pages/notebooks/index.ipynb",
+                       "https://github.com/someone/a-book",
+                       "https://github.com/someone/a-book/edit/main/book/index.md",
+                       "https://github.com/someone/a-book/issues/new",
+                       "https://mybinder.org/v2/gh/someone/a-book/main"]
+    assert "https://github.com/someone/a-book" in (site / "notebooks" / "index.ipynb").read_text()
 
 
 def test_the_watch_over_the_pages_sees_what_it_should_see(browser, serve, tmp_path):
