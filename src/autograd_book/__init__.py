@@ -80,13 +80,13 @@ __all__ = [
 ]
 
 
-# book/__init__.md:51
+# book/__init__.md: Names that are passed on
 from autograd_book.graph.variable import Variable as Variable
 from autograd_book.graph.variable import no_grad as no_grad
 from autograd_book.graph.variable import primitive as primitive
 
 
-# book/__init__.md:61
+# book/__init__.md: Names that are passed on
 from autograd_book.modes.batch import vmap as vmap
 from autograd_book.modes.check import check_gradients as check_gradients
 from autograd_book.modes.curvature import elementwise_grad as elementwise_grad
@@ -101,7 +101,7 @@ from autograd_book.modes.transforms import value_and_grad as value_and_grad
 from autograd_book.modes.transforms import vjp as vjp
 
 
-# book/__init__.md:88
+# book/__init__.md: Names that are passed on
 from autograd_book.rules import vocabulary
 from autograd_book.rules.convolution import avg_pool1d as avg_pool1d
 from autograd_book.rules.convolution import avg_pool2d as avg_pool2d
@@ -115,17 +115,17 @@ from autograd_book.rules.reductions import logsumexp as logsumexp
 from autograd_book.rules.reductions import softmax as softmax
 
 
-# book/__init__.md:106
+# book/__init__.md: Names that are passed on
 from autograd_book.learn import nn as nn
 from autograd_book.learn import optim as optim
 from autograd_book.learn import sequence as sequence
 
 
-# book/__init__.md:116
+# book/__init__.md: Names that are passed on
 from autograd_book.learn.digits import load_digits as load_digits
 
 
-# book/__init__.md:124
+# book/__init__.md: Names that are passed on
 from autograd_book.stability.clipping import AutoClip as AutoClip
 from autograd_book.stability.clipping import GradientMonitor as GradientMonitor
 from autograd_book.stability.clipping import clip_gradient_layers as clip_gradient_layers
@@ -141,7 +141,7 @@ from autograd_book.stability.scaling import (
 )
 
 
-# book/__init__.md:144
+# book/__init__.md: Names that are passed on
 from autograd_book.memory.checkpoint import checkpoint as checkpoint
 from autograd_book.memory.checkpoint import keeping as keeping
 from autograd_book.memory.meter import keep_pages as keep_pages
@@ -151,7 +151,7 @@ from autograd_book.memory.saved import saved_values as saved_values
 from autograd_book.memory.schedule import checkpoint_sequential as checkpoint_sequential
 
 
-# book/__init__.md:160
+# book/__init__.md: Errors, and a version
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
 from autograd_book.graph.errors import (
@@ -170,5 +170,5 @@ from autograd_book.memory.saved import StorageError as StorageError
 from autograd_book.stability.scaling import ScalingOrderError as ScalingOrderError
 
 
-# book/__init__.md:189
+# book/__init__.md: Errors, and a version
 __version__ = "0.1.0"

@@ -15,7 +15,7 @@ a command it prints what there is.
 __all__ = ["COMMANDS", "parser", "run", "main"]
 
 
-# book/__main__.md:50
+# book/__main__.md: A table of commands
 import os
 import sys
 from argparse import REMAINDER, ArgumentParser
@@ -32,7 +32,7 @@ COMMANDS = {
 }
 
 
-# book/__main__.md:80
+# book/__main__.md: Handing over
 def parser() -> ArgumentParser:
     """Return the parser of the command line; what follows a command is left to it."""
     top = ArgumentParser("autograd-book", description="The engine and its book.")
@@ -44,7 +44,7 @@ def parser() -> ArgumentParser:
     return top
 
 
-# book/__main__.md:109
+# book/__main__.md: Handing over
 def run(argv: list[str] | None) -> int:
     """Run one command; without a command, print the help."""
     options = parser().parse_args(argv)
@@ -56,7 +56,7 @@ def run(argv: list[str] | None) -> int:
     return int(command.main([*first, *options.rest]))
 
 
-# book/__main__.md:125
+# book/__main__.md: Handing over
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status: 1 if nobody read its output to the
     end."""
@@ -70,6 +70,6 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-# book/__main__.md:158
+# book/__main__.md: Handing over
 if __name__ == "__main__" and "__file__" in globals():
     sys.exit(main())

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
 from small_book import FRONT, cell, export, synopsis
 
 from autograd_book.literate import extract as extractor
-from autograd_book.literate.extract import BookError, extract, main, parse_chapter
+from autograd_book.literate.extract import MARKER, SOURCE, BookError, extract, main, parse_chapter, where
 
 
 def refused(book, **options):
@@ -39,12 +40,67 @@ def test_exported_cells_stand_in_the_module_in_order_and_verbatim_and_nothing_el
     assert "example" not in body
 
 
-def test_each_block_is_preceded_by_chapter_and_line_of_its_first_line_of_code(small):
-    small.chapter("graph/a", synopsis(), export("\n\nfirst = 1"), cell("---\ntags: [export]\n---\nsecond = 2"))
+def test_each_block_is_preceded_by_its_chapter_and_the_heading_it_stands_under(small):
+    two = cell("---\ntags: [export]\n---\nsecond = 2")
+    wrapped = "A heading\nof two lines\n---"
+    small.chapter("graph/a", synopsis(), export("\n\nfirst = 1"), "## What `second` is", two, wrapped, export("third = 3"), title="A title")
     extract(small.root)
     lines = small.module("graph/a").read_text().split("\n")
-    for code in ("first = 1", "second = 2"):
-        assert lines[lines.index(code) - 1] == f"# book/graph/a.md:{small.line('graph/a', code)}"
+    for code, heading in {"first = 1": "A title", "second = 2": "What `second` is", "third = 3": "A heading of two lines"}.items():
+        assert lines[lines.index(code) - 1] == f"# book/graph/a.md: {heading}"
+
+
+EDITS_OF_PROSE = {
+    "a sentence at the top": lambda text: text.replace("What this page is about.", "What this page is about.\n\nAnd one more sentence."),
+    "a table between two cells": lambda text: text.replace("Between.", "| a | b |\n|---|---|\n| 1 | 2 |"),
+    "an example at the top": lambda text: text.replace("Between.", cell("x + 1") + "\n\n" + cell("x", "check")),
+    "an example that says what an exported cell does": lambda text: text.replace("Between.", cell("y = 2")),
+    "a sentence less": lambda text: text.replace("Between.\n\n", ""),
+    "a longer front matter": lambda text: text.replace("kernelspec:", "author: somebody\nkernelspec:"),
+    "options in another form": lambda text: text.replace(":tags: [export]\n\nx", "---\ntags: [export]\n---\nx"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS_OF_PROSE)
+def test_an_edit_of_prose_alone_leaves_the_package_fresh_and_where_right(small, edit):
+    path = small.chapter("a", synopsis(), "## Two", export("x = 1"), "Between.", export("y = 2"))
+    extract(small.root)
+    before = small.module("a").read_bytes()
+    text = EDITS_OF_PROSE[edit](path.read_text())
+    assert text != path.read_text()
+    path.write_text(text)
+    assert extract(small.root, check=True) == ([], "") and small.module("a").read_bytes() == before
+    for code in ("x = 1", "y = 2"):
+        line = 1 + before.decode().split("\n").index(code)
+        number = 1 + max(n for n, row in enumerate(text.split("\n")) if row == code)  # the exported one stands last
+        assert where(f"a.py:{line}", small.root / SOURCE) == f"book/a.md:{number}"
+        assert where(f"a.md:{number}", small.root / SOURCE) == f"{SOURCE}/a.py:{line}"
+
+
+def with_line_numbers(module):
+    """Write a module as it was written when markers had line numbers."""
+    numbers = count(40)
+    module.write_text(MARKER.sub(lambda marker: f"# {marker[1]}:{next(numbers)}", module.read_text()))
+
+
+def test_a_package_with_line_numbers_is_no_edit_and_is_brought_up_to_date(small):
+    small.chapter("a", synopsis(), export("x = 1"), export("y = 2"))
+    extract(small.root)
+    before = small.module("a").read_bytes()
+    with_line_numbers(small.module("a"))
+    assert extractor.state(small.module("a").read_text()) == "generated"
+    assert extract(small.root)[0] == ["src/autograd_book/a.py"] and small.module("a").read_bytes() == before
+
+
+def test_an_edit_of_a_package_with_line_numbers_is_still_seen(small):
+    small.chapter("a", synopsis(), export("x = 1"), export("y = 2"))
+    extract(small.root)
+    with_line_numbers(small.module("a"))
+    small.module("a").write_text(small.module("a").read_text().replace("y = 2", "y = 3"))
+    [problem] = refused(small)
+    assert "edited by hand" in problem
+    extractor.stitch(small.root)
+    assert "y = 3" in small.text("a") and extract(small.root, check=True) == ([], "")
 
 
 def test_the_docstring_is_title_then_the_paragraph_above_the_synopsis_then_the_synopsis(small):

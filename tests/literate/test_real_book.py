@@ -15,6 +15,7 @@ from autograd_book.literate import extract as extractor
 from autograd_book.literate.extract import (
     MARKER,
     SOURCE,
+    blocks,
     contents,
     defined,
     extract,
@@ -25,6 +26,7 @@ from autograd_book.literate.extract import (
     modules,
     on_disk,
     parse,
+    places,
     read_book,
     render,
     where,
@@ -114,8 +116,8 @@ def compiled(chapter, text):
     The compiler calls a method in another way when it sees that the object is an imported module, and from Python 3.13 on
     a class knows its first line.
     """
-    lines = text.split("\n")
-    trees = [ast.increment_lineno(ast.parse(c.source), lines.index(f"# {chapter.path}:{c.line}") + 1) for c in chapter.exports]
+    above = [block.line - 1 for block in blocks(text)]
+    trees = [ast.increment_lineno(ast.parse(c.source), n) for c, n in zip(chapter.exports, above, strict=True)]
     known = [s for tree in trees for s in tree.body if isinstance(s, ast.Import | ast.ImportFrom)]
     return [compile(ast.Module([*known, *t.body], []), "<cell>", "exec", dont_inherit=True) for t in trees]
 
@@ -136,19 +138,24 @@ def test_statements_of_cells_and_package_are_equal(root, chapters):
         assert [ast.dump(s) for s in body] == [ast.dump(s) for s in cells], chapter.path
 
 
-def test_every_marker_points_at_the_line_that_follows_it(root, chapters):
-    books = {chapter.path: chapter.text.split("\n") for chapter in chapters}
+def test_every_marker_names_its_chapter_and_a_heading_that_stands_there(root, chapters):
+    headings = {chapter.path: {heading.title for heading in chapter.headings} for chapter in chapters}
     for file, text in on_disk(root).items():
-        lines = text.split("\n")
-        for number, line in enumerate(lines):
-            if marker := MARKER.fullmatch(line):
-                assert books[marker[1]][int(marker[2]) - 1].rstrip() == lines[number + 1].rstrip(), f"{file}:{number + 1}"
+        for marker in MARKER.finditer(text):
+            assert marker[2] in headings[marker[1]], f"{file}: {marker[0]}"
+
+
+def test_a_block_is_found_in_its_chapter_where_the_reader_of_cells_finds_it(root, chapters):
+    for chapter in chapters:
+        if chapter.exports:
+            found = [place for _, place in places((root / chapter.file).read_text(), chapter.text)]
+            assert found == [cell.line for cell in chapter.exports], chapter.path
 
 
 def test_an_error_inside_the_package_leads_to_the_line_of_the_chapter(root):
-    with pytest.raises(AttributeError) as caught:
+    with pytest.raises(TypeError) as caught:
         locate(None, 1)
-    frame = traceback.extract_tb(caught.tb)[-1]
+    frame = next(f for f in reversed(traceback.extract_tb(caught.tb)) if f.filename == extractor.__file__)
     path, _, line = where(f"{frame.filename}:{frame.lineno}", root / SOURCE).rpartition(":")
     assert path == "book/literate/extract.md"
     assert (root / path).read_text().split("\n")[int(line) - 1].strip() == frame.line

@@ -90,8 +90,7 @@ def test_an_edit_of_the_docstring_is_refused_with_its_remedy(book):
 
 
 def test_a_deleted_marker_is_reported(book):
-    marker = f"# book/a.md:{book.line('a', 'def f')}\n"
-    edit(book, "a", marker, "")
+    edit(book, "a", "# book/a.md: a\ndef f", "def f")
     [problem] = refused(book)
     assert "marker comments" in problem
 

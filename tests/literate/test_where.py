@@ -155,6 +155,24 @@ def test_what_can_not_be_found_is_said_with_a_remedy(book, question):
     assert phrase in refusal(query, book)
 
 
+def test_an_installed_package_without_its_book_is_answered_with_the_heading(book, tmp_path_factory):
+    installed = tmp_path_factory.mktemp("site") / "autograd_book"
+    shutil.copytree(book.root / SOURCE, installed)
+    assert where("autograd_book.graph.a.C.m", installed) == "book/graph/a.md: graph/a"
+    assert where("a.md", installed) == f"{SOURCE}/graph/a.py:1"
+    with pytest.raises(BookError, match=r"a\.md:3: the book is not beside this package.*; go into the book"):
+        where("a.md:3", installed)
+
+
+@pytest.mark.parametrize("code, answer", [("return math.pi", "return math.tau"), ("return 1", "return 1"), ("import math", "import math")])
+def test_a_cell_that_changed_since_the_extraction_is_found_by_the_lines_around(book, code, answer):
+    chapter = book.root / "book/graph/a.md"
+    chapter.write_text(chapter.read_text().replace("return math.pi", "return math.tau").replace("def f():", "def f():\n    #"))
+    line = next(n for n, row in enumerate(book.module("graph/a").read_text().split("\n"), 1) if code in row)
+    found = int(where(f"a.py:{line}", book.root / SOURCE).rpartition(":")[2])
+    assert abs(found - book.line("graph/a", answer)) <= 2 and chapter.read_text().split("\n")[found - 1].strip()
+
+
 def test_a_name_in_a_module_that_is_no_python_is_answered_with_the_line_at_fault(book):
     book.module("graph/a").write_text("x = 1\ny = = 2\n")
     with pytest.raises(BookError, match=r"graph/a\.py:2: this is no Python"):
@@ -181,9 +199,11 @@ def test_outside_of_a_book_the_installed_package_answers(tmp_path, monkeypatch, 
 def test_exported_lines_lead_to_modules_and_back(root, chapters):
     for chapter in (chapter for chapter in chapters if chapter.exports):
         text = (root / chapter.file).read_text()
-        rows, lines = text.split("\n"), exported(text)
+        lines = exported(text, chapter.text)
         assert sorted(lines) == [cell.line + n for cell in chapter.exports for n in range(len(cell.source.split("\n")))]
-        assert all(locate(text, here) == f"{chapter.path}:{line}" for line, here in lines.items() if rows[here - 1].strip())
+        for block in chapter.exports:
+            for line in {block.line, block.line + block.source.count("\n")}:
+                assert locate(text, lines[line], chapter.text) == f"{chapter.path}:{line}"
 
 
 def methods(owner):
@@ -207,7 +227,9 @@ def test_every_method_leads_to_the_class_that_defines_it_also_when_it_is_inherit
                 lines = range(code.co_firstlineno, 1 + max(line for *_, line in code.co_lines() if line))
                 file = root / "src" / f"{function.__module__.replace('.', '/')}.py"
                 answer = where(f"{owner.__module__}.{owner.__qualname__}.{name}", root / SOURCE)
-                assert answer in [locate(file.read_text(), line) for line in lines], f"{owner}.{name}"
+                page = (root / answer.rpartition(":")[0]).read_text()
+                places = exported(file.read_text(), page)
+                assert places[int(answer.rpartition(":")[2])] in lines, f"{owner}.{name}"
                 inherited += name not in vars(owner)
     assert inherited
 

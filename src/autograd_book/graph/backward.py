@@ -22,7 +22,7 @@ left behind.
 __all__ = ["reachable", "unbroadcast", "conversions", "fit", "recalled", "walk"]
 
 
-# book/graph/backward.md:66
+# book/graph/backward.md: The order
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -44,7 +44,7 @@ def reachable(end: Node) -> list[Node]:
     return sorted(seen, key=attrgetter("index"))
 
 
-# book/graph/backward.md:172
+# book/graph/backward.md: Fitting
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum `g` over the axes along which an array of `shape` was broadcast.
 
@@ -68,7 +68,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     return np.sum(g, axis=axes).reshape(shape) if axes else g
 
 
-# book/graph/backward.md:206
+# book/graph/backward.md: Fitting
 #: From a dtype to a function that converts arrays to it, for formats that need more care than ``astype`` takes.
 conversions: dict[Any, Callable[[Any], Any]] = {}
 
@@ -106,7 +106,7 @@ def fit(g: Any, target: Node, source: Node) -> Any:
     return convert(g) if convert else g.astype(target.dtype)
 
 
-# book/graph/backward.md:273
+# book/graph/backward.md: The walk
 def recalled(saved: Any) -> Any:
     """What a plan saved, from whatever form it was kept in."""
     return saved if type(saved) is tuple else saved.recall()

@@ -33,12 +33,12 @@ __all__ = [
 ]
 
 
-# book/graph/errors.md:53
+# book/graph/errors.md: The hierarchy
 class AutogradError(Exception):
     """Base of every exception that the package raises on its own account."""
 
 
-# book/graph/errors.md:63
+# book/graph/errors.md: The hierarchy
 class DifferentiationTypeError(AutogradError, TypeError):
     """A value of a kind that cannot carry a gradient, or a conversion that would drop
     one."""
@@ -48,12 +48,12 @@ class DifferentiationValueError(AutogradError, ValueError):
     """A value of the right kind that does not fit: a shape, an axis, a size."""
 
 
-# book/graph/errors.md:78
+# book/graph/errors.md: The hierarchy
 class NoRuleError(AutogradError, NotImplementedError):
     """A function, an argument or a parameter for which no derivative rule is known."""
 
 
-# book/graph/errors.md:88
+# book/graph/errors.md: The hierarchy
 class FreedGraphError(AutogradError, RuntimeError):
     """A second walk over a graph whose saved values were released by the first."""
 
@@ -67,18 +67,18 @@ class LeakedVariableError(AutogradError, RuntimeError):
     """A Variable that is used where its Record is not at work."""
 
 
-# book/graph/errors.md:106
+# book/graph/errors.md: The hierarchy
 class NonFiniteError(AutogradError, FloatingPointError):
     """An operation, or a rule on the way back, that made a NaN or an infinity of finite
     numbers."""
 
 
-# book/graph/errors.md:116
+# book/graph/errors.md: The hierarchy
 class GradientCheckError(AutogradError, AssertionError):
     """An analytic derivative that disagrees with the numeric one."""
 
 
-# book/graph/errors.md:147
+# book/graph/errors.md: Nearest names
 from collections.abc import Iterable
 
 
@@ -109,7 +109,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     )
 
 
-# book/graph/errors.md:192
+# book/graph/errors.md: Errors of others
 from typing import Any
 
 import numpy as np

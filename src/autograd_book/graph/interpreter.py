@@ -26,7 +26,7 @@ does its part and hands the operation down, and NumPy stands at the bottom.
 __all__ = ["Interpreter", "Evaluate", "STRONG_SCALARS", "WeakScalars", "ground"]
 
 
-# book/graph/interpreter.md:78
+# book/graph/interpreter.md: Two verbs
 from typing import Any
 
 from autograd_book.graph.errors import advise
@@ -62,7 +62,7 @@ class Interpreter:
         return made, made
 
 
-# book/graph/interpreter.md:122
+# book/graph/interpreter.md: Two verbs
 class Evaluate(Interpreter):
     """The bottom of the stack: NumPy itself, and the rules."""
 
@@ -81,7 +81,7 @@ class Evaluate(Interpreter):
         return node.plan.pull(g, node.saved, node.params)
 
 
-# book/graph/interpreter.md:280
+# book/graph/interpreter.md: An interpreter with a purpose
 import numpy as np
 
 #: Whether Python numbers have a dtype of their own.

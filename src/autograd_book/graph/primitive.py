@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-# book/graph/primitive.md:71
+# book/graph/primitive.md: What a rule asks for
 import inspect
 from collections.abc import Callable
 from contextlib import suppress
@@ -75,7 +75,7 @@ def asked(rule: Rule) -> tuple[str, ...]:
     return names[1:]
 
 
-# book/graph/primitive.md:127
+# book/graph/primitive.md: Where it is found
 SEAL = "_seal"  #: Ends the name under which the seal of an argument is kept.
 
 
@@ -97,7 +97,7 @@ def sources(arguments: list[str]) -> dict[str, str]:
     return found
 
 
-# book/graph/primitive.md:161
+# book/graph/primitive.md: Where it is found
 def wanted(rules: list[Rule], known: dict[str, str]) -> list[str]:
     """Names of what has to be saved for these rules."""
     names = {name for rule in rules for name in asked(rule)}
@@ -109,7 +109,7 @@ def save_text(asks: list[str], known: dict[str, str]) -> str:
     return f"lambda out, args: ({''.join(known[name] + ', ' for name in asks)})"
 
 
-# book/graph/primitive.md:187
+# book/graph/primitive.md: Calling the rules
 def argument_text(name: str, asks: list[str], rule: Rule) -> str:
     """Source of one argument in the call of a rule: a saved value, or a parameter of the
     call."""
@@ -138,7 +138,7 @@ def pull_text(rules: list[Rule], asks: list[str], joint: bool) -> str:
     return "lambda g, saved, params: " + chosen.format(", ".join(calls))
 
 
-# book/graph/primitive.md:236
+# book/graph/primitive.md: What the caller may still change
 from autograd_book.graph.errors import MutatedValueError
 
 WIDTH = 1021  #: Columns of the table that a large array is laid out in; a prime.
@@ -178,7 +178,7 @@ def seal(value: Any) -> int | None:
     return fingerprint(value)
 
 
-# book/graph/primitive.md:289
+# book/graph/primitive.md: What the caller may still change
 def intact(value: Any, noted: int | None, owner: str, name: str) -> Any:
     """The saved constant, or MutatedValueError if it is no longer what it was."""
     if noted is not None and seal(value) != noted:
@@ -190,7 +190,7 @@ def intact(value: Any, noted: int | None, owner: str, name: str) -> Any:
     return value
 
 
-# book/graph/primitive.md:313
+# book/graph/primitive.md: What the caller may still change
 class Plan:
     """What a primitive saves, and how it pulls, when the arguments in `mask` are
     differentiated.
@@ -244,7 +244,7 @@ class Plan:
         return [known.get(name) for name in self.asks]
 
 
-# book/graph/primitive.md:375
+# book/graph/primitive.md: What the caller may still change
 class Plans(dict[int, Plan | None]):
     """Plans of one primitive, made at the first use: bit i of the key says whether argument
     i is differentiated.
@@ -262,7 +262,7 @@ class Plans(dict[int, Plan | None]):
         return plan
 
 
-# book/graph/primitive.md:403
+# book/graph/primitive.md: The primitive
 #: The one table: from a function to its primitive.
 primitives: dict[Callable[..., Any], "Primitive"] = {}
 
@@ -346,7 +346,7 @@ class Primitive:
         return self.rules[name]
 
 
-# book/graph/primitive.md:519
+# book/graph/primitive.md: Calls in NumPy's form
 #: And their defaults.
 UFUNC_OPTIONS = {
     "out": None,
@@ -376,7 +376,7 @@ def signature(fun: Callable[..., Any], arguments: tuple[str, ...]) -> inspect.Si
     return inspect.Signature(arrays + options)
 
 
-# book/graph/primitive.md:559
+# book/graph/primitive.md: Calls in NumPy's form
 def is_default(value: Any, default: Any) -> bool:
     """Whether a parameter was given the value that it has anyway."""
     simple = type(value) is type(default) and isinstance(value, (bool, int, str))
@@ -406,7 +406,7 @@ def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
             )
 
 
-# book/graph/primitive.md:601
+# book/graph/primitive.md: Calls in NumPy's form
 def settled(primitive: Primitive, params: dict[str, Any]) -> dict[str, Any]:
     """Parameters that nobody else can change: arrays and lists are copied, and constant
     Variables unpacked."""
@@ -428,13 +428,13 @@ def copied(value: Any) -> Any:
     return value.numpy()[()] if hasattr(value, "requires_grad") else value
 
 
-# book/graph/primitive.md:631
+# book/graph/primitive.md: Calls in NumPy's form
 def differentiable(dtype: Any) -> bool:
     """Whether numbers of a dtype have derivatives: floating point, complex, and small formats such as bfloat16."""
     return dtype.kind in "fc" or (dtype.kind == "V" and np.can_cast(dtype, np.float32))
 
 
-# book/graph/primitive.md:645
+# book/graph/primitive.md: Calls in NumPy's form
 def arrange(
     primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-# book/graph/record.md:72
+# book/graph/record.md: The node
 import itertools
 from typing import Any, Final
 
@@ -67,7 +67,7 @@ class Node:
         self.saved, self.inputs = FREED, ()
 
 
-# book/graph/record.md:123
+# book/graph/record.md: The node
 class Leaf(Node):
     """Node of a Variable that was not computed: an end of the graph, and the place of its
     gradient."""
@@ -80,7 +80,7 @@ class Leaf(Node):
         self.grad: Any = None  #: Sum of the gradients delivered so far.
 
 
-# book/graph/record.md:153
+# book/graph/record.md: Tying a value to a node
 new: Any = object.__new__  #: Makes an object without calling its constructor.
 
 
@@ -92,7 +92,7 @@ def tie(handle: Any, value: Any, node: Any, record: Any) -> Any:
     return variable
 
 
-# book/graph/record.md:179
+# book/graph/record.md: The level of the stack that remembers
 class Record(Interpreter):
     """Ties the result of each operation on its Variables to a node.
 
@@ -153,7 +153,7 @@ class Record(Interpreter):
         return tie(self.handle, value, Leaf(shape_of(value), value.dtype), self)
 
 
-# book/graph/record.md:246
+# book/graph/record.md: The level of the stack that remembers
 def no_number(primitive: Primitive, out: Any) -> DifferentiationTypeError:
     """The error for a result that is no floating-point or complex array or number."""
     return DifferentiationTypeError(
@@ -164,7 +164,7 @@ def no_number(primitive: Primitive, out: Any) -> DifferentiationTypeError:
     )
 
 
-# book/graph/record.md:267
+# book/graph/record.md: Variables that escaped
 def expect_below(level: Interpreter, variable: Any) -> None:
     """Raise LeakedVariableError unless the Record that made `variable` is at work below
     `level`."""

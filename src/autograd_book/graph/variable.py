@@ -62,7 +62,7 @@ __all__ = [
 ]
 
 
-# book/graph/variable.md:91
+# book/graph/variable.md: Where operations enter
 import operator
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -102,7 +102,7 @@ def unary(fun: Fun) -> Callable[[Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:140
+# book/graph/variable.md: Where operations enter
 def binary(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     """Operator with the Variable on the left."""
 
@@ -121,7 +121,7 @@ def reflected(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:167
+# book/graph/variable.md: Where operations enter
 def in_place(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     """Operator such as ``+=``: a new result for a computed Variable, an update for a leaf
     under `no_grad`."""
@@ -142,7 +142,7 @@ def in_place(fun: Fun) -> Callable[[Any, Any], "Variable"]:
     return apply
 
 
-# book/graph/variable.md:192
+# book/graph/variable.md: Where operations enter
 class Operators:
     """Python's operators, each the NumPy function of the same meaning."""
 
@@ -177,7 +177,7 @@ class Operators:
     __hash__ = object.__hash__
 
 
-# book/graph/variable.md:256
+# book/graph/variable.md: Where NumPy's functions enter
 #: From a NumPy function to our composition of it.
 functions: dict[Fun, Fun] = {
     np.shape: shape_of,
@@ -211,7 +211,7 @@ def implements(*known: Fun) -> Callable[[Fun], Fun]:
     return enter
 
 
-# book/graph/variable.md:311
+# book/graph/variable.md: Where NumPy's functions enter
 def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function of Variables, by its primitive or by our composition.
 
@@ -238,7 +238,7 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     )
 
 
-# book/graph/variable.md:348
+# book/graph/variable.md: Where NumPy's functions enter
 class Protocols:
     """How NumPy hands a call over to a Variable."""
 
@@ -263,7 +263,7 @@ class Protocols:
         return call(func, args, kwargs)
 
 
-# book/graph/variable.md:388
+# book/graph/variable.md: The door that stays shut
 def expect_constant(variable: Any, what: str, remedy: str) -> None:
     """Raise if a conversion would drop the gradient of a Variable."""
     if variable.node is not None:
@@ -273,7 +273,7 @@ def expect_constant(variable: Any, what: str, remedy: str) -> None:
         )
 
 
-# book/graph/variable.md:402
+# book/graph/variable.md: The door that stays shut
 class Guards:
     """Conversions that would drop a gradient, and writes that would change one."""
 
@@ -317,7 +317,7 @@ class Guards:
         )
 
 
-# book/graph/variable.md:466
+# book/graph/variable.md: What an array can do
 def method(fun: Any) -> Callable[..., Any]:
     """Method that calls a NumPy function with the Variable in front."""
 
@@ -331,7 +331,7 @@ def method(fun: Any) -> Callable[..., Any]:
     return apply
 
 
-# book/graph/variable.md:482
+# book/graph/variable.md: What an array can do
 class Methods:
     """Methods and attributes of arrays, each the NumPy function of the same name."""
 
@@ -413,7 +413,7 @@ class Methods:
         )
 
 
-# book/graph/variable.md:582
+# book/graph/variable.md: What leaves
 def closed(value: Any) -> Any:
     """The same value, closed to writing: a read-only view of an array, or what cannot be
     written to anyway."""
@@ -462,7 +462,7 @@ class Conversions:
         return Variable, (self.value, self.requires_grad), state
 
 
-# book/graph/variable.md:647
+# book/graph/variable.md: What a training loop sees
 class Gradients:
     """The face that a training loop sees."""
 
@@ -539,7 +539,7 @@ class Gradients:
             deliver(leaf, g)
 
 
-# book/graph/variable.md:738
+# book/graph/variable.md: The class
 @final
 class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
     """An array that can be differentiated with respect to.
@@ -579,7 +579,7 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
         self.value = replacement(self, data)
 
 
-# book/graph/variable.md:788
+# book/graph/variable.md: What may come in
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
@@ -597,7 +597,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     return value
 
 
-# book/graph/variable.md:816
+# book/graph/variable.md: What may come in
 def replacement(variable: Variable, data: Any) -> np.ndarray:
     """A fresh array that can take the place of a Variable's value, or the error that says
     why it cannot."""
@@ -619,7 +619,7 @@ def replacement(variable: Variable, data: Any) -> np.ndarray:
     return value.astype(variable.dtype, copy=False)
 
 
-# book/graph/variable.md:846
+# book/graph/variable.md: The Record that is always there
 base = Record(ground(), Variable)  #: The Record that is always there.
 #: The top of this thread's stack.
 top: ContextVar[Interpreter] = ContextVar("top", default=base)
@@ -630,7 +630,7 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
     return top.get().bind(primitive, args, settled(primitive, params) if params else params)
 
 
-# book/graph/variable.md:869
+# book/graph/variable.md: The Record that is always there
 #: What `top` was before each block that is open: the innermost, and those around it.
 before: ContextVar[Any] = ContextVar("before", default=None)
 
@@ -698,13 +698,13 @@ class push:
         return applied
 
 
-# book/graph/variable.md:960
+# book/graph/variable.md: Complex numbers
 def turned(g: Any) -> Any:
     """A gradient as the walk carries it, and the other way round: the complex conjugate."""
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-# book/graph/variable.md:976
+# book/graph/variable.md: How a backward pass starts
 def expect_kind(g: Any, dtype: Any, what: str) -> None:
     """Raise DifferentiationTypeError if a complex cotangent or tangent is given for a real
     value."""
@@ -756,7 +756,7 @@ def seed(end: Variable, gradient: Any) -> tuple[Node, Any]:
     )
 
 
-# book/graph/variable.md:1041
+# book/graph/variable.md: Where gradients come to rest
 delivery = Lock()  #: Held while a gradient is added.
 
 
@@ -768,7 +768,7 @@ def deliver(leaf: Leaf, g: Any) -> None:
         leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
-# book/graph/variable.md:1066
+# book/graph/variable.md: Where gradients come to rest
 def place_gradient(variable: Variable, value: Any) -> None:
     """Put a gradient into the leaf of a Variable."""
     if not isinstance(variable.node, Leaf):
@@ -789,7 +789,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     )
 
 
-# book/graph/variable.md:1134
+# book/graph/variable.md: A look at the gradient in passing
 def hang(variable: Variable, hook: Fun) -> Fun:
     """Hang a function on the node of a Variable; a function that takes it off again."""
     node = variable.node
@@ -825,7 +825,7 @@ def fit_answer(answer: Any, node: Node) -> Any:
     )
 
 
-# book/graph/variable.md:1317
+# book/graph/variable.md: Not recording
 def bottom(value: Any) -> Any:
     """What is inside any number of Variables."""
     while type(value) is Variable:
@@ -861,7 +861,7 @@ def no_grad() -> push:
     return push(NoGrad)
 
 
-# book/graph/variable.md:1393
+# book/graph/variable.md: Gradients of gradients
 class Link(Interpreter):
     """Ties saved values to the nodes they came from, so that rules computed with them are
     recorded.
@@ -896,7 +896,7 @@ class Link(Interpreter):
         return self.below.pull(linked, g)
 
 
-# book/graph/variable.md:1459
+# book/graph/variable.md: A primitive of one's own
 def primitive(
     arguments: str,
     joint: Rule | None = None,

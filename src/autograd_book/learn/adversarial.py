@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-# book/learn/adversarial.md:136
+# book/learn/adversarial.md: A forger and a judge
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,25 +55,25 @@ def softplus(x: Any) -> Any:
     return np.logaddexp(x, 0)
 
 
-# book/learn/adversarial.md:160
+# book/learn/adversarial.md: A forger and a judge
 def discriminator_loss(real: Any, fake: Any) -> Any:
     """Cross-entropy of telling real images from made ones, by their scores; nats a pair."""
     return np.mean(softplus(-real)) + np.mean(softplus(fake))
 
 
-# book/learn/adversarial.md:177
+# book/learn/adversarial.md: A forger and a judge
 def generator_loss(fake: Any) -> Any:
     """Cross-entropy of made images passing for real, in nats, from their scores."""
     return np.mean(softplus(-fake))
 
 
-# book/learn/adversarial.md:211
+# book/learn/adversarial.md: The players
 def logistic(x: Any) -> Any:
     """1 / (1 + exp(-x)), elementwise, through tanh, which never overflows."""
     return 0.5 * np.tanh(0.5 * x) + 0.5
 
 
-# book/learn/adversarial.md:219
+# book/learn/adversarial.md: The players
 def generator(
     latent: int = 16,
     hidden: int = 128,
@@ -89,13 +89,13 @@ def generator(
     return Sequential(first, ReLU(), second, ReLU(), last, logistic)
 
 
-# book/learn/adversarial.md:239
+# book/learn/adversarial.md: The players
 def leaky(x: Any) -> Any:
     """x where it is positive and a fifth of it elsewhere, so that no unit falls silent."""
     return np.maximum(x, 0.2 * x)
 
 
-# book/learn/adversarial.md:247
+# book/learn/adversarial.md: The players
 def discriminator(
     hidden: int = 128, pixels: int = 64, *, seed: Any = 0, dtype: Any = np.float32
 ) -> Sequential:
@@ -106,7 +106,7 @@ def discriminator(
     return Sequential(first, leaky, second, leaky, last)
 
 
-# book/learn/adversarial.md:269
+# book/learn/adversarial.md: The players
 class Rivals(NamedTuple):
     """The optimisers of the two players."""
 
@@ -121,14 +121,14 @@ class Losses(NamedTuple):
     discriminator: float
 
 
-# book/learn/adversarial.md:286
+# book/learn/adversarial.md: The players
 def rivals(forger: Module, judge: Module, lr: float = 1e-3) -> Rivals:
     """Adam for both, with a short memory: the other player soon changes the direction."""
     one, other = (Adam(p.parameters(), lr=lr, betas=(0.5, 0.999)) for p in (forger, judge))
     return Rivals(one, other)
 
 
-# book/learn/adversarial.md:299
+# book/learn/adversarial.md: One step of both
 def noise_for(forger: Any, count: int, rng: "np.random.Generator") -> np.ndarray:
     """Normal noise of the shape and precision that a generator takes: (count, latent)."""
     weight = next(forger.parameters())
@@ -141,7 +141,7 @@ def sample(forger: Module, count: int, rng: "np.random.Generator") -> np.ndarray
         return np.asarray(forger(noise_for(forger, count, rng)))
 
 
-# book/learn/adversarial.md:321
+# book/learn/adversarial.md: One step of both
 def expect_alike(real: tuple[int, ...], fake: tuple[int, ...]) -> None:
     """Raise unless real and made images have one shape, with something in it."""
     if real != fake or 0 in real:
@@ -151,7 +151,7 @@ def expect_alike(real: tuple[int, ...], fake: tuple[int, ...]) -> None:
         )
 
 
-# book/learn/adversarial.md:341
+# book/learn/adversarial.md: One step of both
 def discriminator_step(
     judge: Module, optimizer: Optimizer, real: np.ndarray, fake: np.ndarray
 ) -> float:
@@ -164,7 +164,7 @@ def discriminator_step(
     return float(loss.item())
 
 
-# book/learn/adversarial.md:358
+# book/learn/adversarial.md: One step of both
 def generator_step(
     forger: Module, judge: Module, optimizer: Optimizer, noise: np.ndarray
 ) -> float:
@@ -176,7 +176,7 @@ def generator_step(
     return float(loss.item())
 
 
-# book/learn/adversarial.md:372
+# book/learn/adversarial.md: One step of both
 def adversarial_step(
     forger: Module,
     judge: Module,

@@ -18,7 +18,7 @@ part of them aside.
 __all__ = ["Digits", "load_digits", "split"]
 
 
-# book/learn/digits.md:59
+# book/learn/digits.md: Where they come from
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +37,7 @@ class Digits(NamedTuple):
         return Digits(self.images[index], self.labels[index])
 
 
-# book/learn/digits.md:90
+# book/learn/digits.md: Reading the file
 def load_digits() -> Digits:
     """The 1,797 handwritten digits that come with the package.
 
@@ -57,7 +57,7 @@ def load_digits() -> Digits:
     return Digits(images.astype(np.float32) / 16, labels.astype(np.int64))
 
 
-# book/learn/digits.md:175
+# book/learn/digits.md: Setting some aside
 def split(digits: Digits, held_out: float = 0.2, seed: int = 0) -> tuple[Digits, Digits]:
     """Shuffle the digits and set a part of them aside.
 

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-# book/learn/losses.md:84
+# book/learn/losses.md: Batches, and what may come in
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ def integers(labels: Any) -> np.ndarray:
     return labels
 
 
-# book/learn/losses.md:122
+# book/learn/losses.md: Batches, and what may come in
 def expect_batch(shape: tuple[int, ...], labels: tuple[int, ...]) -> None:
     """Raise unless the shape of logits is (n, classes), and that of their labels (n,)."""
     if len(shape) != 2 or 0 in shape:
@@ -65,7 +65,7 @@ def expect_batch(shape: tuple[int, ...], labels: tuple[int, ...]) -> None:
         )
 
 
-# book/learn/losses.md:147
+# book/learn/losses.md: Batches, and what may come in
 def batch_of(logits: Any, labels: Any) -> tuple[Any, np.ndarray]:
     """Logits of shape (n, classes) and n labels, or the error that says what does not
     fit."""
@@ -81,7 +81,7 @@ def batch_of(logits: Any, labels: Any) -> tuple[Any, np.ndarray]:
     return logits, labels
 
 
-# book/learn/losses.md:177
+# book/learn/losses.md: Cross-entropy
 def cross_entropy(logits: Any, labels: Any) -> Any:
     """Mean over the batch of the negative logarithm of the probability given to the true
     class.
@@ -109,7 +109,7 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     return np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels])
 
 
-# book/learn/losses.md:287
+# book/learn/losses.md: Squared error
 def expect_pairs(shape: tuple[int, ...], targets: tuple[int, ...]) -> None:
     """Raise unless predictions and targets have one shape, with something in it."""
     if shape != targets:
@@ -125,7 +125,7 @@ def expect_pairs(shape: tuple[int, ...], targets: tuple[int, ...]) -> None:
         )
 
 
-# book/learn/losses.md:311
+# book/learn/losses.md: Squared error
 def mean_squared_error(predictions: Any, targets: Any) -> Any:
     """Mean over all elements of the squared difference.
 
@@ -148,7 +148,7 @@ def mean_squared_error(predictions: Any, targets: Any) -> Any:
     return np.mean(np.square(np.subtract(predictions, targets)))
 
 
-# book/learn/losses.md:344
+# book/learn/losses.md: The score
 def accuracy(logits: Any, labels: Any) -> float:
     """Fraction of rows whose largest logit is the true class's; see `cross_entropy`."""
     logits, labels = batch_of(logits, labels)

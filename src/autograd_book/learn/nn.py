@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-# book/learn/nn.md:67
+# book/learn/nn.md: Finding the parameters
 from collections.abc import Iterator, Mapping
 from numbers import Integral
 from typing import Any
@@ -63,7 +63,7 @@ def leaves(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Variabl
             yield from leaves(part, f"{name}.{key}" if name else str(key), seen)
 
 
-# book/learn/nn.md:110
+# book/learn/nn.md: The module
 class Module:
     """Base of networks: attributes that are Variables or modules are its parameters.
 
@@ -118,7 +118,7 @@ class Module:
             parameter.data = np.asarray(state[name]).astype(parameter.dtype)
 
 
-# book/learn/nn.md:186
+# book/learn/nn.md: What does not fit
 def expect_state(state: Any) -> None:
     """Raise unless a state is a mapping from names to arrays."""
     if not isinstance(state, Mapping):
@@ -128,7 +128,7 @@ def expect_state(state: Any) -> None:
         )
 
 
-# book/learn/nn.md:206
+# book/learn/nn.md: What does not fit
 def fitting(own: dict[str, Variable], state: Any) -> None:
     """Raise unless `state` has one array of the right shape for each parameter in `own`."""
     expect_state(state)
@@ -147,7 +147,7 @@ def fitting(own: dict[str, Variable], state: Any) -> None:
             )
 
 
-# book/learn/nn.md:285
+# book/learn/nn.md: The linear layer
 def expect_sizes(inputs: Any, outputs: Any) -> None:
     """Raise unless a layer has whole numbers of inputs and outputs, at least one of
     each."""
@@ -162,14 +162,14 @@ def expect_sizes(inputs: Any, outputs: Any) -> None:
         )
 
 
-# book/learn/nn.md:310
+# book/learn/nn.md: The linear layer
 def he_normal(inputs: int, outputs: int, rng: Any = None) -> np.ndarray:
     """A matrix of normal numbers with variance ``2 / inputs``; for `rng` see `Linear`."""
     expect_sizes(inputs, outputs)
     return np.random.default_rng(rng).normal(0.0, (2 / inputs) ** 0.5, (inputs, outputs))
 
 
-# book/learn/nn.md:327
+# book/learn/nn.md: The linear layer
 class Linear(Module):
     """The map ``x @ weight + bias``.
 
@@ -212,7 +212,7 @@ class Linear(Module):
         return f"Linear({', '.join(map(str, self.weight.shape))})"
 
 
-# book/learn/nn.md:376
+# book/learn/nn.md: The linear layer
 def expect_length(layer: Module, shape: tuple[int, ...], weight: tuple[int, ...]) -> None:
     """Raise unless an input of the given shape can be multiplied by a layer's weight."""
     if shape[-1:] != weight[:1]:
@@ -223,7 +223,7 @@ def expect_length(layer: Module, shape: tuple[int, ...], weight: tuple[int, ...]
         )
 
 
-# book/learn/nn.md:410
+# book/learn/nn.md: Between the layers, and all together
 class ReLU(Module):
     """Rectified linear unit: max(x, 0), elementwise."""
 
@@ -235,7 +235,7 @@ class ReLU(Module):
         return "ReLU()"
 
 
-# book/learn/nn.md:434
+# book/learn/nn.md: Between the layers, and all together
 def expect_layer(place: int, layer: Any) -> None:
     """Raise unless a part of a sequence is a module or a function."""
     named = isinstance(layer, type)
@@ -247,7 +247,7 @@ def expect_layer(place: int, layer: Any) -> None:
         )
 
 
-# book/learn/nn.md:456
+# book/learn/nn.md: Between the layers, and all together
 class Sequential(Module):
     """Applies its layers one after another.
 
@@ -286,7 +286,7 @@ class Sequential(Module):
         return f"Sequential({', '.join(names)})"
 
 
-# book/learn/nn.md:545
+# book/learn/nn.md: Nothing forgotten
 from autograd_book.learn.losses import accuracy as accuracy
 from autograd_book.learn.losses import cross_entropy as cross_entropy
 from autograd_book.learn.losses import mean_squared_error as mean_squared_error

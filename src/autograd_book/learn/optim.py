@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-# book/learn/optim.md:71
+# book/learn/optim.md: What all of them share
 from collections.abc import Iterable
 from sys import getrefcount
 from numbers import Real
@@ -136,7 +136,7 @@ class Optimizer:
         self.lr, self.state = within("lr", np.asarray(state.get("lr", self.lr))[()]), found
 
 
-# book/learn/optim.md:185
+# book/learn/optim.md: What may come in
 def listed(parameters: Any) -> list[Any]:
     """What an optimiser was given as a list, or the error that says that it is none."""
     if isinstance(parameters, Variable):
@@ -149,7 +149,7 @@ def listed(parameters: Any) -> list[Any]:
     return list(parameters)
 
 
-# book/learn/optim.md:208
+# book/learn/optim.md: What may come in
 def movable(parameters: Any) -> list[Variable]:
     """The parameters as a list, or the error that says which of them cannot be moved."""
     found = listed(parameters)
@@ -170,7 +170,7 @@ def movable(parameters: Any) -> list[Variable]:
     return found
 
 
-# book/learn/optim.md:241
+# book/learn/optim.md: What may come in
 def within(name: str, value: Any, end: float = np.inf) -> float:
     """The setting as a float if ``0 <= value < end``, or the error that names it."""
     if not isinstance(value, Real):
@@ -186,7 +186,7 @@ def within(name: str, value: Any, end: float = np.inf) -> float:
     return number
 
 
-# book/learn/optim.md:273
+# book/learn/optim.md: What is remembered
 def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndarray]]:
     """The arrays of a flat state, as one dictionary for each parameter."""
     expect_state(state)
@@ -206,7 +206,7 @@ def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndar
     return found
 
 
-# book/learn/optim.md:337
+# book/learn/optim.md: Momentum
 class SGD(Optimizer):
     """Gradient descent, with momentum if wanted.
 
@@ -253,7 +253,7 @@ class SGD(Optimizer):
         value -= self.lr * gradient
 
 
-# book/learn/optim.md:421
+# book/learn/optim.md: Adam
 def blend(mean: np.ndarray, sample: np.ndarray, beta: float) -> None:
     """Move a running mean towards a sample, in place, so that a fraction `beta` of it
     stays."""
@@ -271,7 +271,7 @@ def begin(state: dict[str, np.ndarray], value: np.ndarray) -> dict[str, np.ndarr
     return state
 
 
-# book/learn/optim.md:452
+# book/learn/optim.md: Adam
 def pair(betas: Any) -> tuple[float, float]:
     """Both memories, or the error that says what came in their place."""
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
@@ -282,7 +282,7 @@ def pair(betas: Any) -> tuple[float, float]:
     return within("betas[0]", betas[0], 1.0), within("betas[1]", betas[1], 1.0)
 
 
-# book/learn/optim.md:473
+# book/learn/optim.md: Adam
 class Adam(Optimizer):
     """Steps of a length that adapts to each element; weight decay is added to the gradient.
 
@@ -334,7 +334,7 @@ class Adam(Optimizer):
         value -= self.lr / first * state["mean"] / size
 
 
-# book/learn/optim.md:544
+# book/learn/optim.md: Adam
 class AdamW(Adam):
     """Adam with decoupled weight decay; parameters as for `Adam`.
 

@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 
-# book/learn/sequence.md:82
+# book/learn/sequence.md: A product of as many factors as steps
 from numbers import Integral, Real
 from typing import Any
 
@@ -70,7 +70,7 @@ def orthogonal(size: int, radius: float, rng: "np.random.Generator") -> np.ndarr
     return radius * q * np.sign(np.diag(r))
 
 
-# book/learn/sequence.md:120
+# book/learn/sequence.md: What comes in
 def expect_radius(radius: Any) -> None:
     """Raise unless a spectral radius is a number that is not negative, and finite."""
     if not isinstance(radius, Real) or not 0 <= float(radius) < np.inf:
@@ -80,7 +80,7 @@ def expect_radius(radius: Any) -> None:
         )
 
 
-# book/learn/sequence.md:140
+# book/learn/sequence.md: What comes in
 def expect_steps(layer: Module, shape: tuple[int, ...]) -> None:
     """Raise unless an input has an axis of time with something along it."""
     if len(shape) < 2 or shape[-2] == 0:
@@ -90,7 +90,7 @@ def expect_steps(layer: Module, shape: tuple[int, ...]) -> None:
         )
 
 
-# book/learn/sequence.md:158
+# book/learn/sequence.md: The recurrent layer
 class RNN(Module):
     """A recurrent network: ``h[t] = tanh(x[t] @ weight + h[t-1] @ recurrent + bias)``.
 
@@ -160,7 +160,7 @@ class RNN(Module):
         return f"RNN({', '.join(map(str, self.weight.shape))})"
 
 
-# book/learn/sequence.md:311
+# book/learn/sequence.md: Reading digits
 class LastState(Module):
     """Classifies sequences by the last state of a recurrent network.
 
@@ -193,7 +193,7 @@ class LastState(Module):
         return self.readout(self.rnn(steps)[..., -1, :])
 
 
-# book/learn/sequence.md:424
+# book/learn/sequence.md: One step from everywhere
 FAR_BELOW = -32768.0  #: Less than a score will ever be, and within the range of half precision.
 
 
@@ -205,7 +205,7 @@ def causal_mask(time: int, dtype: Any) -> np.ndarray:
     return np.triu(np.full((time, time), FAR_BELOW, dtype), 1)
 
 
-# book/learn/sequence.md:488
+# book/learn/sequence.md: Queries, keys and values
 def expect_heads(width: Any, heads: Any) -> None:
     """Raise unless attention can divide its width among its heads."""
     expect_sizes(width, heads)
@@ -216,7 +216,7 @@ def expect_heads(width: Any, heads: Any) -> None:
         )
 
 
-# book/learn/sequence.md:509
+# book/learn/sequence.md: Queries, keys and values
 GENTLE = 0.1  #: Gain of layers whose result is added to something, or is a score.
 
 
@@ -227,7 +227,7 @@ def mixing(inputs: int, outputs: int, rng: Any, dtype: Any, gain: float = 1.0) -
     return layer
 
 
-# book/learn/sequence.md:526
+# book/learn/sequence.md: Queries, keys and values
 class CausalSelfAttention(Module):
     """Lets each position of a sequence take from those before it, and from itself.
 
@@ -278,7 +278,7 @@ class CausalSelfAttention(Module):
         return f"CausalSelfAttention({self.query.weight.shape[0]}, {self.heads})"
 
 
-# book/learn/sequence.md:591
+# book/learn/sequence.md: Normalised vectors
 class LayerNorm(Module):
     """Gives each vector the mean 0 and the variance 1, then a learned scale and shift.
 
@@ -316,7 +316,7 @@ class LayerNorm(Module):
         return f"LayerNorm({self.weight.shape[0]})"
 
 
-# book/learn/sequence.md:648
+# book/learn/sequence.md: A block
 class TransformerBlock(Module):
     """Attention, then two linear layers with a ReLU; each adds to what passes by.
 
@@ -342,7 +342,7 @@ class TransformerBlock(Module):
         return x + self.perceptron(self.between(x))
 
 
-# book/learn/sequence.md:688
+# book/learn/sequence.md: Characters as numbers
 def known(tokens: Any, words: int) -> np.ndarray:
     """Tokens as an array of integers, or the error that says which of them name no word."""
     tokens = integers(tokens) if np.size(tokens) else np.zeros(np.shape(tokens), np.int64)
@@ -355,7 +355,7 @@ def known(tokens: Any, words: int) -> np.ndarray:
     return tokens
 
 
-# book/learn/sequence.md:709
+# book/learn/sequence.md: Characters as numbers
 class Characters:
     """Numbers the characters of a text, from 0, in the order of their codes.
 
@@ -392,7 +392,7 @@ class Characters:
         return "".join(self.letters[i] for i in known(tokens, len(self)))
 
 
-# book/learn/sequence.md:765
+# book/learn/sequence.md: Characters as numbers
 class Embedding(Module):
     """A table with one row for each word.
 
@@ -422,7 +422,7 @@ class Embedding(Module):
         return f"Embedding({', '.join(map(str, self.weight.shape))})"
 
 
-# book/learn/sequence.md:809
+# book/learn/sequence.md: Where in the text
 def waves(context: int, width: int) -> np.ndarray:
     """A row of length about 1 for each position: sines and cosines of growing wavelengths.
 
@@ -433,7 +433,7 @@ def waves(context: int, width: int) -> np.ndarray:
     return np.where(odd, np.cos(angles), np.sin(angles)) * (2 / width) ** 0.5
 
 
-# book/learn/sequence.md:852
+# book/learn/sequence.md: The transformer
 def expect_context(shape: tuple[int, ...], context: int) -> None:
     """Raise unless a sequence of tokens has at least one, and not more than can be read."""
     if not shape or not 1 <= shape[-1] <= context:
@@ -444,7 +444,7 @@ def expect_context(shape: tuple[int, ...], context: int) -> None:
         )
 
 
-# book/learn/sequence.md:865
+# book/learn/sequence.md: The transformer
 class Transformer(Module):
     """A language model: from tokens to scores of the token that comes next, at each position.
 
@@ -502,7 +502,7 @@ class Transformer(Module):
         return self.readout(self.norm(x))
 
 
-# book/learn/sequence.md:970
+# book/learn/sequence.md: Learning to write
 def excerpts(tokens: Any, time: int, count: int, rng: "np.random.Generator") -> np.ndarray:
     """Pieces of a text from random places: shape (count, time + 1)."""
     tokens = np.asarray(tokens)
@@ -515,7 +515,7 @@ def excerpts(tokens: Any, time: int, count: int, rng: "np.random.Generator") -> 
     return tokens[starts[:, None] + np.arange(time + 1)]
 
 
-# book/learn/sequence.md:992
+# book/learn/sequence.md: Learning to write
 def next_token_loss(network: Module, pieces: np.ndarray) -> Any:
     """Mean cross-entropy, in nats, of predicting each token of a piece from those before."""
     scores = network(pieces[:, :-1])
@@ -531,7 +531,7 @@ def language_step(network: Module, optimizer: Optimizer, pieces: np.ndarray) -> 
     return float(loss.item())
 
 
-# book/learn/sequence.md:1148
+# book/learn/sequence.md: Writing
 def expect_generation(count: Any, temperature: Any) -> None:
     """Raise unless a number of tokens and a temperature make sense."""
     if not isinstance(count, Integral) or count < 0:
@@ -544,7 +544,7 @@ def expect_generation(count: Any, temperature: Any) -> None:
         )
 
 
-# book/learn/sequence.md:1163
+# book/learn/sequence.md: Writing
 def generate(
     network: Transformer,
     tokens: Any,

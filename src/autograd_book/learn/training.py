@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-# book/learn/training.md:103
+# book/learn/training.md: A network for digits
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ def perceptron(hidden: int = 128, seed: int = 0) -> Sequential:
     return Sequential(Linear(64, hidden, rng=rng), ReLU(), Linear(hidden, 10, rng=rng))
 
 
-# book/learn/training.md:144
+# book/learn/training.md: Batches
 def batches(digits: Digits, size: int, rng: "np.random.Generator") -> Iterator[Digits]:
     """All digits once, in random order, `size` at a time; the last batch may be smaller."""
     order = rng.permutation(len(digits.labels))
@@ -65,7 +65,7 @@ def batches(digits: Digits, size: int, rng: "np.random.Generator") -> Iterator[D
         yield digits.take(order[start : start + size])
 
 
-# book/learn/training.md:167
+# book/learn/training.md: One step
 def step(network: Module, optimizer: Optimizer, batch: Digits) -> float:
     """Learn from one batch; return its loss, in nats, as it was before."""
     optimizer.zero_grad()
@@ -75,7 +75,7 @@ def step(network: Module, optimizer: Optimizer, batch: Digits) -> float:
     return float(loss.item())
 
 
-# book/learn/training.md:258
+# book/learn/training.md: Looking without learning
 def evaluate(network: Module, digits: Digits) -> tuple[float, float]:
     """Loss in nats, and fraction read correctly; nothing is recorded or changed."""
     with no_grad():
@@ -85,7 +85,7 @@ def evaluate(network: Module, digits: Digits) -> tuple[float, float]:
     )
 
 
-# book/learn/training.md:282
+# book/learn/training.md: The loop
 class Epoch(NamedTuple):
     """What is known after one passage over the data."""
 
@@ -106,7 +106,7 @@ class Epoch(NamedTuple):
         )
 
 
-# book/learn/training.md:315
+# book/learn/training.md: The loop
 def expect_finite(epoch: Epoch, lr: float) -> None:
     """Raise if training diverged in an epoch."""
     if epoch.diverged:
@@ -117,7 +117,7 @@ def expect_finite(epoch: Epoch, lr: float) -> None:
         )
 
 
-# book/learn/training.md:336
+# book/learn/training.md: The loop
 def expect_count(name: str, value: Any) -> None:
     """Raise unless a setting of the training loop is a whole number of at least one."""
     if not isinstance(value, Integral) or value < 1:
@@ -127,7 +127,7 @@ def expect_count(name: str, value: Any) -> None:
         )
 
 
-# book/learn/training.md:350
+# book/learn/training.md: The loop
 def train(
     network: Module,
     optimizer: Optimizer,
@@ -178,7 +178,7 @@ def train(
     return history
 
 
-# book/learn/training.md:540
+# book/learn/training.md: A program
 def progress(epochs: int, plain: bool = False) -> Callable[[Epoch], Any]:
     """What to do with each epoch: move a bar on, if tqdm is installed, or print a line."""
     try:
@@ -198,7 +198,7 @@ def progress(epochs: int, plain: bool = False) -> Callable[[Epoch], Any]:
     return advance
 
 
-# book/learn/training.md:570
+# book/learn/training.md: A program
 def whole(text: str, least: int = 0) -> int:
     """A whole number from the command line, not below `least`."""
     if not text.isdecimal() or int(text) < least:
@@ -208,7 +208,7 @@ def whole(text: str, least: int = 0) -> int:
     return int(text)
 
 
-# book/learn/training.md:590
+# book/learn/training.md: A program
 def options() -> ArgumentParser:
     """The options of the training program."""
     about = "Train a multilayer perceptron on handwritten digits."
@@ -227,7 +227,7 @@ def options() -> ArgumentParser:
     return asked
 
 
-# book/learn/training.md:617
+# book/learn/training.md: A program
 def main(argv: list[str] | None = None) -> int:
     """Train, print progress, and then the accuracy on the fifth of the digits set aside."""
     asked = options()

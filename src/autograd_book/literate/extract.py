@@ -15,7 +15,7 @@ never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b9b333330e200b32b053a3a6e007ab4d44dc4d26e9d9168e48f744937d18114e
+# sha256: 36c7ad1a8e6247f5958244a28367c336f81e3da98af32b141829eeec07cdc061
 
 __all__ = [
     "PACKAGE",
@@ -48,6 +48,7 @@ __all__ = [
     "plain",
     "docstring",
     "render",
+    "mark",
     "seal",
     "MARKER",
     "HASH",
@@ -59,6 +60,9 @@ __all__ = [
     "diff",
     "trial",
     "file_module",
+    "Block",
+    "blocks",
+    "places",
     "locate",
     "extract",
     "update",
@@ -75,7 +79,7 @@ __all__ = [
 ]
 
 
-# book/literate/extract.md:68
+# book/literate/extract.md: What the extractor sees
 import ast
 import hashlib
 import os
@@ -101,7 +105,7 @@ SOURCE = f"src/{PACKAGE}"  #: The folder of the package.
 CONTENTS = f"{BOOK}/_toc.yml"  #: The order of the chapters.
 
 
-# book/literate/extract.md:100
+# book/literate/extract.md: What the extractor sees
 class BookError(ValueError):
     """All that is wrong in a book, one ``file:line: fact; remedy`` a line."""
 
@@ -110,7 +114,7 @@ class BookError(ValueError):
         super().__init__("\n".join(self.problems))
 
 
-# book/literate/extract.md:125
+# book/literate/extract.md: A chapter and its cells
 class Cell(NamedTuple):
     """A code cell: its place in the notebook, its first line of code, code and tags."""
 
@@ -120,7 +124,7 @@ class Cell(NamedTuple):
     tags: tuple[str, ...]
 
 
-# book/literate/extract.md:139
+# book/literate/extract.md: A chapter and its cells
 class Heading(NamedTuple):
     """A heading of a chapter: line, level from 1, and its text as written."""
 
@@ -129,7 +133,7 @@ class Heading(NamedTuple):
     title: str
 
 
-# book/literate/extract.md:154
+# book/literate/extract.md: A chapter and its cells
 @dataclass(frozen=True)
 class Chapter:
     """A chapter as the extractor sees it: text, code cells, headings, paragraphs."""
@@ -165,15 +169,20 @@ class Chapter:
         """The cells that go into the module, in order."""
         return tuple(cell for cell in self.cells if "export" in cell.tags)
 
+    def heading(self, line: int) -> Heading:
+        """The heading that a line stands under."""
+        above = [heading for heading in self.headings if heading.line <= line]
+        return above[-1] if above else Heading(1, 1, self.title)
 
-# book/literate/extract.md:195
+
+# book/literate/extract.md: A chapter and its cells
 def dotted(docname: str) -> str:
     """Return the module that the page ``docname`` exports to."""
     parts = [PACKAGE, *docname.split("/")]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-# book/literate/extract.md:247
+# book/literate/extract.md: One reader for two purposes
 def parse_chapter(path: str, text: str, extensions: Iterable[str] = ()) -> Chapter:
     """Read one chapter's text, through myst-nb's own reader."""
     return _parsed(path, text, frozenset(extensions))
@@ -206,7 +215,7 @@ def _parsed(path: str, text: str, extensions: frozenset[str]) -> Chapter:
     )
 
 
-# book/literate/extract.md:294
+# book/literate/extract.md: One reader for two purposes
 @cache
 def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
     try:
@@ -221,7 +230,7 @@ def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
     return read_myst_markdown_notebook, create_md_parser(config, RendererHTML), config
 
 
-# book/literate/extract.md:318
+# book/literate/extract.md: Where a cell begins
 def _cells(text: str, notebook: Any) -> Iterator[Cell]:
     lines = [line.rstrip() for line in text.split("\n")]
     places = zip(notebook.cells, notebook.metadata["source_map"], strict=True)
@@ -234,20 +243,20 @@ def _cells(text: str, notebook: Any) -> Iterator[Cell]:
             yield Cell(index, line, source, tuple(map(str, tags)))
 
 
-# book/literate/extract.md:335
-def _first_line(lines: list[str], fence: int, source: str) -> int:
+# book/literate/extract.md: Where a cell begins
+def _first_line(lines: list[str], start: int, source: str) -> int:
     code = [line.rstrip() for line in source.split("\n")]
-    starts = range(fence, len(lines) - len(code) + 1)
+    starts = range(start, len(lines) - len(code) + 1)
     return next((i + 1 for i in starts if lines[i : i + len(code)] == code), 0)
 
 
-# book/literate/extract.md:348
+# book/literate/extract.md: Where a cell begins
 def trim(source: str) -> str:
     """Return code without the blank lines around it."""
     return re.sub(r"\A(?:[ \t]*\n)+", "", source).rstrip()
 
 
-# book/literate/extract.md:381
+# book/literate/extract.md: The order of the contents
 def _yaml() -> Any:
     _reader(frozenset())
     import yaml
@@ -255,7 +264,7 @@ def _yaml() -> Any:
     return yaml
 
 
-# book/literate/extract.md:395
+# book/literate/extract.md: The order of the contents
 def contents(root: Path) -> list[tuple[int, str]]:
     """Return line and name of each entry in the table of contents, in order."""
     yaml = _yaml()
@@ -269,7 +278,7 @@ def contents(root: Path) -> list[tuple[int, str]]:
     return list(_entries(tree)) if tree else []
 
 
-# book/literate/extract.md:413
+# book/literate/extract.md: The order of the contents
 def _entries(node: Any) -> Iterator[tuple[int, str]]:
     if node.id == "sequence":
         for item in node.value:
@@ -282,7 +291,7 @@ def _entries(node: Any) -> Iterator[tuple[int, str]]:
                 yield from _entries(value)
 
 
-# book/literate/extract.md:438
+# book/literate/extract.md: The order of the contents
 _BUILT_IN = ("colon_fence", "dollarmath", "linkify", "substitution", "tasklist")
 
 
@@ -293,7 +302,7 @@ def extensions(root: Path) -> tuple[str, ...]:
     return tuple(((tree or {}).get("parse") or {}).get("myst_enable_extensions", _BUILT_IN))
 
 
-# book/literate/extract.md:463
+# book/literate/extract.md: A survey that does not stop
 def survey(root: Path) -> tuple[list[Chapter], list[str]]:
     """Read all chapters in the order of the contents; return them and the problems."""
     chapters, problems, enabled = [], [], extensions(root)
@@ -313,7 +322,7 @@ def survey(root: Path) -> tuple[list[Chapter], list[str]]:
     return chapters, problems + list(_unlisted(root, chapters, enabled, problems))
 
 
-# book/literate/extract.md:493
+# book/literate/extract.md: A survey that does not stop
 def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
     try:
         text = (root / path).read_bytes().decode("utf-8")
@@ -330,7 +339,7 @@ def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
     return chapter
 
 
-# book/literate/extract.md:514
+# book/literate/extract.md: A survey that does not stop
 def _unreadable(path: str, text: str, error: Exception) -> BookError:
     fact = f"{error}".split("\n")[0] or type(error).__name__
     told = re.search(r"line (\d+)", fact)
@@ -339,14 +348,14 @@ def _unreadable(path: str, text: str, error: Exception) -> BookError:
     return BookError([f"{path}:{line}: unreadable ({fact}); correct the chapter"])
 
 
-# book/literate/extract.md:527
+# book/literate/extract.md: A survey that does not stop
 def _is_notebook(text: str) -> bool:
     from myst_nb.core.read import is_myst_markdown_notebook
 
     return bool(is_myst_markdown_notebook(text))
 
 
-# book/literate/extract.md:539
+# book/literate/extract.md: A survey that does not stop
 def _unlisted(
     root: Path, chapters: list[Chapter], enabled: tuple[str, ...], known: list[str]
 ) -> Iterator[str]:
@@ -368,7 +377,7 @@ def _unlisted(
                 )
 
 
-# book/literate/extract.md:569
+# book/literate/extract.md: A book to play with
 def write(file: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new, never a part."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -380,7 +389,7 @@ def write(file: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-# book/literate/extract.md:618
+# book/literate/extract.md: What can be wrong
 @cache
 def parse(source: str) -> ast.Module | SyntaxError:
     """Return the tree of a cell's code, or why there is none."""
@@ -391,7 +400,7 @@ def parse(source: str) -> ast.Module | SyntaxError:
         return error
 
 
-# book/literate/extract.md:635
+# book/literate/extract.md: What can be wrong
 def _trees(chapter: Chapter) -> Iterator[tuple[Cell, ast.Module]]:
     for cell in chapter.exports:
         tree = parse(cell.source)
@@ -399,7 +408,7 @@ def _trees(chapter: Chapter) -> Iterator[tuple[Cell, ast.Module]]:
             yield cell, tree
 
 
-# book/literate/extract.md:658
+# book/literate/extract.md: Names
 def defined(statements: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield line and name of whatever statements at the top of a module define."""
     for statement in statements:
@@ -407,7 +416,7 @@ def defined(statements: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
             yield getattr(statement, "lineno", 1), name
 
 
-# book/literate/extract.md:670
+# book/literate/extract.md: Names
 def _bound(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
@@ -427,19 +436,19 @@ def _bound(node: ast.AST) -> Iterator[str]:
                 yield from _bound(child)
 
 
-# book/literate/extract.md:697
+# book/literate/extract.md: Names
 def _last_name(node: ast.AST) -> str:
     return getattr(node, "attr", getattr(node, "id", ""))
 
 
-# book/literate/extract.md:706
+# book/literate/extract.md: Names
 def public(chapter: Chapter) -> list[str]:
     """Return the public names of a chapter, in order of definition."""
     names = (name for _, tree in _trees(chapter) for _, name in defined(tree.body))
     return [name for name in dict.fromkeys(names) if not name.startswith("_")]
 
 
-# book/literate/extract.md:728
+# book/literate/extract.md: Imports
 class Import(NamedTuple):
     """One imported name: line, module, and what is taken from it ("" for itself)."""
 
@@ -460,7 +469,7 @@ def imports(tree: ast.AST, chapter: Chapter) -> Iterator[Import]:
             yield from (Import(node.lineno, module, alias.name) for alias in node.names)
 
 
-# book/literate/extract.md:753
+# book/literate/extract.md: Imports
 def absolute(package: str, level: int, module: str) -> str:
     """Return the absolute name of a module; dots that lead outside stay in front."""
     parts = package.split(".")
@@ -470,7 +479,7 @@ def absolute(package: str, level: int, module: str) -> str:
     return ".".join(filter(None, [*above, module]))
 
 
-# book/literate/extract.md:778
+# book/literate/extract.md: The checks
 class Shelf:
     """Where each module stands in the order of the contents; packages stand first."""
 
@@ -490,7 +499,7 @@ class Shelf:
 Check = Callable[[Chapter, Shelf], Iterator[tuple[int, str]]]
 
 
-# book/literate/extract.md:807
+# book/literate/extract.md: The checks
 _MAGIC = re.compile(r"^[%!?]|=\s*[%!]|\?$")
 
 
@@ -509,7 +518,7 @@ def _syntax(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield cell.line + line - 1, magic if _MAGIC.search(code) else wrong
 
 
-# book/literate/extract.md:834
+# book/literate/extract.md: The checks
 def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in _trees(chapter):
         for node in ast.walk(tree):
@@ -518,7 +527,7 @@ def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield line, "get_ipython is a magic too; do not export it"
 
 
-# book/literate/extract.md:849
+# book/literate/extract.md: The checks
 #: The tags that a cell may carry.
 TAGS = {"export", "synopsis", "check", "raises-exception", "scroll-output"} | {
     f"{verb}-{what}" for verb in ("hide", "remove") for what in ("input", "output", "cell")
@@ -531,7 +540,7 @@ def _tags(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield cell.line, f"the tag {tag} is unknown; use some of {sorted(TAGS)}"
 
 
-# book/literate/extract.md:868
+# book/literate/extract.md: The checks
 def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     found = [cell for cell in chapter.cells if "synopsis" in cell.tags]
     if chapter.exports and not found:
@@ -540,7 +549,7 @@ def _synopsis(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield cell.line, f"a second synopsis, after line {found[0].line}; keep one"
 
 
-# book/literate/extract.md:883
+# book/literate/extract.md: The checks
 def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     first: dict[str, int] = {}
     for cell, tree in _trees(chapter):
@@ -550,7 +559,7 @@ def _twice(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield here, f"{name} stands already at line {first[name]}; define it once"
 
 
-# book/literate/extract.md:899
+# book/literate/extract.md: The checks
 def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     names = chapter.module.split(".")
     bad = [n for n in names if not n.isidentifier() or iskeyword(n)]
@@ -561,7 +570,7 @@ def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         yield 1, f"{chapter.module} is a folder too; rename one of them"
 
 
-# book/literate/extract.md:918
+# book/literate/extract.md: The order of the chapters
 def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in _trees(chapter):
         for line, module, name in imports(tree, chapter):
@@ -569,7 +578,7 @@ def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
                 yield cell.line + line - 1, fact
 
 
-# book/literate/extract.md:930
+# book/literate/extract.md: The order of the chapters
 def _import_faults(
     module: str, name: str, chapter: Chapter, shelf: Shelf
 ) -> Iterator[str]:
@@ -587,7 +596,7 @@ def _import_faults(
             yield f"{target} comes later in {CONTENTS}; import only what stands before"
 
 
-# book/literate/extract.md:958
+# book/literate/extract.md: Each cause once
 #: All that a chapter is checked for.
 CHECKS: tuple[Check, ...] = (
     _syntax,
@@ -600,7 +609,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-# book/literate/extract.md:975
+# book/literate/extract.md: Each cause once
 def faults(chapters: list[Chapter], known: Iterable[str] = ()) -> list[str]:
     """Return what is known to be wrong and what the checks find, each cause once."""
     problems = list(known)
@@ -616,7 +625,7 @@ def faults(chapters: list[Chapter], known: Iterable[str] = ()) -> list[str]:
     ]
 
 
-# book/literate/extract.md:995
+# book/literate/extract.md: Each cause once
 def read_book(root: Path) -> list[Chapter]:
     """Return the chapters of a sound book, in the order of its contents."""
     chapters, problems = survey(root)
@@ -625,7 +634,7 @@ def read_book(root: Path) -> list[Chapter]:
     return chapters
 
 
-# book/literate/extract.md:1073
+# book/literate/extract.md: From cells to a module
 _PLAIN = (
     (r"\{[\w:.-]+\}`([^`<]*?)(?:\s*<[^`>]*>)?`", r"\1"),
     (r"\[([^\]]*)\]\([^)]*\)", r"\1"),
@@ -634,7 +643,7 @@ _PLAIN = (
 )
 
 
-# book/literate/extract.md:1086
+# book/literate/extract.md: From cells to a module
 def plain(markdown: str) -> str:
     """Return a paragraph of MyST as the plain text of a docstring."""
     for pattern, replacement in _PLAIN:
@@ -642,12 +651,12 @@ def plain(markdown: str) -> str:
     return " ".join(markdown.split())
 
 
-# book/literate/extract.md:1106
+# book/literate/extract.md: From cells to a module
 def docstring(chapter: Chapter) -> str:
     """Return the module's docstring: title, what the synopsis is about, the synopsis."""
     cell = next(cell for cell in chapter.cells if "synopsis" in cell.tags)
-    above = [h.line for h in chapter.headings if h.line < cell.line]
-    prose = [text for line, text in chapter.paragraphs if above[-1:] < [line] < [cell.line]]
+    above = chapter.heading(cell.line).line
+    prose = [text for line, text in chapter.paragraphs if above < line < cell.line]
     parts = [plain(chapter.title).rstrip(".") + "."]
     parts += [fill(plain(text), 79) for text in prose[:1]]
     parts += ["::", indent(cell.source, "    ")]
@@ -655,18 +664,24 @@ def docstring(chapter: Chapter) -> str:
     return f'"""{text}\n"""'
 
 
-# book/literate/extract.md:1129
+# book/literate/extract.md: Blocks and markers
 def render(chapter: Chapter) -> str:
     """Return the module that a chapter exports, as text."""
     names = ", ".join(f'"{name}"' for name in public(chapter))
     face = f"__all__ = [{names}]" if names else "__all__: list[str] = []"
     if len(face) > 88:
         face = "__all__ = [\n    " + names.replace(", ", ",\n    ") + ",\n]"
-    blocks = [f"# {chapter.path}:{cell.line}\n{cell.source}" for cell in chapter.exports]
+    blocks = [f"{mark(chapter, cell)}\n{cell.source}" for cell in chapter.exports]
     return seal(docstring(chapter), chapter.path, "\n\n\n".join([face, *blocks]))
 
 
-# book/literate/extract.md:1149
+# book/literate/extract.md: Blocks and markers
+def mark(chapter: Chapter, cell: Cell) -> str:
+    """Return the comment above a cell's code in its module: chapter and heading."""
+    return f"# {chapter.path}: {' '.join(chapter.heading(cell.line).title.split())}"
+
+
+# book/literate/extract.md: The seal
 def seal(doc: str, source: str, body: str) -> str:
     """Return a generated file: docstring, origin, hash of all the rest, body."""
     remedy = "edit the chapter, not this file."
@@ -675,21 +690,21 @@ def seal(doc: str, source: str, body: str) -> str:
     return text.replace(origin, f"{origin}\n# sha256: {fingerprint(text)}", 1)
 
 
-# book/literate/extract.md:1164
-#: The comment above each block of a module: chapter and line.
-MARKER = re.compile(rf"^# ({BOOK}/\S+\.md):(\d+)$", re.M)
+# book/literate/extract.md: The seal
+#: The comment above each block of a module: chapter and heading (once, a line).
+MARKER = re.compile(rf"^# ({BOOK}/\S+\.md):(?: (.*)|\d+)$", re.M)
 _ORIGIN = re.compile(r"^# Generated from (\S+) by autograd-book extract", re.M)
 #: The seal in the header of a generated file.
 HASH = re.compile(r"^# sha256: (\w+)\n", re.M)
 
 
 def fingerprint(text: str) -> str:
-    """Return the hash of a generated file, without its own line and line numbers."""
+    """Return the hash of a generated file, without its own line and the headings."""
     text = MARKER.sub(r"# \1", HASH.sub("", text, count=1))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# book/literate/extract.md:1193
+# book/literate/extract.md: The seal
 def state(text: str) -> str:
     """Return what a file of the package is: generated, edited or foreign."""
     sealed = HASH.search(text)
@@ -698,7 +713,7 @@ def state(text: str) -> str:
     return "generated" if sealed[1] == fingerprint(text) else "edited"
 
 
-# book/literate/extract.md:1214
+# book/literate/extract.md: The seal
 def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     """Return every file of the package, by name, as the chapters would have it."""
     exporting = [chapter for chapter in chapters if chapter.exports]
@@ -710,7 +725,7 @@ def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
     return texts | {chapter.file: render(chapter) for chapter in exporting}
 
 
-# book/literate/extract.md:1232
+# book/literate/extract.md: The seal
 def on_disk(root: Path) -> dict[str, str]:
     """Return the files of the package that are there, by name."""
     files = [*sorted((root / SOURCE).rglob("*.py")), root / SOURCE / "py.typed"]
@@ -721,7 +736,7 @@ def on_disk(root: Path) -> dict[str, str]:
     }
 
 
-# book/literate/extract.md:1258
+# book/literate/extract.md: Nothing is lost
 _REFUSALS = {
     "edited": "this generated file was edited by hand; carry the edit into the chapter "
     "with autograd-book stitch, or discard it by deleting the file and typing make extract",
@@ -744,19 +759,20 @@ def guard(disk: dict[str, str], texts: dict[str, str]) -> list[str]:
     return refusals
 
 
-# book/literate/extract.md:1287
+# book/literate/extract.md: Nothing is lost
 def diff(before: str, after: str, file: str) -> str:
     """Return what leads from one text of a file to another, as a unified diff."""
     lines = unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="")
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1310
+# book/literate/extract.md: A trial before the writing
 _IMPORT = "import sys; sys.path.insert(0, sys.argv[1]); [*map(__import__, sys.argv[2:])]"
 
 
-def trial(root: Path, texts: dict[str, str]) -> list[str]:
+def trial(root: Path, chapters: list[Chapter]) -> list[str]:
     """Import the package from a temporary folder; return what goes wrong."""
+    texts = modules(chapters)
     with TemporaryDirectory() as folder:
         stage = Path(folder).resolve()
         if (root / SOURCE).is_dir():
@@ -767,7 +783,7 @@ def trial(root: Path, texts: dict[str, str]) -> list[str]:
         names = [file_module(file) for file in texts if file.endswith(".py")]
         command = [sys.executable, "-P", "-B", "-c", _IMPORT, str(stage), *names]
         run = subprocess.run(command, capture_output=True, text=True, cwd=stage)
-        return [_why(run.stderr, stage)] if run.returncode else []
+        return [_why(run.stderr, stage, chapters)] if run.returncode else []
 
 
 def file_module(file: str) -> str:
@@ -775,52 +791,110 @@ def file_module(file: str) -> str:
     return dotted(file.removeprefix(f"{SOURCE}/").removesuffix(".py"))
 
 
-# book/literate/extract.md:1340
-def locate(text: str, line: int) -> str | None:
-    """Return the place in a chapter that a line of a generated module came from."""
-    rows = text.split("\n")[:line]
-    while rows and not rows[-1].strip():
-        rows.pop()
-    for distance, row in enumerate(reversed(rows)):
-        if marker := MARKER.fullmatch(row):
-            return f"{marker[1]}:{int(marker[2]) + max(distance - 1, 0)}"
-    origin = _ORIGIN.search(text)
-    return f"{origin[1]}:1" if origin and origin[1].endswith(".md") else None
+# book/literate/extract.md: A trial before the writing
+class Block(NamedTuple):
+    """An exported cell in its module: first line of code, marker's words, the code."""
+
+    line: int
+    path: str
+    heading: str
+    source: str
 
 
-# book/literate/extract.md:1359
-def _why(traceback: str, stage: Path) -> str:
+def blocks(text: str) -> Iterator[Block]:
+    """Yield what a generated module holds of each exported cell, in order."""
+    markers = [*MARKER.finditer(text)]
+    ends = [*(marker.start() for marker in markers), len(text)][1:]
+    for marker, end in zip(markers, ends, strict=True):
+        code = text[marker.end() : end].removeprefix("\n")
+        source = trim(code)
+        above = marker.end() + 1 + code.index(source)
+        yield Block(text.count("\n", 0, above) + 1, marker[1], marker[2] or "", source)
+
+
+# book/literate/extract.md: A trial before the writing
+def places(text: str, page: str) -> list[tuple[Block, int]]:
+    """Return the blocks of a module, each with its line in the chapter's text, or 0."""
+    lines = [line.rstrip() for line in page.split("\n")]
+    found, start = [], 0
+    for block in blocks(text):
+        place = _cell_line(lines, block.source, start)
+        start = place or start
+        found.append((block, place))
+    return found
+
+
+def _cell_line(lines: list[str], source: str, start: int) -> int:
+    code = [line.rstrip() for line in source.split("\n")]
+    while first := _first_line(lines, start, source):
+        above = next(filter(None, reversed(lines[: first - 1])), "")
+        below = next(filter(None, lines[first - 1 + len(code) :]), "")
+        if re.match(r":.*export|---$", above) and re.match("```|~~~", below):
+            return first
+        start = first
+    return 0
+
+
+# book/literate/extract.md: A trial before the writing
+def locate(text: str, line: int, page: str = "") -> str | None:
+    """Return the place in a chapter that a line of a generated module came from.
+
+    It is chapter and line, or chapter and heading without the chapter's text, ``page``.
+    """
+    above = [found for found in places(text, page) if found[0].line <= line + 1]
+    if not above:
+        origin = _ORIGIN.search(text)
+        return f"{origin[1]}:1" if origin and origin[1].endswith(".md") else None
+    block, first = above[-1]
+    rows = block.source.split("\n")
+    offset = min(max(line - block.line, 0), len(rows) - 1)
+    before = max(place for _, place in [(block, 0), *above[:-1]])
+    number = first + offset if first else _nearest(rows[: offset + 1], page, before)
+    return f"{block.path}:{number or f' {block.heading}'}"
+
+
+def _nearest(rows: list[str], page: str, start: int) -> int:
+    lines = [line.rstrip() for line in page.split("\n")]
+    found = (_first_line(lines, start, row) for row in reversed(rows) if row.strip())
+    return next(filter(None, found), 0)
+
+
+# book/literate/extract.md: A trial before the writing
+def _why(traceback: str, stage: Path, chapters: list[Chapter]) -> str:
     error = (traceback.strip().split("\n") or ["the interpreter died"])[-1]
     if "No module named 'numpy'" in error:
         return "NumPy is missing, which every module needs; pip install numpy"
     frames = re.findall(r'File "(.+)", line (\d+)', traceback)
     inside = [(file, int(line)) for file, line in frames if str(stage) in file]
+    pages = {f"{stage}/{c.file.removeprefix('src/')}": c.text for c in chapters}
     place = SOURCE
     for file, line in inside[-1:]:
-        place = locate(Path(file).read_text(encoding="utf-8"), line) or place
+        text = Path(file).read_text(encoding="utf-8")
+        place = locate(text, line, pages.get(Path(file).as_posix(), "")) or place
     return f"{place}: the package would not import ({error}); correct the cell"
 
 
-# book/literate/extract.md:1392
+# book/literate/extract.md: Extraction
 def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
     """Bring the package up to date; return the files that changed, and the diff.
 
     With ``check`` nothing is written.
     """
-    texts, disk = modules(read_book(root)), on_disk(root)
-    if refusals := guard(disk, texts):
+    chapters, disk = read_book(root), on_disk(root)
+    if refusals := guard(disk, modules(chapters)):
         raise BookError(refusals)
-    return update(root, texts, disk, check)
+    return update(root, chapters, disk, check)
 
 
-# book/literate/extract.md:1410
+# book/literate/extract.md: Extraction
 def update(
-    root: Path, texts: dict[str, str], disk: dict[str, str], check: bool = False
+    root: Path, chapters: list[Chapter], disk: dict[str, str], check: bool = False
 ) -> tuple[list[str], str]:
-    """Make the package on disk equal ``texts``, unless it would not import."""
+    """Make the package on disk what the chapters say, unless it would not import."""
+    texts = modules(chapters)
     changed = sorted(f for f in texts | disk if texts.get(f) != disk.get(f))
     if changed and not check:
-        if problems := trial(root, texts):
+        if problems := trial(root, chapters):
             raise BookError(problems)
         for file in changed:
             write(root / file, texts[file]) if file in texts else remove(root / file)
@@ -828,7 +902,7 @@ def update(
     return changed, "\n".join(filter(None, shown))
 
 
-# book/literate/extract.md:1431
+# book/literate/extract.md: Extraction
 def remove(file: Path) -> None:
     """Delete a module without a chapter, and its folder when that is empty."""
     file.unlink()
@@ -837,24 +911,24 @@ def remove(file: Path) -> None:
         file.parent.rmdir()
 
 
-# book/literate/extract.md:1471
+# book/literate/extract.md: The way back
 def _parts(text: str) -> list[str]:
-    head, *pieces = MARKER.split(HASH.sub("", text, count=1))
-    return [trim(head), *map(trim, pieces[2::3])]
+    head = MARKER.split(HASH.sub("", text, count=1))[0]
+    return [trim(head), *(block.source for block in blocks(text))]
 
 
-# book/literate/extract.md:1484
+# book/literate/extract.md: The way back
 def carry(chapter: Chapter, text: str) -> str:
     """Return a chapter's text with the blocks of an edited module in its cells."""
-    numbers = [int(number) for _, number in MARKER.findall(text)]
+    codes = _parts(text)[1:]
     if (HASH.findall(text) or [""])[0] != fingerprint(render(chapter)):
         fact = "the chapter has changed too since this was generated; undo one change"
         raise BookError([f"{chapter.file}:1: {fact}"])
-    if len(numbers) != len(chapter.exports) or numbers != sorted(numbers):
-        fact = "marker comments are missing or moved; put them back"
+    if len(codes) != len(chapter.exports):
+        fact = "marker comments are missing; put them back"
         raise BookError([f"{chapter.file}:1: {fact}"])
     lines = chapter.text.split("\n")
-    for cell, code in reversed([*zip(chapter.exports, _parts(text)[1:], strict=True)]):
+    for cell, code in reversed([*zip(chapter.exports, codes, strict=True)]):
         if code != cell.source:
             end = "\r" if lines[cell.line - 1].endswith("\r") else ""
             after = cell.line - 1 + len(cell.source.split("\n"))
@@ -862,9 +936,9 @@ def carry(chapter: Chapter, text: str) -> str:
     return "\n".join(lines)
 
 
-# book/literate/extract.md:1513
-def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Return chapters with the edits of the package in them, and what they export."""
+# book/literate/extract.md: The way back
+def restitch(root: Path) -> tuple[list[Chapter], list[Chapter]]:
+    """Return the chapters that take up edits of the package, and all as they then are."""
     chapters, disk, enabled = read_book(root), on_disk(root), extensions(root)
     texts, fresh, problems = modules(chapters), [], []
     edits = {file: text for file, text in disk.items() if state(text) == "edited"}
@@ -878,14 +952,14 @@ def restitch(root: Path) -> tuple[dict[str, str], dict[str, str]]:
             problems += error.problems
     problems = problems or faults(fresh)
     new = {} if problems else modules(fresh)
-    problems = problems or _lost(edits, texts, new) or trial(root, new)
+    problems = problems or _lost(edits, texts, new) or trial(root, fresh)
     if problems:
         raise BookError(problems)
     pairs = zip(chapters, fresh, strict=True)
-    return {f.path: f.text for c, f in pairs if c.text != f.text}, new
+    return [new for old, new in pairs if old.text != new.text], fresh
 
 
-# book/literate/extract.md:1542
+# book/literate/extract.md: The way back
 def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> list[str]:
     lost = []
     for file, text in edits.items():
@@ -897,17 +971,17 @@ def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> li
     return lost
 
 
-# book/literate/extract.md:1560
+# book/literate/extract.md: The way back
 def stitch(root: Path) -> list[str]:
     """Carry edits of generated files into their chapters; return those chapters."""
-    chapters, texts = restitch(root)
-    for path, text in chapters.items():
-        write(root / path, text)
-    update(root, texts, on_disk(root))
-    return list(chapters)
+    changed, chapters = restitch(root)
+    for chapter in changed:
+        write(root / chapter.path, chapter.text)
+    update(root, chapters, on_disk(root))
+    return [chapter.path for chapter in changed]
 
 
-# book/literate/extract.md:1590
+# book/literate/extract.md: From a traceback to a paragraph
 def where(query: str, package: Path) -> str:
     """Return the chapter and line behind ``file:line`` or a dotted name.
 
@@ -919,18 +993,29 @@ def where(query: str, package: Path) -> str:
     file, number = (
         (_file(name, package), 1) if name.endswith(".py") else find(name, package)
     )
-    text = file.read_text(encoding="utf-8")
-    last = len(text.splitlines())
+    last = len(file.read_text(encoding="utf-8").split("\n")) - 1
     number = number if line is None else line
     if not 1 <= number <= last:
         raise BookError([f"{query}: the file has {last} lines; give one from 1 to {last}"])
-    place = locate(text, number)
+    place = _place(file, number, package)
     if place is None:
         raise _orphan(query, file, package)
     return place
 
 
-# book/literate/extract.md:1619
+# book/literate/extract.md: From a traceback to a paragraph
+def _place(file: Path, line: int, package: Path) -> str | None:
+    text = file.read_text(encoding="utf-8")
+    return locate(text, line, _page(text, package))
+
+
+def _page(text: str, package: Path) -> str:
+    origin = _ORIGIN.search(text)
+    page = package.resolve().parents[1] / (origin[1] if origin else "")
+    return page.read_text(encoding="utf-8") if page.is_file() else ""
+
+
+# book/literate/extract.md: From a traceback to a paragraph
 def _question(query: str) -> tuple[str, int | None]:
     name, colon, line = query.rpartition(":")
     if not colon or re.search(r"[/\\]", line):
@@ -941,7 +1026,7 @@ def _question(query: str) -> tuple[str, int | None]:
     return name, int(line)
 
 
-# book/literate/extract.md:1635
+# book/literate/extract.md: From a traceback to a paragraph
 def _file(name: str, package: Path) -> Path:
     path = name.replace("\\", "/")
     if path.endswith(".py") and Path(path).is_file():
@@ -961,25 +1046,30 @@ def _file(name: str, package: Path) -> Path:
     return found[0]
 
 
-# book/literate/extract.md:1661
-def exported(text: str) -> dict[int, int]:
+# book/literate/extract.md: From a traceback to a paragraph
+def exported(text: str, page: str) -> dict[int, int]:
     """Return the lines of a chapter that a module holds, each with the module's line."""
-    lines: dict[int, int] = {}
-    for marker, code in zip(MARKER.finditer(text), _parts(text)[1:], strict=True):
-        first = text.count("\n", 0, marker.end()) + 2
-        lines |= {int(marker[2]) + n: first + n for n in range(code.count("\n") + 1)}
-    return lines
+    return {
+        place + n: block.line + n
+        for block, place in places(text, page)
+        if place
+        for n in range(block.source.count("\n") + 1)
+    }
 
 
-# book/literate/extract.md:1682
+# book/literate/extract.md: From a traceback to a paragraph
 def _module_line(query: str, name: str, line: int | None, package: Path) -> str:
     file = _file(name, package)
-    lines = exported(file.read_text(encoding="utf-8"))
-    if not lines:
+    text = file.read_text(encoding="utf-8")
+    if not MARKER.search(text):
         raise _orphan(query, file, package)
+    lines = exported(text, _page(text, package))
+    if line is not None and not lines:
+        fact = "the book is not beside this package, so its lines cannot be counted"
+        raise BookError([f"{query}: {fact}; go into the book, or use --root"])
     if line is not None and line not in lines:
         nearest = min(lines, key=lambda known: abs(known - line))
-        fact = "this line stands in no exported cell"
+        fact = "this line stands in no exported cell of the package"
         raise BookError([f"{query}: {fact}; the nearest that does is line {nearest}"])
     inside = file.relative_to(package).as_posix()
     return f"{SOURCE}/{inside}:{1 if line is None else lines[line]}"
@@ -997,7 +1087,7 @@ def _instead(file: Path, package: Path) -> str:
     return f"the modules beside it are {', '.join(names)}"
 
 
-# book/literate/extract.md:1717
+# book/literate/extract.md: Names are found by reading
 _Found = tuple[Path, int] | None
 
 
@@ -1012,14 +1102,14 @@ def find(name: str, package: Path) -> tuple[Path, int]:
         raise BookError([f"{name}: this is no name of {PACKAGE}; {remedy}"])
     if end < len(parts):
         file, line = found
-        place = locate(file.read_text(encoding="utf-8"), line)
+        place = _place(file, line, package)
         remedy = f"look for the name at {place}" if place else _instead(file, package)
         fact = f"{'.'.join(parts[:end])} has no {parts[end]}"
         raise BookError([f"{name}: {fact}; {remedy}"])
     return found
 
 
-# book/literate/extract.md:1745
+# book/literate/extract.md: Names are found by reading
 def _find(parts: list[str], package: Path) -> _Found:
     for end in range(len(parts) if parts[0] == PACKAGE else 0, 0, -1):
         base = package.joinpath(*parts[1:end])
@@ -1039,7 +1129,7 @@ def _body(file: Path) -> list[ast.stmt]:
     return tree.body
 
 
-# book/literate/extract.md:1770
+# book/literate/extract.md: Names are found by reading
 def _search(file: Path, body: list[ast.stmt], names: list[str], package: Path) -> _Found:
     if not names:
         return file, 1
@@ -1057,7 +1147,7 @@ def _search(file: Path, body: list[ast.stmt], names: list[str], package: Path) -
     return None
 
 
-# book/literate/extract.md:1793
+# book/literate/extract.md: Names are found by reading
 def _member(
     file: Path, node: ast.ClassDef, above: list[ast.stmt], names: list[str], package: Path
 ) -> _Found:
@@ -1070,7 +1160,7 @@ def _member(
     return next(filter(None, tries), None)
 
 
-# book/literate/extract.md:1810
+# book/literate/extract.md: Names are found by reading
 def _attributes(node: ast.ClassDef) -> dict[str, int]:
     slots: dict[str, int] = {}
     stored: dict[str, int] = {}
@@ -1084,7 +1174,7 @@ def _attributes(node: ast.ClassDef) -> dict[str, int]:
     return slots | stored
 
 
-# book/literate/extract.md:1843
+# book/literate/extract.md: The command line
 def find_root(start: Path) -> Path:
     """Return the nearest folder, from ``start`` upwards, that holds a book."""
     start = start.resolve()
@@ -1096,7 +1186,7 @@ def find_root(start: Path) -> Path:
     )
 
 
-# book/literate/extract.md:1861
+# book/literate/extract.md: The command line
 def _extract(options: Namespace) -> int:
     changed, shown = extract(options.root or find_root(Path.cwd()), options.check)
     print(shown if options.check else "\n".join(changed), end="\n" if changed else "")
@@ -1111,7 +1201,7 @@ def _stitch(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1880
+# book/literate/extract.md: The command line
 def _where(options: Namespace) -> int:
     try:
         package = (options.root or find_root(Path.cwd())) / SOURCE
@@ -1121,7 +1211,7 @@ def _where(options: Namespace) -> int:
     return 0
 
 
-# book/literate/extract.md:1894
+# book/literate/extract.md: The command line
 def main(argv: list[str] | None = None) -> int:
     """Run ``extract``, ``stitch`` or ``where``; return the exit status."""
     parser = ArgumentParser(prog="autograd-book", description="Extract the package.")
@@ -1140,7 +1230,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-# book/literate/extract.md:1917
+# book/literate/extract.md: The command line
 #: The commands: name, function, and help.
 COMMANDS = (
     ("extract", _extract, "write the package from the chapters"),
@@ -1155,6 +1245,6 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-# book/literate/extract.md:1939
+# book/literate/extract.md: The command line
 if __name__ == "__main__" and "__file__" in globals():
     sys.exit(main())

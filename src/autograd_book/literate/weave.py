@@ -15,7 +15,7 @@ it, and for each cell of a chapter what the site shows above it.
     print(index["autograd_book.literate.weave.explained"].link)
 """
 # Generated from book/literate/weave.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e7ef7a45a15868ef00d24afcb795e0ba846b4cbb161c52ff477ac66e9ef78840
+# sha256: f030a244996f772b5b9d90fea4f0ef65e2cba72ce5bbb56a1cd0ee7a848db634
 
 __all__ = [
     "KINDS",
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-# book/literate/weave.md:58
+# book/literate/weave.md: The kinds of cells
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
@@ -48,7 +48,7 @@ from autograd_book.literate.extract import (
 )
 
 
-# book/literate/weave.md:80
+# book/literate/weave.md: The kinds of cells
 #: What a tag makes of a cell; the first that fits decides.
 KINDS = (
     ("export", "exported"),
@@ -67,7 +67,7 @@ def cell_kind(tags: Collection[str]) -> str:
     return next((kind for tag, kind in KINDS if tag in tags), "example")
 
 
-# book/literate/weave.md:146
+# book/literate/weave.md: What a cell defines
 def names(cell: Cell) -> tuple[str, ...]:
     """Return the public names that a cell defines, in order."""
     tree = parse(cell.source)
@@ -77,7 +77,7 @@ def names(cell: Cell) -> tuple[str, ...]:
     return tuple(name for name in found if not name.startswith("_"))
 
 
-# book/literate/weave.md:169
+# book/literate/weave.md: The name of a section
 def anchor(title: str) -> str:
     """Return the id that docutils gives to a section with this heading."""
     words = plain(title).replace("`", " ").replace(":math:", " ").lower()
@@ -85,18 +85,16 @@ def anchor(title: str) -> str:
     return re.sub(r"^[-0-9]+|-+$", "", re.sub(r"[^a-z0-9]+", "-", words))
 
 
-# book/literate/weave.md:194
+# book/literate/weave.md: The name of a section
 def section(chapter: Chapter, line: int) -> tuple[Heading, str]:
     """Return the heading above a line, and its anchor ("" where that is not unique)."""
-    above = [heading for heading in chapter.headings if heading.line <= line]
-    if not above:
-        return Heading(1, 1, chapter.title), ""
-    anchors = [anchor(heading.title) for heading in chapter.headings]
-    mine = anchor(above[-1].title)
-    return above[-1], mine if anchors.count(mine) == 1 else ""
+    heading = chapter.heading(line)
+    anchors = [anchor(other.title) for other in chapter.headings]
+    mine = anchor(heading.title)
+    return heading, mine if anchors.count(mine) == 1 else ""
 
 
-# book/literate/weave.md:215
+# book/literate/weave.md: What the site shows
 class WovenCell(NamedTuple):
     """What the site shows of a code cell; ``module`` is "" unless it is exported."""
 
@@ -122,7 +120,7 @@ def weave(chapter: Chapter) -> list[WovenCell]:
     return woven
 
 
-# book/literate/weave.md:255
+# book/literate/weave.md: Which section explains what
 class Place(NamedTuple):
     """Where an object is explained: page, its title, section, anchor, and the line."""
 
@@ -139,7 +137,7 @@ class Place(NamedTuple):
         return f"{self.docname}.html" + f"#{self.anchor}" * bool(self.anchor)
 
 
-# book/literate/weave.md:277
+# book/literate/weave.md: Which section explains what
 def explained(chapters: Iterable[Chapter]) -> dict[str, Place]:
     """Return, for every public object of the package, the section that explains it."""
     places: dict[str, Place] = {}
@@ -154,7 +152,7 @@ def explained(chapters: Iterable[Chapter]) -> dict[str, Place]:
     return places
 
 
-# book/literate/weave.md:294
+# book/literate/weave.md: Which section explains what
 def _passed_on(chapter: Chapter) -> Iterator[tuple[str, str]]:
     for cell in chapter.exports:
         tree = parse(cell.source)
@@ -165,7 +163,7 @@ def _passed_on(chapter: Chapter) -> Iterator[tuple[str, str]]:
                     yield found.name, f"{found.module}.{found.name}"
 
 
-# book/literate/weave.md:314
+# book/literate/weave.md: Which section explains what
 def explanation(name: str, places: dict[str, Place]) -> Place | None:
     """Return the section for an object, or for the nearest thing that contains it."""
     while name and name not in places:

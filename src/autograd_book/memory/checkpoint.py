@@ -62,7 +62,7 @@ __all__ = [
 ]
 
 
-# book/memory/checkpoint.md:73
+# book/memory/checkpoint.md: Tickets
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -80,7 +80,7 @@ class ReplayError(AutogradError, RuntimeError):
     """A function that was run again for its saved values, and did not do the same."""
 
 
-# book/memory/checkpoint.md:95
+# book/memory/checkpoint.md: Tickets
 class Ticket:
     """What a node has in place of saved values: a promise of a frame to compute them again."""
 
@@ -104,7 +104,7 @@ class Ticket:
         return [value for value in map(innermost, held) if isinstance(value, np.ndarray)]
 
 
-# book/memory/checkpoint.md:127
+# book/memory/checkpoint.md: Inputs without their arrays
 from autograd_book.graph.backward import recalled
 from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
 from autograd_book.graph.variable import NoGrad, Variable, bottom, innermost, push, top
@@ -151,7 +151,7 @@ def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
     return tree_map(lambda v: v.filled(next(rest)) if type(v) is Shell else v, tree)
 
 
-# book/memory/checkpoint.md:190
+# book/memory/checkpoint.md: Chance
 import sys
 from functools import cache, partial
 from types import CodeType, FunctionType, MethodType
@@ -182,7 +182,7 @@ def parts_of(value: Any) -> Iterator[Any]:
             yield from (known[name] for name in names_in(value.__code__) if name in known)
 
 
-# book/memory/checkpoint.md:225
+# book/memory/checkpoint.md: Chance
 def names_in(code: CodeType) -> Iterator[str]:
     """Names that a function uses, those of functions inside of it among them."""
     yield from code.co_names
@@ -202,7 +202,7 @@ def contents(cell: Any) -> list[Any]:
         return []
 
 
-# book/memory/checkpoint.md:249
+# book/memory/checkpoint.md: Chance
 def sources_of_chance(value: Any) -> list[Any]:
     """Generators that can be reached from a value, and NumPy's global one."""
     if (random := sys.modules.get("numpy.random")) is None:
@@ -241,7 +241,7 @@ def put_back(states: list[tuple[Any, Any]]) -> None:
             source.bit_generator.state = state
 
 
-# book/memory/checkpoint.md:304
+# book/memory/checkpoint.md: The same again
 TOLD = (type(None), int, bool, float, str, complex, slice, np.dtype)  #: By their repr.
 
 
@@ -278,7 +278,7 @@ def outcome(primitive: Primitive, value: Any) -> Any:
     return None if isinstance(fun, np.ufunc) or trusted(fun.__module__) else mark(value)
 
 
-# book/memory/checkpoint.md:343
+# book/memory/checkpoint.md: The same again
 from typing import NamedTuple
 
 from autograd_book.modes.batch import Batched
@@ -296,7 +296,7 @@ class Step(NamedTuple):
     captured: Any  #: Arrays of Variables that came in by closure.
 
 
-# book/memory/checkpoint.md:378
+# book/memory/checkpoint.md: The frame
 from threading import Lock, get_ident
 
 from autograd_book.modes.transforms import Fun, name_of
@@ -357,7 +357,7 @@ class Frame:
                 ticket.saved = None
 
 
-# book/memory/checkpoint.md:443
+# book/memory/checkpoint.md: The frame
 def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
     """Run the function of a frame for the first time."""
     frame.call, arrays = emptied((args, kwargs))
@@ -380,7 +380,7 @@ def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
             frame.results.pop(frame.last, None)
 
 
-# book/memory/checkpoint.md:470
+# book/memory/checkpoint.md: The frame
 def replay(frame: Frame, asked: Ticket) -> None:
     """Run a function again, until what a ticket stands for exists; it and all that were made
     before it get their values."""
@@ -428,7 +428,7 @@ def differs(frame: Frame, how: str) -> ReplayError:
     )
 
 
-# book/memory/checkpoint.md:522
+# book/memory/checkpoint.md: The frame
 def noted(
     frame: Frame, primitive: Primitive, args: Any, params: Any, out: Any, unread: int
 ) -> Step:
@@ -450,7 +450,7 @@ def is_older(node: Any, frame: Frame) -> bool:
     return node not in frame.given or isinstance(node, Leaf) and frame.exact
 
 
-# book/memory/checkpoint.md:552
+# book/memory/checkpoint.md: The level
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 
 
@@ -470,7 +470,7 @@ def levels_from(level: Any) -> Iterator[Any]:
         level = level.below
 
 
-# book/memory/checkpoint.md:576
+# book/memory/checkpoint.md: The level
 PLAIN = (Record, Evaluate, WeakScalars, Pool)  #: They know a primitive by its plans alone.
 
 
@@ -532,7 +532,7 @@ class Checkpoint(Interpreter):
         return out
 
 
-# book/memory/checkpoint.md:654
+# book/memory/checkpoint.md: The replay
 from copy import copy
 
 
@@ -602,7 +602,7 @@ class Replay(Checkpoint):
         return ticket
 
 
-# book/memory/checkpoint.md:728
+# book/memory/checkpoint.md: The replay
 def expected(frame: Frame, place: int, primitive: Primitive) -> Step:
     """What was noted of an operation, or the error that it was another one."""
     step = frame.steps[place] if place < len(frame.steps) else None
@@ -636,7 +636,7 @@ def compare(frame: Frame, place: int, step: Step, again: Step) -> None:
         )
 
 
-# book/memory/checkpoint.md:768
+# book/memory/checkpoint.md: The function
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
@@ -702,7 +702,7 @@ def recording() -> bool:
     return isinstance(next(kinds), Record)
 
 
-# book/memory/checkpoint.md:860
+# book/memory/checkpoint.md: What is held, and when
 def saved_arrays(nodes: Any) -> dict[int, Any]:
     """Arrays that nodes hold for the way back, each once, by identity."""
     found: dict[int, Any] = {}
@@ -719,7 +719,7 @@ def saved_bytes(nodes: Any, besides: Any = ()) -> int:
     return sum(array.nbytes for key, array in saved_arrays(nodes).items() if key not in given)
 
 
-# book/memory/checkpoint.md:1013
+# book/memory/checkpoint.md: Keep what is dear
 def keeping(*names: str, where: Callable[..., bool] | None = None) -> Callable[..., bool]:
     """A policy for `checkpoint`: keep the results of primitives of these names.
 

@@ -63,7 +63,7 @@ __all__ = [
 ]
 
 
-# book/memory/meter.md:81
+# book/memory/meter.md: What a buffer is
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ CATEGORIES = (
 RANK = {category: rank for rank, category in enumerate(CATEGORIES)}
 
 
-# book/memory/meter.md:100
+# book/memory/meter.md: What a buffer is
 def owner_of(value: Any) -> Any:
     """The last array behind any number of Variables and views; None for what is no array.
 
@@ -91,7 +91,7 @@ def owner_of(value: Any) -> Any:
     return owner
 
 
-# book/memory/meter.md:128
+# book/memory/meter.md: What there was in between
 import tracemalloc
 
 
@@ -121,7 +121,7 @@ class Gauge:
         tracemalloc.reset_peak()
 
 
-# book/memory/meter.md:175
+# book/memory/meter.md: Whose line
 import sys
 from typing import NamedTuple
 
@@ -148,7 +148,7 @@ PHASES = {f.__code__: "backward" for f in (walk, deliver, own, Gradients.backwar
 }
 
 
-# book/memory/meter.md:206
+# book/memory/meter.md: Whose line
 def caller() -> tuple[Any, str]:
     """The innermost frame of the program, and the phase."""
     frame: Any = sys._getframe(1)
@@ -159,7 +159,7 @@ def caller() -> tuple[Any, str]:
     return frame, phase
 
 
-# book/memory/meter.md:221
+# book/memory/meter.md: Whose line
 def cotangents_of(frame: Any) -> Any:
     """The table of cotangents in the frame of a walk; empty for any other frame."""
     if frame.f_code is not walk.__code__:
@@ -176,7 +176,7 @@ def place(name: str, frame: Any, phase: str) -> Place:
     return Place(name, phase, f"{frame.f_code.co_filename}:{frame.f_lineno}")
 
 
-# book/memory/meter.md:248
+# book/memory/meter.md: The accounts
 class Buffer:
     """Memory that an array owned, and what became of it."""
 
@@ -211,7 +211,7 @@ class Buffer:
         return [kind for since, kind in self.kinds if since <= moment][-1]
 
 
-# book/memory/meter.md:289
+# book/memory/meter.md: The accounts
 import weakref
 from time import perf_counter_ns
 
@@ -246,7 +246,7 @@ def role_on_arrival(target: Node) -> str:
     return "gradient" if isinstance(target, Leaf) else "cotangent"
 
 
-# book/memory/meter.md:328
+# book/memory/meter.md: The accounts
 class Reference(weakref.ref[Any]):
     """A weak reference with a number, by which its callback finds the entry."""
 
@@ -263,7 +263,7 @@ class Reference(weakref.ref[Any]):
         super().__init__(target, callback)  # type: ignore[call-arg]
 
 
-# book/memory/meter.md:349
+# book/memory/meter.md: The accounts
 class Books:
     """The accounts of a block of code: its buffers, and its moments."""
 
@@ -420,7 +420,7 @@ class Books:
         self.table, self.due = {}, ()
 
 
-# book/memory/meter.md:514
+# book/memory/meter.md: Both doors
 from autograd_book.graph.backward import fit
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
@@ -439,7 +439,7 @@ def role_of(argument: Any) -> str:
     return "temporary"
 
 
-# book/memory/meter.md:537
+# book/memory/meter.md: Both doors
 class Meter(Interpreter):
     """Enters what goes through both doors into the books."""
 
@@ -511,7 +511,7 @@ class Meter(Interpreter):
         return parts
 
 
-# book/memory/meter.md:630
+# book/memory/meter.md: The profile
 import linecache
 from collections.abc import Callable
 from os import PathLike
@@ -635,7 +635,7 @@ class MemoryProfile:
             json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
 
 
-# book/memory/meter.md:756
+# book/memory/meter.md: The profile
 def composition(moment: Moment) -> dict[str, int]:
     """The parts of the most there was at once, which add up to it."""
     return moment.live | {
@@ -649,14 +649,14 @@ def said(place: Place) -> tuple[str, str]:
     return place.name, quoted(place.line)
 
 
-# book/memory/meter.md:774
+# book/memory/meter.md: The profile
 def quoted(line: str) -> str:
     """What stands on a line of the program, or its file and number if that is unknown."""
     file, _, number = line.rpartition(":")
     return (linecache.getline(file, int(number)).strip()[:60] if file else "") or line
 
 
-# book/memory/meter.md:785
+# book/memory/meter.md: The profile
 def events(profile: MemoryProfile) -> list[dict[str, Any]]:
     """Names, operations and counters in the Trace Event Format, by time in microseconds."""
     start = profile.moments[0].time
@@ -685,7 +685,7 @@ def events(profile: MemoryProfile) -> list[dict[str, Any]]:
     return [event | {"pid": 1, "tid": 1} for event in found]
 
 
-# book/memory/meter.md:816
+# book/memory/meter.md: The profile
 class Table:
     """Rows under a header, shown as HTML on a page and as text in a terminal."""
 
@@ -712,7 +712,7 @@ class Table:
         return f"<table class='table'><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-# book/memory/meter.md:849
+# book/memory/meter.md: Around a block
 from collections.abc import Iterator
 
 from autograd_book.graph.errors import AutogradError, DifferentiationTypeError, described
@@ -738,7 +738,7 @@ def parameters_of(owner: Any) -> list[Variable]:
     return found
 
 
-# book/memory/meter.md:879
+# book/memory/meter.md: Around a block
 def introduce(books: Books, owner: Any) -> None:
     """Enter what an owner holds."""
     for parameter in parameters_of(owner):
@@ -750,7 +750,7 @@ def introduce(books: Books, owner: Any) -> None:
             books.find(array, "optimizer state")
 
 
-# book/memory/meter.md:895
+# book/memory/meter.md: Around a block
 def watched(optimizer: Optimizer, books: Books) -> Callable[..., None]:
     """The method ``update`` of an optimiser, with an entry before and after it."""
     update = optimizer.update
@@ -773,7 +773,7 @@ def watched(optimizer: Optimizer, books: Books) -> Callable[..., None]:
     return applied
 
 
-# book/memory/meter.md:922
+# book/memory/meter.md: Around a block
 class memory_profile:
     """Context manager that accounts for the memory of what is computed inside of it.
 
@@ -832,7 +832,7 @@ class memory_profile:
         top.reset(self.token)
 
 
-# book/memory/meter.md:1215
+# book/memory/meter.md: What an allocation costs
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
@@ -848,7 +848,7 @@ def layout(value: Any) -> Any:
     return type(value) if isinstance(value, (float, int, np.floating)) else None
 
 
-# book/memory/meter.md:1235
+# book/memory/meter.md: What an allocation costs
 class Pool(Interpreter):
     """Gives the results of universal functions the buffers of values that have died.
 
@@ -915,7 +915,7 @@ def constant(value: Any) -> Any:
     return value if type(value) is Variable else tie(Variable, value, None, None)
 
 
-# book/memory/meter.md:1306
+# book/memory/meter.md: What an allocation costs
 from autograd_book.graph.variable import base
 
 
@@ -953,7 +953,7 @@ class recycle:
         pool.shelf.clear()
 
 
-# book/memory/meter.md:1359
+# book/memory/meter.md: What an allocation costs
 import ctypes
 
 #: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
@@ -985,7 +985,7 @@ def keep_pages() -> None:
         )
 
 
-# book/memory/meter.md:1503
+# book/memory/meter.md: An arena planned ahead
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
@@ -1017,7 +1017,7 @@ def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     return offsets, max((o + n for o, _, _, n in placed), default=0)
 
 
-# book/memory/meter.md:1539
+# book/memory/meter.md: An arena planned ahead
 def smallest_gap(taken: list[tuple[int, int]], nbytes: int) -> int:
     """Beginning of the smallest gap between ranges, in order, that fits so many bytes; the
     end of all if there is none."""

@@ -76,7 +76,7 @@ __all__ = [
 ]
 
 
-# book/memory/saved.md:75
+# book/memory/saved.md: What rules do with what they saved
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ import numpy as np
 EXACT, RELATIVE, ABSOLUTE = range(3)
 
 
-# book/memory/saved.md:89
+# book/memory/saved.md: What rules do with what they saved
 from autograd_book.graph.primitive import primitives
 from autograd_book.rules.convolution import conv, conv_w, conv_x
 from autograd_book.rules.linear import contract, cross3
@@ -101,7 +101,7 @@ FACTORS: dict[str, tuple[Any, ...]] = {
 }
 
 
-# book/memory/saved.md:108
+# book/memory/saved.md: What rules do with what they saved
 #: Those that a rule divides by, or raises to a power: each number's own digits count.
 DIVISORS: dict[str, tuple[Any, ...]] = {
     "y": (np.divide,),
@@ -116,7 +116,7 @@ TOLERATES = {
 }
 
 
-# book/memory/saved.md:185
+# book/memory/saved.md: What a policy is
 from autograd_book.graph.errors import (
     DifferentiationTypeError, DifferentiationValueError, described,
 )
@@ -154,7 +154,7 @@ class Policy:
         return self
 
 
-# book/memory/saved.md:227
+# book/memory/saved.md: What a policy is
 class Keep(Policy):
     """Keeps every array as it is."""
 
@@ -162,7 +162,7 @@ class Keep(Policy):
         """None: nothing is packed."""
 
 
-# book/memory/saved.md:241
+# book/memory/saved.md: Sixteen bits
 from autograd_book.stability.precision import PIECE, half_format, rounded, wide
 
 
@@ -171,7 +171,7 @@ def largest(x: np.ndarray) -> Any:
     return np.maximum(np.max(x, initial=0), -np.min(x, initial=0))
 
 
-# book/memory/saved.md:252
+# book/memory/saved.md: Sixteen bits
 class Half(Policy):
     """Keeps numbers in 16 bits, scaled by a power of two so that the largest fits.
 
@@ -222,7 +222,7 @@ class Half(Policy):
         return out
 
 
-# book/memory/saved.md:324
+# book/memory/saved.md: Eight bits, block by block
 class Blocks(Policy):
     """Keeps numbers in 8 bits, in blocks with a scale for each.
 
@@ -288,7 +288,7 @@ class Blocks(Policy):
             )
 
 
-# book/memory/saved.md:438
+# book/memory/saved.md: One bit, or two
 #: What stands for a number that is compared: equal, above, below, or not ordered.
 LEVELS = np.array([0, 1, -1, np.nan], np.float16)
 
@@ -315,7 +315,7 @@ class Bits(Policy):
         return LEVELS.take(above + 2 * below[0]).reshape(shape)
 
 
-# book/memory/saved.md:469
+# book/memory/saved.md: One bit, or two
 from collections.abc import Callable
 
 from autograd_book.rules.convolution import highest
@@ -339,7 +339,7 @@ def sides(x: Any, low: Any, high: Any) -> Truths:
     return above | lost, below | lost
 
 
-# book/memory/saved.md:497
+# book/memory/saved.md: One bit, or two
 def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     """Where the elements of x are the extreme along axes, NaN if that is NaN."""
     best = np.reshape(out, kept(x.shape, axis))
@@ -349,7 +349,7 @@ def attained(x: np.ndarray, out: np.ndarray, axis: Any) -> Truths:
     return (won,)
 
 
-# book/memory/saved.md:509
+# book/memory/saved.md: One bit, or two
 def of_size(x: np.ndarray) -> dict[str, Any]:
     """Instead of the argument of an absolute value: its signs, if it has signs."""
     return {} if x.dtype.kind == "c" else {"x": signs(x)}
@@ -360,7 +360,7 @@ def of_pair(x: Any, y: Any) -> dict[str, Any]:
     return {"x": signs(x, y), "y": 0}
 
 
-# book/memory/saved.md:524
+# book/memory/saved.md: One bit, or two
 def of_extreme(
     x: np.ndarray, out: np.ndarray, axis: Any = None, initial: Any = None, **_: Any
 ) -> dict[str, Any]:
@@ -375,7 +375,7 @@ def of_windows(w: np.ndarray, out: np.ndarray, n: int) -> dict[str, Any]:
     return {"w": found["x"], "out": found["out"]}
 
 
-# book/memory/saved.md:543
+# book/memory/saved.md: One bit, or two
 #: For primitives whose rules only compare: what may stand for their saved values.
 COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
     primitives[relu]: lambda out: {"out": (np.greater(out, 0),)},
@@ -388,7 +388,7 @@ COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
 }
 
 
-# book/memory/saved.md:637
+# book/memory/saved.md: Without loss
 import zlib
 
 
@@ -432,13 +432,13 @@ class Zipped(Policy):
         return places.reshape(-1).view(dtype).reshape(shape)
 
 
-# book/memory/saved.md:685
+# book/memory/saved.md: Without loss
 def bytes_of(x: np.ndarray) -> np.ndarray:
     """The bytes of a contiguous array, as a view."""
     return x.reshape(-1).view(np.uint8)
 
 
-# book/memory/saved.md:709
+# book/memory/saved.md: To disk
 import os
 import weakref
 from threading import Lock
@@ -493,7 +493,7 @@ class Store:
             return int(self.file.readinto(out))
 
 
-# book/memory/saved.md:768
+# book/memory/saved.md: To disk
 def transfer(step: Callable[[Any, int], int], data: Any, start: int) -> None:
     """Put or get bytes, in as many steps as the system takes."""
     done = 0
@@ -503,7 +503,7 @@ def transfer(step: Callable[[Any, int], int], data: Any, start: int) -> None:
         done += more
 
 
-# book/memory/saved.md:780
+# book/memory/saved.md: To disk
 class Place:
     """Bytes in the file of a store."""
 
@@ -522,7 +522,7 @@ class Place:
         self.store.spare[self.size].append(self.start)
 
 
-# book/memory/saved.md:811
+# book/memory/saved.md: To disk
 from autograd_book.graph.errors import AutogradError
 
 
@@ -530,7 +530,7 @@ class StorageError(AutogradError, OSError):
     """A saved value that could not be written to disk, or read from it."""
 
 
-# book/memory/saved.md:821
+# book/memory/saved.md: To disk
 class OnDisk(Policy):
     """Keeps arrays in a file.
 
@@ -607,7 +607,7 @@ class OnDisk(Policy):
         return found
 
 
-# book/memory/saved.md:912
+# book/memory/saved.md: Which policy for which value
 from functools import cache
 
 
@@ -637,7 +637,7 @@ class Chosen(Policy):
         return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
 
 
-# book/memory/saved.md:944
+# book/memory/saved.md: Which policy for which value
 #: What makes the policies that have a name.
 NAMED: dict[str, Callable[[], Policy]] = {
     "keep": Keep,
@@ -656,7 +656,7 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/saved.md:965
+# book/memory/saved.md: Which policy for which value
 from autograd_book.graph.errors import nearest
 
 
@@ -674,7 +674,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/saved.md:985
+# book/memory/saved.md: Which policy for which value
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
@@ -702,7 +702,7 @@ def policy_of(given: Any) -> Policy:
     )
 
 
-# book/memory/saved.md:1025
+# book/memory/saved.md: One array, several nodes
 class Item:
     """One array in its packed form; nodes that saved the same array share it.
 
@@ -756,7 +756,7 @@ class Item:
 shelf: "weakref.WeakValueDictionary[int, Item]" = weakref.WeakValueDictionary()
 
 
-# book/memory/saved.md:1081
+# book/memory/saved.md: One array, several nodes
 def expect_like(item: Item, found: Any) -> np.ndarray:
     """What a policy unpacked, or the error that says how it differs from what it was."""
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
@@ -781,7 +781,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md:1110
+# book/memory/saved.md: One array, several nodes
 from numpy.lib.stride_tricks import as_strided
 
 from autograd_book.memory.meter import owner_of
@@ -795,7 +795,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md:1126
+# book/memory/saved.md: One array, several nodes
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -814,7 +814,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     return np.asarray(x.transpose(order), order="C"), lambda root: root.transpose(places)
 
 
-# book/memory/saved.md:1157
+# book/memory/saved.md: In place of the tuple
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -828,7 +828,7 @@ class Slot(NamedTuple):
     back: Back
 
 
-# book/memory/saved.md:1175
+# book/memory/saved.md: In place of the tuple
 class Packed:
     """What a node saved, in another form."""
 
@@ -849,7 +849,7 @@ class Packed:
             yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
 
 
-# book/memory/saved.md:1198
+# book/memory/saved.md: In place of the tuple
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -859,7 +859,7 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
             yield from arrays_in(part)
 
 
-# book/memory/saved.md:1212
+# book/memory/saved.md: In place of the tuple
 from autograd_book.graph.record import Leaf, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.precision import FEW
@@ -887,7 +887,7 @@ def packable(value: Any) -> bool:
     )
 
 
-# book/memory/saved.md:1242
+# book/memory/saved.md: In place of the tuple
 def tied(value: Any, back: Back) -> Back:
     """The way back to a Variable, if the saved value is one."""
     if type(value) is not Variable:
@@ -896,7 +896,7 @@ def tied(value: Any, back: Back) -> Back:
     return lambda root: tie(Variable, inner(root), node, record)
 
 
-# book/memory/saved.md:1255
+# book/memory/saved.md: In place of the tuple
 def slot(policy: Policy, tolerance: int, value: Any, what: str) -> Any:
     """A slot for a value; the value itself if the policy declines, or errs too much."""
     suited = policy.suited(tolerance)
@@ -917,7 +917,7 @@ def stand_in(truths: Any, what: str) -> Any:
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
 
-# book/memory/saved.md:1280
+# book/memory/saved.md: In place of the tuple
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Primitive
 from autograd_book.graph.record import Node
@@ -1011,7 +1011,7 @@ class Saving(Interpreter):
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 
 
-# book/memory/saved.md:1380
+# book/memory/saved.md: In place of the tuple
 from autograd_book.graph.variable import push
 
 

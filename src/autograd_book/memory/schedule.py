@@ -58,7 +58,7 @@ __all__ = [
 ]
 
 
-# book/memory/schedule.md:88
+# book/memory/schedule.md: Schedules are trees
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,7 +105,7 @@ def runs(schedule: Schedule) -> list[int]:
     return [found.count(i) for i in flat(schedule)]
 
 
-# book/memory/schedule.md:147
+# book/memory/schedule.md: Every k
 def segments(n: int, k: int) -> Schedule:
     """A schedule of n blocks with a checkpoint at every k-th; what comes after the last of
     them is kept, because it is walked at once."""
@@ -113,7 +113,7 @@ def segments(n: int, k: int) -> Schedule:
     return [*ends[:-1], *ends[-1]]
 
 
-# book/memory/schedule.md:208
+# book/memory/schedule.md: Binomial
 from math import comb
 
 
@@ -134,7 +134,7 @@ def binomial(n: int, slots: int, start: int = 0) -> Schedule:
     return [*schedule, *range(start, start + n)]
 
 
-# book/memory/schedule.md:322
+# book/memory/schedule.md: Costs
 from typing import NamedTuple
 
 import numpy as np
@@ -159,7 +159,7 @@ class Costs(NamedTuple):
     back_time: Any  #: Time of its way back.
 
 
-# book/memory/schedule.md:351
+# book/memory/schedule.md: Costs
 class Prediction(NamedTuple):
     """What a schedule takes."""
 
@@ -184,7 +184,7 @@ def delivery(costs: Costs) -> Any:
     return costs.gradients.sum() + costs.inputs[0]
 
 
-# book/memory/schedule.md:380
+# book/memory/schedule.md: Costs
 class Tally:
     """What is held in the course of a schedule, the most so far, and the time so far."""
 
@@ -241,7 +241,7 @@ class Tally:
         self.cotangent = self.costs.inputs[i]
 
 
-# book/memory/schedule.md:445
+# book/memory/schedule.md: Measured
 import gc
 import time
 import tracemalloc
@@ -289,7 +289,7 @@ def last_recall(out: Variable) -> Callable[[], Any]:
     return next((saved.recall for saved in kept if type(saved) is Ticket), tuple)
 
 
-# book/memory/schedule.md:495
+# book/memory/schedule.md: Measured
 def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     """Output of a block, and its row of `Costs` as far as it is bytes."""
     v = Variable(x)
@@ -311,7 +311,7 @@ def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     )
 
 
-# book/memory/schedule.md:521
+# book/memory/schedule.md: Measured
 def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
     """The row of `Costs` as far as it is times."""
     v = Variable(x)
@@ -323,7 +323,7 @@ def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
     return keep, passing, again, back
 
 
-# book/memory/schedule.md:537
+# book/memory/schedule.md: Measured
 def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     """Run each block of a chain forward and back, and measure.
 
@@ -360,7 +360,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     return Costs(np.array(inputs), *map(np.array, zip(*rows)))
 
 
-# book/memory/schedule.md:578
+# book/memory/schedule.md: Measured
 def expect_one(x: Any) -> None:
     """Raise DifferentiationTypeError for a batch, which has no bytes that could be measured."""
     if type(bottom(x)) is Batched:
@@ -396,7 +396,7 @@ def expect_number_from(i: int, block: Fun, value: Any) -> None:
         )
 
 
-# book/memory/schedule.md:645
+# book/memory/schedule.md: Optimal
 class Needs:
     """What the events of a chain need, in bytes.
 
@@ -436,7 +436,7 @@ class Needs:
         return np.maximum.accumulate(steps) + self.replaying[last]
 
 
-# book/memory/schedule.md:687
+# book/memory/schedule.md: Optimal
 def stretches(n: int) -> Iterator[tuple[int, int]]:
     """First and last block of all parts of a chain, short ones first."""
     return ((first, first + size) for size in range(n) for first in range(n - size))
@@ -471,7 +471,7 @@ def least(costs: Costs) -> tuple[int, Schedule]:
     return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
 
 
-# book/memory/schedule.md:734
+# book/memory/schedule.md: Optimal
 class Plan:
     """The fastest schedules of all parts of a chain, for all budgets up to one.
 
@@ -554,7 +554,7 @@ class Plan:
         return found
 
 
-# book/memory/schedule.md:821
+# book/memory/schedule.md: Optimal
 def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     """The fastest schedule whose peak stays within a budget.
 
@@ -576,7 +576,7 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
     return plan.schedule(0, last, 1, cells)
 
 
-# book/memory/schedule.md:859
+# book/memory/schedule.md: The network
 from numbers import Integral, Real
 
 from autograd_book.learn.nn import Module
@@ -629,7 +629,7 @@ class Checkpointed(Module):
         return f"Checkpointed({len(self.blocks)} blocks, {self.schedule})"
 
 
-# book/memory/schedule.md:916
+# book/memory/schedule.md: The network
 def checkpoint_sequential(
     blocks: Any,
     *,
@@ -679,7 +679,7 @@ def checkpoint_sequential(
     return Checkpointed(blocks, PLANS[name](len(blocks), value), policy, check)
 
 
-# book/memory/schedule.md:970
+# book/memory/schedule.md: The network
 def expect_count(name: str, n: int, value: Any) -> int:
     """A number from 1 to n, or the error that says that it is none."""
     if not isinstance(value, Integral) or not 1 <= int(value) <= n:

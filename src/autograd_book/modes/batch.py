@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 
-# book/modes/batch.md:62
+# book/modes/batch.md: A value for each example
 from collections.abc import Callable
 from typing import Any
 
@@ -66,7 +66,7 @@ class OneForAllError(DifferentiationTypeError):
     """One array or number was asked for of a value that differs between examples."""
 
 
-# book/modes/batch.md:89
+# book/modes/batch.md: A value for each example
 def no_single(self: Any, *args: Any, **kwargs: Any) -> Any:
     """Raise OneForAllError, where a program asks for a single array or number."""
     raise OneForAllError(
@@ -76,7 +76,7 @@ def no_single(self: Any, *args: Any, **kwargs: Any) -> Any:
     )
 
 
-# book/modes/batch.md:113
+# book/modes/batch.md: A batch in disguise
 class Batched(Operators, Protocols, Methods):
     """A value for each example of a batch, which passes for the value of one.
 
@@ -127,7 +127,7 @@ class Batched(Operators, Protocols, Methods):
         return f"Batched({self.value!r})"
 
 
-# book/modes/batch.md:201
+# book/modes/batch.md: Elements under each other
 #: From the level, values, which of them are batched, and params, to a batched result.
 Batching = Callable[..., Any]
 
@@ -140,7 +140,7 @@ def as_array(value: Any) -> Any:
     return value if hasattr(value, "shape") else np.asarray(value)
 
 
-# book/modes/batch.md:229
+# book/modes/batch.md: Elements under each other
 def aligned(value: Any, rank: int) -> Any:
     """Examples along the first axis, each with `rank` axes: axes of length 1 are put in
     behind the first."""
@@ -152,7 +152,7 @@ def aligned(value: Any, rank: int) -> Any:
     )
 
 
-# book/modes/batch.md:249
+# book/modes/batch.md: Elements under each other
 def by_elements(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -162,7 +162,7 @@ def by_elements(
     return level.below.bind(primitive, ready, params)
 
 
-# book/modes/batch.md:274
+# book/modes/batch.md: One after the other
 def by_examples(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -178,7 +178,7 @@ def by_examples(
     return np.stack(list(map(as_array, results)))
 
 
-# book/modes/batch.md:304
+# book/modes/batch.md: Rows for axes
 def shifted(axis: Any, rank: int) -> Any:
     """Axes of an example as axes of the batch; all of them for None."""
     if axis is None or rank == 0:
@@ -190,7 +190,7 @@ def shifted(axis: Any, rank: int) -> Any:
     )
 
 
-# book/modes/batch.md:326
+# book/modes/batch.md: Rows for axes
 def reduce_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -200,7 +200,7 @@ def reduce_batch(
     return level.below.bind(primitive, values, {**params, "axis": axis})
 
 
-# book/modes/batch.md:344
+# book/modes/batch.md: Rows for axes
 def softmax_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -208,13 +208,13 @@ def softmax_batch(
     return reduce_batch(level, primitive, values, batched, {"axis": -1, **params})
 
 
-# book/modes/batch.md:356
+# book/modes/batch.md: Rows for axes
 for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.logsumexp):
     batchings[primitives[fun]] = reduce_batch
 batchings[primitives[reductions.softmax]] = softmax_batch
 
 
-# book/modes/batch.md:372
+# book/modes/batch.md: Rows for shapes
 def reshape_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -226,7 +226,7 @@ def reshape_batch(
     return level.below.bind(primitive, values, {**params, "shape": (level.size, *shape)})
 
 
-# book/modes/batch.md:395
+# book/modes/batch.md: Rows for shapes
 def transpose_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -239,7 +239,7 @@ def transpose_batch(
     )
 
 
-# book/modes/batch.md:417
+# book/modes/batch.md: Rows for shapes
 def broadcast_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -252,7 +252,7 @@ def broadcast_batch(
     )
 
 
-# book/modes/batch.md:451
+# book/modes/batch.md: Rows for indices
 def is_plain(index: Any) -> bool:
     """Whether an index has at most one array in it, which stands alone, and no truth
     values."""
@@ -261,7 +261,7 @@ def is_plain(index: Any) -> bool:
     )
 
 
-# book/modes/batch.md:468
+# book/modes/batch.md: Rows for indices
 def index_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -276,7 +276,7 @@ def index_batch(
     )
 
 
-# book/modes/batch.md:494
+# book/modes/batch.md: Rows for indices
 def join_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -291,7 +291,7 @@ def join_batch(
     )
 
 
-# book/modes/batch.md:518
+# book/modes/batch.md: Rows for indices
 batchings |= {
     primitives[shapes.reshape]: reshape_batch,
     primitives[np.transpose]: transpose_batch,
@@ -302,7 +302,7 @@ batchings |= {
 }
 
 
-# book/modes/batch.md:541
+# book/modes/batch.md: The matrix product
 def matmul_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
@@ -324,7 +324,7 @@ def matmul_batch(
 batchings[primitives[np.matmul]] = matmul_batch
 
 
-# book/modes/batch.md:586
+# book/modes/batch.md: The level
 class Batch(Interpreter):
     """Carries out each operation for all examples at once.
 
@@ -388,7 +388,7 @@ class Batch(Interpreter):
         return Batched(way(self, primitive, values, batched, params), self)
 
 
-# book/modes/batch.md:672
+# book/modes/batch.md: The transformation
 def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     """A function of batches that applies `f` to each example.
 
@@ -432,14 +432,14 @@ def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     return transformed
 
 
-# book/modes/batch.md:720
+# book/modes/batch.md: The transformation
 def collected(value: Any, level: Batch, axis: int) -> Any:
     """The results of all examples, with their axis where it is wanted."""
     full = value.value if level.mine(value) else np.stack([as_array(value)] * level.size)
     return full if axis == 0 else np.moveaxis(full, 0, axis)
 
 
-# book/modes/batch.md:738
+# book/modes/batch.md: The transformation
 def number_of_examples(f: Fun, args: Any, axes: Any) -> int:
     """How many examples the arguments have, or the error that says what is wrong with
     them."""

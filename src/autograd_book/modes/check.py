@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-# book/modes/check.md:88
+# book/modes/check.md: A difference quotient without rules
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -61,19 +61,19 @@ def central_difference(f: Fun, args: list[Any], directions: list[Any]) -> float:
     return float(ahead - behind) / (2.0 * h)
 
 
-# book/modes/check.md:137
+# book/modes/check.md: The two sides
 def total(z: Any) -> Any:
     """Sum of the real parts of all elements."""
     return np.sum(np.real(z) if z.dtype.kind == "c" else z)
 
 
-# book/modes/check.md:151
+# book/modes/check.md: The two sides
 def weighted(f: Fun, weights: Any) -> Fun:
     """The scalar function ``sum(weights * f(...))``, its real part for complex values."""
     return lambda *args: total(f(*args) * weights)
 
 
-# book/modes/check.md:165
+# book/modes/check.md: The two sides
 def by_pullback(f: Fun, directions: list[Any]) -> Fun:
     """Derivative of the scalar function f along fixed directions, by reverse mode; a scalar
     function again."""
@@ -86,13 +86,13 @@ def by_pullback(f: Fun, directions: list[Any]) -> Fun:
     return slope
 
 
-# book/modes/check.md:182
+# book/modes/check.md: The two sides
 def by_tangents(f: Fun, directions: list[Any]) -> Fun:
     """The same by forward mode."""
     return lambda *args: jvp(f, args, tuple(directions))[1]
 
 
-# book/modes/check.md:192
+# book/modes/check.md: The two sides
 #: By name.
 MODES: dict[str, Callable[[Fun, list[Any]], Fun]] = {
     "reverse": by_pullback,
@@ -100,7 +100,7 @@ MODES: dict[str, Callable[[Fun, list[Any]], Fun]] = {
 }
 
 
-# book/modes/check.md:218
+# book/modes/check.md: The report
 class Comparison(NamedTuple):
     """One derivative from rules beside the same from a difference quotient."""
 
@@ -120,7 +120,7 @@ class Comparison(NamedTuple):
         return f"{self.mode} order {self.order}:  {pair}  error {self.error:.1e}"
 
 
-# book/modes/check.md:242
+# book/modes/check.md: The report
 class Report(tuple[Comparison, ...]):
     """Comparisons of all orders; prints as a table."""
 
@@ -128,7 +128,7 @@ class Report(tuple[Comparison, ...]):
         return "\n".join(map(str, self))
 
 
-# book/modes/check.md:268
+# book/modes/check.md: How far apart is too far
 #: By the format of a real number.
 TOLERANCES = {np.float64: 1e-5, np.float32: 2e-3, np.float16: 5e-2}
 
@@ -140,7 +140,7 @@ def tolerance_for(points: list[Any]) -> float:
     )
 
 
-# book/modes/check.md:290
+# book/modes/check.md: How far apart is too far
 def random_like(shape: tuple[int, ...], dtype: Any, draw: Fun) -> Any:
     """Numbers from ``draw(size=...)`` in double precision; the imaginary parts as well
     where `dtype` is complex."""
@@ -148,7 +148,7 @@ def random_like(shape: tuple[int, ...], dtype: Any, draw: Fun) -> Any:
     return real + 1j * draw(size=shape) if np.dtype(dtype).kind == "c" else real
 
 
-# book/modes/check.md:307
+# book/modes/check.md: How far apart is too far
 @no_grad()
 def compare(
     g: Fun, points: list[Any], directions: list[Any], mode: str, order: int
@@ -168,7 +168,7 @@ def compare(
     )
 
 
-# book/modes/check.md:337
+# book/modes/check.md: The check
 def check_gradients(
     f: Fun,
     *args: Any,

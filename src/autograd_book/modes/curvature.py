@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-# book/modes/curvature.md:64
+# book/modes/curvature.md: Rows or columns
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,7 +54,7 @@ def basis(like: Any) -> Iterator[np.ndarray]:
         yield unit.reshape(shape_of(like))[()]
 
 
-# book/modes/curvature.md:98
+# book/modes/curvature.md: Rows, then columns
 def by_rows(f: Fun, x: Tree) -> Tree:
     """Jacobian of f at x by one pullback for each element of the result."""
     out, pullback = vjp(f, x)
@@ -76,7 +76,7 @@ def by_rows(f: Fun, x: Tree) -> Tree:
     )
 
 
-# book/modes/curvature.md:124
+# book/modes/curvature.md: Rows, then columns
 def by_columns(f: Fun, x: Any) -> Any:
     """Jacobian of f at an array x by one pass of forward mode for each of its elements."""
     x = primal(x)
@@ -87,14 +87,14 @@ def by_columns(f: Fun, x: Any) -> Any:
     return np.moveaxis(stacked, 0, -1).reshape(shape + x.shape)
 
 
-# book/modes/curvature.md:139
+# book/modes/curvature.md: Rows, then columns
 def joined(parts: Any, like: Any, shape: tuple[int, ...]) -> Any:
     """Arrays as one array of the given shape; zeros of the dtype of `like` if there are
     none."""
     return np.stack(parts).reshape(shape) if parts else np.zeros(shape, like.dtype)
 
 
-# book/modes/curvature.md:183
+# book/modes/curvature.md: One function for both
 MODES = ("auto", "reverse", "forward")  #: Ways to a Jacobian.
 
 
@@ -146,7 +146,7 @@ def jacobian(f: Fun, argnums: int = 0, mode: str = "auto") -> Fun:
     return transformed
 
 
-# book/modes/curvature.md:241
+# book/modes/curvature.md: One function for both
 def columns_are_better(f: Fun, x: Tree, mode: str) -> bool:
     """Whether to go by columns: told so, or complex, or fewer columns than rows."""
     if kind_of(x) or mode != "auto":
@@ -162,7 +162,7 @@ def columns_are_better(f: Fun, x: Tree, mode: str) -> bool:
     return complex_ones or x.size < np.size(out)
 
 
-# book/modes/curvature.md:290
+# book/modes/curvature.md: Second derivatives
 def hessian(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the matrix of second derivatives of `f`, of shape ``x.shape +
     x.shape``.
@@ -177,7 +177,7 @@ def hessian(f: Fun, argnums: int = 0) -> Fun:
     return jacobian(grad(f, argnums), argnums, mode="reverse")
 
 
-# book/modes/curvature.md:318
+# book/modes/curvature.md: Second derivatives
 def hvp(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the product of the Hessian of `f` with a vector.
 
@@ -203,7 +203,7 @@ def hvp(f: Fun, argnums: int = 0) -> Fun:
     return transformed
 
 
-# book/modes/curvature.md:361
+# book/modes/curvature.md: Slopes at each element
 def elementwise_grad(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the slope of `f` at each element.
 

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-# book/modes/forward.md:93
+# book/modes/forward.md: Pushing one operation
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def along_elements(
     return part
 
 
-# book/modes/forward.md:135
+# book/modes/forward.md: Pushing one operation
 def along_line(
     primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any
 ) -> Any:
@@ -64,7 +64,7 @@ def along_line(
     return top.get().bind(primitive, [*values[:i], t, *values[i + 1 :]], params)
 
 
-# book/modes/forward.md:164
+# book/modes/forward.md: The transpose of a rule
 def transposed(
     primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any
 ) -> Any:
@@ -79,7 +79,7 @@ def transposed(
     return walk(part.node, t, top.get().pull)[g.node]
 
 
-# book/modes/forward.md:194
+# book/modes/forward.md: Choosing among the three
 def push_tangents(
     primitive: Primitive, tangents: dict[int, Any], out: Any, values: Any, params: Any
 ) -> Any:
@@ -99,7 +99,7 @@ def push_tangents(
     return total
 
 
-# book/modes/forward.md:218
+# book/modes/forward.md: Choosing among the three
 def fit_tangent(t: Any, out: Any) -> Any:
     """A tangent in the shape and dtype of the result that it belongs to."""
     t = t if hasattr(t, "dtype") else np.asarray(t)
@@ -109,13 +109,13 @@ def fit_tangent(t: Any, out: Any) -> Any:
     return t if t.dtype == out.dtype else t.astype(out.dtype)
 
 
-# book/modes/forward.md:250
+# book/modes/forward.md: The level that pushes
 def constant(value: Any) -> bool:
     """Whether a value is a Variable that needs no gradient, at any level."""
     return type(value) is Variable and value.record is None
 
 
-# book/modes/forward.md:266
+# book/modes/forward.md: The level that pushes
 class Tangent:
     """What stands in place of a node in Variables of forward mode."""
 
@@ -125,7 +125,7 @@ class Tangent:
         self.value = value
 
 
-# book/modes/forward.md:280
+# book/modes/forward.md: The level that pushes
 class Forward(Interpreter):
     """Computes the tangent of each result along with its value.
 
@@ -169,7 +169,7 @@ class Forward(Interpreter):
         return tie(Variable, value, Tangent(tangent), self)
 
 
-# book/modes/forward.md:356
+# book/modes/forward.md: The transformation
 def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[Tree, Tree]:
     """Value of a function and its Jacobian-vector product.
 
@@ -221,13 +221,13 @@ def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[
     )
 
 
-# book/modes/forward.md:412
+# book/modes/forward.md: The transformation
 def fresh(value: Any) -> Any:
     """A copy of a plain array; anything else as it is."""
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-# book/modes/forward.md:427
+# book/modes/forward.md: The transformation
 def tangent_of(p: Any, t: Any) -> Any:
     """t as a tangent of the primal p, or the error that says why it is none."""
     if kind_of(t) or shape_of(t) != p.shape:

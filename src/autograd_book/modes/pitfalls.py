@@ -22,7 +22,7 @@ the line of the program.
 __all__ = ["finite", "ranges", "extent", "PACKAGE", "user_line", "Finite", "debug_nans"]
 
 
-# book/modes/pitfalls.md:58
+# book/modes/pitfalls.md: Who made it, and who passed it on
 import sys
 from bisect import bisect_right
 from typing import Any
@@ -44,7 +44,7 @@ def finite(value: Any) -> bool:
     return dtype is None or not differentiable(dtype) or bool(np.all(np.isfinite(value)))
 
 
-# book/modes/pitfalls.md:90
+# book/modes/pitfalls.md: Who made it, and who passed it on
 def ranges(names: Any, values: Any) -> str:
     """For each named value its shape and the smallest and largest number in it."""
     return "; ".join(
@@ -52,7 +52,7 @@ def ranges(names: Any, values: Any) -> str:
     )
 
 
-# book/modes/pitfalls.md:102
+# book/modes/pitfalls.md: Who made it, and who passed it on
 def extent(value: Any) -> str:
     """Shape and range of an array, in words."""
     array = np.asarray(value)
@@ -61,7 +61,7 @@ def extent(value: Any) -> str:
     return f"of shape {array.shape} from {np.min(array):.6g} to {np.max(array):.6g}"
 
 
-# book/modes/pitfalls.md:123
+# book/modes/pitfalls.md: Which line it was
 #: Frames of modules that begin with this name are the engine's.
 PACKAGE = __name__.partition(".")[0]
 
@@ -77,7 +77,7 @@ def user_line() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-# book/modes/pitfalls.md:157
+# book/modes/pitfalls.md: The level that looks
 class Finite(Interpreter):
     """Raises where an operation or a rule makes a NaN or an infinity of finite numbers."""
 
@@ -131,7 +131,7 @@ class Finite(Interpreter):
         )
 
 
-# book/modes/pitfalls.md:217
+# book/modes/pitfalls.md: The level that looks
 def debug_nans() -> push:
     """Context manager, or decorator, under which the first NaN or infinity made of finite
     numbers raises an error.

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-# book/modes/transforms.md:147
+# book/modes/transforms.md: What may be differentiated
 import inspect
 from collections.abc import Callable
 from functools import wraps
@@ -63,7 +63,7 @@ def name_of(f: Fun) -> str:
     return f"{getattr(f, '__qualname__', repr(f))}{place}"
 
 
-# book/modes/transforms.md:185
+# book/modes/transforms.md: What may be differentiated
 def primal(value: Any) -> Any:
     """An argument as something a Record can watch: a floating-point array or scalar, or an
     outer Variable."""
@@ -76,7 +76,7 @@ def primal(value: Any) -> Any:
     )
 
 
-# book/modes/transforms.md:218
+# book/modes/transforms.md: One recorded run
 def run(f: Fun, primals: tuple[Tree, ...]) -> tuple[Any, Record, tuple[Tree, ...]]:
     """Run f once under a Record of its own; the result, the Record, and the watched
     inputs."""
@@ -86,7 +86,7 @@ def run(f: Fun, primals: tuple[Tree, ...]) -> tuple[Any, Record, tuple[Tree, ...
     return result, record, inputs
 
 
-# book/modes/transforms.md:239
+# book/modes/transforms.md: One recorded run
 def expect_number(f: Fun, result: Any) -> Any:
     """The result of f, or the error that says why it has no derivative."""
     if not hasattr(result, "shape") and not isinstance(result, (int, float, complex)):
@@ -103,13 +103,13 @@ def expect_number(f: Fun, result: Any) -> Any:
     return result
 
 
-# book/modes/transforms.md:268
+# book/modes/transforms.md: One recorded run
 def zeros(variable: Variable) -> Any:
     """The cotangent of an input that the result does not depend on."""
     return np.zeros(variable.shape, variable.dtype)[()]
 
 
-# book/modes/transforms.md:301
+# book/modes/transforms.md: The vector-Jacobian product
 def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
     """Value of a function and its vector-Jacobian product.
 
@@ -167,7 +167,7 @@ def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
     )
 
 
-# book/modes/transforms.md:367
+# book/modes/transforms.md: What may leave
 def plain(value: Any, record: Record) -> Any:
     """The value of a constant or of a Variable of this Record, as a copy of its own;
     anything else as it is."""
@@ -176,7 +176,7 @@ def plain(value: Any, record: Record) -> Any:
     return value.value.copy() if isinstance(value.value, np.ndarray) else value.value
 
 
-# book/modes/transforms.md:387
+# book/modes/transforms.md: What may leave
 def own(cotangents: Tree, g: Any) -> Tree:
     """The cotangents, each in memory of its own: rules may hand on what they were given, or
     one array twice."""
@@ -192,7 +192,7 @@ def own(cotangents: Tree, g: Any) -> Tree:
     return tree_map(apart, cotangents)
 
 
-# book/modes/transforms.md:415
+# book/modes/transforms.md: What may enter
 def expect_pair(f: Fun, result: Any) -> Any:
     """The two things that f returned, or the error that says that it did not."""
     if not isinstance(result, tuple) or len(result) != 2:
@@ -204,7 +204,7 @@ def expect_pair(f: Fun, result: Any) -> Any:
     return result
 
 
-# book/modes/transforms.md:437
+# book/modes/transforms.md: What may enter
 def cotangent_of(result: Any, g: Any) -> Any:
     """g as a cotangent of the result, or the error that says why it is none."""
     if shape_of(g) != shape_of(result):
@@ -216,7 +216,7 @@ def cotangent_of(result: Any, g: Any) -> Any:
     return g if type(g) is Variable else np.asarray(g, getattr(result, "dtype", None))[()]
 
 
-# book/modes/transforms.md:502
+# book/modes/transforms.md: Gradients
 def of_chosen(
     f: Fun, positions: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Fun:
@@ -243,7 +243,7 @@ def of_chosen(
     return chosen
 
 
-# book/modes/transforms.md:547
+# book/modes/transforms.md: Gradients
 def value_and_grad(
     f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False
 ) -> Fun:
@@ -285,7 +285,7 @@ def value_and_grad(
     return transformed
 
 
-# book/modes/transforms.md:595
+# book/modes/transforms.md: Gradients
 def grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Fun:
     """A function that returns the gradient of `f`, or ``(gradient, aux)``; parameters and
     errors as for `value_and_grad`."""
@@ -298,7 +298,7 @@ def grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> F
     return transformed
 
 
-# book/modes/transforms.md:612
+# book/modes/transforms.md: Gradients
 def expect_real_number(f: Fun, out: Any) -> None:
     """Raise unless the result of f is one real number."""
     if shape_of(out) != ():
@@ -315,7 +315,7 @@ def expect_real_number(f: Fun, out: Any) -> None:
         )
 
 
-# book/modes/transforms.md:671
+# book/modes/transforms.md: What is not to be differentiated
 @primitive("x", flat=True)
 def stop_gradient(x: Any) -> Any:
     """A copy of the value of x, which counts as a constant in every derivative."""

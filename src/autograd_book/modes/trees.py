@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-# book/modes/trees.md:68
+# book/modes/trees.md: Taking apart, putting together
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -48,7 +48,7 @@ containers: dict[
 }
 
 
-# book/modes/trees.md:102
+# book/modes/trees.md: Taking apart, putting together
 def kind_of(tree: Tree) -> Any:
     """The row of `containers` for a tree, or None for a leaf."""
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
@@ -56,7 +56,7 @@ def kind_of(tree: Tree) -> Any:
     return containers.get(type(tree))
 
 
-# book/modes/trees.md:129
+# book/modes/trees.md: The walk
 def leaves(tree: Tree) -> list[Any]:
     """The leaves of a tree, in order."""
     kind = kind_of(tree)
@@ -67,7 +67,7 @@ def leaves(tree: Tree) -> list[Any]:
     )
 
 
-# book/modes/trees.md:154
+# book/modes/trees.md: A tree of results
 def tree_map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     """A tree of the same form, with ``f(leaf, *other_leaves)`` in place of each leaf.
 
@@ -103,7 +103,7 @@ def tree_map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     return kind[1](tree, [tree_map(f, *column) for column in columns])
 
 
-# book/modes/trees.md:194
+# book/modes/trees.md: A tree of results
 def expect_like(tree: Tree, other: Tree) -> None:
     """Raise DifferentiationValueError unless two containers have the same kind and the same
     places."""
@@ -119,7 +119,7 @@ def expect_like(tree: Tree, other: Tree) -> None:
         )
 
 
-# book/modes/trees.md:214
+# book/modes/trees.md: A tree of results
 def described(tree: Tree) -> str:
     """A container in few words, for messages."""
     name = type(tree).__name__

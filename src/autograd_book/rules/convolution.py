@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 
-# book/rules/convolution.md:64
+# book/rules/convolution.md: Windows
 import math
 from typing import Any
 
@@ -60,7 +60,7 @@ from autograd_book.graph.variable import implements, primitive
 from autograd_book.rules.indexing import scatter
 
 
-# book/rules/convolution.md:85
+# book/rules/convolution.md: Windows
 @primitive(
     "x", linear="x",
     x=lambda g, x_shape, size, axis, step=1, spread=1: fold(
@@ -88,7 +88,7 @@ def windows(x: Any, size: int, axis: int, step: int = 1, spread: int = 1) -> Any
     return every[(*before, slice(None, None, step), ..., slice(None, None, spread))]
 
 
-# book/rules/convolution.md:146
+# book/rules/convolution.md: Fold
 @primitive(
     "w", linear="w",
     w=lambda g, w_shape, length, axis, step=1, spread=1: windows(
@@ -107,7 +107,7 @@ def fold(w: Any, length: int, axis: int, step: int = 1, spread: int = 1) -> Any:
     return out
 
 
-# book/rules/convolution.md:206
+# book/rules/convolution.md: NumPy's own windows
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 
 
@@ -139,7 +139,7 @@ def sliding_window_view(
     return x
 
 
-# book/rules/convolution.md:264
+# book/rules/convolution.md: Several axes
 from typing import NamedTuple
 
 
@@ -152,7 +152,7 @@ class Sliding(NamedTuple):
     groups: int = 1
 
 
-# book/rules/convolution.md:287
+# book/rules/convolution.md: Several axes
 def all_windows(x: Any, how: Sliding) -> Any:
     """Windows along the last axes of x; the axes inside a window come last, in order."""
     first = len(x.shape) - len(how.sizes)
@@ -162,7 +162,7 @@ def all_windows(x: Any, how: Sliding) -> Any:
     return x
 
 
-# book/rules/convolution.md:307
+# book/rules/convolution.md: Several axes
 def all_folds(w: Any, lengths: tuple[int, ...], how: Sliding) -> Any:
     """The transpose of `all_windows`, for axes of the given lengths."""
     first = len(w.shape) - 2 * len(lengths)
@@ -172,7 +172,7 @@ def all_folds(w: Any, lengths: tuple[int, ...], how: Sliding) -> Any:
     return w
 
 
-# book/rules/convolution.md:369
+# book/rules/convolution.md: A product of matrices
 def columns(w: Any, groups: int) -> Any:
     """Windows as columns: (groups, channels and places inside, examples and windows)."""
     n = (w.ndim - 2) // 2
@@ -183,7 +183,7 @@ def columns(w: Any, groups: int) -> Any:
     )
 
 
-# book/rules/convolution.md:391
+# book/rules/convolution.md: A product of matrices
 def rows(z: Any, groups: int) -> Any:
     """Results as rows: (groups, channels, examples and windows)."""
     return z.swapaxes(0, 1).reshape(
@@ -191,13 +191,13 @@ def rows(z: Any, groups: int) -> Any:
     )
 
 
-# book/rules/convolution.md:403
+# book/rules/convolution.md: A product of matrices
 def matrix(w: Any, groups: int) -> Any:
     """Weights as matrices: (groups, channels of the result, channels and places inside)."""
     return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
 
 
-# book/rules/convolution.md:448
+# book/rules/convolution.md: The three functions
 @primitive(
     "x w", linear="x w",
     x=lambda g, x_shape, w, how: conv_x(g, w, x_shape, how),
@@ -210,7 +210,7 @@ def conv(x: Any, w: Any, how: Sliding) -> Any:
     return z.reshape(w.shape[0], x.shape[0], *seen.shape[2 : n + 2]).swapaxes(0, 1)
 
 
-# book/rules/convolution.md:479
+# book/rules/convolution.md: The three functions
 @primitive(
     "z w", linear="z w",
     z=lambda g, w, shape, how: conv(g, w, how),
@@ -225,7 +225,7 @@ def conv_x(z: Any, w: Any, shape: tuple[int, ...], how: Sliding) -> Any:
     return all_folds(spread.transpose(order), shape[2:], how)
 
 
-# book/rules/convolution.md:513
+# book/rules/convolution.md: The three functions
 @primitive(
     "x z", linear="x z",
     x=lambda g, x_shape, z, how: conv_x(z, g, x_shape, how),
@@ -238,7 +238,7 @@ def conv_w(x: Any, z: Any, shape: tuple[int, ...], how: Sliding) -> Any:
     ).reshape(shape)
 
 
-# book/rules/convolution.md:568
+# book/rules/convolution.md: The edge
 def each(value: Any, n: int, name: str) -> tuple[int, ...]:
     """One number for each of n axes, all positive, from one number or from n."""
     values = tuple(np.atleast_1d(value).tolist()) * (n if np.ndim(value) == 0 else 1)
@@ -250,7 +250,7 @@ def each(value: Any, n: int, name: str) -> tuple[int, ...]:
     return values
 
 
-# book/rules/convolution.md:588
+# book/rules/convolution.md: The edge
 from collections.abc import Sequence
 
 
@@ -276,7 +276,7 @@ def borders(padding: Any, reach: tuple[int, ...]) -> list[tuple[int, int]]:
     return widths
 
 
-# book/rules/convolution.md:624
+# book/rules/convolution.md: The edge
 def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     """x with its last axes extended before and after by a constant."""
     if not any(map(any, widths)):
@@ -291,7 +291,7 @@ def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     return np.where(inside, out, fill)
 
 
-# book/rules/convolution.md:653
+# book/rules/convolution.md: What fits
 def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
     """x with its border, after checking that the windows fit."""
     if isinstance(padding, str) and padding == "same" and max(how.steps) > 1:
@@ -310,7 +310,7 @@ def ready(x: Any, how: Sliding, padding: Any, fill: float = 0.0) -> Any:
     return out
 
 
-# book/rules/convolution.md:690
+# book/rules/convolution.md: What fits
 def expect_axes(x: Any, n: int, weights: Any = None) -> None:
     """Raise unless x, and weights if any, have n axes besides the first two."""
     shapes = [np.shape(a) for a in (x, weights) if a is not None]
@@ -322,7 +322,7 @@ def expect_axes(x: Any, n: int, weights: Any = None) -> None:
         )
 
 
-# book/rules/convolution.md:714
+# book/rules/convolution.md: Convolution for any number of axes
 def convolution(
     n: int,
     x: Any,
@@ -353,7 +353,7 @@ def convolution(
     return z if bias is None else z + np.reshape(bias, (outs, *[1] * n))
 
 
-# book/rules/convolution.md:749
+# book/rules/convolution.md: Convolution for any number of axes
 def conv1d(
     x: Any,
     weights: Any,
@@ -395,7 +395,7 @@ def conv1d(
     return convolution(1, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:793
+# book/rules/convolution.md: Convolution for any number of axes
 def conv2d(
     x: Any,
     weights: Any,
@@ -412,7 +412,7 @@ def conv2d(
     return convolution(2, x, weights, bias, stride, padding, dilation, groups)
 
 
-# book/rules/convolution.md:845
+# book/rules/convolution.md: Pooling
 from functools import partial, reduce
 
 from autograd_book.rules.reductions import winners
@@ -423,14 +423,14 @@ def over_places(fun: Any, w: Any, n: int) -> Any:
     return reduce(fun, [w[(..., *place)] for place in np.ndindex(w.shape[-n:])])
 
 
-# book/rules/convolution.md:880
+# book/rules/convolution.md: Pooling
 @primitive("w", w=lambda g, w, out, n: winners(g, w, out, tuple(range(-n, 0))))
 def highest(w: Any, n: int) -> Any:
     """The maximum of each window; ties share the cotangent."""
     return over_places(np.maximum, w, n)
 
 
-# book/rules/convolution.md:904
+# book/rules/convolution.md: Pooling
 @primitive(
     "w", linear="w",
     w=lambda g, w_shape, n: np.broadcast_to(
@@ -443,7 +443,7 @@ def average(w: Any, n: int) -> Any:
     return over_places(add, w, n) / math.prod(w.shape[-n:])
 
 
-# book/rules/convolution.md:929
+# book/rules/convolution.md: Borders of pools
 def pooling(
     n: int, over: Any, fill: float, x: Any, kernel: Any, stride: Any, padding: Any
 ) -> Any:
@@ -460,7 +460,7 @@ def pooling(
     return over(all_windows(ready(x, how, padding, fill), how), n)
 
 
-# book/rules/convolution.md:948
+# book/rules/convolution.md: Borders of pools
 def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along one axis.
 
@@ -483,19 +483,19 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
     return pooling(1, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:973
+# book/rules/convolution.md: Borders of pools
 def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along two axes: `max_pool1d` of (height, width)."""
     return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:981
+# book/rules/convolution.md: Borders of pools
 def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along one axis: as `max_pool1d`, with zeros for padding."""
     return pooling(1, average, 0.0, x, kernel, stride, padding)
 
 
-# book/rules/convolution.md:989
+# book/rules/convolution.md: Borders of pools
 def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along two axes: `avg_pool1d` of (height, width)."""
     return pooling(2, average, 0.0, x, kernel, stride, padding)

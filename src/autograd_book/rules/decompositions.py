@@ -85,7 +85,7 @@ __all__ = [
 ]
 
 
-# book/rules/decompositions.md:70
+# book/rules/decompositions.md: An equation instead of a formula
 from typing import Any
 
 import numpy as np
@@ -104,14 +104,14 @@ def adjoint(x: Any) -> Any:
     return np.conjugate(transposed(x)) if x.dtype.kind == "c" else transposed(x)
 
 
-# book/rules/decompositions.md:104
+# book/rules/decompositions.md: An equation instead of a formula
 Primitive(
     np.linalg.inv, "a",
     a=lambda g, out: -(transposed(out) @ g @ transposed(out)),
 )
 
 
-# book/rules/decompositions.md:152
+# book/rules/decompositions.md: Linear systems
 from autograd_book.graph.backward import unbroadcast
 
 
@@ -133,7 +133,7 @@ def solve_columns(a: Any, b: Any) -> Any:
     return np.linalg.solve(a, b)
 
 
-# book/rules/decompositions.md:188
+# book/rules/decompositions.md: Linear systems
 #: Whether `solve` takes only an array of one axis for a vector.
 NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
 
@@ -152,7 +152,7 @@ def solve(a: Any, b: Any) -> Any:
     return solve_columns(a, b)
 
 
-# book/rules/decompositions.md:233
+# book/rules/decompositions.md: Determinants
 @primitive("x", x=lambda g, x: cofactors_rule(g, x))
 def cofactors(x: Any) -> Any:
     """Matrix of cofactors of each matrix of a stack, whatever its rank."""
@@ -162,14 +162,14 @@ def cofactors(x: Any) -> Any:
     return sign * (np.conjugate(u) * others[..., None, :]) @ np.conjugate(vh)
 
 
-# book/rules/decompositions.md:254
+# book/rules/decompositions.md: Determinants
 Primitive(
     np.linalg.det, "a",
     a=lambda g, a: g[..., None, None] * cofactors(a),
 )
 
 
-# book/rules/decompositions.md:273
+# book/rules/decompositions.md: Determinants
 def diagonal(w: Any) -> Any:
     """Diagonal matrices with w on their diagonals."""
     return np.where(np.eye(w.shape[-1], dtype=bool), w[..., None], 0)
@@ -180,7 +180,7 @@ def diagonal_of(x: Any) -> Any:
     return np.sum(np.where(np.eye(x.shape[-1], dtype=bool), x, 0), axis=-1)
 
 
-# book/rules/decompositions.md:298
+# book/rules/decompositions.md: Determinants
 def without_pairs(s: Any) -> Any:
     """At i and j the product of all elements of s but those two; zero where i is j."""
     one = np.eye(s.shape[-1], dtype=bool)
@@ -200,7 +200,7 @@ def cofactors_rule(g: Any, x: Any) -> Any:
     return sign * (np.conjugate(u) @ inner @ np.conjugate(vh))
 
 
-# book/rules/decompositions.md:350
+# book/rules/decompositions.md: Several results in one node
 def slogdet_rule(g: Any, a: Any, out: Any) -> Any:
     """Cotangent of the matrix, from those of sign and logarithm."""
     along = g[..., 1]
@@ -215,7 +215,7 @@ def packed_slogdet(a: Any) -> Any:
     return np.stack(np.linalg.slogdet(a), axis=-1)
 
 
-# book/rules/decompositions.md:369
+# book/rules/decompositions.md: Several results in one node
 from autograd_book.rules.linear import scalar
 
 
@@ -229,7 +229,7 @@ SEVERAL = (np.linalg.slogdet, np.linalg.qr, np.linalg.eigh, np.linalg.eig, np.li
 NAMED: dict[Any, Any] = {f: type(f(np.eye(1))) for f in SEVERAL}
 
 
-# book/rules/decompositions.md:391
+# book/rules/decompositions.md: Several results in one node
 @implements(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
     """Sign and logarithm of the determinant, as `numpy.linalg.slogdet`."""
@@ -237,7 +237,7 @@ def slogdet(a: Any) -> Any:
     return NAMED[np.linalg.slogdet](scalar(packed[..., 0]), scalar(real(packed[..., 1])))
 
 
-# book/rules/decompositions.md:424
+# book/rules/decompositions.md: Half of a symmetric matrix
 def is_hermitian(a: Any) -> Any:
     """Whether each matrix of a stack is Hermitian up to rounding, with axes of length 1."""
     size = np.max(np.abs(a), axis=(-2, -1), keepdims=True, initial=0)
@@ -254,35 +254,35 @@ def as_read(g: Any, a: Any, triangle: str = "L") -> Any:
     return np.where(is_hermitian(a), even, share * even)
 
 
-# book/rules/decompositions.md:453
+# book/rules/decompositions.md: Half of a symmetric matrix
 def lower_half(x: Any) -> Any:
     """The lower triangle of each matrix, with half of the diagonal."""
     below, one = np.tri(x.shape[-1], k=-1, dtype=bool), np.eye(x.shape[-1], dtype=bool)
     return np.where(below, x, np.where(one, 0.5 * x, 0))
 
 
-# book/rules/decompositions.md:475
+# book/rules/decompositions.md: Half of a symmetric matrix
 def cholesky_rule(g: Any, a: Any, out: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its lower factor."""
     left = np.linalg.solve(transposed(out), lower_half(transposed(out) @ g))
     return as_read(transposed(np.linalg.solve(adjoint(out), transposed(left))), a)
 
 
-# book/rules/decompositions.md:484
+# book/rules/decompositions.md: Half of a symmetric matrix
 @primitive("a", a=lambda g, a, out: cholesky_rule(g, a, out))
 def lower_factor(a: Any) -> Any:
     """The lower Cholesky factor of each matrix of a stack."""
     return np.linalg.cholesky(a)
 
 
-# book/rules/decompositions.md:495
+# book/rules/decompositions.md: Half of a symmetric matrix
 @implements(np.linalg.cholesky)
 def cholesky(a: Any, *, upper: bool = False) -> Any:
     """Cholesky factor, as `numpy.linalg.cholesky`."""
     return adjoint(lower_factor(adjoint(given(a)))) if upper else lower_factor(a)
 
 
-# book/rules/decompositions.md:527
+# book/rules/decompositions.md: Columns made orthogonal
 def qr_rule(g: Any, out: Any) -> Any:
     """Cotangent of a tall matrix, from those of Q and R on top of each other."""
     m = out.shape[-2] - out.shape[-1]
@@ -299,7 +299,7 @@ def packed_qr(a: Any) -> Any:
     return np.concatenate(np.linalg.qr(a), axis=-2)
 
 
-# book/rules/decompositions.md:552
+# book/rules/decompositions.md: Columns made orthogonal
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.rules.shapes import concatenate, constant
 
@@ -321,7 +321,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     return r if mode == "r" else NAMED[np.linalg.qr](q, r)
 
 
-# book/rules/decompositions.md:608
+# book/rules/decompositions.md: Eigenvalues
 def plain(x: Any) -> Any:
     """The value of x alone, as an array."""
     return x.numpy() if hasattr(x, "numpy") else x
@@ -341,13 +341,13 @@ def over_gaps(x: Any, gaps: Any, values: Any, used: Any) -> Any:
     return np.where(none, 0, x / np.where(none, 1, gaps))
 
 
-# book/rules/decompositions.md:637
+# book/rules/decompositions.md: Eigenvalues
 def off_diagonal(x: Any) -> Any:
     """Each matrix of a stack, with zeros on the diagonal."""
     return np.where(np.eye(x.shape[-1], dtype=bool), 0, x)
 
 
-# book/rules/decompositions.md:651
+# book/rules/decompositions.md: Eigenvalues
 def expect_no_phase(mix: Any, g: Any) -> None:
     """Raise if the cotangent g would turn the phases of complex vectors."""
     turning = np.max(np.abs(np.imag(plain(diagonal_of(mix)))), initial=0)
@@ -359,7 +359,7 @@ def expect_no_phase(mix: Any, g: Any) -> None:
         )
 
 
-# book/rules/decompositions.md:682
+# book/rules/decompositions.md: Eigenvalues
 def eigh_rule(g: Any, a: Any, out: Any, triangle: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its packed decomposition."""
     w, v = real(out[..., 0]), out[..., 1:]
@@ -371,7 +371,7 @@ def eigh_rule(g: Any, a: Any, out: Any, triangle: Any) -> Any:
     return as_read(np.conjugate(v) @ inner @ transposed(v), a, triangle)
 
 
-# book/rules/decompositions.md:698
+# book/rules/decompositions.md: Eigenvalues
 @primitive("a", a=lambda g, a, out, UPLO="L": eigh_rule(g, a, out, UPLO))
 def packed_eigh(a: Any, UPLO: Any = "L") -> Any:
     """Eigenvalues and eigenvectors of Hermitian matrices, side by side."""
@@ -386,7 +386,7 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     return NAMED[np.linalg.eigh](real(packed[..., 0]), packed[..., 1:])
 
 
-# book/rules/decompositions.md:724
+# book/rules/decompositions.md: Eigenvalues
 def eigvalsh_rule(g: Any, a: Any, triangle: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its eigenvalues."""
     v = np.linalg.eigh(a, triangle)[1]
@@ -399,7 +399,7 @@ Primitive(
 )
 
 
-# book/rules/decompositions.md:812
+# book/rules/decompositions.md: Without symmetry
 def eig_rule(g: Any, out: Any) -> Any:
     """Cotangent of a matrix, from that of its packed decomposition."""
     w, v = out[..., 0], out[..., 1:]
@@ -412,7 +412,7 @@ def eig_rule(g: Any, out: Any) -> Any:
     return np.linalg.solve(transposed(v), inner @ transposed(v))
 
 
-# book/rules/decompositions.md:827
+# book/rules/decompositions.md: Without symmetry
 @primitive("a", a=lambda g, out: eig_rule(g, out))
 def packed_eig(a: Any) -> Any:
     """Eigenvalues and eigenvectors of square matrices, side by side."""
@@ -433,7 +433,7 @@ def eigvals(a: Any) -> Any:
     return eig(a)[0]
 
 
-# book/rules/decompositions.md:883
+# book/rules/decompositions.md: Singular values
 def svd_parts(packed: Any, m: int) -> tuple[Any, Any, Any]:
     """U, S and Vh out of a packed decomposition of matrices with m rows."""
     return transposed(packed[..., :m]), real(packed[..., m]), packed[..., m + 1 :]
@@ -449,7 +449,7 @@ def packed_svd(a: Any, hermitian: bool = False) -> Any:
     return np.concatenate([transposed(u), s[..., None], vh], axis=-1)
 
 
-# book/rules/decompositions.md:907
+# book/rules/decompositions.md: Singular values
 def svd_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from those of U, S and Vh."""
     m, n = a.shape[-2:]
@@ -471,7 +471,7 @@ def svd_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     return as_read(result, a) if hermitian else result
 
 
-# book/rules/decompositions.md:942
+# book/rules/decompositions.md: Singular values
 def values_rule(g: Any, a: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its singular values."""
     u, _, vh = np.linalg.svd(a, full_matrices=False, hermitian=hermitian)
@@ -485,7 +485,7 @@ def singular_values(a: Any, hermitian: bool = False) -> Any:
     return np.linalg.svd(a, compute_uv=False, hermitian=hermitian)
 
 
-# book/rules/decompositions.md:958
+# book/rules/decompositions.md: Singular values
 @implements(np.linalg.svd)
 def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
@@ -502,7 +502,7 @@ def svd(
     return NAMED[np.linalg.svd](*svd_parts(packed_svd(a, hermitian), m))
 
 
-# book/rules/decompositions.md:985
+# book/rules/decompositions.md: Singular values
 def known(*names: str) -> tuple[Any, ...]:
     """Those functions of `numpy.linalg` that this NumPy has."""
     return tuple(getattr(np.linalg, name) for name in names if hasattr(np.linalg, name))
@@ -517,7 +517,7 @@ def svdvals(x: Any) -> Any:
 Primitive(np.linalg.matrix_rank, "A", flat=True)
 
 
-# book/rules/decompositions.md:1030
+# book/rules/decompositions.md: Least squares
 def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     """Cotangents of a and b in ``x = z @ b``, z the pseudoinverse, rest ``b - a @ x``."""
     zt, gh = transposed(z), adjoint(g)
@@ -527,7 +527,7 @@ def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     return unreached + free - b @ transposed(x), b
 
 
-# book/rules/decompositions.md:1044
+# book/rules/decompositions.md: Least squares
 def pinv_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its pseudoinverse."""
     taken = lower_half(a) + adjoint(lower_half(a)) if hermitian else a
@@ -545,7 +545,7 @@ Primitive(
 )
 
 
-# book/rules/decompositions.md:1074
+# book/rules/decompositions.md: Least squares
 def lstsq_rule(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> tuple[Any, Any]:
     """Cotangents of both arguments of a least squares problem."""
     cutoff = np.finfo(out.dtype).eps * max(a.shape) if rcond is None else rcond
@@ -562,7 +562,7 @@ def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
     return np.linalg.lstsq(a, b, rcond)[0]
 
 
-# book/rules/decompositions.md:1095
+# book/rules/decompositions.md: Least squares
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least squares, as `numpy.linalg.lstsq`; the rank is a plain integer."""
@@ -578,7 +578,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return (x[..., 0] if b.ndim == 1 else x), squares, rank, values
 
 
-# book/rules/decompositions.md:1137
+# book/rules/decompositions.md: Norms
 from autograd_book.rules.reductions import kept
 
 
@@ -594,7 +594,7 @@ def p_norm_rule(g: Any, x: Any, out: Any, p: Any, axis: Any) -> Any:
     return np.where(zero, 0, np.conjugate(x)) / out * ratio ** (p - 2) * g
 
 
-# book/rules/decompositions.md:1157
+# book/rules/decompositions.md: Norms
 @primitive(
     "x", x=lambda g, x, out, p, axis, keepdims=False: p_norm_rule(g, x, out, p, axis)
 )
@@ -607,7 +607,7 @@ def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
     return np.sqrt(total) if p == 2 else np.power(total, total.dtype.type(1 / p))
 
 
-# book/rules/decompositions.md:1218
+# book/rules/decompositions.md: Norms
 VECTORS: dict[Any, Any] = {
     np.inf: lambda x, axis: np.max(np.abs(x), axis=axis),
     -np.inf: lambda x, axis: np.min(np.abs(x), axis=axis),
@@ -616,7 +616,7 @@ VECTORS: dict[Any, Any] = {
 }  #: Norms of vectors that are no roots of sums.
 
 
-# book/rules/decompositions.md:1236
+# book/rules/decompositions.md: Norms
 MATRICES: dict[Any, Any] = {
     **dict.fromkeys((None, "fro", "f"), lambda x: p_norm(x, 2, (-2, -1))),
     "nuc": lambda x: np.sum(np.abs(svdvals(x)), axis=-1),
@@ -629,7 +629,7 @@ MATRICES: dict[Any, Any] = {
 }  #: Norms of matrices on the last two axes, by their order.
 
 
-# book/rules/decompositions.md:1257
+# book/rules/decompositions.md: Norms
 def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The result of a reduction of x over axes, which stay as 1 if wanted."""
     return np.reshape(out, kept(x.shape, axes)) if keepdims else out
@@ -648,7 +648,7 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     return tuple(int(a) for a in axes)
 
 
-# book/rules/decompositions.md:1280
+# book/rules/decompositions.md: Norms
 @implements(*known("vector_norm"))
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
@@ -668,7 +668,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return reduced(MATRICES[ord](x), x, (-2, -1), keepdims)
 
 
-# book/rules/decompositions.md:1302
+# book/rules/decompositions.md: Norms
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of a vector or a matrix, as `numpy.linalg.norm`."""
@@ -683,7 +683,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return reduced(out, x, axes, keepdims)
 
 
-# book/rules/decompositions.md:1334
+# book/rules/decompositions.md: Composed from these
 import math
 
 
@@ -703,7 +703,7 @@ def cond(x: Any, p: Any = None) -> Any:
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
-# book/rules/decompositions.md:1364
+# book/rules/decompositions.md: Composed from these
 @implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""

@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 
-# book/rules/elementwise.md:50
+# book/rules/elementwise.md: Synopsis
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.graph.variable import primitive
 
 
-# book/rules/elementwise.md:81
+# book/rules/elementwise.md: Arithmetic
 Primitive(np.add, "x y", x=lambda g: g, y=lambda g: g)
 Primitive(np.subtract, "x y", x=lambda g: g, y=lambda g: -g)
 Primitive(
@@ -79,7 +79,7 @@ Primitive(np.positive, "x", linear="x", x=lambda g: g)
 Primitive(np.reciprocal, "x", x=lambda g, out: -g * out * out)
 
 
-# book/rules/elementwise.md:121
+# book/rules/elementwise.md: Powers
 def nonzero_base(x: Any, y: Any) -> Any:
     """x, and 1 where both x and the exponent y are zero."""
     return np.where(np.logical_or(x, y), x, 1)
@@ -91,7 +91,7 @@ def log_base(x: Any, out: Any) -> Any:
     return np.log(np.where(vanishing, 1, x).astype(out.dtype))
 
 
-# book/rules/elementwise.md:145
+# book/rules/elementwise.md: Powers
 Primitive(
     np.power, "x y",
     x=lambda g, x, y: g * (y * np.power(nonzero_base(x, y), y - 1.0)),
@@ -104,13 +104,13 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:170
+# book/rules/elementwise.md: Powers
 Primitive(np.sqrt, "x", x=lambda g, out: g * 0.5 / out)
 Primitive(np.cbrt, "x", x=lambda g, out: g / (3 * out * out))
 Primitive(np.square, "x", x=lambda g, x: 2 * g * x)
 
 
-# book/rules/elementwise.md:222
+# book/rules/elementwise.md: Exponentials and logarithms
 _LN2, _LN10 = float(np.log(2)), float(np.log(10))
 
 Primitive(np.exp, "x", x=lambda g, out: g * out)
@@ -118,21 +118,21 @@ Primitive(np.exp2, "x", x=lambda g, out: g * out * _LN2)
 Primitive(np.expm1, "x", x=lambda g, out: g * (out + 1))
 
 
-# book/rules/elementwise.md:257
+# book/rules/elementwise.md: Exponentials and logarithms
 Primitive(np.log, "x", x=lambda g, x: g / x)
 Primitive(np.log2, "x", x=lambda g, x: g * (1 / _LN2) / x)
 Primitive(np.log10, "x", x=lambda g, x: g * (1 / _LN10) / x)
 Primitive(np.log1p, "x", x=lambda g, x: g / (1 + x))
 
 
-# book/rules/elementwise.md:281
+# book/rules/elementwise.md: A sum of exponentials
 def lead(x: Any, y: Any) -> Any:
     """How far y is ahead of x; 0 where both are the same infinity."""
     same = np.logical_and(np.isinf(x), np.equal(x, y))
     return np.where(same, 0, y) - np.where(same, 0, x)
 
 
-# book/rules/elementwise.md:303
+# book/rules/elementwise.md: A sum of exponentials
 Primitive(
     np.logaddexp, "x y",
     x=lambda g, x, y: g * np.exp(-np.logaddexp(0, lead(x, y))),
@@ -145,7 +145,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:377
+# book/rules/elementwise.md: Trigonometric functions
 def slant(x: Any) -> Any:
     """The root of 1 + x*x, without the square, which may overflow."""
     if x.dtype.kind != "c":
@@ -164,7 +164,7 @@ def over_square(x: Any, size: Any) -> Any:
     return x / size / size
 
 
-# book/rules/elementwise.md:415
+# book/rules/elementwise.md: Trigonometric functions
 Primitive(np.sin, "x", x=lambda g, x: g * np.cos(x))
 Primitive(np.cos, "x", x=lambda g, x: -g * np.sin(x))
 Primitive(np.tan, "x", x=lambda g, out: g * (1 + out * out))
@@ -173,14 +173,14 @@ Primitive(np.arccos, "x", x=lambda g, x: -g / leg(x))
 Primitive(np.arctan, "x", x=lambda g, x: over_square(g, slant(x)))
 
 
-# book/rules/elementwise.md:435
+# book/rules/elementwise.md: Trigonometric functions
 Primitive(np.deg2rad, "x", linear="x", x=lambda g: np.deg2rad(g))
 Primitive(np.radians, "x", linear="x", x=lambda g: np.deg2rad(g))
 Primitive(np.rad2deg, "x", linear="x", x=lambda g: np.rad2deg(g))
 Primitive(np.degrees, "x", linear="x", x=lambda g: np.rad2deg(g))
 
 
-# book/rules/elementwise.md:451
+# book/rules/elementwise.md: Length and angle
 def over(x: Any, size: Any) -> Any:
     """x divided by a size, and 0 where the size is 0."""
     return x / np.where(np.equal(size, 0), np.inf, size)
@@ -192,7 +192,7 @@ def across(x: Any, y: Any) -> Any:
     return over(over(x, size), size)
 
 
-# book/rules/elementwise.md:474
+# book/rules/elementwise.md: Length and angle
 Primitive(
     np.hypot, "x y",
     x=lambda g, x, out: g * over(x, out),
@@ -205,7 +205,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:516
+# book/rules/elementwise.md: Hyperbolic functions
 Primitive(np.sinh, "x", x=lambda g, x: g * np.cosh(x))
 Primitive(np.cosh, "x", x=lambda g, x: g * np.sinh(x))
 Primitive(np.tanh, "x", x=lambda g, out: g * (1 - out * out))
@@ -214,7 +214,7 @@ Primitive(np.arccosh, "x", x=lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 Primitive(np.arctanh, "x", x=lambda g, x: g / (1 - x) / (1 + x))
 
 
-# book/rules/elementwise.md:574
+# book/rules/elementwise.md: Corners and jumps
 def direction(x: Any) -> Any:
     """What the size of x grows along: its sign; of a complex number its conjugate over its
     size."""
@@ -223,18 +223,18 @@ def direction(x: Any) -> Any:
     return over(np.conjugate(x), np.absolute(x))
 
 
-# book/rules/elementwise.md:591
+# book/rules/elementwise.md: Corners and jumps
 Primitive(np.absolute, "x", x=lambda g, x: g * direction(x))
 Primitive(np.fabs, "x", x=lambda g, x: g * np.sign(x))
 
 
-# book/rules/elementwise.md:600
+# book/rules/elementwise.md: Corners and jumps
 def share(g: Any, x: Any, y: Any) -> Any:
     """The part of g that belongs to x in a maximum of x and y; half in a tie."""
     return np.where(np.less(x, y), 0, np.where(np.equal(x, y), 0.5 * g, g))
 
 
-# book/rules/elementwise.md:621
+# book/rules/elementwise.md: Corners and jumps
 Primitive(
     np.maximum, "x y",
     x=lambda g, x, y: share(g, x, y),
@@ -247,7 +247,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:655
+# book/rules/elementwise.md: Corners and jumps
 Primitive(
     np.fmax, "x y",
     x=lambda g, x, y: np.where(np.isnan(x), 0, share(g, x, y)),
@@ -260,7 +260,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:684
+# book/rules/elementwise.md: A rectifier that keeps less
 @primitive("x", elementwise=True, x=lambda g, out: g * (out > 0))
 def relu(x: Any) -> Any:
     """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
@@ -278,13 +278,13 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-# book/rules/elementwise.md:757
+# book/rules/elementwise.md: Clipping
 def ordered(low: Any, x: Any, high: Any) -> Any:
     """Where x lies between low and high, or is equal to one of them."""
     return np.logical_and(np.less_equal(low, x), np.less_equal(x, high))
 
 
-# book/rules/elementwise.md:774
+# book/rules/elementwise.md: Clipping
 @primitive(
     "x low high",
     elementwise=True,
@@ -301,7 +301,7 @@ def clip(x: Any, low: Any, high: Any) -> Any:
     return np.clip(x, low, high)
 
 
-# book/rules/elementwise.md:795
+# book/rules/elementwise.md: Clipping
 from autograd_book.graph.primitive import refuse_unread
 from autograd_book.graph.variable import functions, implements, refuse
 
@@ -324,7 +324,7 @@ def clip_as_numpy(
     return clip(a, -np.inf if low is None else low, np.inf if high is None else high)
 
 
-# book/rules/elementwise.md:831
+# book/rules/elementwise.md: Steps
 from autograd_book.graph.errors import NoRuleError
 
 
@@ -344,7 +344,7 @@ def level_if_real(g: Any) -> Any:
     return level(g)
 
 
-# book/rules/elementwise.md:862
+# book/rules/elementwise.md: Steps
 Primitive(np.sign, "x", x=level_if_real)
 Primitive(np.floor, "x", x=level)
 Primitive(np.ceil, "x", x=level)
@@ -358,7 +358,7 @@ functions.update(
 Primitive(np.floor_divide, "x y", x=level, y=level)
 
 
-# book/rules/elementwise.md:887
+# book/rules/elementwise.md: Steps
 Primitive(
     np.heaviside, "x h",
     x=level, h=lambda g, x: np.where(np.equal(x, 0), g, 0),
@@ -369,7 +369,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:919
+# book/rules/elementwise.md: Remainders
 Primitive(
     np.remainder, "x y",
     x=lambda g: g, y=lambda g, x, y: -g * np.floor_divide(x, y),
@@ -380,14 +380,14 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:942
+# book/rules/elementwise.md: Functions with two results
 @implements(np.divmod)
 def quotient_and_remainder(x: Any, y: Any, **options: Any) -> tuple[Any, Any]:
     """`numpy.divmod`: the quotient rounded down, and what remains."""
     return np.floor_divide(x, y, **options), np.remainder(x, y, **options)
 
 
-# book/rules/elementwise.md:953
+# book/rules/elementwise.md: Functions with two results
 @primitive("x", elementwise=True, x=lambda g: g)
 def fraction(x: Any) -> Any:
     """The part of x after the decimal point, with the sign of x."""
@@ -401,7 +401,7 @@ def fraction_and_whole(x: Any, **options: Any) -> tuple[Any, Any]:
     return fraction(x), whole
 
 
-# book/rules/elementwise.md:972
+# book/rules/elementwise.md: Functions with two results
 @primitive("x", flat=True)
 def exponent(x: Any) -> Any:
     """The exponents of two that bring the sizes of x between a half and one: integers."""
@@ -428,7 +428,7 @@ def mantissa_and_exponent(x: Any, **options: Any) -> tuple[Any, Any]:
     return np.ldexp(x, -whole, **options), whole
 
 
-# book/rules/elementwise.md:1008
+# book/rules/elementwise.md: Functions with two results
 refuse(
     "It has no derivative; apply it to x.numpy() if the neighbour is wanted as a constant.",
     np.nextafter,
@@ -436,7 +436,7 @@ refuse(
 )
 
 
-# book/rules/elementwise.md:1036
+# book/rules/elementwise.md: Choosing and comparing
 @primitive(
     "condition x y",
     elementwise=True,
@@ -448,14 +448,14 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return np.where(condition, x, y)
 
 
-# book/rules/elementwise.md:1054
+# book/rules/elementwise.md: Choosing and comparing
 @implements(np.where)
 def where_as_numpy(condition: Any, *branches: Any) -> Any:
     """`numpy.where`: a choice, or without branches the places where the condition holds."""
     return where(condition, *branches) if branches else np.nonzero(condition.numpy())
 
 
-# book/rules/elementwise.md:1071
+# book/rules/elementwise.md: Choosing and comparing
 _PAIRS: tuple[Any, ...] = (
     *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal),
     *(np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv),
@@ -473,7 +473,7 @@ for fun in _SINGLES:
     Primitive(fun, "x", flat=True)
 
 
-# book/rules/elementwise.md:1104
+# book/rules/elementwise.md: Choosing and comparing
 @primitive("a b rtol atol", flat=True, elementwise=True)
 def close(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     """`numpy.isclose`, with the tolerances among the arrays."""
@@ -496,13 +496,13 @@ def allclose(
     return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
 
 
-# book/rules/elementwise.md:1141
+# book/rules/elementwise.md: Complex numbers
 Primitive(np.conjugate, "x", linear="x", x=lambda g: np.conjugate(g))
 Primitive(np.real, "x", elementwise=True, linear="x", x=lambda g: g)
 Primitive(np.imag, "x", elementwise=True, linear="x", x=lambda g: -1j * g)
 
 
-# book/rules/elementwise.md:1151
+# book/rules/elementwise.md: Complex numbers
 @implements(np.angle)
 def angle(z: Any, deg: bool = False) -> Any:
     """Angle of complex numbers with the real axis, as `numpy.angle`."""
@@ -513,7 +513,7 @@ def angle(z: Any, deg: bool = False) -> Any:
 refuse("Take np.real, and test with np.isclose(np.imag(z), 0).", np.real_if_close)
 
 
-# book/rules/elementwise.md:1184
+# book/rules/elementwise.md: Infinities and not-a-numbers
 def finite_part(g: Any, x: Any) -> Any:
     """g where x is finite and 0 elsewhere; for complex numbers each part by itself."""
     if x.dtype.kind != "c":
@@ -528,7 +528,7 @@ Primitive(
 )
 
 
-# book/rules/elementwise.md:1229
+# book/rules/elementwise.md: The sinc function
 import math
 
 from numpy.polynomial import polynomial
@@ -552,7 +552,7 @@ def sinc_derivative(x: Any, n: int) -> Any:
 Primitive(np.sinc, "x", elementwise=True, x=lambda g, x: g * sinc_derivative(x, 1))
 
 
-# book/rules/elementwise.md:1278
+# book/rules/elementwise.md: The Bessel function of Kaiser's window
 #: In the middle of 64 steps of a quarter turn.
 _ANGLES = (np.arange(64) + 0.5) * np.pi / 128
 
@@ -585,7 +585,7 @@ def bessel_i(x: Any, n: int) -> Any:
 Primitive(np.i0, "x", elementwise=True, x=lambda g, x: g * bessel_i(x, 1))
 
 
-# book/rules/elementwise.md:1359
+# book/rules/elementwise.md: Changing the number format
 @primitive("x", elementwise=True, linear="x", x=lambda g, dtype: g)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
@@ -595,7 +595,7 @@ def astype(x: Any, dtype: Any) -> Any:
 primitives[np.ndarray.astype] = primitives[astype]
 
 
-# book/rules/elementwise.md:1383
+# book/rules/elementwise.md: Tables of all pairs
 from collections.abc import Callable
 
 
@@ -613,7 +613,7 @@ _TWO = [fun for fun in primitives if isinstance(fun, np.ufunc) and fun.nin == 2]
 functions.update({fun.outer: outer_of(fun) for fun in _TWO})
 
 
-# book/rules/elementwise.md:1413
+# book/rules/elementwise.md: Options that stay refused
 from autograd_book.graph.primitive import REMEDIES
 
 REMEDIES["where"] = "Leave it out, and choose afterwards with np.where."

@@ -19,7 +19,7 @@ all lengths, axes and norms.
 __all__ = ["fitted", "transform", "mirrored", "Sides", "sides", "several"]
 
 
-# book/rules/fourier.md:69
+# book/rules/fourier.md: Lengths
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def fitted(x: Any, length: int, axis: int) -> Any:
     return x if length == x.shape[axis] else x[kept]
 
 
-# book/rules/fourier.md:96
+# book/rules/fourier.md: Lengths
 def transform(fun: Any, rule: Any) -> Primitive:
     """Row of a transform along one axis; the rule's cotangent is fitted to the argument."""
     return Primitive(
@@ -49,12 +49,12 @@ def transform(fun: Any, rule: Any) -> Primitive:
     )
 
 
-# book/rules/fourier.md:116
+# book/rules/fourier.md: Lengths
 transform(np.fft.fft, lambda g, n, axis, norm: np.fft.fft(g, n, axis, norm))
 transform(np.fft.ifft, lambda g, n, axis, norm: np.fft.ifft(g, n, axis, norm))
 
 
-# book/rules/fourier.md:186
+# book/rules/fourier.md: Half a spectrum
 def mirrored(g: Any, n: int, axis: int, factor: float) -> Any:
     """g times a factor where a frequency has a partner; of n, 0 and n / 2 have none."""
     row = np.full(n // 2 + 1, factor, np.finfo(g.dtype).dtype)
@@ -64,7 +64,7 @@ def mirrored(g: Any, n: int, axis: int, factor: float) -> Any:
     )
 
 
-# book/rules/fourier.md:215
+# book/rules/fourier.md: Half a spectrum
 transform(
     np.fft.rfft, lambda g, n, axis, norm:
         np.fft.hfft(mirrored(g, n, axis, 0.5), n, axis, norm),
@@ -83,7 +83,7 @@ transform(
 )
 
 
-# book/rules/fourier.md:257
+# book/rules/fourier.md: Several axes
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.variable import functions
 
@@ -105,7 +105,7 @@ def sides(shape: tuple[int, ...], s: Any, axes: Any) -> Sides:
     return [(shape[axis] if n == -1 else n, axis) for n, axis in zip(s, axes)]
 
 
-# book/rules/fourier.md:287
+# book/rules/fourier.md: Several axes
 def several(last: Any, others: Any, axes: tuple[int, ...] | None) -> Any:
     """Transform of several axes: a function for the last of them, one for the others."""
 
@@ -142,7 +142,7 @@ for last, others, many, two in (
     functions[two] = several(last, others, (-2, -1))
 
 
-# book/rules/fourier.md:352
+# book/rules/fourier.md: Shifts and frequencies
 Primitive(
     np.fft.fftshift, "x", linear="x",
     x=lambda g, axes=None: np.fft.ifftshift(g, axes),

@@ -64,7 +64,7 @@ __all__ = [
 ]
 
 
-# book/rules/indexing.md:71
+# book/rules/indexing.md: Which indices can repeat
 import operator
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -80,7 +80,7 @@ from autograd_book.rules.shapes import concatenate, constant, converted
 from autograd_book.rules.shapes import expect_no_out, outline, plain
 
 
-# book/rules/indexing.md:91
+# book/rules/indexing.md: Which indices can repeat
 BASIC = (int, slice, np.integer)  #: Besides None and the ellipsis.
 
 
@@ -95,13 +95,13 @@ def is_basic(index: Any) -> bool:
     )
 
 
-# book/rules/indexing.md:121
+# book/rules/indexing.md: Which indices can repeat
 def is_mask(index: Any) -> bool:
     """Whether an index is one array of truth values, which cannot repeat a place."""
     return getattr(index, "dtype", None) == np.bool_
 
 
-# book/rules/indexing.md:151
+# book/rules/indexing.md: Scatter is an operation of its own
 @primitive("g", linear="g", g=lambda g, index, shape: g[index])
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
@@ -128,7 +128,7 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:203
+# book/rules/indexing.md: Scatter is an operation of its own
 @primitive(
     "x", linear="x",
     x=lambda g, x_shape, index: bind(
@@ -143,7 +143,7 @@ def getitem(x: Any, index: Any) -> Any:
 primitives[operator.getitem] = primitives[getitem]
 
 
-# book/rules/indexing.md:224
+# book/rules/indexing.md: An index that cannot change
 #: Parts of an index that cannot change.
 FIXED = (*BASIC, np.generic, type(None), type(Ellipsis))
 
@@ -162,7 +162,7 @@ def frozen(index: Any) -> Any:
     return copy
 
 
-# book/rules/indexing.md:260
+# book/rules/indexing.md: An index that cannot change
 def pick(x: Any, index: Any) -> Any:
     """``x[index]``, and later changes of the index make no difference."""
     return bind(primitives[getitem], x, index=frozen(index))
@@ -171,13 +171,13 @@ def pick(x: Any, index: Any) -> Any:
 functions[operator.getitem] = pick
 
 
-# book/rules/indexing.md:389
+# book/rules/indexing.md: NumPy's other ways to pick
 def along(x: Any, axis: int, index: Any) -> Any:
     """The elements of x at an index into one axis."""
     return pick(x, (*(slice(None),) * (axis % len(shape_of(x))), index))
 
 
-# book/rules/indexing.md:403
+# book/rules/indexing.md: NumPy's other ways to pick
 @implements(np.take)
 def take(
     a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: Any = "raise"
@@ -192,7 +192,7 @@ def take(
     return along(a, axis, indices if indices.size else indices.astype(np.intp))
 
 
-# book/rules/indexing.md:427
+# book/rules/indexing.md: NumPy's other ways to pick
 @implements(np.take_along_axis)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """As `numpy.take_along_axis`."""
@@ -212,7 +212,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return pick(arr, tuple(index))
 
 
-# book/rules/indexing.md:460
+# book/rules/indexing.md: Picking by conditions
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """The elements, or slices, of a where a condition holds, as `numpy.compress`."""
@@ -220,14 +220,14 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
     return take(a, np.flatnonzero(plain(condition)), axis)
 
 
-# book/rules/indexing.md:476
+# book/rules/indexing.md: Picking by conditions
 @implements(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
     """The elements of an array where a condition holds, as `numpy.extract`."""
     return take(arr, np.flatnonzero(plain(condition)))
 
 
-# book/rules/indexing.md:491
+# book/rules/indexing.md: Picking by conditions
 @implements(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     """For each place the element of the choice that `a` names there, as `numpy.choose`."""
@@ -244,7 +244,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     return pick(np.stack(spread), (which, *np.indices(which.shape, sparse=True)))
 
 
-# book/rules/indexing.md:516
+# book/rules/indexing.md: Picking by conditions
 @implements(np.select)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """For each place the first choice whose condition holds, as `numpy.select`."""
@@ -260,14 +260,14 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return out
 
 
-# book/rules/indexing.md:554
+# book/rules/indexing.md: Picking by conditions
 for fun in (np.nonzero, np.argwhere, np.flatnonzero):
     Primitive(fun, "x", flat=True)
 for maker in (np.diag_indices_from, np.tril_indices_from, np.triu_indices_from):
     functions[maker] = lambda arr, *k, maker=maker, **kw: maker(outline(arr), *k, **kw)
 
 
-# book/rules/indexing.md:581
+# book/rules/indexing.md: Deleting, inserting, repeating
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """As `numpy.delete`."""
@@ -275,7 +275,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     return along(arr, axis, np.delete(np.arange(shape_of(arr)[axis]), constant(obj)))
 
 
-# book/rules/indexing.md:603
+# book/rules/indexing.md: Deleting, inserting, repeating
 @implements(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """As `numpy.insert`."""
@@ -293,7 +293,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     return along(concatenate(parts, axis, dtype=dtype, casting="unsafe"), axis, order)
 
 
-# book/rules/indexing.md:631
+# book/rules/indexing.md: Deleting, inserting, repeating
 @implements(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """As `numpy.repeat`."""
@@ -308,7 +308,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.reshape(copies, (*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
 
 
-# book/rules/indexing.md:665
+# book/rules/indexing.md: Padding
 def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
     """What to do before and after each of n axes, from the forms that NumPy permits."""
     if isinstance(widths, dict):
@@ -317,7 +317,7 @@ def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
     return [tuple(width) for width in np.broadcast_to(np.asarray(widths), (n, 2)).tolist()]
 
 
-# book/rules/indexing.md:682
+# book/rules/indexing.md: Padding
 SHOWN_AGAIN = ("edge", "reflect", "symmetric", "wrap")  #: Modes that gather.
 STATISTICS: dict[str, Fun] = {"maximum": np.max, "minimum": np.min}  #: Of the edges.
 STATISTICS |= {"mean": np.mean, "median": np.median}
@@ -353,7 +353,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     return array
 
 
-# book/rules/indexing.md:722
+# book/rules/indexing.md: Padding
 def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     """Zeros around an array."""
     shape = tuple([n + sum(width) for n, width in zip(shape_of(array), widths)])
@@ -363,7 +363,7 @@ def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     return bind(primitives[scatter], array, shape=shape, index=places)
 
 
-# book/rules/indexing.md:742
+# book/rules/indexing.md: What stands at an end
 def ramp(width: int, n: int, axis: int) -> Any:
     """From 0 in `width` equal steps to 1, which is left out, along one of n axes."""
     return np.reshape(
@@ -371,7 +371,7 @@ def ramp(width: int, n: int, axis: int) -> Any:
     )
 
 
-# book/rules/indexing.md:758
+# book/rules/indexing.md: What stands at an end
 def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) -> Fun:
     """What `numpy.pad` puts before (side 0) or after (side 1) an array, from outside in."""
     n, length = np.ndim(array), shape_of(array)[axis]
@@ -405,7 +405,7 @@ def end(array: Any, axis: int, mode: str, options: dict[str, Any], side: int) ->
     )
 
 
-# book/rules/indexing.md:844
+# book/rules/indexing.md: Diagonals, and zeros at the ends
 def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """Row and column of each element on a diagonal of a matrix."""
     first, second = max(0, -offset), max(0, offset)
@@ -413,7 +413,7 @@ def diagonal_places(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     return np.arange(first, first + n), np.arange(second, second + n)
 
 
-# book/rules/indexing.md:860
+# book/rules/indexing.md: Diagonals, and zeros at the ends
 @implements(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """As `numpy.diagonal`."""
@@ -422,7 +422,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return pick(last, (Ellipsis, *diagonal_places(rows, columns, offset)))
 
 
-# book/rules/indexing.md:877
+# book/rules/indexing.md: Diagonals, and zeros at the ends
 @implements(np.trace)
 def trace(
     a: Any,
@@ -437,7 +437,7 @@ def trace(
     return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
-# book/rules/indexing.md:896
+# book/rules/indexing.md: Diagonals, and zeros at the ends
 @implements(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
     """The diagonal of a matrix, or the matrix with a given diagonal, as `numpy.diag`."""
@@ -449,14 +449,14 @@ def diag(v: Any, k: int = 0) -> Any:
     )
 
 
-# book/rules/indexing.md:916
+# book/rules/indexing.md: Diagonals, and zeros at the ends
 @implements(np.diagflat)
 def diagflat(v: Any, k: int = 0) -> Any:
     """As `numpy.diagflat`."""
     return diag(np.ravel(v), k)
 
 
-# book/rules/indexing.md:933
+# book/rules/indexing.md: Diagonals, and zeros at the ends
 @implements(np.trim_zeros)
 def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     """A vector without the zeros at its ends, as `numpy.trim_zeros`."""
@@ -471,7 +471,7 @@ def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
     return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
 
 
-# book/rules/indexing.md:982
+# book/rules/indexing.md: When a place is written twice
 def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     """Which of the elements written at an index into an array of `shape` remain."""
     owner = np.zeros(shape, np.intp)
@@ -480,7 +480,7 @@ def lasting(index: Any, shape: tuple[int, ...]) -> Any:
     return owner[index] == numbers
 
 
-# book/rules/indexing.md:999
+# book/rules/indexing.md: When a place is written twice
 def written(g: Any, index: Any) -> Any:
     """Cotangent of what was written at an index, given that of the result."""
     back = g[index]
@@ -488,7 +488,7 @@ def written(g: Any, index: Any) -> Any:
     return back if once else np.where(lasting(index, g.shape), back, 0)
 
 
-# book/rules/indexing.md:1023
+# book/rules/indexing.md: When a place is written twice
 @primitive(
     "x v",
     x=lambda g, index: bind(
@@ -503,7 +503,7 @@ def replaced(x: Any, v: Any, index: Any) -> Any:
     return out
 
 
-# book/rules/indexing.md:1059
+# book/rules/indexing.md: In rounds
 def rounds(places: Any) -> Iterator[Any]:
     """Positions in a list of places, divided into rounds that repeat no place."""
     order = np.argsort(places, kind="stable")
@@ -514,7 +514,7 @@ def rounds(places: Any) -> Iterator[Any]:
         yield np.sort(order[turn == k])
 
 
-# book/rules/indexing.md:1080
+# book/rules/indexing.md: In rounds
 class Place:
     """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
@@ -584,7 +584,7 @@ class Place:
         return bind(primitives[np.broadcast_to], v, shape=shape)
 
 
-# book/rules/indexing.md:1158
+# book/rules/indexing.md: In rounds
 class At:
     """The way to a changed copy of an array: ``At(x)[index].set(v)``."""
 
@@ -600,7 +600,7 @@ class At:
 attributes["at"] = At
 
 
-# book/rules/indexing.md:1202
+# book/rules/indexing.md: Refused writes
 refuse(
     "Write y = x.at[index].set(values), which leaves x as it is.",
     np.put,
@@ -618,7 +618,7 @@ refuse(
 )
 
 
-# book/rules/indexing.md:1230
+# book/rules/indexing.md: Refused writes
 def refuse_at(name: str, ufunc: np.ufunc) -> Fun:
     """The answer to ``ufunc.at`` with a Variable."""
 

@@ -67,7 +67,7 @@ __all__ = [
 ]
 
 
-# book/rules/linear.md:85
+# book/rules/linear.md: Make everything a matrix
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ from autograd_book.graph.primitive import Primitive, primitives, shape_of, signa
 from autograd_book.rules.shapes import reshape
 
 
-# book/rules/linear.md:99
+# book/rules/linear.md: Make everything a matrix
 Shape = tuple[int, ...]  #: Of an array.
 
 
@@ -91,19 +91,19 @@ def as_matrices(
     return x, y, (*z_shape[: len(z_shape) - 2 + row + column], x[-2], y[-1])
 
 
-# book/rules/linear.md:133
+# book/rules/linear.md: The two rules
 def array(x: Any) -> Any:
     """x itself if it is an array or a Variable, else NumPy's array of it."""
     return x if hasattr(x, "shape") else np.asarray(x)
 
 
-# book/rules/linear.md:147
+# book/rules/linear.md: The two rules
 def to(x: Any, shape: Shape) -> Any:
     """x in another shape, itself if it has that shape."""
     return x if x.shape == shape else reshape(x, shape)
 
 
-# book/rules/linear.md:166
+# book/rules/linear.md: The two rules
 def matmul_x(g: Any, x_shape: Shape, y: Any) -> Any:
     """Cotangent of the left operand of ``x @ y``."""
     y = array(y)
@@ -112,13 +112,13 @@ def matmul_x(g: Any, x_shape: Shape, y: Any) -> Any:
     return to(unbroadcast(product, x_matrix), x_shape)
 
 
-# book/rules/linear.md:194
+# book/rules/linear.md: One product for a whole stack
 def tall(x: Any) -> Any:
     """A stack of matrices as one tall matrix."""
     return to(x, (-1, x.shape[-1])) if len(x.shape) != 2 else x
 
 
-# book/rules/linear.md:215
+# book/rules/linear.md: One product for a whole stack
 def matmul_y(g: Any, x: Any, y_shape: Shape) -> Any:
     """Cotangent of the right operand of ``x @ y``."""
     x = array(x)
@@ -130,7 +130,7 @@ def matmul_y(g: Any, x: Any, y_shape: Shape) -> Any:
     return to(unbroadcast(product, y_matrix), y_shape)
 
 
-# book/rules/linear.md:240
+# book/rules/linear.md: What does not fit
 from collections.abc import Callable
 from functools import wraps
 
@@ -144,7 +144,7 @@ def misfit(name: str, operands: Any, remedy: str) -> DifferentiationValueError:
     return DifferentiationValueError(f"{fact} {remedy}")
 
 
-# book/rules/linear.md:262
+# book/rules/linear.md: What does not fit
 def explained(remedy: str, *arguments: str) -> Callable[[Callable[..., Any]], Any]:
     """Decorator: when NumPy refuses the operands, the error shows shapes and remedy."""
 
@@ -162,14 +162,14 @@ def explained(remedy: str, *arguments: str) -> Callable[[Callable[..., Any]], An
     return make
 
 
-# book/rules/linear.md:284
+# book/rules/linear.md: What does not fit
 FIT = (
     "The last axis of the first must be as long as the last but one of the second, "
     "as in x @ y.T, and the axes before them equal or 1; a number multiplies with *."
 )
 
 
-# book/rules/linear.md:301
+# book/rules/linear.md: What does not fit
 primitives[np.matmul] = Primitive(
     explained(FIT, "x", "y")(np.matmul), "x y", linear="x y",
     x=lambda g, x_shape, y: matmul_x(g, x_shape, y),
@@ -177,7 +177,7 @@ primitives[np.matmul] = Primitive(
 )
 
 
-# book/rules/linear.md:348
+# book/rules/linear.md: What exchanging letters leaves out
 def from_terms(word: str, shape: Shape, terms: str, *operands: Any, **how: Any) -> Any:
     """Einsum of operands into the letters `word` and a shape.
 
@@ -195,7 +195,7 @@ def from_terms(word: str, shape: Shape, terms: str, *operands: Any, **how: Any) 
     return np.broadcast_to(part, shape)
 
 
-# book/rules/linear.md:384
+# book/rules/linear.md: Two primitives
 from autograd_book.graph.variable import primitive
 
 
@@ -204,7 +204,7 @@ def swapped(g: Any, y: Any, shape: Shape, a: str, b: str, c: str, optimize: bool
     return from_terms(a, shape, f"{c},{b}", g, array(y), optimize=optimize)
 
 
-# book/rules/linear.md:404
+# book/rules/linear.md: Two primitives
 @primitive(
     "x", linear="x",
     x=lambda g, x_shape, a, c: from_terms(a, x_shape, c, g),
@@ -214,7 +214,7 @@ def collapse(x: Any, a: str, c: str) -> Any:
     return np.einsum(f"{a}->{c}", x)
 
 
-# book/rules/linear.md:426
+# book/rules/linear.md: Two primitives
 @primitive(
     "x y", linear="x y",
     x=lambda g, x_shape, y, a, b, c, optimize: swapped(
@@ -229,7 +229,7 @@ def contract(x: Any, y: Any, a: str, b: str, c: str, optimize: bool) -> Any:
     return np.einsum(f"{a},{b}->{c}", x, y, optimize=optimize)
 
 
-# book/rules/linear.md:454
+# book/rules/linear.md: Reading the letters
 import string
 from functools import cache
 
@@ -241,7 +241,7 @@ def letters_of(labels: Any) -> str:
     return "".join("..." if n is Ellipsis else LETTERS[n] for n in labels)
 
 
-# book/rules/linear.md:474
+# book/rules/linear.md: Reading the letters
 def spelled(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
     """The subscripts and the arrays of a call of einsum, from either of its two forms."""
     if isinstance(operands[0], str):
@@ -252,7 +252,7 @@ def spelled(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
     return text, [array(x) for x in operands[:pairs:2]]
 
 
-# book/rules/linear.md:493
+# book/rules/linear.md: Reading the letters
 def fits(terms: list[str], output: str, shapes: tuple[Shape, ...]) -> bool:
     """Whether each axis has a letter, and all axes of a letter one length, or 1."""
     axes = [set(zip(term, shape)) for term, shape in zip(terms, shapes)]
@@ -265,7 +265,7 @@ def fits(terms: list[str], output: str, shapes: tuple[Shape, ...]) -> bool:
     )
 
 
-# book/rules/linear.md:514
+# book/rules/linear.md: Reading the letters
 @cache
 def words(text: str, shapes: tuple[Shape, ...]) -> tuple[list[str], str]:
     """The letters of each operand and of the result, without ellipses."""
@@ -290,7 +290,7 @@ def words(text: str, shapes: tuple[Shape, ...]) -> tuple[list[str], str]:
     return filled, result
 
 
-# book/rules/linear.md:557
+# book/rules/linear.md: More than two operands
 from autograd_book.graph.errors import NoRuleError
 from autograd_book.graph.primitive import REMEDIES
 from autograd_book.graph.variable import bind, implements
@@ -307,7 +307,7 @@ def decline(name: str, **options: Any) -> None:
             )
 
 
-# book/rules/linear.md:584
+# book/rules/linear.md: More than two operands
 @implements(np.einsum_path)
 def einsum_path(*operands: Any, **options: Any) -> Any:
     """The order in which to put operands together, as `numpy.einsum_path`."""
@@ -315,7 +315,7 @@ def einsum_path(*operands: Any, **options: Any) -> Any:
     return np.einsum_path(*shapes, **options)
 
 
-# book/rules/linear.md:600
+# book/rules/linear.md: More than two operands
 def steps(terms: list[str], output: str, xs: list[Any], optimize: Any) -> list[Any]:
     """Which operands to put together, one step after another."""
     if len(xs) < 3:
@@ -324,7 +324,7 @@ def steps(terms: list[str], output: str, xs: list[Any], optimize: Any) -> list[A
     return einsum_path(text, *xs, optimize=optimize or "greedy")[0][1:]
 
 
-# book/rules/linear.md:615
+# book/rules/linear.md: Putting pairs together
 @implements(np.einsum)
 def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: Any) -> Any:
     """Sums of products over indices, as `numpy.einsum`; many operands are taken in
@@ -348,7 +348,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     return pending[0][1]
 
 
-# book/rules/linear.md:700
+# book/rules/linear.md: Matrix products of rearranged operands
 import math
 
 
@@ -363,7 +363,7 @@ def positions(axes: Any, n: int) -> list[int]:
     return [axis % n for axis in numbers]
 
 
-# book/rules/linear.md:723
+# book/rules/linear.md: Matrix products of rearranged operands
 @implements(np.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Products summed over pairs of axes, as `numpy.tensordot`."""
@@ -377,7 +377,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return summed(a, b, k, l)
 
 
-# book/rules/linear.md:741
+# book/rules/linear.md: Matrix products of rearranged operands
 def summed(a: Any, b: Any, k: list[int], l: list[int]) -> Any:
     """Products of a and b, summed over the axes k of a and l of b in pairs."""
     i = [axis for axis in range(len(a.shape)) if axis not in k]
@@ -388,7 +388,7 @@ def summed(a: Any, b: Any, k: list[int], l: list[int]) -> Any:
     return to(z, (*rows, *columns))
 
 
-# book/rules/linear.md:760
+# book/rules/linear.md: Matrix products of rearranged operands
 def scalar(x: Any) -> Any:
     """x, and NumPy's kind of number if it has no axes, as functions of NumPy return it."""
     return x if x.shape else x[()]
@@ -402,7 +402,7 @@ def inner(a: Any, b: Any) -> Any:
     return scalar(tensordot(a, b, (-1, -1)))
 
 
-# book/rules/linear.md:782
+# book/rules/linear.md: Matrix products of rearranged operands
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """Products summed over the last axis of a and the last but one of b, as `numpy.dot`."""
@@ -413,7 +413,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     return np.matmul(a, b) if max(ranks) < 3 else tensordot(a, b, (-1, -min(2, ranks[1])))
 
 
-# book/rules/linear.md:810
+# book/rules/linear.md: Products of vectors
 from autograd_book.graph.variable import functions
 
 
@@ -422,14 +422,14 @@ def conjugated(x: Any) -> Any:
     return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
-# book/rules/linear.md:823
+# book/rules/linear.md: Products of vectors
 @implements(np.vdot)
 def vdot(a: Any, b: Any) -> Any:
     """Product of two arrays laid out as vectors, the first conjugated, as `numpy.vdot`."""
     return np.matmul(conjugated(np.ravel(array(a))), np.ravel(array(b)))
 
 
-# book/rules/linear.md:839
+# book/rules/linear.md: Products of vectors
 def vecdot(x1: Any, x2: Any, *, axis: int = -1, **options: Any) -> Any:
     """Products of vectors along an axis, the first conjugated, as `numpy.vecdot`."""
     decline("vecdot", **options)
@@ -437,7 +437,7 @@ def vecdot(x1: Any, x2: Any, *, axis: int = -1, **options: Any) -> Any:
     return scalar(np.matmul(conjugated(x)[..., None, :], y[..., None])[..., 0, 0])
 
 
-# book/rules/linear.md:855
+# book/rules/linear.md: Products of vectors
 def expect_matrix(name: str, x1: Any, x2: Any, matrix: Any) -> None:
     """Raise if what should be a matrix, or a stack of them, has fewer than two axes."""
     if len(shape_of(matrix)) < 2:
@@ -453,7 +453,7 @@ def matvec(x1: Any, x2: Any, **options: Any) -> Any:
     return np.matmul(x1, array(x2)[..., None])[..., 0]
 
 
-# book/rules/linear.md:881
+# book/rules/linear.md: Products of vectors
 def vecmat(x1: Any, x2: Any, **options: Any) -> Any:
     """Conjugated vectors times matrices, as `numpy.vecmat`."""
     decline("vecmat", **options)
@@ -461,7 +461,7 @@ def vecmat(x1: Any, x2: Any, **options: Any) -> Any:
     return np.matmul(conjugated(array(x1))[..., None, :], x2)[..., 0, :]
 
 
-# book/rules/linear.md:903
+# book/rules/linear.md: Outer products
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """Each element of a times each of b, as `numpy.outer`."""
@@ -469,7 +469,7 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
     return np.multiply(reshape(a, (-1, 1)), reshape(b, (1, -1)))
 
 
-# book/rules/linear.md:919
+# book/rules/linear.md: Outer products
 @implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
     """Kronecker product: a with each element replaced by it times b, as `numpy.kron`."""
@@ -483,7 +483,7 @@ def kron(a: Any, b: Any) -> Any:
     return reshape(np.multiply(*outer), [i * j for i, j in zip(x, y)])
 
 
-# book/rules/linear.md:955
+# book/rules/linear.md: The vector product
 @primitive(
     "x y",
     linear="x y",
@@ -498,7 +498,7 @@ def cross3(x: Any, y: Any) -> Any:
     return np.cross(x, y)
 
 
-# book/rules/linear.md:974
+# book/rules/linear.md: The vector product
 def in_space(x: Any) -> Any:
     """Vectors along the last axis, with a third coordinate of zero if they have two."""
     if x.shape[-1] != 2:
@@ -506,7 +506,7 @@ def in_space(x: Any) -> Any:
     return np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], axis=-1)
 
 
-# book/rules/linear.md:990
+# book/rules/linear.md: The vector product
 @implements(np.cross)
 def cross(
     a: Any,
@@ -523,7 +523,7 @@ def cross(
     return z[..., 2] if x.shape[-1] == y.shape[-1] == 2 else np.moveaxis(z, -1, axisc)
 
 
-# book/rules/linear.md:1022
+# book/rules/linear.md: Chains and powers
 import operator
 
 
@@ -541,7 +541,7 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     return einsum(f"{','.join(chain)}->{ends}", *arrays, optimize=True)
 
 
-# book/rules/linear.md:1048
+# book/rules/linear.md: Chains and powers
 @implements(np.linalg.matrix_power)
 def matrix_power(a: Any, n: Any) -> Any:
     """Powers of square matrices, as `numpy.linalg.matrix_power`."""
@@ -559,7 +559,7 @@ def matrix_power(a: Any, n: Any) -> Any:
     return power
 
 
-# book/rules/linear.md:1084
+# book/rules/linear.md: The same names in another module
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Diagonals of the last two axes, as `numpy.linalg.diagonal`."""
     part = x[..., max(-offset, 0) :, max(offset, 0) :]
@@ -572,7 +572,7 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     return np.sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
-# book/rules/linear.md:1105
+# book/rules/linear.md: The same names in another module
 def only(fun: Any, remedy: str, fits: Callable[..., bool]) -> Callable[..., Any]:
     """A product of `numpy.linalg` that takes fewer shapes than its namesake."""
 
@@ -585,7 +585,7 @@ def only(fun: Any, remedy: str, fits: Callable[..., bool]) -> Callable[..., Any]
     return strict
 
 
-# book/rules/linear.md:1128
+# book/rules/linear.md: The same names in another module
 in_linalg = (
     only(outer, "Give two vectors, or use np.outer.", lambda shape: len(shape) == 1),
     only(cross, "Give vectors in space.", lambda shape, axis=-1: shape[axis] == 3),

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-# book/rules/order.md:51
+# book/rules/order.md: Places are flat
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +56,7 @@ for member in filter(None, (np.isin, getattr(np, "in1d", None))):
     Primitive(member, "x y", flat=True)
 
 
-# book/rules/order.md:78
+# book/rules/order.md: Places are flat
 def by_keys(*keys: Any, axis: int = -1) -> Any:
     """Indirect sort by several keys, given as separate arguments."""
     return np.lexsort(keys, axis)
@@ -71,14 +71,14 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     return bind(keyed, *keys, axis=axis)
 
 
-# book/rules/order.md:112
+# book/rules/order.md: Sorting
 @primitive("x", linear="x", x=lambda g, order, axis: put_back(g, order, axis))
 def rearranged(x: Any, order: Any, axis: int) -> Any:
     """x with the elements along an axis rearranged, a permutation for each row."""
     return np.take_along_axis(x, order, axis)
 
 
-# book/rules/order.md:128
+# book/rules/order.md: Sorting
 @primitive("z", linear="z", z=lambda g, order, axis: rearranged(g, order, axis))
 def put_back(z: Any, order: Any, axis: int) -> Any:
     """What `rearranged` gave as z, with each element back at its place."""
@@ -87,7 +87,7 @@ def put_back(z: Any, order: Any, axis: int) -> Any:
     return x
 
 
-# book/rules/order.md:150
+# book/rules/order.md: Sorting
 @implements(np.sort)
 def sort(
     a: Any,
@@ -113,7 +113,7 @@ def partition(
     return rearranged(a, np.argpartition(a, kth, axis, kind), axis)
 
 
-# book/rules/order.md:201
+# book/rules/order.md: Between two elements
 def ranks(fun: Callable[..., Any], rows: Any, *q: Any, **method: Any) -> Any:
     """Where among the sorted elements of a row `fun` finds its result.
 
@@ -128,7 +128,7 @@ def ranks(fun: Callable[..., Any], rows: Any, *q: Any, **method: Any) -> Any:
     return fun(places, *q, axis=1, **method)
 
 
-# book/rules/order.md:234
+# book/rules/order.md: Between two elements
 def neighbours(rows: Any, rank: Any) -> tuple[Any, Any, Any]:
     """Elements nearest to each rank in the sorted rows, those on its other side, and its
     share of those."""
@@ -153,7 +153,7 @@ def averaged(near: Any, far: Any, share: Any) -> Any:
     return near * (1 - share) + np.where(share > 0, far, 0) * share
 
 
-# book/rules/order.md:271
+# book/rules/order.md: Between two elements
 import math
 
 from autograd_book.graph.variable import Variable
@@ -183,7 +183,7 @@ def between(
     return scalar(reshape(np.transpose(z), (*rank.shape[:-1], *ends)))
 
 
-# book/rules/order.md:305
+# book/rules/order.md: Between two elements
 def median_by(fun: Callable[..., Any]) -> Callable[..., Any]:
     """Our composition of a median of NumPy, with its signature."""
 
@@ -216,7 +216,7 @@ for part in (np.quantile, np.percentile, np.nanquantile, np.nanpercentile):
     functions[part] = quantile_by(part)
 
 
-# book/rules/order.md:358
+# book/rules/order.md: Sets
 def present(*names: str) -> list[Callable[..., Any]]:
     """The functions of these names that the NumPy at hand has."""
     return [getattr(np, name) for name in names if hasattr(np, name)]

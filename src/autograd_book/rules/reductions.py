@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 
-# book/rules/reductions.md:56
+# book/rules/reductions.md: Back to the shape before
 import math
 from typing import Any
 
@@ -66,7 +66,7 @@ def kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     return tuple([1 if i in gone else n for i, n in enumerate(shape)])
 
 
-# book/rules/reductions.md:83
+# book/rules/reductions.md: Back to the shape before
 def spread(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """Copy the cotangent of a reduction over `axis` back along it, into `shape`."""
     return np.broadcast_to(np.reshape(g, kept(shape, axis)), shape)
@@ -84,7 +84,7 @@ def masked(x: Any, where: Any, other: Any = 0) -> Any:
     return x if where is True else np.where(where, x, other)
 
 
-# book/rules/reductions.md:118
+# book/rules/reductions.md: Sum and mean
 def sum_x(g: Any, shape: tuple[int, ...], axis: Any, where: Any) -> Any:
     """Cotangent of a sum."""
     return masked(spread(g, shape, axis), where)
@@ -97,7 +97,7 @@ def mean_x(g: Any, shape: tuple[int, ...], axis: Any, where: Any) -> Any:
     return sum_x(g, shape, axis, where)
 
 
-# book/rules/reductions.md:142
+# book/rules/reductions.md: Sum and mean
 Primitive(
     np.sum, "x", linear="x",
     x=lambda g, x_shape, axis=None, dtype=None, keepdims=False,
@@ -110,7 +110,7 @@ Primitive(
 )
 
 
-# book/rules/reductions.md:187
+# book/rules/reductions.md: Product
 def cut(x: Any, places: slice, axis: int) -> Any:
     """A slice of x along one axis, as a view."""
     return x[(slice(None),) * (axis % len(x.shape)) + (places,)]
@@ -138,7 +138,7 @@ def others(x: Any, axes: Any) -> Any:
     return before * after * others(total, rest) if rest else before * after
 
 
-# book/rules/reductions.md:223
+# book/rules/reductions.md: Product
 def axes_of(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     """The axes that `axis` means: all of them for None, one, or several."""
     if axis is None:
@@ -146,7 +146,7 @@ def axes_of(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     return () if shape == () else (axis,) if np.ndim(axis) == 0 else tuple(axis)
 
 
-# book/rules/reductions.md:240
+# book/rules/reductions.md: Product
 def prod_x(g: Any, x: Any, axis: Any, initial: Any, where: Any) -> Any:
     """Cotangent of a product."""
     slopes = others(masked(x, where, 1), axes_of(x.shape, axis))
@@ -160,7 +160,7 @@ Primitive(
 )
 
 
-# book/rules/reductions.md:273
+# book/rules/reductions.md: Maximum and minimum
 def winners(
     g: Any, x: Any, out: Any, axis: Any, initial: Any = None, where: Any = True
 ) -> Any:
@@ -174,7 +174,7 @@ def winners(
     return won * over(np.reshape(g, shape), number.astype(g.dtype))
 
 
-# book/rules/reductions.md:298
+# book/rules/reductions.md: Maximum and minimum
 for extreme in (np.max, np.min):
     Primitive(
         extreme, "x",
@@ -185,7 +185,7 @@ for extreme in (np.max, np.min):
 functions.update({np.amax: np.max, np.amin: np.min})
 
 
-# book/rules/reductions.md:313
+# book/rules/reductions.md: Maximum and minimum
 @implements(np.ptp)
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     """Largest element minus smallest, as `numpy.ptp`."""
@@ -196,14 +196,14 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> An
     )
 
 
-# book/rules/reductions.md:345
+# book/rules/reductions.md: Maximum and minimum
 for place in (np.argmax, np.argmin, np.nanargmax, np.nanargmin):
     Primitive(place, "x", flat=True)
 for verdict in (np.all, np.any, np.count_nonzero):
     Primitive(verdict, "x", flat=True)
 
 
-# book/rules/reductions.md:387
+# book/rules/reductions.md: The smooth maximum
 def softmax_of(g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Cotangent of logsumexp: g times the softmax of x."""
     shape = kept(x.shape, axis)
@@ -213,7 +213,7 @@ def softmax_of(g: Any, x: Any, out: Any, axis: Any) -> Any:
     )
 
 
-# book/rules/reductions.md:405
+# book/rules/reductions.md: The smooth maximum
 @primitive("x", x=lambda g, x, out, axis=None, keepdims=False: softmax_of(g, x, out, axis))
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exponentials, without overflow.
@@ -239,7 +239,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return out if keepdims else out.reshape(np.sum(top, axis=axis).shape)[()]
 
 
-# book/rules/reductions.md:476
+# book/rules/reductions.md: The weights themselves
 def softmax_x(g: Any, out: Any, axis: Any) -> Any:
     """Cotangent of a softmax: the weights times what g exceeds its weighted mean by."""
     return out * (g - np.sum(g * out, axis=axis, keepdims=True))
@@ -267,13 +267,13 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     return weights
 
 
-# book/rules/reductions.md:512
+# book/rules/reductions.md: The weights themselves
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """Logarithm of the softmax, finite where the softmax itself is rounded to 0."""
     return x - logsumexp(x, axis=axis, keepdims=True)
 
 
-# book/rules/reductions.md:562
+# book/rules/reductions.md: Spread around the mean
 def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     """Cotangent of a variance: twice the deviations, over their number less `ddof`."""
     x = masked(x, where)
@@ -283,7 +283,7 @@ def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     return masked(scale * centred, where)
 
 
-# book/rules/reductions.md:583
+# book/rules/reductions.md: Spread around the mean
 Primitive(
     np.var, "x",
     x=lambda g, x, axis=None, dtype=None, ddof=0, keepdims=False,
@@ -294,7 +294,7 @@ Primitive(
 )
 
 
-# book/rules/reductions.md:605
+# book/rules/reductions.md: Spread around the mean
 Primitive(
     np.std, "x",
     x=lambda g, x, out, axis=None, dtype=None, ddof=0, keepdims=False,
@@ -305,7 +305,7 @@ Primitive(
 )
 
 
-# book/rules/reductions.md:663
+# book/rules/reductions.md: Weights that learn
 def aligned(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """Weights of some axes, with axes of length 1 for the others."""
     if shape_of(weights) == shape:
@@ -357,7 +357,7 @@ def average(
     return out
 
 
-# book/rules/reductions.md:729
+# book/rules/reductions.md: Data with holes
 def of_numbers(fun: Fun) -> Fun:
     """The reduction `fun` of those elements that are not NaN."""
 
@@ -383,7 +383,7 @@ for extreme in (np.nanmax, np.nanmin):
     )
 
 
-# book/rules/reductions.md:768
+# book/rules/reductions.md: Reductions by another name
 REDUCED: dict[np.ufunc, Fun] = {
     np.add: np.sum,
     np.multiply: np.prod,

@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 
-# book/rules/scans.md:54
+# book/rules/scans.md: Running sums
 import math
 from typing import Any
 
@@ -86,7 +86,7 @@ from autograd_book.rules.reductions import along_first, axes_of, backwards, cut,
 from autograd_book.rules.shapes import constant, converted
 
 
-# book/rules/scans.md:89
+# book/rules/scans.md: Running sums
 def cumsum_x(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """Cotangent of a running sum: the running sum from the other end."""
     axis = axis or 0
@@ -101,14 +101,14 @@ Primitive(
 )
 
 
-# book/rules/scans.md:153
+# book/rules/scans.md: A loop, or fewer passes
 def step_by_step(y: Any, a: Any) -> None:
     """Turn y into its recurrence along the first axis, one place at a time."""
     for k in range(1, len(y)):
         y[k] += a[k] * y[k - 1]
 
 
-# book/rules/scans.md:172
+# book/rules/scans.md: A loop, or fewer passes
 def by_doubling(y: Any, a: Any) -> None:
     """The same in passes of doubled reach; overwrites a."""
     reach = 1
@@ -118,18 +118,18 @@ def by_doubling(y: Any, a: Any) -> None:
         reach *= 2
 
 
-# book/rules/scans.md:223
+# book/rules/scans.md: The recurrence as a primitive
 WIDE = 128  #: Numbers in one step from which on a loop over the steps is the faster way.
 
 
-# book/rules/scans.md:241
+# book/rules/scans.md: The recurrence as a primitive
 def recurrence_rule(g: Any, a: Any, out: Any, axis: int) -> tuple[Any, Any]:
     """Cotangents of both arguments of a recurrence."""
     g = recurrence_back(g, a, axis)
     return g, g * later(out, 0, axis)
 
 
-# book/rules/scans.md:252
+# book/rules/scans.md: The recurrence as a primitive
 @primitive(
     "x a", linear="x",
     joint=lambda g, a, out, axis=-1: recurrence_rule(g, a, out, axis),
@@ -160,14 +160,14 @@ def recurrence(x: Any, a: Any, axis: int = -1) -> Any:
     return np.moveaxis(y, 0, axis)
 
 
-# book/rules/scans.md:293
+# book/rules/scans.md: The recurrence as a primitive
 def recurrence_back(g: Any, a: Any, axis: int) -> Any:
     """The recurrence from the other end: ``r[k] = g[k] + a[k + 1] * r[k + 1]``."""
     factors = later(backwards(a, axis), 0, axis)
     return backwards(recurrence(backwards(g, axis), factors, axis=axis), axis)
 
 
-# book/rules/scans.md:321
+# book/rules/scans.md: The rule of the running product
 def cumprod_x(g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Cotangent of a running product."""
     shape, axis = x.shape, axis or 0
@@ -181,7 +181,7 @@ Primitive(
 )
 
 
-# book/rules/scans.md:401
+# book/rules/scans.md: Running maxima
 @primitive("x", flat=True)
 def leaders(x: Any, ufunc: Any, axis: int) -> Any:
     """For each place, where the running maximum or minimum stands that is found there."""
@@ -192,7 +192,7 @@ def leaders(x: Any, ufunc: Any, axis: int) -> Any:
     return np.maximum.accumulate(np.where(leads, places, 0), axis=axis)
 
 
-# book/rules/scans.md:431
+# book/rules/scans.md: A lookup at the leaders
 def running(ufunc: np.ufunc) -> Fun:
     """The scan of a maximum or minimum."""
 
@@ -205,13 +205,13 @@ def running(ufunc: np.ufunc) -> Fun:
     return accumulate
 
 
-# book/rules/scans.md:452
+# book/rules/scans.md: A lookup at the leaders
 functions.update({ufunc.accumulate: running(ufunc) for ufunc in (np.maximum, np.minimum)})
 functions[np.add.accumulate] = along_first(np.cumsum)
 functions[np.multiply.accumulate] = along_first(np.cumprod)
 
 
-# book/rules/scans.md:481
+# book/rules/scans.md: Dtypes of compositions
 def in_dtype(x: Any, dtype: Any) -> Any:
     """An array or Variable in the given dtype."""
     return (
@@ -221,20 +221,20 @@ def in_dtype(x: Any, dtype: Any) -> Any:
     )
 
 
-# book/rules/scans.md:495
+# book/rules/scans.md: Dtypes of compositions
 def plain(x: Any) -> Any:
     """The value of a Variable, or what it is."""
     return x.numpy() if hasattr(x, "numpy") else x
 
 
-# book/rules/scans.md:515
+# book/rules/scans.md: Dtypes of compositions
 def double(x: Any) -> Any:
     """x in double precision, real or complex."""
     dtype = x.dtype if isinstance(x, Variable) else np.asarray(x).dtype
     return in_dtype(x, np.result_type(dtype, np.float64))
 
 
-# book/rules/scans.md:530
+# book/rules/scans.md: Dtypes of compositions
 def real_double(x: Any, what: str) -> Any:
     """x in double precision, or the error that says that it must be real."""
     x = double(x)
@@ -246,13 +246,13 @@ def real_double(x: Any, what: str) -> Any:
     return x
 
 
-# book/rules/scans.md:554
+# book/rules/scans.md: Scans with holes, and scans that start early
 def named(*names: str) -> list[Fun]:
     """Those of NumPy's functions that the installed version has."""
     return [getattr(np, name) for name in names if hasattr(np, name)]
 
 
-# book/rules/scans.md:570
+# book/rules/scans.md: Scans with holes, and scans that start early
 def filled(fun: Fun, neutral: float) -> Fun:
     """A scan that takes a NaN for a number without effect."""
 
@@ -264,7 +264,7 @@ def filled(fun: Fun, neutral: float) -> Fun:
     return scan
 
 
-# book/rules/scans.md:592
+# book/rules/scans.md: Scans with holes, and scans that start early
 def with_initial(fun: Fun, neutral: float) -> Fun:
     """A scan that can begin with the result for no elements."""
 
@@ -288,13 +288,13 @@ def with_initial(fun: Fun, neutral: float) -> Fun:
     return scan
 
 
-# book/rules/scans.md:624
+# book/rules/scans.md: Scans with holes, and scans that start early
 functions.update({np.nancumsum: filled(np.cumsum, 0), np.nancumprod: filled(np.cumprod, 1)})
 functions.update(dict.fromkeys(named("cumulative_sum"), with_initial(np.cumsum, 0)))
 functions.update(dict.fromkeys(named("cumulative_prod"), with_initial(np.cumprod, 1)))
 
 
-# book/rules/scans.md:647
+# book/rules/scans.md: Differences
 def ends(x: Any, before: int, after: int, axis: int) -> Any:
     """x with zeros at both ends of an axis."""
     n, axis = x.shape[axis], axis % len(x.shape)
@@ -303,7 +303,7 @@ def ends(x: Any, before: int, after: int, axis: int) -> Any:
     return np.concatenate([left, x, right], axis=axis) if n + before + after > n else x
 
 
-# book/rules/scans.md:673
+# book/rules/scans.md: Differences
 def differences_x(g: Any, n: int, axis: int) -> Any:
     """Cotangent of n-fold differences: differences, the sign turned n times."""
     return differences(ends(g, n, n, axis), n, axis) * (-1) ** n
@@ -315,7 +315,7 @@ def differences(x: Any, n: int, axis: int) -> Any:
     return np.diff(x, n, axis)
 
 
-# book/rules/scans.md:697
+# book/rules/scans.md: Differences
 @implements(np.diff)
 def diff(
     a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None
@@ -336,7 +336,7 @@ def diff(
     return differences(whole, min(n, shape_of(whole)[axis]), axis)
 
 
-# book/rules/scans.md:726
+# book/rules/scans.md: Differences
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Differences of all elements in a row, as `numpy.ediff1d`."""
@@ -349,7 +349,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     return np.concatenate(parts) if len(parts) > 1 else inner
 
 
-# book/rules/scans.md:772
+# book/rules/scans.md: Weights of a parabola
 def parabola(h: Any, k: Any) -> tuple[tuple[Any, Any, Any], ...]:
     """Weights of three neighbours in the slope of their parabola, at each of them."""
     left = (-(2 * h + k) / (h * (h + k)), (h + k) / (h * k), -h / (k * (h + k)))
@@ -358,7 +358,7 @@ def parabola(h: Any, k: Any) -> tuple[tuple[Any, Any, Any], ...]:
     return left, middle, right
 
 
-# book/rules/scans.md:796
+# book/rules/scans.md: Weights of a parabola
 def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
     """Neighbours times their weights, added up, for `size` places from `first` on."""
     lay = [-1 if i == axis else 1 for i in range(len(f.shape))]
@@ -369,7 +369,7 @@ def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
     return sum(parts[1:], parts[0])
 
 
-# book/rules/scans.md:815
+# book/rules/scans.md: Weights of a parabola
 def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     """Slopes of f along one axis, for steps of the given lengths."""
     n = f.shape[axis]
@@ -382,12 +382,12 @@ def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     return np.concatenate([first, inner, last], axis=axis)
 
 
-# book/rules/scans.md:841
+# book/rules/scans.md: Steps and coordinates
 #: What holds the slopes along several axes: a list, since NumPy 2 a tuple.
 SEVERAL: Any = type(np.gradient(np.eye(2)))
 
 
-# book/rules/scans.md:850
+# book/rules/scans.md: Steps and coordinates
 @implements(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Slopes along each axis, for constant steps or coordinates, as `numpy.gradient`."""
@@ -414,7 +414,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     return found[0] if len(found) == 1 else SEVERAL(found)
 
 
-# book/rules/scans.md:896
+# book/rules/scans.md: Areas
 @implements(*named("trapezoid", "trapz"))
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Area by trapezia, differentiable in `y` and `x`, as `numpy.trapezoid`."""
@@ -432,7 +432,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(width * heights / 2.0, axis=axis)
 
 
-# book/rules/scans.md:929
+# book/rules/scans.md: Convolution
 def convolve_x(g: Any, other: Any, shape: tuple[int, ...], mode: str) -> Any:
     """Cotangent of one argument of a convolution, which has the given shape."""
     n, m = math.prod(shape), math.prod(other.shape)
@@ -444,7 +444,7 @@ def convolve_x(g: Any, other: Any, shape: tuple[int, ...], mode: str) -> Any:
     )
 
 
-# book/rules/scans.md:961
+# book/rules/scans.md: Convolution
 Primitive(
     np.convolve, "a v", linear="a v",
     a=lambda g, a_shape, v, mode="full": convolve_x(g, v, a_shape, mode),
@@ -452,7 +452,7 @@ Primitive(
 )
 
 
-# book/rules/scans.md:983
+# book/rules/scans.md: Correlation
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """Sums of products with the other array moved along, as `numpy.correlate`."""
@@ -461,12 +461,12 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     return np.convolve(a, backwards(np.conjugate(np.ravel(v)), 0), mode)
 
 
-# book/rules/scans.md:1012
+# book/rules/scans.md: Interpolation
 for search, names in ((np.searchsorted, "a v"), (np.digitize, "x bins")):
     Primitive(search, names, flat=True)
 
 
-# book/rules/scans.md:1029
+# book/rules/scans.md: Tables with a period
 def periodic(x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]:
     """A place, knots and entries in one period, with a knot added at each end."""
     x, xp = (
@@ -482,7 +482,7 @@ def periodic(x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]:
     )
 
 
-# book/rules/scans.md:1057
+# book/rules/scans.md: Slopes of a table
 @implements(np.interp)
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
@@ -512,14 +512,14 @@ def interp(
     return scalar(np.where(high, fp[-1] if right is None else right, out))
 
 
-# book/rules/scans.md:1108
+# book/rules/scans.md: Phases, polynomials, counts
 Primitive(
     np.unwrap, "p",
     p=lambda g, discont=None, axis=-1, period=None: g,
 )
 
 
-# book/rules/scans.md:1125
+# book/rules/scans.md: Phases, polynomials, counts
 @implements(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     """Polynomial with coefficients `p`, differentiable in both, as `numpy.polyval`."""
@@ -529,7 +529,7 @@ def polyval(p: Any, x: Any) -> Any:
     return out
 
 
-# book/rules/scans.md:1145
+# book/rules/scans.md: Phases, polynomials, counts
 @implements(np.vander)
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """Matrix whose rows are the powers of each element, as `numpy.vander`."""
@@ -542,7 +542,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return np.reshape(x, (-1, 1)) ** (powers if increasing else powers[::-1])
 
 
-# book/rules/scans.md:1169
+# book/rules/scans.md: Phases, polynomials, counts
 @implements(np.bincount)
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """Weights of each number added up, differentiable in them, as `numpy.bincount`."""
@@ -559,14 +559,14 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     return scatter(real_double(weights, "np.bincount"), (size,), bins)
 
 
-# book/rules/scans.md:1198
+# book/rules/scans.md: Covariance
 def in_rows(x: Any, rowvar: bool, dtype: Any) -> Any:
     """Data with one variable in each row."""
     x = in_dtype(x, dtype)
     return np.reshape(x, (1, -1)) if len(x.shape) < 2 else x if rowvar else np.transpose(x)
 
 
-# book/rules/scans.md:1215
+# book/rules/scans.md: Covariance
 def expect_table(sets: Any, ddof: Any, fweights: Any, aweights: Any) -> None:
     """Raise for data, a correction or weights of which NumPy makes no covariance."""
     counts, shares = (
@@ -589,7 +589,7 @@ def expect_table(sets: Any, ddof: Any, fweights: Any, aweights: Any) -> None:
             )
 
 
-# book/rules/scans.md:1258
+# book/rules/scans.md: The matrix
 @implements(np.cov)
 def cov(
     m: Any,
@@ -621,7 +621,7 @@ def cov(
     )
 
 
-# book/rules/scans.md:1301
+# book/rules/scans.md: The matrix
 @implements(np.corrcoef)
 def corrcoef(
     x: Any, y: Any = None, rowvar: bool = True, *ignored: Any, dtype: Any = None
@@ -636,7 +636,7 @@ def corrcoef(
     return c if c.dtype.kind == "c" else np.where(np.abs(c) > 1, np.sign(c), c)
 
 
-# book/rules/scans.md:1331
+# book/rules/scans.md: What has no slope here
 refuse(
     "Counts have no slope: pass x.numpy(). "
     "For weights in fixed bins use np.bincount(np.digitize(x, edges), weights).",
@@ -663,7 +663,7 @@ refuse(
 )
 
 
-# book/rules/scans.md:1362
+# book/rules/scans.md: What has no slope here
 def refused(remedy: str, name: str) -> Fun:
     """A method of a universal function that raises."""
 
@@ -676,7 +676,7 @@ def refused(remedy: str, name: str) -> Fun:
     return method
 
 
-# book/rules/scans.md:1383
+# book/rules/scans.md: What has no slope here
 functions[np.add.reduceat] = refused(
     "Use np.bincount with weights, or differences of np.cumsum.", "add.reduceat"
 )

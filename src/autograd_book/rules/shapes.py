@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 
-# book/rules/shapes.md:62
+# book/rules/shapes.md: Reshape
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,7 +78,7 @@ from autograd_book.graph.variable import (
 )
 
 
-# book/rules/shapes.md:93
+# book/rules/shapes.md: Reshape
 @primitive(
     "x", linear="x",
     x=lambda g, x_shape, shape, order="C":
@@ -89,13 +89,13 @@ def reshape(x: Any, shape: Any, order: Any = "C") -> Any:
     return np.reshape(x, shape, order=order)
 
 
-# book/rules/shapes.md:125
+# book/rules/shapes.md: NumPy's reshape and ravel
 def plain(a: Any) -> Any:
     """The value of a Variable; anything else as it is."""
     return a.numpy() if hasattr(a, "numpy") else a
 
 
-# book/rules/shapes.md:135
+# book/rules/shapes.md: NumPy's reshape and ravel
 @implements(np.reshape)
 def reshaped(
     a: Any, shape: Any = None, order: Any = "C", *, newshape: Any = None, copy: Any = None
@@ -110,7 +110,7 @@ def reshaped(
     return bind(primitives[reshape], a, shape=shape, order=order)
 
 
-# book/rules/shapes.md:154
+# book/rules/shapes.md: NumPy's reshape and ravel
 @implements(np.ravel)
 def ravel(a: Any, order: Any = "C") -> Any:
     """All elements along one axis, as `numpy.ravel`."""
@@ -120,13 +120,13 @@ def ravel(a: Any, order: Any = "C") -> Any:
     return np.reshape(a, -1, order=order)
 
 
-# book/rules/shapes.md:182
+# book/rules/shapes.md: Asking NumPy for a shape
 def outline(a: Any) -> Any:
     """Something that has the shape of `a` and nothing else: one truth value, broadcast."""
     return np.broadcast_to(np.False_, shape_of(a))
 
 
-# book/rules/shapes.md:196
+# book/rules/shapes.md: Asking NumPy for a shape
 @implements(np.expand_dims)
 def expand_dims(a: Any, axis: Any) -> Any:
     """New axes of length 1 at positions of the result, as `numpy.expand_dims`."""
@@ -139,7 +139,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     return np.reshape(a, np.squeeze(outline(a), axis).shape)
 
 
-# book/rules/shapes.md:217
+# book/rules/shapes.md: Asking NumPy for a shape
 def at_least(fun: Any) -> Fun:
     """Our version of `numpy.atleast_1d` or a relative."""
 
@@ -155,7 +155,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:255
+# book/rules/shapes.md: Transpose
 def inverse(axes: Any) -> Any:
     """The axes that undo a transpose by `axes`; None, the reversal, undoes itself."""
     return (
@@ -165,14 +165,14 @@ def inverse(axes: Any) -> Any:
     )
 
 
-# book/rules/shapes.md:282
+# book/rules/shapes.md: Transpose
 Primitive(
     np.transpose, "x", linear="x",
     x=lambda g, axes=None: np.transpose(g, inverse(axes)),
 )
 
 
-# book/rules/shapes.md:316
+# book/rules/shapes.md: The relatives of a transpose
 def rearrangement(fun: Any) -> Fun:
     """Our version of a NumPy function that puts axes into another order."""
 
@@ -184,7 +184,7 @@ def rearrangement(fun: Any) -> Fun:
     return ours
 
 
-# book/rules/shapes.md:336
+# book/rules/shapes.md: The relatives of a transpose
 swapaxes = rearrangement(np.swapaxes)  #: Two axes exchanged, as `numpy.swapaxes`.
 functions[np.swapaxes] = swapaxes
 for name in ("moveaxis", "rollaxis", "matrix_transpose"):
@@ -192,7 +192,7 @@ for name in ("moveaxis", "rollaxis", "matrix_transpose"):
         functions[getattr(np, name)] = rearrangement(getattr(np, name))
 
 
-# book/rules/shapes.md:365
+# book/rules/shapes.md: Mirrors and circles
 Primitive(np.flip, "x", linear="x", x=lambda g, axis=None: np.flip(g, axis))
 Primitive(np.fliplr, "x", linear="x", x=lambda g: np.fliplr(g))
 Primitive(np.flipud, "x", linear="x", x=lambda g: np.flipud(g))
@@ -206,7 +206,7 @@ Primitive(
 )
 
 
-# book/rules/shapes.md:407
+# book/rules/shapes.md: Triangles and copies
 Primitive(
     np.tril, "x", linear="x",
     x=lambda g, x_shape, k=0: unbroadcast(np.tril(g, k), x_shape),
@@ -218,14 +218,14 @@ Primitive(
 Primitive(np.copy, "x", linear="x", x=lambda g, order="K": g)
 
 
-# book/rules/shapes.md:442
+# book/rules/shapes.md: Broadcast
 Primitive(
     np.broadcast_to, "x", linear="x",
     x=lambda g, x_shape, shape: unbroadcast(g, x_shape),
 )
 
 
-# book/rules/shapes.md:498
+# book/rules/shapes.md: Grids, tiles and constants
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     """Arrays stretched to a common shape, as `numpy.broadcast_arrays`."""
@@ -233,7 +233,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     return type(np.broadcast_arrays(0))([np.broadcast_to(a, shape) for a in args])
 
 
-# book/rules/shapes.md:514
+# book/rules/shapes.md: Grids, tiles and constants
 @implements(np.meshgrid)
 def meshgrid(
     *xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = "xy"
@@ -244,14 +244,14 @@ def meshgrid(
     return type(laid)(axes if sparse else broadcast_arrays(*axes))
 
 
-# book/rules/shapes.md:534
+# book/rules/shapes.md: Grids, tiles and constants
 def blank(like: Any) -> Any:
     """Zeros of the shape and dtype of `like`, which take no memory."""
     like = like if hasattr(like, "dtype") else np.asarray(like)
     return np.broadcast_to(np.zeros((), like.dtype), like.shape)
 
 
-# book/rules/shapes.md:549
+# book/rules/shapes.md: Grids, tiles and constants
 @implements(np.full_like)
 def full_like(
     a: Any,
@@ -270,7 +270,7 @@ def full_like(
     )
 
 
-# book/rules/shapes.md:572
+# book/rules/shapes.md: Grids, tiles and constants
 def converted(a: Any, dtype: Any, casting: Any) -> Any:
     """`a` in another dtype, unless None, or NumPy's complaint if it is no `casting`."""
     found = a.dtype if hasattr(a, "dtype") else np.asarray(a).dtype
@@ -285,13 +285,13 @@ def converted(a: Any, dtype: Any, casting: Any) -> Any:
     return a if dtype == found else a.astype(dtype)
 
 
-# book/rules/shapes.md:615
+# book/rules/shapes.md: Tiles
 def constant(a: Any) -> Any:
     """The value of a Variable, if it needs no gradient; anything else as it is."""
     return np.asarray(a) if type(a) is Variable else a
 
 
-# book/rules/shapes.md:629
+# book/rules/shapes.md: Tiles
 def untile(g: Any, shape: tuple[int, ...], reps: tuple[int, ...]) -> Any:
     """Add up the tiles of g: `reps` copies of an array of `shape` along each axis."""
     n = len(g.shape)
@@ -300,7 +300,7 @@ def untile(g: Any, shape: tuple[int, ...], reps: tuple[int, ...]) -> Any:
     return np.sum(np.reshape(g, apart), axis=tuple(range(0, 2 * n, 2))).reshape(shape)
 
 
-# book/rules/shapes.md:646
+# book/rules/shapes.md: Tiles
 @primitive("x", linear="x", x=lambda g, x_shape, reps: untile(g, x_shape, reps))
 def tile(x: Any, reps: Any) -> Any:
     """Copies of x beside each other, `reps` of them along each axis, as `numpy.tile`."""
@@ -313,7 +313,7 @@ def tiled(A: Any, reps: Any) -> Any:
     return bind(primitives[tile], A, reps=tuple(np.atleast_1d(constant(reps)).tolist()))
 
 
-# book/rules/shapes.md:702
+# book/rules/shapes.md: Questions and constants
 def asked_of_values(fun: Any) -> Fun:
     """A NumPy function that looks at its arguments, asked about their values."""
 
@@ -325,7 +325,7 @@ def asked_of_values(fun: Any) -> Fun:
     return ask
 
 
-# book/rules/shapes.md:722
+# book/rules/shapes.md: Questions and constants
 functions |= {
     np.zeros_like: lambda a, *options, **more: np.zeros_like(blank(a), *options, **more),
     np.ones_like: lambda a, *options, **more: np.ones_like(blank(a), *options, **more),
@@ -340,7 +340,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:749
+# book/rules/shapes.md: Joining
 def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any, ...]:
     """Cut g along `axis` into arrays of the given shapes."""
     ends = np.cumsum([shape[axis] for shape in shapes]).tolist()
@@ -348,7 +348,7 @@ def pieces(g: Any, shapes: tuple[tuple[int, ...], ...], axis: int) -> tuple[Any,
     return tuple(g[(*before, slice(a, b))] for a, b in zip([0, *ends[:-1]], ends))
 
 
-# book/rules/shapes.md:772
+# book/rules/shapes.md: Joining
 def join(*xs: Any, axis: int = 0) -> Any:
     """Concatenation with the arrays as separate arguments."""
     return np.concatenate(xs, axis=axis)
@@ -360,7 +360,7 @@ joined = Primitive(
 )
 
 
-# book/rules/shapes.md:790
+# book/rules/shapes.md: Concatenate and stack
 def expect_no_out(fun: Fun, out: Any) -> None:
     """Raise if NumPy was asked to write the result into an array."""
     if out is not None:
@@ -370,7 +370,7 @@ def expect_no_out(fun: Fun, out: Any) -> None:
         )
 
 
-# book/rules/shapes.md:810
+# book/rules/shapes.md: Concatenate and stack
 @implements(np.concatenate)
 def concatenate(
     arrays: Sequence[Any],
@@ -386,7 +386,7 @@ def concatenate(
     return bind(joined, *(map(np.ravel, parts) if axis is None else parts), axis=axis or 0)
 
 
-# book/rules/shapes.md:834
+# book/rules/shapes.md: Concatenate and stack
 @implements(np.stack)
 def stack(
     arrays: Sequence[Any],
@@ -403,7 +403,7 @@ def stack(
     )
 
 
-# book/rules/shapes.md:866
+# book/rules/shapes.md: The other names
 def joins(promote: Fun, axis: int) -> Fun:
     """Our version of a NumPy function that promotes arrays and joins them."""
 
@@ -416,7 +416,7 @@ def joins(promote: Fun, axis: int) -> Fun:
     return ours
 
 
-# book/rules/shapes.md:887
+# book/rules/shapes.md: The other names
 functions.update(
     {
         np.hstack: joins(np.atleast_1d, 1),
@@ -431,14 +431,14 @@ if hasattr(np, "row_stack"):
     functions[np.row_stack] = functions[np.vstack]
 
 
-# book/rules/shapes.md:906
+# book/rules/shapes.md: The other names
 @implements(np.append)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """As `numpy.append`."""
     return concatenate((arr, values), axis)
 
 
-# book/rules/shapes.md:921
+# book/rules/shapes.md: The other names
 @implements(np.block)
 def block(arrays: Any) -> Any:
     """Nested lists of blocks as one array, as `numpy.block`."""
@@ -463,7 +463,7 @@ def block(arrays: Any) -> Any:
     return build(arrays, depth(arrays))
 
 
-# book/rules/shapes.md:956
+# book/rules/shapes.md: The other names
 @implements(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
     """The elements in order, repeated or cut off to fill a shape, as `numpy.resize`."""
@@ -473,7 +473,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     return np.reshape(np.tile(flat, max(1, -(-size // flat.size)))[:size], new_shape)
 
 
-# book/rules/shapes.md:983
+# book/rules/shapes.md: Splitting
 def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     """Slices of `ary` along `axis`, at the places listed in each of the parts."""
     before = (slice(None),) * (axis % len(shape_of(ary)))
@@ -483,7 +483,7 @@ def stretches(ary: Any, parts: Sequence[Any], axis: int) -> list[Any]:
     ]
 
 
-# book/rules/shapes.md:1001
+# book/rules/shapes.md: Splitting
 @implements(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As `numpy.split`."""
@@ -498,7 +498,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return stretches(ary, np.array_split(row, constant(indices_or_sections)), axis)
 
 
-# book/rules/shapes.md:1026
+# book/rules/shapes.md: Splits by letter
 def splits(fun: Any, axis: int) -> Fun:
     """Our version of a NumPy function that splits along `axis`, or the last one."""
 
@@ -518,7 +518,7 @@ functions.update(
 )
 
 
-# book/rules/shapes.md:1050
+# book/rules/shapes.md: Splits by letter
 if hasattr(np, "unstack"):
     functions[np.unstack] = lambda x, axis=0: tuple(np.moveaxis(x, axis, 0))
 if hasattr(np, "astype"):
@@ -529,7 +529,7 @@ if hasattr(np, "astype"):
     )
 
 
-# book/rules/shapes.md:1065
+# book/rules/shapes.md: Splits by letter
 refuse(
     "Give the function an axis, or apply it to slices and stack the results.",
     np.apply_along_axis,

@@ -17,7 +17,7 @@ Variable.
 __all__ = ["linspace", "PLAIN", "reasons", "status", "Entry", "AREAS", "survey"]
 
 
-# book/rules/vocabulary.md:56
+# book/rules/vocabulary.md: Last entries
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -40,7 +40,7 @@ from autograd_book.rules import (
 )
 
 
-# book/rules/vocabulary.md:92
+# book/rules/vocabulary.md: Last entries
 @implements(np.linspace)
 def linspace(
     start: Any,
@@ -63,7 +63,7 @@ def linspace(
     return (line, span / max(num - bool(endpoint), 1)) if retstep else line
 
 
-# book/rules/vocabulary.md:125
+# book/rules/vocabulary.md: Last entries
 if hasattr(np.linalg, "matrix_transpose"):  # from NumPy 2 on
     functions[np.linalg.matrix_transpose] = np.matrix_transpose
 for old, name in {
@@ -76,7 +76,7 @@ for old, name in {
         functions[vars(np)[old]] = getattr(np, name)
 
 
-# book/rules/vocabulary.md:148
+# book/rules/vocabulary.md: Last entries
 refuse(
     "Write start * ratio ** np.arange(num) / num, or 10 ** np.linspace(a, b, num).",
     np.logspace,
@@ -95,7 +95,7 @@ refuse(
 )
 
 
-# book/rules/vocabulary.md:193
+# book/rules/vocabulary.md: Functions without values
 #: What functions do that take no values to differentiate, and their names.
 PLAIN = {
     "makes arrays": "arange array asanyarray asarray asarray_chkfinite ascontiguousarray "
@@ -126,7 +126,7 @@ PLAIN = {
 reasons = {name: reason for reason, names in PLAIN.items() for name in names.split()}
 
 
-# book/rules/vocabulary.md:238
+# book/rules/vocabulary.md: The answer for one function
 def status(fun: Callable[..., Any], name: str = "") -> tuple[str, str]:
     """What becomes of a NumPy function that is called with a Variable.
 
@@ -160,7 +160,7 @@ def status(fun: Callable[..., Any], name: str = "") -> tuple[str, str]:
     return ("no values", reasons[name]) if name in reasons else ("unknown", "")
 
 
-# book/rules/vocabulary.md:282
+# book/rules/vocabulary.md: The answer for one function
 class Entry(NamedTuple):
     """A public function of NumPy and its status."""
 
@@ -173,7 +173,7 @@ class Entry(NamedTuple):
 AREAS = {"": np, "linalg.": np.linalg, "fft.": np.fft}
 
 
-# book/rules/vocabulary.md:303
+# book/rules/vocabulary.md: The answer for one function
 def survey() -> list[Entry]:
     """The status of every public function of the NumPy at hand."""
     found = [

@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-# book/stability/clipping.md:216
+# book/stability/clipping.md: The length of a gradient
 from collections import deque
 from collections.abc import Iterable, Mapping
 from numbers import Real
@@ -95,7 +95,7 @@ def norm(values: Any, p: float = 2.0, axis: Any = None) -> Any:
         return unit * np.sum(sizes, axis=axis, keepdims=axis is not None) ** (1 / p)
 
 
-# book/stability/clipping.md:313
+# book/stability/clipping.md: Whose gradients
 def listed(variables: Any) -> list[Any]:
     """Variables as a list, or the error that says that it is none."""
     if isinstance(variables, Variable):
@@ -108,7 +108,7 @@ def listed(variables: Any) -> list[Any]:
     return list(variables)
 
 
-# book/stability/clipping.md:330
+# book/stability/clipping.md: Whose gradients
 def expect_place(i: Any, variable: Any) -> None:
     """Raise unless an item is a Variable whose gradient, if it has one, is its own."""
     if not isinstance(variable, Variable) or not isinstance(variable.node, Leaf | None):
@@ -119,7 +119,7 @@ def expect_place(i: Any, variable: Any) -> None:
         )
 
 
-# book/stability/clipping.md:351
+# book/stability/clipping.md: Whose gradients
 def carriers(variables: Any) -> list[Any]:
     """Those of some Variables that have a gradient, each once and with one of its own."""
     found: dict[int, Any] = {}
@@ -135,7 +135,7 @@ def carriers(variables: Any) -> list[Any]:
     return list(found.values())
 
 
-# book/stability/clipping.md:383
+# book/stability/clipping.md: Writing into a gradient
 def opened(gradient: Any) -> np.ndarray:
     """The array of a gradient to write into: its own, or a copy if others may read it."""
     value = np.asarray(writable_value(gradient))
@@ -147,14 +147,14 @@ def opened(gradient: Any) -> np.ndarray:
     return value
 
 
-# book/stability/clipping.md:399
+# book/stability/clipping.md: Writing into a gradient
 def rescale(gradient: Any, factor: Any) -> None:
     """Multiply a gradient in place, computing in double precision."""
     array = opened(gradient)
     np.multiply(array, factor, out=array, dtype=wide(array), casting="same_kind")
 
 
-# book/stability/clipping.md:423
+# book/stability/clipping.md: The decision
 def bound(name: str, value: Any, zero: bool = True, end: float = np.inf) -> float:
     """The setting as a float if it lies from 0 to `end`, or the error that names it."""
     if not isinstance(value, Real):
@@ -170,7 +170,7 @@ def bound(name: str, value: Any, zero: bool = True, end: float = np.inf) -> floa
     return number
 
 
-# book/stability/clipping.md:449
+# book/stability/clipping.md: The decision
 def exceeds(size: float, limit: float, strict: bool, holders: list[Any]) -> bool:
     """Whether a norm is finite and above a limit; `strict` raises if it is not finite."""
     if strict and not np.isfinite(size):
@@ -183,7 +183,7 @@ def exceeds(size: float, limit: float, strict: bool, holders: list[Any]) -> bool
     return bool(limit < size < np.inf)
 
 
-# book/stability/clipping.md:466
+# book/stability/clipping.md: The decision
 def total_norm(holders: list[Any], p: float) -> float:
     """The norm of all gradients as one vector, which is the norm of their norms."""
     return float(norm([norm(v.grad.value, p) for v in holders], p))
@@ -197,7 +197,7 @@ def shorten(holders: list[Any], size: float, limit: float, strict: bool) -> floa
     return size
 
 
-# book/stability/clipping.md:482
+# book/stability/clipping.md: The decision
 def clip_gradients(
     variables: Any,
     max_norm: float = 1.0,
@@ -241,7 +241,7 @@ def clip_gradients(
     return shorten(holders, total_norm(holders, p), limit, error_if_nonfinite)
 
 
-# book/stability/clipping.md:835
+# book/stability/clipping.md: Watching the norm
 def named(parameters: Any) -> dict[str, Variable]:
     """Variables by name: of a network, of a mapping, or of a list by their number."""
     if isinstance(parameters, Module):
@@ -253,7 +253,7 @@ def named(parameters: Any) -> dict[str, Variable]:
     return dict(parameters)
 
 
-# book/stability/clipping.md:851
+# book/stability/clipping.md: Watching the norm
 class GradientMonitor:
     """Notes the norms of gradients, step by step.
 
@@ -283,7 +283,7 @@ class GradientMonitor:
         return self.total[-1]
 
 
-# book/stability/clipping.md:944
+# book/stability/clipping.md: A threshold that finds itself
 class AutoClip:
     """Clips at a percentile of the norms seen so far.
 
@@ -328,7 +328,7 @@ class AutoClip:
         return shorten(holders, size, self.threshold, error_if_nonfinite)
 
 
-# book/stability/clipping.md:1043
+# book/stability/clipping.md: One by one, layer by layer, unit by unit
 def clip_gradient_values(
     variables: Any, limit: float = 1.0, *, error_if_nonfinite: bool = False
 ) -> float:
@@ -348,7 +348,7 @@ def clip_gradient_values(
     return largest
 
 
-# book/stability/clipping.md:1075
+# book/stability/clipping.md: One by one, layer by layer, unit by unit
 def clip_gradient_layers(
     variables: Any,
     max_norm: float = 1.0,
@@ -370,14 +370,14 @@ def clip_gradient_layers(
     return sizes
 
 
-# book/stability/clipping.md:1109
+# book/stability/clipping.md: Relative to the weights
 def unit_norm(array: Any) -> Any:
     """Norm of what leads to each output: a column of a matrix, a whole kernel, or all."""
     n = np.ndim(array)
     return norm(array, axis=0 if n == 2 else tuple(range(1, n)) or None)
 
 
-# book/stability/clipping.md:1118
+# book/stability/clipping.md: Relative to the weights
 def clip_gradients_adaptively(
     variables: Any,
     ratio: float = 0.01,

@@ -58,7 +58,7 @@ __all__ = [
 ]
 
 
-# book/stability/precision.md:105
+# book/stability/precision.md: Where the numbers lie
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,7 @@ def bfloat16() -> Any:
     return ml_dtypes.bfloat16
 
 
-# book/stability/precision.md:162
+# book/stability/precision.md: There and back
 from autograd_book.graph.primitive import primitives
 from autograd_book.graph.variable import bind
 
@@ -123,7 +123,7 @@ def looked_up(halves: np.ndarray) -> np.ndarray:
     return out.reshape(halves.shape)
 
 
-# book/stability/precision.md:190
+# book/stability/precision.md: There and back
 def narrow(value: Any) -> bool:
     """Whether a value is stored in fewer bits than single precision."""
     dtype = getattr(value, "dtype", None)
@@ -141,7 +141,7 @@ def wide(value: Any) -> Any:
     return bind(primitives[np.ndarray.astype], value, dtype=SINGLE)
 
 
-# book/stability/precision.md:230
+# book/stability/precision.md: Rounding by a sum
 EXPONENT, LEAST, THIRTEEN = np.int32(0x7F800000), np.int32(113 << 23), np.int32(13 << 23)
 SIGN, BIAS, NAN = np.uint16(0x8000), np.uint16(126 << 10 & 0xFFFF), np.uint16(0x7E00)
 
@@ -159,7 +159,7 @@ def half_bits(x: np.ndarray, size: np.ndarray, grid: np.ndarray) -> Any:
     return size_bits.astype(np.uint16) - BIAS + SIGN * np.signbit(x)
 
 
-# book/stability/precision.md:252
+# book/stability/precision.md: Rounding by a sum
 def quietly(x: np.ndarray, dtype: Any) -> Any:
     """An array in another format, without a warning where it becomes infinite."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -185,7 +185,7 @@ def to_half(x: np.ndarray) -> np.ndarray:
     return out.view(np.float16).reshape(x.shape)
 
 
-# book/stability/precision.md:299
+# book/stability/precision.md: Rounding by a sum
 from autograd_book.graph.backward import conversions
 
 conversions[np.dtype(np.float16)] = to_half
@@ -200,7 +200,7 @@ def rounded(value: Any, dtype: Any) -> Any:
     return conversions.get(dtype, lambda x: quietly(x, dtype))(np.asarray(value))[()]
 
 
-# book/stability/precision.md:333
+# book/stability/precision.md: Stored in half, computed in single
 from collections.abc import Callable
 
 from autograd_book.graph.primitive import Rule
@@ -233,7 +233,7 @@ def alike(array: np.ndarray, other: np.ndarray) -> bool:
     return array.shape == other.shape and array.flags.c_contiguous and array.itemsize <= 4
 
 
-# book/stability/precision.md:375
+# book/stability/precision.md: Stored in half, computed in single
 import inspect
 
 from autograd_book.graph.primitive import asked
@@ -258,7 +258,7 @@ def stretching(rule: Rule, name: str) -> Rule:
     return made
 
 
-# book/stability/precision.md:409
+# book/stability/precision.md: Stored in half, computed in single
 from functools import cache
 
 from autograd_book.graph.primitive import Plans, Primitive
@@ -303,7 +303,7 @@ def widened(primitive: Primitive, kind: str, dtype: Any) -> Widened:
     return Widened(primitive, primitive.fun if kind == "move" else fun, low)
 
 
-# book/stability/precision.md:465
+# book/stability/precision.md: Which primitive runs how
 KINDS = {
     "low": "matmul contract conv convolve",
     "single": "exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 power float_power "
@@ -321,7 +321,7 @@ def kind_of(primitive: Primitive) -> str:
     return KIND.get(primitive.name, "promote" if primitive.elementwise else "exact")
 
 
-# book/stability/precision.md:498
+# book/stability/precision.md: Once for each value
 import weakref
 
 from autograd_book.graph.primitive import fingerprint
@@ -355,7 +355,7 @@ def half(x: Any, halves: Halves, changeable: bool) -> Any:
     return halves.of(x, changeable)
 
 
-# book/stability/precision.md:548
+# book/stability/precision.md: The interpreter
 from collections.abc import Iterator
 
 from autograd_book.graph.interpreter import Interpreter
@@ -440,7 +440,7 @@ class Autocast(Interpreter):
         return self.halves.of(value) if value.dtype.kind == "f" and not narrow(value) else value
 
 
-# book/stability/precision.md:637
+# book/stability/precision.md: The interpreter
 def autocast(dtype: Any = np.float16, enabled: bool = True) -> push:
     """Context manager, or decorator, under which Variables meet in mixed precision.
 

@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-# book/stability/scaling.md:164
+# book/stability/scaling.md: A factor that can be taken back
 from collections.abc import Iterable
 from enum import Enum
 from numbers import Integral, Real
@@ -95,7 +95,7 @@ def single(value: float) -> float:
         return float(np.float32(value))
 
 
-# book/stability/scaling.md:225
+# book/stability/scaling.md: A factor that can be taken back
 def unscaled(gradient: Variable, change: np.ufunc, number: float) -> np.ndarray:
     """A gradient multiplied or divided by a number, in float32 or what is wider."""
     array = gradient.numpy()
@@ -113,7 +113,7 @@ def put(variable: Variable, array: Any) -> None:
     variable.grad = tie(Variable, array, None, None)
 
 
-# book/stability/scaling.md:261
+# book/stability/scaling.md: All or nothing
 def enable_mixed_precision_gradients(variables: Any, loss_scale: float = 1024.0) -> bool:
     """Divide all gradients by the factor that the loss was multiplied with.
 
@@ -149,7 +149,7 @@ def enable_mixed_precision_gradients(variables: Any, loss_scale: float = 1024.0)
     return usable
 
 
-# book/stability/scaling.md:389
+# book/stability/scaling.md: A factor that finds its place
 class Scale(NamedTuple):
     """A factor for losses, and what it depends on."""
 
@@ -170,7 +170,7 @@ class Scale(NamedTuple):
         return self._replace(scale=larger if np.isfinite(larger) else self.scale, tracker=0)
 
 
-# book/stability/scaling.md:426
+# book/stability/scaling.md: A factor that finds its place
 def admitted(scale: Any, growth: Any, backoff: Any, interval: Any, tracker: Any) -> Scale:
     """A Scale with these settings, or the error that names the one that does not fit."""
     for name, value in (("growth_factor", growth), ("backoff_factor", backoff)):
@@ -195,7 +195,7 @@ def admitted(scale: Any, growth: Any, backoff: Any, interval: Any, tracker: Any)
     )
 
 
-# book/stability/scaling.md:463
+# book/stability/scaling.md: An order of calls
 class ScalingOrderError(AutogradError, RuntimeError):
     """A call to a GradScaler that does not fit to the calls before it."""
 
@@ -236,7 +236,7 @@ def expect_checks(call: str, seen: Iterable[Progress]) -> list[bool]:
     return checks
 
 
-# book/stability/scaling.md:522
+# book/stability/scaling.md: What needs no optimiser
 #: The names of what a Scale holds, in files; they are PyTorch's.
 KEYS = ("scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker")
 
@@ -263,7 +263,7 @@ def scaled(output: Any, scale: float) -> Variable:
     return output.astype(np.result_type(output.dtype, np.float32)) * scale
 
 
-# book/stability/scaling.md:557
+# book/stability/scaling.md: What needs no optimiser
 def expect_optimizer(optimizer: Any) -> None:
     """Raise unless a GradScaler was given an optimiser."""
     if not isinstance(optimizer, Optimizer):
@@ -284,7 +284,7 @@ def expect_wide(variables: list[Any]) -> None:
         )
 
 
-# book/stability/scaling.md:584
+# book/stability/scaling.md: What needs no optimiser
 class Scaling:
     """The part of a `GradScaler` that needs no optimiser."""
 
@@ -345,7 +345,7 @@ class Scaling:
         return progress
 
 
-# book/stability/scaling.md:658
+# book/stability/scaling.md: The scaler
 class GradScaler(Scaling):
     """Scales losses up and gradients down, by a factor that it adapts.
 
