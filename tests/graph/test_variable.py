@@ -8,6 +8,7 @@ import pickle
 import threading
 import weakref
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -647,6 +648,62 @@ def test_copies_of_a_leaf_are_leaves_of_their_own() -> None:
         assert x.grad is None
         np.testing.assert_array_equal(y.numpy(), x.numpy())
         np.testing.assert_array_equal(y.grad.numpy(), [2.0, 2.0])
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "deepcopy of a tree": lambda x: copy.deepcopy({"a": [x]})["a"][0],
+    "method": lambda x: x.copy(),
+}
+CUBE = {
+    "grad": (lambda f: ab.grad(lambda x: np.sum(f(x) ** 3)), 3.0),
+    "grad of grad": (lambda f: ab.grad(lambda x: np.sum(ab.grad(lambda y: np.sum(f(y) ** 3))(x))), 6.0),
+    "jvp": (lambda f: lambda x: ab.jvp(lambda x: f(x) ** 3, (x,), (np.ones(3),))[1], 3.0),
+    "vmap of grad": (lambda f: ab.vmap(ab.grad(lambda x: f(x) ** 3)), 3.0),
+    "grad of vmap": (lambda f: ab.grad(lambda x: np.sum(ab.vmap(lambda x: f(x) ** 3)(x))), 3.0),
+}
+
+
+@pytest.mark.parametrize("kind", COPIES)
+@pytest.mark.parametrize("way", CUBE)
+def test_a_copy_inside_a_derivative_is_the_same_value_in_the_same_graph(kind: str, way: str) -> None:
+    transformed, factor = CUBE[way]
+    x = np.array([1.0, 2.0, -3.0])
+    power = 3 - round(factor / 3)
+    for f in (COPIES[kind], lambda x: COPIES[kind](x * 1.0)):
+        np.testing.assert_allclose(transformed(f)(x), factor * x**power, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", COPIES)
+def test_a_copy_of_a_computed_variable_passes_its_gradient_on(kind: str) -> None:
+    x = Variable([1.0, 2.0])
+    (COPIES[kind](x * x) * 2.0).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [4.0, 8.0])
+
+
+def test_a_model_copied_inside_a_derivative_keeps_its_weights_in_the_graph() -> None:
+    x = np.array([[1.0, 2.0]])
+
+    def loss(weight: Any) -> Any:
+        layer = ab.nn.Linear(2, 1)
+        layer.weight = weight
+        return np.sum(copy.deepcopy(layer)(x))
+
+    np.testing.assert_array_equal(ab.grad(loss)(np.zeros((2, 1))), x.T)
+
+
+def test_a_deep_copy_of_a_model_keeps_shared_parameters_shared() -> None:
+    x = Variable([1.0])
+    first, second = copy.deepcopy([x, x])
+    assert first is second and first is not x
+
+
+@pytest.mark.parametrize("data", [1, True, [1, 2], 2.0, 1j])
+def test_a_copy_of_a_constant_is_a_constant(data: Any) -> None:
+    for y in (copy.copy(Variable(data, False)), copy.deepcopy(Variable(data, False))):
+        assert not y.requires_grad
+        np.testing.assert_array_equal(y.numpy(), data)
 
 
 def test_copies_of_a_leaf_take_its_gradient_along() -> None:

@@ -71,12 +71,59 @@ def test_a_result_without_derivative_is_refused(out) -> None:
         grad(lambda x: out)(1.0)
 
 
+@pytest.mark.parametrize("result", [3, True, np.int64(3), np.True_, np.arange(1)[0]])
+def test_whole_numbers_and_truth_values_are_refused_whoever_made_them(result) -> None:
+    for transformed in (grad, ab.value_and_grad, lambda f: lambda x: ab.jvp(f, (x,), (x,)), lambda f: lambda x: ab.vjp(f, x)):
+        with pytest.raises(ab.DifferentiationTypeError, match=str(np.result_type(result))):
+            transformed(lambda x: result)(1.0)
+
+
+class Labelled:
+    """An array of another library, which wraps what NumPy hands over to it."""
+
+    __array_priority__ = 100
+
+    def __init__(self, data):
+        self.data, self.shape, self.dtype = data, np.shape(data), np.dtype(float)
+
+    def __mul__(self, other):
+        return Labelled(self.data * other)
+
+    __rmul__ = __mul__
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return Labelled(ufunc(*(getattr(i, "data", i) if isinstance(i, Labelled) else i for i in inputs), **kwargs))
+
+    def sum(self, **options):
+        return Labelled(np.sum(self.data))
+
+
+FOREIGN = {
+    "theirs first": lambda x, c: c * x,
+    "theirs second": lambda x, c: x * c,
+    "a sum, which saves nothing": lambda x, c: x + c,
+    "a function": lambda x, c: np.multiply(c, x),
+}
+
+
+@pytest.mark.parametrize("form", FOREIGN)
+@pytest.mark.parametrize("transformed", [grad, lambda f: lambda x: ab.jvp(f, (x,), (x,)), lambda f: lambda x: ab.vjp(f, x)], ids=["grad", "jvp", "vjp"])
+def test_the_array_of_another_library_is_refused_by_name_and_never_a_zero(form, transformed) -> None:
+    with pytest.raises(ab.DifferentiationTypeError, match="Labelled"):
+        transformed(lambda x: np.sum(FOREIGN[form](x, Labelled(np.ones(3)))))(np.ones(3))
+
+
+def test_the_values_inside_the_array_of_another_library_can_be_differentiated() -> None:
+    found = grad(lambda x: np.sum((Labelled(np.array([1.0, 2.0])) * x).data))(np.ones(2))
+    np.testing.assert_array_equal(found, [1.0, 2.0])
+
+
 def test_a_variable_inside_a_list_is_refused_rather_than_lost() -> None:
     with pytest.raises(ab.AutogradError):
         grad(lambda x: [x * 2.0])(1.0)
 
 
-@pytest.mark.parametrize("f", [lambda x: 3.0, lambda x: np.float64(3.0), lambda x: np.ones(()), lambda x: 3])
+@pytest.mark.parametrize("f", [lambda x: 3.0, lambda x: np.float64(3.0), lambda x: np.ones(())])
 def test_a_constant_function_has_gradient_zero(f) -> None:
     g = grad(f)(np.ones((2, 3), np.float32))
     assert g.dtype == np.float32

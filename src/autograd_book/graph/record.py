@@ -18,7 +18,7 @@ nodes, never at the values a user holds, and never forward.
     print("saved by the product:", z.node.inputs[0].saved)
 """
 # Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
-# sha256: cf534e4834c750773c924f8cddefa6ad607b858326447c2f31fe680558df1762
+# sha256: 449d2092935d091ef1544545a05f7220e4a712ae678c19599d08edf072ad0c69
 
 __all__ = [
     "FREED",
@@ -28,6 +28,8 @@ __all__ = [
     "new",
     "tie",
     "Record",
+    "Handle",
+    "recordable",
     "no_number",
     "expect_below",
 ]
@@ -36,6 +38,8 @@ __all__ = [
 # book/graph/record.md: The node
 import itertools
 from typing import Any, Final
+
+import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, LeakedVariableError
 from autograd_book.graph.interpreter import Interpreter
@@ -134,12 +138,11 @@ class Record(Interpreter):
             bit += bit
         out = self.below.bind(primitive, values, params)
         if mask and (plan := primitive.plans[mask]):
-            dtype = getattr(out, "dtype", None)
-            if dtype is None or not differentiable(dtype):
+            if not recordable(out):
                 raise no_number(primitive, out)
             node: Node = new(Node)
             node.plan, node.inputs, node.saved = plan, inputs, plan.save(out, values)
-            node.params, node.shape, node.dtype = params, out.shape, dtype
+            node.params, node.shape, node.dtype = params, out.shape, out.dtype
             node.index, node.hooks = next_index(), None
             variable = new(handle)
             variable.value, variable.node, variable.record = out, node, self
@@ -154,11 +157,23 @@ class Record(Interpreter):
 
 
 # book/graph/record.md: The level of the stack that remembers
+class Handle:
+    """Base of all that stands in place of an array: the Variable, and what later chapters add."""
+
+    __slots__ = ()
+
+
+def recordable(out: Any) -> bool:
+    """Whether a result is an array or number of NumPy's, or stands for one, that has a derivative."""
+    return isinstance(out, (np.ndarray, np.generic, Handle)) and differentiable(out.dtype)
+
+
 def no_number(primitive: Primitive, out: Any) -> DifferentiationTypeError:
-    """The error for a result that is no floating-point or complex array or number."""
+    """The error for a result that is not recordable."""
+    ours = isinstance(out, (np.ndarray, np.generic, Handle))
     return DifferentiationTypeError(
         f"{primitive.name} of a Variable gave a result of "
-        f"{getattr(out, 'dtype', type(out).__name__)}, which has no derivative. Give it "
+        f"{out.dtype if ours else type(out).__name__}, which has no derivative. Give it "
         "floating-point numbers, as with np.asarray(x, float), and return an array or "
         "NumPy number."
     )

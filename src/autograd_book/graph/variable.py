@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6e1b98ab7cdaa9503ae95b50e3dbc3f53eeed1dbec33265a1c70c88f99555f84
+# sha256: 8882b734e8dc75f1d2d2ce5b89633dfcede47e0d6c619728c73faa97a8d9fcd2
 
 __all__ = [
     "Fun",
@@ -35,7 +35,9 @@ __all__ = [
     "method",
     "Methods",
     "closed",
+    "independent",
     "Conversions",
+    "twin",
     "Gradients",
     "Variable",
     "admissible",
@@ -88,7 +90,7 @@ from autograd_book.graph.interpreter import Interpreter, ground
 from autograd_book.graph.primitive import (
     Primitive, Rule, arrange, differentiable, primitives, settled, shape_of,
 )
-from autograd_book.graph.record import Leaf, Node, Record, tie
+from autograd_book.graph.record import Handle, Leaf, Node, Record, tie
 
 Fun = Callable[..., Any]  #: Any function of arrays.
 
@@ -143,7 +145,7 @@ def in_place(fun: Fun) -> Callable[[Any, Any], "Variable"]:
 
 
 # book/graph/variable.md: Where operations enter
-class Operators:
+class Operators(Handle):
     """Python's operators, each the NumPy function of the same meaning."""
 
     __slots__ = ()
@@ -398,7 +400,13 @@ class Methods:
 
     def copy(self: Any) -> "Variable":
         """A Variable of the same value, computed from this one."""
-        return call(np.positive, (self,), {})
+        return call(np.copy, (self,), {})
+
+    def __copy__(self: Any) -> "Variable":
+        return twin(self) if independent(self) else self.copy()
+
+    def __deepcopy__(self: Any, memo: Any) -> "Variable":
+        return self.__copy__()
 
     def tolist(self: Any) -> Any:
         """The numbers as nested lists, of a Variable that needs no gradient."""
@@ -422,6 +430,11 @@ def closed(value: Any) -> Any:
     view = value.view()
     view.flags.writeable = False
     return view
+
+
+def independent(variable: Any) -> bool:
+    """Whether a Variable is a leaf of the program, and not a value inside a derivative."""
+    return isinstance(variable.node, Leaf) and variable.record is base
 
 
 class Conversions:
@@ -453,13 +466,21 @@ class Conversions:
         return format(self.item() if spec else repr(self), spec)
 
     def __reduce__(self: Any) -> Any:
-        if self.node is not None and not isinstance(self.node, Leaf):
+        if self.node is not None and not independent(self):
             raise DifferentiationTypeError(
-                f"a computed Variable of shape {self.shape} was pickled or copied, and its "
-                "graph cannot be. Pickle or copy .detach() of it."
+                f"a Variable of shape {self.shape} in the middle of a computation was "
+                "pickled, and its graph cannot be. Pickle .detach() of it."
             )
         state = None if self.grad is None else (None, {"grad": self.grad})
         return Variable, (self.value, self.requires_grad), state
+
+
+# book/graph/variable.md: What leaves
+def twin(leaf: Any) -> "Variable":
+    """A leaf of the same value, with a copy of the gradient that there is."""
+    made = Variable(leaf.value)
+    made.grad = None if leaf.grad is None else leaf.grad.copy()
+    return made
 
 
 # book/graph/variable.md: What a training loop sees

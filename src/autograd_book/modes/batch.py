@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6474bd255db71bc2bfeea2b44b8925cf16c99f29548bc7d67b1f61d6edc38796
+# sha256: 343a1d03100aa935c4c2bc84c226fac15fe37bdcc57b00767b07e6d044f9ebd3
 
 __all__ = [
     "OneForAllError",
@@ -101,7 +101,7 @@ class Batched(Operators, Protocols, Methods):
         lambda self: int(np.prod(self.shape)), doc="Number of elements of one example."
     )
     __array__ = __float__ = __int__ = __bool__ = __complex__ = __index__ = no_single
-    numpy = item = tolist = no_single
+    numpy = item = tolist = __reduce__ = no_single
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         self.level.expect_at_work(self)

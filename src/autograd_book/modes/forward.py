@@ -12,7 +12,7 @@ value together with its tangent.
     print(f"{value:.2f} {tangent:.1f}")
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 684c83c0134a037d12fb61239462862c2508097b7d4a4ac20abcd6e1fbae1369
+# sha256: 39dfa024a8866e526b1c16ea0a8c1e92b2e2d99570610f2d407ab0c7233b4f1d
 
 __all__ = [
     "along_elements",
@@ -38,7 +38,7 @@ from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, shape_of
-from autograd_book.graph.record import Record, expect_below, tie
+from autograd_book.graph.record import Record, expect_below, no_number, recordable, tie
 from autograd_book.graph.variable import Variable, expect_kind, push, top
 from autograd_book.modes.transforms import Fun, expect_number, name_of, primal
 from autograd_book.modes.trees import Tree, expect_like, kind_of, tree_map
@@ -157,6 +157,8 @@ class Forward(Interpreter):
         out = self.below.bind(primitive, values, params)
         if not tangents or primitive.flat:
             return out
+        if not recordable(out):
+            raise no_number(primitive, out)
         return self.tied(out, push_tangents(primitive, tangents, out, values, params))
 
     def mine(self, value: Any) -> bool:

@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 58e45d6bd64cac369356534b1890961fd16563443b404b075ecd10dd81cc7801
+# sha256: a38b809d6c8448ceddf6aa3ecacdaf3c783d1d20f4a12dcf1b005f11bfdf8930
 
 __all__ = [
     "Fun",
@@ -46,7 +46,7 @@ import numpy as np
 from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import differentiable, intact, seal, shape_of
-from autograd_book.graph.record import Record
+from autograd_book.graph.record import Handle, Record
 from autograd_book.graph.variable import (
     Operators, Variable, admissible, expect_kind, primitive, push, top, turned,
 )
@@ -89,14 +89,15 @@ def run(f: Fun, primals: tuple[Tree, ...]) -> tuple[Any, Record, tuple[Tree, ...
 # book/modes/transforms.md: One recorded run
 def expect_number(f: Fun, result: Any) -> Any:
     """The result of f, or the error that says why it has no derivative."""
-    if not hasattr(result, "shape") and not isinstance(result, (int, float, complex)):
+    if not isinstance(result, (np.ndarray, np.generic, Handle, int, float, complex)):
         raise DifferentiationTypeError(
             f"{name_of(f)} returned a {type(result).__name__}, which has no derivative. "
-            "Return one array or number."
+            "Return one array or number of NumPy's, as the .data of an array with labels."
         )
-    if not differentiable(getattr(result, "dtype", np.dtype(float))):
+    dtype = result.dtype if hasattr(result, "dtype") else np.result_type(result)
+    if not differentiable(dtype):
         raise DifferentiationTypeError(
-            f"{name_of(f)} returned values of dtype {result.dtype}, which have no "
+            f"{name_of(f)} returned values of dtype {dtype}, which have no "
             "derivative. Return floating-point numbers, for example the comparison's "
             "choice by np.where."
         )
