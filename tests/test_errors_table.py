@@ -1,6 +1,5 @@
 """Every message says what happened, with the values that arrived, and what to do."""
 
-import copy
 import math
 import operator
 import pickle
