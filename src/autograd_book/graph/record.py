@@ -18,7 +18,7 @@ nodes, never at the values a user holds, and never forward.
     print("saved by the product:", z.node.inputs[0].saved)
 """
 # Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 449d2092935d091ef1544545a05f7220e4a712ae678c19599d08edf072ad0c69
+# sha256: 3f04f7b4d8c74ed1c5f94dd8231908d4de50c2c89c66b056cb89b4a370f0eef8
 
 __all__ = [
     "FREED",
@@ -161,6 +161,8 @@ class Handle:
     """Base of all that stands in place of an array: the Variable, and what later chapters add."""
 
     __slots__ = ()
+
+    dtype: Any  #: NumPy dtype of what it stands for.
 
 
 def recordable(out: Any) -> bool:

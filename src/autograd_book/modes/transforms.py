@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a38b809d6c8448ceddf6aa3ecacdaf3c783d1d20f4a12dcf1b005f11bfdf8930
+# sha256: 06d05ba0240fe06f104aa119dad9557db5e60ed118185ba77137e53f9c60e758
 
 __all__ = [
     "Fun",
@@ -94,7 +94,7 @@ def expect_number(f: Fun, result: Any) -> Any:
             f"{name_of(f)} returned a {type(result).__name__}, which has no derivative. "
             "Return one array or number of NumPy's, as the .data of an array with labels."
         )
-    dtype = result.dtype if hasattr(result, "dtype") else np.result_type(result)
+    dtype = getattr(result, "dtype", None) or np.asarray(result).dtype
     if not differentiable(dtype):
         raise DifferentiationTypeError(
             f"{name_of(f)} returned values of dtype {dtype}, which have no "
