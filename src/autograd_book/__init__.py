@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b8bf4b8f3fd7b4a9d9236609281c010073fc8519e302e70e539d8cd30b014936
+# sha256: a96f8a14fe3508cac52c05399d7abc7a49b3525779f3486cb2bd75a7a0c4b8d7
 
 __all__ = [
     "Variable",
@@ -39,7 +39,11 @@ __all__ = [
     "conv2d",
     "max_pool1d",
     "max_pool2d",
+    "gelu",
     "relu",
+    "sigmoid",
+    "silu",
+    "softplus",
     "log_softmax",
     "logsumexp",
     "softmax",
@@ -109,7 +113,11 @@ from autograd_book.rules.convolution import conv1d as conv1d
 from autograd_book.rules.convolution import conv2d as conv2d
 from autograd_book.rules.convolution import max_pool1d as max_pool1d
 from autograd_book.rules.convolution import max_pool2d as max_pool2d
+from autograd_book.rules.elementwise import gelu as gelu
 from autograd_book.rules.elementwise import relu as relu
+from autograd_book.rules.elementwise import sigmoid as sigmoid
+from autograd_book.rules.elementwise import silu as silu
+from autograd_book.rules.elementwise import softplus as softplus
 from autograd_book.rules.reductions import log_softmax as log_softmax
 from autograd_book.rules.reductions import logsumexp as logsumexp
 from autograd_book.rules.reductions import softmax as softmax

@@ -9,9 +9,15 @@ import autograd_book as ab
 
 torch = pytest.importorskip("torch")
 
+BENDS = {
+    "softplus": torch.nn.functional.softplus,
+    "silu": torch.nn.functional.silu,
+    "gelu": lambda t: torch.nn.functional.gelu(t, approximate="tanh"),
+}
 NAMES = {"float_power": "pow", "fix": "trunc", "rint": "round", "degrees": "rad2deg", "radians": "deg2rad"}
 FURTHER = {
     **dict.fromkeys(("deg2rad", "radians", "rad2deg", "degrees", "sinc", "i0", "nan_to_num"), (ANY,)),
+    **dict.fromkeys(("sigmoid", *BENDS), (ANY,)),
     **dict.fromkeys(("floor", "ceil", "trunc", "fix", "rint", "round"), (ANY,)),
     **dict.fromkeys(("logaddexp2", "copysign", "fmax", "fmin"), (ANY, ANY)),
     **dict.fromkeys(("remainder", "fmod"), (ANY, POSITIVE)),
@@ -31,7 +37,7 @@ def first_and_second(f, arrays):
 def test_further_functions_agree_with_pytorch(name) -> None:
     shapes = [(2, 3), (3,)]
     arrays = [uniform(s, *d, seed=i) for i, (s, d) in enumerate(zip(shapes, FURTHER[name], strict=False))]
-    f, theirs = function_of(name), getattr(torch, NAMES.get(name, name))
+    f, theirs = function_of(name), BENDS.get(name) or getattr(torch, NAMES.get(name, name))
     weights, first, second = first_and_second(f, arrays)
     ts = [torch.tensor(a, requires_grad=True) for a in arrays]
     out = theirs(*ts)

@@ -176,3 +176,12 @@ def test_an_error_of_the_derivative_would_be_seen() -> None:
 
     with pytest.raises(ab.GradientCheckError):
         ab.check_gradients(wrong, uniform((1, 1, 5)))
+
+
+def test_an_image_of_minus_infinity_shares_nothing_with_the_border_of_a_pool() -> None:
+    x = np.full((1, 1, 4, 4), -np.inf)
+    g = ab.grad(lambda x: np.sum(np.where(ab.max_pool2d(x, 2, 2, 1) == -np.inf, ab.max_pool2d(x, 2, 2, 1), 0.0)))(x)
+    assert np.sum(g) == 9.0  # one for each window
+    np.testing.assert_allclose(g[0, 0], [[1, 0.5, 0.5, 1], [0.5, 0.25, 0.25, 0.5], [0.5, 0.25, 0.25, 0.5], [1, 0.5, 0.5, 1]])
+    row = ab.vjp(lambda x: ab.max_pool1d(x, 2, padding=1), np.array([[[-np.inf, 1.0]]]))[1](np.ones((1, 1, 2)))[0]
+    np.testing.assert_array_equal(row, [[[1.0, 1.0]]])

@@ -28,9 +28,45 @@ def test_logsumexp_neither_overflows_nor_loses_small_numbers() -> None:
     np.testing.assert_allclose(x.grad.numpy(), [[0.5, 0.5], [0.5, 0.5], [0.0, 1.0]])
 
 
-def test_logsumexp_of_nothing_likely_is_minus_infinity() -> None:
-    with np.errstate(divide="ignore"):
-        assert ab.logsumexp(np.full(3, -np.inf)) == -np.inf
+INF = np.inf
+#: Elements, the logarithm of the sum of their exponentials, and their shares, which are limits or ties.
+INFINITIES = [
+    ([1.0, INF], INF, [0.0, 1.0]),
+    ([INF, 1.0, INF], INF, [0.5, 0.0, 0.5]),
+    ([-INF, 1.0], 1.0, [0.0, 1.0]),
+    ([-INF, INF, 1.0], INF, [0.0, 1.0, 0.0]),
+    ([-INF, -INF], -INF, [0.5, 0.5]),
+    ([INF], INF, [1.0]),
+    ([1.0, np.nan], np.nan, [np.nan, np.nan]),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(("x", "total", "shares"), INFINITIES, ids=str)
+def test_an_infinite_element_takes_all_of_a_smooth_maximum_and_ties_share_it(x, total, shares, dtype) -> None:
+    x, logarithms = np.array(x, dtype), np.log(np.where(np.equal(shares, 0), 0.5, shares))
+    np.testing.assert_array_equal(ab.logsumexp(x), dtype(total))
+    np.testing.assert_array_equal(softmax(x), np.array(shares, dtype))
+    np.testing.assert_allclose(log_softmax(x), np.where(np.equal(shares, 0), -INF, logarithms), rtol=1e-3)
+    np.testing.assert_array_equal(ab.grad(ab.logsumexp)(x), np.array(shares, dtype))
+    np.testing.assert_array_equal(ab.grad(lambda v: ab.logsumexp(v.reshape(-1, 1), axis=(0, 1)))(x), np.array(shares, dtype))
+
+
+def test_derivatives_of_a_softmax_with_infinities_are_zero_where_it_has_settled() -> None:
+    x = np.array([1.0, INF, -INF])
+    np.testing.assert_array_equal(ab.jacobian(softmax)(x), np.zeros((3, 3)))
+    np.testing.assert_array_equal(ab.hessian(ab.logsumexp)(x), np.zeros((3, 3)))
+    np.testing.assert_array_equal(ab.jvp(softmax, (x,), (np.ones(3),))[1], np.zeros(3))
+    row = ab.grad(lambda v: -log_softmax(v)[0])(np.array([-INF, 0.0, 0.0]))
+    np.testing.assert_array_equal(row, [-1.0, 0.5, 0.5])
+
+
+def test_smooth_maxima_of_an_empty_axis_are_those_of_nothing() -> None:
+    x = np.zeros((2, 0))
+    assert softmax(x).shape == log_softmax(x).shape == (2, 0)
+    np.testing.assert_array_equal(ab.logsumexp(x, axis=1), [-INF, -INF])
+    assert ab.grad(lambda v: np.sum(softmax(v) + log_softmax(v)))(x).shape == (2, 0)
+    assert ab.grad(lambda v: np.sum(ab.logsumexp(v, axis=0)))(x).shape == (2, 0)
 
 
 def test_a_softmax_neither_overflows_nor_loses_its_logarithm() -> None:

@@ -16,13 +16,11 @@ A generator turns noise into images, a discriminator scores images, and
         print(adversarial.adversarial_step(forger, judge, optimizers, images, rng))
 """
 # Generated from book/learn/adversarial.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 30e2a8c3603340b29f5c2c6fffde8185d48c184387ec1257a84fb6278e44a2d9
+# sha256: 291b0ae1e91d92dffe5f3860a52ec057d48a02613c08b6646d44e957a114663c
 
 __all__ = [
-    "softplus",
     "discriminator_loss",
     "generator_loss",
-    "logistic",
     "generator",
     "leaky",
     "discriminator",
@@ -48,11 +46,7 @@ from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.variable import no_grad
 from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
 from autograd_book.learn.optim import Adam, Optimizer
-
-
-def softplus(x: Any) -> Any:
-    """ln(1 + exp(x)), elementwise, without overflow."""
-    return np.logaddexp(x, 0)
+from autograd_book.rules.elementwise import sigmoid, softplus
 
 
 # book/learn/adversarial.md: A forger and a judge
@@ -68,12 +62,6 @@ def generator_loss(fake: Any) -> Any:
 
 
 # book/learn/adversarial.md: The players
-def logistic(x: Any) -> Any:
-    """1 / (1 + exp(-x)), elementwise, through tanh, which never overflows."""
-    return 0.5 * np.tanh(0.5 * x) + 0.5
-
-
-# book/learn/adversarial.md: The players
 def generator(
     latent: int = 16,
     hidden: int = 128,
@@ -86,7 +74,7 @@ def generator(
     rng = np.random.default_rng(seed)
     sizes = ((latent, hidden), (hidden, hidden), (hidden, pixels))
     first, second, last = (Linear(*size, rng=rng, dtype=dtype) for size in sizes)
-    return Sequential(first, ReLU(), second, ReLU(), last, logistic)
+    return Sequential(first, ReLU(), second, ReLU(), last, sigmoid)
 
 
 # book/learn/adversarial.md: The players

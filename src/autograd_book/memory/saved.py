@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f86e54ed8e3717851a9bd86f9092f5dc7bf07c895dd6f189eb4cb5feb2fee9e8
+# sha256: e44ef2e786984036dd2899393dae09f79e2d7b7a9170050a84cb069763d4cf46
 
 __all__ = [
     "EXACT",
@@ -369,7 +369,7 @@ def of_extreme(
     return won if initial is None else {}
 
 
-def of_windows(w: np.ndarray, out: np.ndarray, n: int) -> dict[str, Any]:
+def of_windows(w: np.ndarray, out: np.ndarray, n: int, **_: Any) -> dict[str, Any]:
     """The same for windows with n axes."""
     found = of_extreme(w, out, tuple(range(-n, 0)))
     return {"w": found["x"], "out": found["out"]}

@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 343a1d03100aa935c4c2bc84c226fac15fe37bdcc57b00767b07e6d044f9ebd3
+# sha256: e916494f0c6664b0dffecac702d79ecaeb6982fe316af7018209f4eb506d90f5
 
 __all__ = [
     "OneForAllError",
@@ -211,7 +211,8 @@ def softmax_batch(
 # book/modes/batch.md: Rows for axes
 for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.logsumexp):
     batchings[primitives[fun]] = reduce_batch
-batchings[primitives[reductions.softmax]] = softmax_batch
+for fun in (reductions.softmax, reductions.log_softmax):
+    batchings[primitives[fun]] = softmax_batch
 
 
 # book/modes/batch.md: Rows for shapes

@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 326e1ec5019473f297352e8e6233dab5cafd923da8d076f8991a552c529ae1a9
+# sha256: 6415bb70a4d37b278e44d74f6dc26f6ce71ec77b5b254cc4bc106c41faeb67d4
 
 __all__ = [
     "windows",
@@ -287,8 +287,7 @@ def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     out = scatter(x, (*x.shape[: -len(widths)], *outer), (..., *at))
     if fill == 0.0:
         return out
-    inside = scatter(np.ones(inner, np.bool_), outer, tuple(at))
-    return np.where(inside, out, fill)
+    return np.where(np.pad(np.ones(inner, np.bool_), widths), out, fill)
 
 
 # book/rules/convolution.md: What fits
@@ -413,9 +412,9 @@ def conv2d(
 
 
 # book/rules/convolution.md: Pooling
-from functools import partial, reduce
+from functools import reduce
 
-from autograd_book.rules.reductions import winners
+from autograd_book.rules.reductions import in_single, rounded, wide, winners
 
 
 def over_places(fun: Any, w: Any, n: int) -> Any:
@@ -424,9 +423,14 @@ def over_places(fun: Any, w: Any, n: int) -> Any:
 
 
 # book/rules/convolution.md: Pooling
-@primitive("w", w=lambda g, w, out, n: winners(g, w, out, tuple(range(-n, 0))))
-def highest(w: Any, n: int) -> Any:
-    """The maximum of each window; ties share the cotangent."""
+@primitive(
+    "w",
+    w=lambda g, w, out, n, where=True: winners(
+        g, w, out, tuple(range(-n, 0)), where=where
+    ),
+)
+def highest(w: Any, n: int, where: Any = True) -> Any:
+    """The maximum of each window; ties of those `where` it is true share the cotangent."""
     return over_places(np.maximum, w, n)
 
 
@@ -434,13 +438,16 @@ def highest(w: Any, n: int) -> Any:
 @primitive(
     "w", linear="w",
     w=lambda g, w_shape, n: np.broadcast_to(
-        (g / math.prod(w_shape[-n:])).reshape((*w_shape[:-n], *[1] * n)), w_shape
+        rounded(wide(g) / math.prod(w_shape[-n:]), g.dtype).reshape(
+            (*w_shape[:-n], *[1] * n)
+        ),
+        w_shape,
     ),
 )
+@in_single
 def average(w: Any, n: int) -> Any:
     """The mean of each window, in double precision for integers."""
-    add = partial(np.add, dtype=w.dtype if w.dtype.kind in "fc" else np.float64)
-    return over_places(add, w, n) / math.prod(w.shape[-n:])
+    return over_places(np.add, w, n) / math.prod(w.shape[-n:])
 
 
 # book/rules/convolution.md: Borders of pools
@@ -457,7 +464,11 @@ def pooling(
             f"padding={padding!r} was given for a kernel of {sizes}, so that windows may "
             "hold padding only. Pad by half of the kernel at most."
         )
-    return over(all_windows(ready(x, how, padding, fill), how), n)
+    seen = all_windows(ready(x, how, padding, fill), how)
+    if fill == 0.0 or not any(map(any, widths)):
+        return over(seen, n)
+    own = np.pad(np.ones(x.shape[2:], np.bool_), widths)
+    return over(seen, n, where=all_windows(own, how))
 
 
 # book/rules/convolution.md: Borders of pools

@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b8e1141d255d9aa70e1294312bbad4b3b2f368e33c10e40b50600329a7f1de3e
+# sha256: 9db967a70d3a52ade455563cd0d8d7b4c2b225322fbc1aa2a8d3deac1b6cd194
 
 __all__ = [
     "transposed",
@@ -579,13 +579,13 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
 
 # book/rules/decompositions.md: Norms
-from autograd_book.rules.reductions import kept
+from autograd_book.rules.reductions import in_single, kept, wide
 
 
 def p_norm_rule(g: Any, x: Any, out: Any, p: Any, axis: Any) -> Any:
     """Cotangent of a vector, from that of its p-norm; 0 where the norm is 0."""
-    shape = kept(x.shape, axis)
-    g, out = np.reshape(g, shape), np.reshape(out, shape)
+    shape, x = kept(x.shape, axis), wide(x)
+    g, out = np.reshape(wide(g), shape), np.reshape(wide(out), shape)
     out = np.where(np.equal(out, 0), 1, out)
     if p == 2:
         return np.conjugate(x) * (g / out)
@@ -598,6 +598,7 @@ def p_norm_rule(g: Any, x: Any, out: Any, p: Any, axis: Any) -> Any:
 @primitive(
     "x", x=lambda g, x, out, p, axis, keepdims=False: p_norm_rule(g, x, out, p, axis)
 )
+@in_single
 def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
     """Root of order p of the sum of the powers of order p of absolute values."""
     if p == 2 and np.size(axis) == x.ndim:

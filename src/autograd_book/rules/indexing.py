@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0f16a29a9e356c0e7007dd21df3f4e0ea7e97d1c4977716d0ef9376ba2e5a784
+# sha256: b8b4fa6f1ea83cecde8f64abfbffd81a1ec331d65bbdcdb5a7486c2582bcf536
 
 __all__ = [
     "BASIC",
@@ -76,6 +76,7 @@ from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
 from autograd_book.graph.variable import Fun, attributes, bind, functions, implements
 from autograd_book.graph.variable import primitive, refuse
+from autograd_book.rules.reductions import rounded, wide
 from autograd_book.rules.shapes import concatenate, constant, converted
 from autograd_book.rules.shapes import expect_no_out, outline, plain
 
@@ -120,12 +121,13 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     array or Variable
         Of `shape`, and the dtype of `g`.
     """
-    out = np.zeros(shape, g.dtype)
     if is_basic(index) or is_mask(index):
+        out = np.zeros(shape, g.dtype)
         out[index] = g
-    else:
-        np.add.at(out, index, g)
-    return out
+        return out
+    total = wide(np.zeros(shape, g.dtype))
+    np.add.at(total, index, g)
+    return rounded(total, g.dtype)
 
 
 # book/rules/indexing.md: Scatter is an operation of its own

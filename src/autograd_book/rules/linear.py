@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 971c5b67329d3c9fdbdd00287725cab2c4d67b5e3b3b1b2e50d51d75da835769
+# sha256: 9bdab8e15a126a5ee4cb0f06a5ae7ae510467f127e1ea12a104dca13f1293af3
 
 __all__ = [
     "Shape",
@@ -28,6 +28,7 @@ __all__ = [
     "misfit",
     "explained",
     "FIT",
+    "multiplied",
     "from_terms",
     "swapped",
     "collapse",
@@ -178,13 +179,23 @@ primitives[np.matmul] = Primitive(
 
 
 # book/rules/linear.md: What exchanging letters leaves out
+from autograd_book.rules.reductions import rounded, wide
+
+
+def multiplied(terms: str, *operands: Any, **how: Any) -> Any:
+    """`numpy.einsum`, with sums in single precision at least."""
+    dtype = np.result_type(*[x.dtype for x in operands])
+    return rounded(np.einsum(terms, *map(wide, operands), **how), dtype)
+
+
+# book/rules/linear.md: What exchanging letters leaves out
 def from_terms(word: str, shape: Shape, terms: str, *operands: Any, **how: Any) -> Any:
     """Einsum of operands into the letters `word` and a shape.
 
     Repeated letters make a diagonal, and letters that are not in `terms` a broadcast.
     """
     known = "".join(dict.fromkeys(c for c, n in zip(word, shape) if c in terms and n != 1))
-    part = np.einsum(f"{terms}->{known}", *operands, **how)
+    part = multiplied(f"{terms}->{known}", *operands, **how)
     lengths = dict(zip(known, part.shape))
     first = [lengths.pop(c, 1) for c in word]
     part = to(part, tuple(first))
@@ -211,7 +222,7 @@ def swapped(g: Any, y: Any, shape: Shape, a: str, b: str, c: str, optimize: bool
 )
 def collapse(x: Any, a: str, c: str) -> Any:
     """Einsum of one operand, from the letters a to the letters c."""
-    return np.einsum(f"{a}->{c}", x)
+    return multiplied(f"{a}->{c}", x)
 
 
 # book/rules/linear.md: Two primitives
@@ -226,7 +237,7 @@ def collapse(x: Any, a: str, c: str) -> Any:
 )
 def contract(x: Any, y: Any, a: str, b: str, c: str, optimize: bool) -> Any:
     """Einsum of two operands, from the letters a and b to the letters c."""
-    return np.einsum(f"{a},{b}->{c}", x, y, optimize=optimize)
+    return multiplied(f"{a},{b}->{c}", x, y, optimize=optimize)
 
 
 # book/rules/linear.md: Reading the letters

@@ -14,7 +14,7 @@ or without NaN.
     print(np.sort(x), np.quantile(x, [0.25, 0.9]))
 """
 # Generated from book/rules/order.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9ee66a487f018a769fb556c0330c7c100db3998b62a36a1a341ab8e7baa4d19f
+# sha256: 581b13ac7e91326b787a18fb9f5f601047dab5f12ae0041ccefaf269b1b1e455
 
 __all__ = [
     "by_keys",
@@ -47,7 +47,7 @@ from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.variable import bind, functions, implements, primitive, refuse
 from autograd_book.rules.linear import decline
-from autograd_book.rules.reductions import kept
+from autograd_book.rules.reductions import kept, real_kind
 from autograd_book.rules.shapes import reshape
 
 for places in (np.argsort, np.argpartition):
@@ -121,7 +121,7 @@ def ranks(fun: Callable[..., Any], rows: Any, *q: Any, **method: Any) -> Any:
     """
     n = rows.shape[1]
     missing = np.sum(np.isnan(rows), axis=1, keepdims=True)
-    real = np.finfo(rows.dtype).dtype
+    real = np.result_type(real_kind(rows.dtype), np.float32)
     places = np.arange(n, dtype=real if n < 1 / np.finfo(real).eps else float)[None]
     if missing.any():
         places = np.where(places < n - missing, places, np.nan)
@@ -176,7 +176,7 @@ def between(
             "Leave empty arrays out, or reduce over an axis that has elements."
         )
     rank = ranks(fun, rows, *q, **method)
-    kind = np.finfo(fun(np.zeros(1, x.dtype), *q, **method).dtype).dtype
+    kind = real_kind(fun(np.zeros(1, x.dtype), *q, **method).dtype)
     near, far, share = neighbours(rows, rank.reshape(-1, rank.shape[-1]).T)
     z = (stepped if q else averaged)(near, far, share.astype(kind))
     ends = kept(x.shape, tuple(gone)) if keepdims else lengths

@@ -15,13 +15,16 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 756534e84655ea35978a8b4a9e9149a31875d6409649be42ce9eee6d2332be33
+# sha256: 4ecf440c7937dfcaf74020007cfa2c7d657806c85203186c71055e9327e9fdf3
 
 __all__ = [
     "kept",
     "spread",
     "count",
     "masked",
+    "wide",
+    "rounded",
+    "real_kind",
     "sum_x",
     "mean_x",
     "cut",
@@ -32,10 +35,14 @@ __all__ = [
     "prod_x",
     "winners",
     "ptp",
-    "softmax_of",
-    "logsumexp",
+    "lowered",
+    "in_single",
     "softmax_x",
     "softmax",
+    "log_total",
+    "logsumexp_x",
+    "logsumexp",
+    "log_softmax_x",
     "log_softmax",
     "var_x",
     "aligned",
@@ -49,12 +56,13 @@ __all__ = [
 
 # book/rules/reductions.md: Back to the shape before
 import math
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError
-from autograd_book.graph.primitive import Primitive, shape_of
+from autograd_book.graph.primitive import Primitive, differentiable, shape_of
 from autograd_book.graph.variable import Fun, functions, implements, primitive
 from autograd_book.rules.elementwise import over
 
@@ -84,6 +92,23 @@ def masked(x: Any, where: Any, other: Any = 0) -> Any:
     return x if where is True else np.where(where, x, other)
 
 
+# book/rules/reductions.md: Back to the shape before
+def wide(x: Any) -> Any:
+    """x in single precision if its own is narrower, in which sums do not come far."""
+    narrow = x.dtype.itemsize < 4 and differentiable(x.dtype)
+    return x.astype(np.float32) if narrow else x
+
+
+def rounded(x: Any, dtype: Any) -> Any:
+    """x in the given precision, itself if it has that."""
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def real_kind(dtype: Any) -> Any:
+    """The dtype of the real parts of numbers of a dtype."""
+    return np.empty(0, dtype).real.dtype
+
+
 # book/rules/reductions.md: Sum and mean
 def sum_x(g: Any, shape: tuple[int, ...], axis: Any, where: Any) -> Any:
     """Cotangent of a sum."""
@@ -92,9 +117,13 @@ def sum_x(g: Any, shape: tuple[int, ...], axis: Any, where: Any) -> Any:
 
 def mean_x(g: Any, shape: tuple[int, ...], axis: Any, where: Any) -> Any:
     """Cotangent of a mean."""
-    n = count(shape, axis, where)
-    g = g * (1.0 / max(n, 1)) if where is True else np.reshape(g, n.shape) * (1.0 / n)
-    return sum_x(g, shape, axis, where)
+    n, precise = count(shape, axis, where), wide(g)
+    part = (
+        precise * (1.0 / max(n, 1))
+        if where is True
+        else np.reshape(precise, n.shape) * (1.0 / n).astype(precise.dtype)
+    )
+    return sum_x(rounded(part, g.dtype), shape, axis, where)
 
 
 # book/rules/reductions.md: Sum and mean
@@ -149,6 +178,7 @@ def axes_of(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
 # book/rules/reductions.md: Product
 def prod_x(g: Any, x: Any, axis: Any, initial: Any, where: Any) -> Any:
     """Cotangent of a product."""
+    g, x = wide(g), wide(x)
     slopes = others(masked(x, where, 1), axes_of(x.shape, axis))
     return masked(np.reshape(g, kept(x.shape, axis)) * initial * slopes, where)
 
@@ -171,7 +201,8 @@ def winners(
     number = np.sum(won, axis=axis, keepdims=True) + (
         0 if initial is None else np.equal(best, initial)
     )
-    return won * over(np.reshape(g, shape), number.astype(g.dtype))
+    precise = wide(np.reshape(g, shape))
+    return won * rounded(over(precise, number.astype(precise.dtype)), g.dtype)
 
 
 # book/rules/reductions.md: Maximum and minimum
@@ -204,17 +235,72 @@ for verdict in (np.all, np.any, np.count_nonzero):
 
 
 # book/rules/reductions.md: The smooth maximum
-def softmax_of(g: Any, x: Any, out: Any, axis: Any) -> Any:
+def lowered(x: Any, axis: Any) -> tuple[Any, Any]:
+    """x less its maximum along axes, 0 where both are one infinity; and the maximum."""
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    if np.isfinite(top).all():
+        return x - top, top
+    with np.errstate(invalid="ignore"):
+        return np.where(np.equal(x, top), 0, x - top), top
+
+
+# book/rules/reductions.md: The weights
+def in_single(fun: Fun) -> Fun:
+    """The function, computed in single precision where its argument is narrower."""
+
+    @wraps(fun)
+    def computed(x: Any, *args: Any, **options: Any) -> Any:
+        x = np.asarray(x)
+        x = x if differentiable(x.dtype) else x.astype(np.float64)
+        precise = wide(x)
+        out = fun(precise, *args, **options)
+        return out if precise is x else out.astype(x.dtype)
+
+    return computed
+
+
+def softmax_x(g: Any, out: Any, axis: Any) -> Any:
+    """Cotangent of a softmax: the weights times what g exceeds its weighted mean by."""
+    g, out = wide(g), wide(out)
+    return out * (g - np.sum(g * out, axis=axis, keepdims=True))
+
+
+@primitive("x", x=lambda g, out, axis=-1: softmax_x(g, out, axis))
+@in_single
+def softmax(x: Any, axis: Any = -1) -> Any:
+    """Exponentials divided by their sum, without overflow.
+
+    Parameters
+    ----------
+    x : array_like or Variable
+        Any shape.
+    axis : int, tuple of int or None
+        Axes along which the results add up to 1; all of them for None.
+
+    Returns
+    -------
+    array or Variable
+        The shape of `x`. Elements that are the same infinite maximum share the 1.
+    """
+    weights = np.exp(lowered(x, axis)[0])
+    weights /= np.sum(weights, axis=axis, keepdims=True)
+    return weights
+
+
+# book/rules/reductions.md: Logsumexp and its rule
+def log_total(low: Any, axis: Any) -> Any:
+    """Logarithm of the sum of exponentials of lowered numbers; -inf if there are none."""
+    with np.errstate(divide="ignore"):
+        return np.log(np.sum(np.exp(low), axis=axis, keepdims=True))
+
+
+def logsumexp_x(g: Any, x: Any, axis: Any) -> Any:
     """Cotangent of logsumexp: g times the softmax of x."""
-    shape = kept(x.shape, axis)
-    weights = np.exp(x - np.reshape(out, shape))
-    return weights * (
-        np.reshape(g, shape) / np.sum(weights, axis=axis, keepdims=True)
-    )
+    return np.reshape(wide(g), kept(x.shape, axis)) * softmax(wide(x), axis=axis)
 
 
-# book/rules/reductions.md: The smooth maximum
-@primitive("x", x=lambda g, x, out, axis=None, keepdims=False: softmax_of(g, x, out, axis))
+@primitive("x", x=lambda g, x, axis=None, keepdims=False: logsumexp_x(g, x, axis))
+@in_single
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exponentials, without overflow.
 
@@ -230,53 +316,32 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Returns
     -------
     array or Variable
-        The shape of ``np.sum(x, axis, keepdims=keepdims)``.
+        The shape of ``np.sum(x, axis, keepdims=keepdims)``; minus infinity for no elements.
     """
-    x = np.asarray(x)
-    top = np.max(x, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
-    out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
-    return out if keepdims else out.reshape(np.sum(top, axis=axis).shape)[()]
+    low, top = lowered(x, axis)
+    out = log_total(low, axis) + top
+    return out if keepdims else np.sum(out, axis=axis)
 
 
-# book/rules/reductions.md: The weights themselves
-def softmax_x(g: Any, out: Any, axis: Any) -> Any:
-    """Cotangent of a softmax: the weights times what g exceeds its weighted mean by."""
-    return out * (g - np.sum(g * out, axis=axis, keepdims=True))
+# book/rules/reductions.md: Logsumexp and its rule
+def log_softmax_x(g: Any, out: Any, axis: Any) -> Any:
+    """Cotangent of a log-softmax: g less its sum times the weights."""
+    g, out = wide(g), wide(out)
+    return g - np.exp(out) * np.sum(g, axis=axis, keepdims=True)
 
 
-@primitive("x", x=lambda g, out, axis=-1: softmax_x(g, out, axis))
-def softmax(x: Any, axis: Any = -1) -> Any:
-    """Exponentials divided by their sum, without overflow.
-
-    Parameters
-    ----------
-    x : array_like or Variable
-        Any shape.
-    axis : int, tuple of int or None
-        Axes along which the results add up to 1; all of them for None.
-
-    Returns
-    -------
-    array or Variable
-        The shape of `x`.
-    """
-    x = np.asarray(x)
-    weights = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    weights /= np.sum(weights, axis=axis, keepdims=True)
-    return weights
-
-
-# book/rules/reductions.md: The weights themselves
+@primitive("x", x=lambda g, out, axis=-1: log_softmax_x(g, out, axis))
+@in_single
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """Logarithm of the softmax, finite where the softmax itself is rounded to 0."""
-    return x - logsumexp(x, axis=axis, keepdims=True)
+    low = lowered(x, axis)[0]
+    return low - log_total(low, axis)
 
 
 # book/rules/reductions.md: Spread around the mean
 def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     """Cotangent of a variance: twice the deviations, over their number less `ddof`."""
-    x = masked(x, where)
+    g, x = wide(g), masked(wide(x), where)
     mean = np.mean(x, axis=axis, keepdims=True, where=where) if mean is None else mean
     centred = np.conjugate(x - mean) if x.dtype.kind == "c" else x - mean
     scale = np.reshape(g, kept(x.shape, axis)) * 2 / (count(x.shape, axis, where) - ddof)
@@ -344,6 +409,7 @@ def average(
         total = out.dtype.type(count(shape_of(a), axis))
     else:
         weights = in_common_dtype(a, aligned(weights, shape_of(a), axis))
+        kind, weights = weights.dtype, wide(weights)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
         if np.any(total == 0):
             raise DifferentiationValueError(
@@ -352,6 +418,7 @@ def average(
                 "Give weights with a sum other than zero."
             )
         out = np.sum(np.multiply(a, weights), axis=axis, keepdims=keepdims) / total
+        out, total = rounded(out, kind), rounded(total, kind)
     if returned:
         return out, total if total.shape == out.shape else np.broadcast_to(total, out.shape)
     return out

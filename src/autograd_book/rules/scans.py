@@ -14,7 +14,7 @@ interpolation and covariance.
     print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3ec54195087d24fd0e6ae2eebb73e00eb9dbc74c2cabfa481be687740ecc3f54
+# sha256: 33c87250026a148ccc40fd84ab03cc006d7ee1ffe464f5ebee6a35c396ed6023
 
 __all__ = [
     "cumsum_x",
@@ -71,7 +71,7 @@ from autograd_book.graph.errors import (
     DifferentiationValueError,
     NoRuleError,
 )
-from autograd_book.graph.primitive import Primitive, shape_of
+from autograd_book.graph.primitive import Primitive, differentiable, shape_of
 from autograd_book.graph.variable import (
     Fun,
     Variable,
@@ -82,14 +82,16 @@ from autograd_book.graph.variable import (
 )
 from autograd_book.rules.indexing import scatter
 from autograd_book.rules.linear import scalar
-from autograd_book.rules.reductions import along_first, axes_of, backwards, cut, kept, later
+from autograd_book.rules.reductions import (
+    along_first, axes_of, backwards, cut, kept, later, real_kind, wide,
+)
 from autograd_book.rules.shapes import constant, converted
 
 
 # book/rules/scans.md: Running sums
 def cumsum_x(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """Cotangent of a running sum: the running sum from the other end."""
-    axis = axis or 0
+    axis, g = axis or 0, wide(g)
     return np.reshape(
         backwards(np.cumsum(backwards(g, axis), axis=axis), axis), shape
     )
@@ -171,7 +173,7 @@ def recurrence_back(g: Any, a: Any, axis: int) -> Any:
 def cumprod_x(g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Cotangent of a running product."""
     shape, axis = x.shape, axis or 0
-    x = np.reshape(x, g.shape)
+    g, x, out = wide(g), wide(np.reshape(x, g.shape)), wide(out)
     return np.reshape(later(out, 1, axis) * recurrence_back(g, x, axis), shape)
 
 
@@ -216,7 +218,7 @@ def in_dtype(x: Any, dtype: Any) -> Any:
     """An array or Variable in the given dtype."""
     return (
         x.astype(dtype)
-        if isinstance(x, Variable) and x.dtype.kind in "fc"
+        if isinstance(x, Variable) and differentiable(x.dtype)
         else np.asarray(plain(x), dtype)
     )
 
@@ -373,7 +375,7 @@ def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
 def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     """Slopes of f along one axis, for steps of the given lengths."""
     n = f.shape[axis]
-    h = np.broadcast_to(np.asarray(step, np.finfo(f.dtype).dtype), (n - 1,))
+    h = np.broadcast_to(np.asarray(step, real_kind(f.dtype)), (n - 1,))
     straight = (-1 / h[:1], 1 / h[:1]), (-1 / h[-1:], 1 / h[-1:])
     curved = parabola(h[:1], h[1:2])[0], parabola(h[-2:-1], h[-1:])[2]
     left, right = straight if edge_order == 1 else curved

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b0e19784185ea829cf6c421b7dcda5fe7c2b8d1ade035d11b03dbcaf36bc8832
+# sha256: 8792aaf4620ce70e7a9f40090476881accd2b195ddea1c23117dfec68a8ce5f5
 
 __all__ = [
     "reshape",
@@ -76,6 +76,7 @@ from autograd_book.graph.variable import (
     primitive,
     refuse,
 )
+from autograd_book.rules.reductions import wide
 
 
 # book/rules/shapes.md: Reshape
@@ -221,7 +222,7 @@ Primitive(np.copy, "x", linear="x", x=lambda g, order="K": g)
 # book/rules/shapes.md: Broadcast
 Primitive(
     np.broadcast_to, "x", linear="x",
-    x=lambda g, x_shape, shape: unbroadcast(g, x_shape),
+    x=lambda g, x_shape, shape: unbroadcast(wide(g), x_shape),
 )
 
 
@@ -297,7 +298,8 @@ def untile(g: Any, shape: tuple[int, ...], reps: tuple[int, ...]) -> Any:
     n = len(g.shape)
     counts, lengths = (1,) * (n - len(reps)) + reps, (1,) * (n - len(shape)) + shape
     apart = [length for pair in zip(counts, lengths, strict=True) for length in pair]
-    return np.sum(np.reshape(g, apart), axis=tuple(range(0, 2 * n, 2))).reshape(shape)
+    stretches = np.reshape(wide(g), apart)
+    return np.sum(stretches, axis=tuple(range(0, 2 * n, 2))).reshape(shape)
 
 
 # book/rules/shapes.md: Tiles

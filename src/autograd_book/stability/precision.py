@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9b5a23ee9d909da25290b7bac4027dd7fe652b8faa721d53665d5d5b89478e90
+# sha256: b7e03e86dbd8b17241b64b3a3d7e611b8e914ef45aa3329ef2a0494e82db5214
 
 __all__ = [
     "half_format",
@@ -308,7 +308,7 @@ KINDS = {
     "low": "matmul contract conv convolve",
     "single": "exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 power float_power "
     "square reciprocal tan sinh cosh arcsin arccos arccosh sum mean average var logsumexp "
-    "softmax",
+    "softmax log_softmax",
     "exact": "maximum minimum fmax fmin clip astype",
     "move": "reshape transpose flip fliplr flipud rot90 roll tril triu copy broadcast_to tile "
     "join scatter getitem replaced fftshift ifftshift rearranged put_back windows",
