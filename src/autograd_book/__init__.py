@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a96f8a14fe3508cac52c05399d7abc7a49b3525779f3486cb2bd75a7a0c4b8d7
+# sha256: 6964a20a8c328f82aa030900eb2ffb552cd9129885c61191cdcbf034a698a741
 
 __all__ = [
     "Variable",
@@ -39,6 +39,7 @@ __all__ = [
     "conv2d",
     "max_pool1d",
     "max_pool2d",
+    "symmetrize",
     "gelu",
     "relu",
     "sigmoid",
@@ -113,6 +114,7 @@ from autograd_book.rules.convolution import conv1d as conv1d
 from autograd_book.rules.convolution import conv2d as conv2d
 from autograd_book.rules.convolution import max_pool1d as max_pool1d
 from autograd_book.rules.convolution import max_pool2d as max_pool2d
+from autograd_book.rules.decompositions import symmetrize as symmetrize
 from autograd_book.rules.elementwise import gelu as gelu
 from autograd_book.rules.elementwise import relu as relu
 from autograd_book.rules.elementwise import sigmoid as sigmoid

@@ -86,29 +86,118 @@ def test_functions_of_arbitrary_phases_are_refused(name) -> None:
         ab.grad(lambda a: np.sum(np.real(getattr(la, name)(a)[0 if name == "svd" else 1])))(a)
 
 
-def test_the_gradient_of_a_hermitian_matrix_is_hermitian_whichever_triangle_is_read() -> None:
-    a = hermitian(regular((3, 3), "complex"))
-    for fun in (la.cholesky, la.eigvalsh, lambda a: la.eigvalsh(a, "U")):
-        g = ab.grad(lambda a, fun=fun: np.sum(np.abs(fun(a)) ** 2 * np.arange(1.0, 4.0)))(a)
-        np.testing.assert_allclose(g, g.conj().T, atol=1e-12)
+TRIANGULAR = {
+    "cholesky": (la.cholesky, "L"),
+    "eigvalsh": (la.eigvalsh, "L"),
+    "eigvalsh upper": (lambda a: la.eigvalsh(a, "U"), "U"),
+    "eigh": (lambda a: np.abs(la.eigh(a)[1]) ** 2, "L"),
+    "eigh upper": (lambda a: np.abs(la.eigh(a, "U")[1]) ** 2, "U"),
+    "svd": (lambda a: la.svd(a, compute_uv=False, hermitian=True), "L"),
+    "svd vectors": (lambda a: np.abs(la.svd(a, hermitian=True)[0]) ** 2, "L"),
+    "pinv": (lambda a: la.pinv(a, hermitian=True), "L"),
+}
+if rules.NUMPY_2:
+    TRIANGULAR["cholesky upper"] = (lambda a: la.cholesky(a, upper=True), "U")
+#: How far the upper triangle is from the mirror image of the lower one.
+SKEWED = {"symmetric": 0.0, "to rounding": 1e-15, "nearly": 1e-9, "beyond the root of rounding": 1e-7, "not": 0.3}
 
 
-@pytest.mark.parametrize("triangle", "LU")
-def test_the_triangle_that_is_not_read_has_the_gradient_zero_if_the_matrix_is_not_hermitian(triangle) -> None:
-    a = regular((3, 3))
-    unread = np.triu(np.ones((3, 3), bool), 1)
-    for fun in (lambda a: la.eigvalsh(a, triangle), lambda a: la.eigh(a, triangle)[0]):
-        g = ab.grad(lambda a, fun=fun: np.sum(fun(a) ** 2))(a)
-        inside = np.tril(a) if triangle == "L" else np.triu(a)
-        np.testing.assert_allclose(g, 4 * inside - 2 * np.diag(np.diag(a)), atol=1e-10)
-        np.testing.assert_array_equal(g[unread if triangle == "L" else unread.T], 0)
+@pytest.mark.parametrize("kind", ["real", "complex"])
+@pytest.mark.parametrize("skew", SKEWED)
+@pytest.mark.parametrize("name", TRIANGULAR)
+def test_a_matrix_of_which_one_triangle_is_read_has_the_gradient_of_that_triangle(name, skew, kind) -> None:
+    fun, triangle = TRIANGULAR[name]
+    a = hermitian(regular((3, 3), kind))
+    a[0, 1] += SKEWED[skew]
+    ab.check_gradients(fun, a)
+    g = ab.grad(lambda a: np.sum(np.abs(fun(a)) ** 2 * np.arange(1.0, 4.0)))(a)
+    np.testing.assert_array_equal(np.triu(g, 1) if triangle == "L" else np.tril(g, -1), 0)
 
 
-def test_rounding_does_not_make_a_matrix_another_kind() -> None:
-    a = hermitian(regular((3, 3)))
-    a[0, 1] *= 1 + 1e-12
-    g = ab.grad(lambda a: np.sum(la.eigvalsh(a) ** 2))(a)
-    np.testing.assert_allclose(g, 2 * a, rtol=1e-9)
+@pytest.mark.parametrize("kind", ["real", "complex"])
+@pytest.mark.parametrize("name", TRIANGULAR)
+def test_symmetrized_the_gradient_is_hermitian_and_says_the_same_of_hermitian_changes(name, kind) -> None:
+    fun, a = TRIANGULAR[name][0], hermitian(regular((3, 3), kind))
+    loss = lambda a: np.sum(np.abs(fun(a)) ** 2 * np.arange(1.0, 4.0))
+    read, both = ab.grad(loss)(a), ab.grad(lambda a: loss(ab.symmetrize(a)))(a)
+    ab.check_gradients(lambda a: fun(ab.symmetrize(a)), a)
+    np.testing.assert_allclose(both, both.conj().T, atol=1e-12)
+    change = hermitian(numbers((3, 3), 7, kind))
+    np.testing.assert_allclose(np.sum((read.conj() * change).real), np.sum((both.conj() * change).real), rtol=1e-9)
+
+
+def test_a_matrix_that_is_nearly_symmetric_has_nearly_the_same_gradient() -> None:
+    g = ab.grad(lambda a: la.cholesky(a)[1, 0])
+    np.testing.assert_allclose(g(np.diag([1.0, 2.0])), [[0, 0], [1, 0]], atol=1e-12)
+    np.testing.assert_allclose(g(np.array([[1.0, 0.0], [1e-7, 2.0]])), [[0, 0], [1, 0]], atol=1e-6)
+
+
+def test_symmetrize_keeps_a_symmetric_matrix_to_the_bit_and_refuses_oblong_ones() -> None:
+    a = hermitian(regular((2, 3, 3), "complex"))
+    np.testing.assert_array_equal(ab.symmetrize(a), a)
+    np.testing.assert_array_equal(ab.symmetrize([[1, 2], [4, 3]]), [[1, 3], [3, 3]])
+    for wrong in (np.ones((2, 3)), np.ones(3), 2.0):
+        with pytest.raises(DifferentiationValueError, match="square"):
+            ab.symmetrize(wrong)
+
+
+#: Matrices by their singular values, and an option that cuts some that are not zero.
+CUTS = {
+    "half of two": ((3, 2), [2.0, 0.5], 0.5),
+    "square": ((3, 3), [3.0, 1.0, 0.2], 0.1),
+    "two of three": ((3, 3), [3.0, 1.0, 0.7], 0.5),
+    "wide": ((2, 4), [2.0, 0.5], 0.3),
+    "tall": ((5, 3), [2.0, 1.5, 0.4], 0.3),
+    "equal ones kept": ((4, 3), [2.0, 2.0, 0.4], 0.3),
+    "equal ones cut": ((4, 3), [2.0, 0.4, 0.4], 0.3),
+    "zero and more cut": ((4, 3), [2.0, 0.4, 0.0], 0.3),
+    "nearly zero": ((4, 3), [2.0, 1.0, 1e-5], 1e-3),
+    "all": ((3, 3), [3.0, 2.0, 1.0], 1.5),
+    "nothing": ((3, 3), [3.0, 2.0, 1.0], 0.1),
+}
+
+
+def with_values(shape, values, kind):
+    """A matrix with given singular values and some singular vectors."""
+    q = lambda n, seed: la.qr(numbers((n, n), seed, kind))[0]
+    middle = np.zeros(shape)
+    np.fill_diagonal(middle, values)
+    return q(shape[0], 11) @ middle @ q(shape[1], 12)
+
+
+@pytest.mark.parametrize("kind", ["real", "complex"])
+@pytest.mark.parametrize("name", CUTS)
+def test_a_pseudoinverse_that_cuts_singular_values_has_the_slopes_of_its_differences(name, kind) -> None:
+    shape, values, cutoff = CUTS[name]
+    a, b, zero = with_values(shape, values, kind), numbers((shape[0], 2), 13, kind), 0.0 in values
+    for fun in (lambda a: la.pinv(a, cutoff), lambda a: la.lstsq(a, b, cutoff)[0]):
+        ab.check_gradients(fun, a, order=1)
+    ab.check_gradients(lambda b: la.lstsq(a, b, cutoff)[0], b)
+    if not zero and len({*values}) == len(values):
+        ab.check_gradients(lambda a: la.pinv(a, cutoff), a)
+    stack = np.stack([a, 2 * a])
+    one = ab.grad(lambda a: np.sum(np.abs(la.pinv(a, cutoff)) ** 2))
+    both = ab.grad(lambda s: np.sum(np.abs(la.pinv(s, cutoff)) ** 2))(stack)
+    np.testing.assert_allclose(both, [one(a), one(2 * a)], atol=1e-12)
+    np.testing.assert_allclose(ab.vmap(one)(stack), both, atol=1e-12)
+
+
+def test_a_hermitian_pseudoinverse_that_cuts_eigenvalues_has_the_slopes_of_its_differences() -> None:
+    for kind in ("real", "complex"):
+        q = la.qr(numbers((3, 3), 11, kind))[0]
+        a = (q * [2.0, -1.5, 0.3]) @ q.conj().T
+        ab.check_gradients(lambda a: la.pinv(a, 0.2, hermitian=True), a)
+
+
+def test_the_example_of_a_cut_pseudoinverse_has_the_slopes_that_differences_say() -> None:
+    g = ab.grad(lambda a: la.pinv(a, rcond=0.5)[0, 0])(np.array([[2.0, 1.0], [0.0, 1.0]]))
+    np.testing.assert_allclose(g, [[-0.0467, -0.1789], [-0.0874, -0.0894]], atol=1e-4)
+
+
+def test_a_pseudoinverse_of_equal_singular_values_has_second_derivatives_if_nothing_is_cut() -> None:
+    ab.check_gradients(la.pinv, np.eye(4, 3) * 2.0)
+    ab.check_gradients(lambda a: la.lstsq(a, np.ones(4), None)[0], np.eye(4, 3) * 2.0)
+    ab.check_gradients(lambda a: la.lstsq(a, np.ones(4), -1)[0], np.eye(4, 3) * 2.0)
 
 
 @pytest.mark.parametrize("p", [None, 1, 2, 3, 1.5, 0.5, np.inf, -np.inf])

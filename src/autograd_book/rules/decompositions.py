@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9db967a70d3a52ade455563cd0d8d7b4c2b225322fbc1aa2a8d3deac1b6cd194
+# sha256: 5bcf7339473c77f7795e72aa07b10a27f3f6d9076823c98b6d26d6f6d339e712
 
 __all__ = [
     "transposed",
@@ -35,8 +35,8 @@ __all__ = [
     "SEVERAL",
     "NAMED",
     "slogdet",
-    "is_hermitian",
     "as_read",
+    "symmetrize",
     "lower_half",
     "cholesky_rule",
     "lower_factor",
@@ -65,6 +65,7 @@ __all__ = [
     "known",
     "svdvals",
     "inverse_rule",
+    "cut_rule",
     "pinv_rule",
     "lstsq_rule",
     "least_squares",
@@ -90,6 +91,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import Primitive, shape_of
 from autograd_book.graph.variable import Variable, implements, primitive
 
@@ -238,20 +240,43 @@ def slogdet(a: Any) -> Any:
 
 
 # book/rules/decompositions.md: Half of a symmetric matrix
-def is_hermitian(a: Any) -> Any:
-    """Whether each matrix of a stack is Hermitian up to rounding, with axes of length 1."""
-    size = np.max(np.abs(a), axis=(-2, -1), keepdims=True, initial=0)
-    near = np.less_equal(np.abs(a - adjoint(a)), np.sqrt(np.finfo(a.dtype).eps) * size)
-    return np.all(near, axis=(-2, -1), keepdims=True)
-
-
-def as_read(g: Any, a: Any, triangle: str = "L") -> Any:
-    """The share of a cotangent that a can follow: the Hermitian part if a is Hermitian, and
-    if not, twice this in the triangle that was read, and once on the diagonal."""
+def as_read(g: Any, triangle: str = "L") -> Any:
+    """The share of the cotangent of a Hermitian matrix for the triangle that was read: the
+    Hermitian part, twice beside the diagonal and once on it."""
     even = 0.5 * (g + adjoint(g))
-    share = np.tri(a.shape[-1]) + np.tri(a.shape[-1], k=-1)
-    share = (share if triangle in "Ll" else share.T).astype(even.dtype)
-    return np.where(is_hermitian(a), even, share * even)
+    share = np.tri(g.shape[-1]) + np.tri(g.shape[-1], k=-1)
+    return (share if triangle in "Ll" else share.T).astype(even.dtype) * even
+
+
+# book/rules/decompositions.md: Half of a symmetric matrix
+def symmetrize(a: Any) -> Any:
+    """The Hermitian part of square matrices, ``(a + a^H) / 2``.
+
+    In front of `numpy.linalg.cholesky`, `eigh` or `eigvalsh` it makes them functions of
+    both triangles alike, and the gradient Hermitian.
+
+    Parameters
+    ----------
+    a : array_like or Variable
+        Square matrices in the last two axes.
+
+    Returns
+    -------
+    array or Variable
+        The shape of `a`; `a` itself, in value, if it is Hermitian.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If the matrices are not square.
+    """
+    a = given(a)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise DifferentiationValueError(
+            f"symmetrize was given an array of shape {a.shape}. Give square matrices in "
+            "the last two axes."
+        )
+    return 0.5 * (a + adjoint(a))
 
 
 # book/rules/decompositions.md: Half of a symmetric matrix
@@ -262,14 +287,14 @@ def lower_half(x: Any) -> Any:
 
 
 # book/rules/decompositions.md: Half of a symmetric matrix
-def cholesky_rule(g: Any, a: Any, out: Any) -> Any:
+def cholesky_rule(g: Any, out: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its lower factor."""
     left = np.linalg.solve(transposed(out), lower_half(transposed(out) @ g))
-    return as_read(transposed(np.linalg.solve(adjoint(out), transposed(left))), a)
+    return as_read(transposed(np.linalg.solve(adjoint(out), transposed(left))))
 
 
 # book/rules/decompositions.md: Half of a symmetric matrix
-@primitive("a", a=lambda g, a, out: cholesky_rule(g, a, out))
+@primitive("a", a=lambda g, out: cholesky_rule(g, out))
 def lower_factor(a: Any) -> Any:
     """The lower Cholesky factor of each matrix of a stack."""
     return np.linalg.cholesky(a)
@@ -300,7 +325,7 @@ def packed_qr(a: Any) -> Any:
 
 
 # book/rules/decompositions.md: Columns made orthogonal
-from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
+from autograd_book.graph.errors import NoRuleError
 from autograd_book.rules.shapes import concatenate, constant
 
 
@@ -360,7 +385,7 @@ def expect_no_phase(mix: Any, g: Any) -> None:
 
 
 # book/rules/decompositions.md: Eigenvalues
-def eigh_rule(g: Any, a: Any, out: Any, triangle: Any) -> Any:
+def eigh_rule(g: Any, out: Any, triangle: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its packed decomposition."""
     w, v = real(out[..., 0]), out[..., 1:]
     mix = transposed(v) @ g[..., 1:]
@@ -368,11 +393,11 @@ def eigh_rule(g: Any, a: Any, out: Any, triangle: Any) -> Any:
     mix = off_diagonal(mix)
     turn = over_gaps(mix, w[..., None, :] - w[..., None], w, np.not_equal(mix, 0))
     inner = diagonal(real(g[..., 0])) + turn
-    return as_read(np.conjugate(v) @ inner @ transposed(v), a, triangle)
+    return as_read(np.conjugate(v) @ inner @ transposed(v), triangle)
 
 
 # book/rules/decompositions.md: Eigenvalues
-@primitive("a", a=lambda g, a, out, UPLO="L": eigh_rule(g, a, out, UPLO))
+@primitive("a", a=lambda g, out, UPLO="L": eigh_rule(g, out, UPLO))
 def packed_eigh(a: Any, UPLO: Any = "L") -> Any:
     """Eigenvalues and eigenvectors of Hermitian matrices, side by side."""
     w, v = np.linalg.eigh(a, UPLO)
@@ -390,7 +415,7 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
 def eigvalsh_rule(g: Any, a: Any, triangle: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its eigenvalues."""
     v = np.linalg.eigh(a, triangle)[1]
-    return as_read(np.conjugate(v) * g[..., None, :] @ transposed(v), a, triangle)
+    return as_read(np.conjugate(v) * g[..., None, :] @ transposed(v), triangle)
 
 
 Primitive(
@@ -468,7 +493,7 @@ def svd_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     if m < n:
         outside = g_vh - adjoint(mix_v) @ vh
         result = result + u @ over_gaps(outside, column, s, np.not_equal(g_vh, 0))
-    return as_read(result, a) if hermitian else result
+    return as_read(result) if hermitian else result
 
 
 # book/rules/decompositions.md: Singular values
@@ -476,7 +501,7 @@ def values_rule(g: Any, a: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its singular values."""
     u, _, vh = np.linalg.svd(a, full_matrices=False, hermitian=hermitian)
     result = np.conjugate(u) * g[..., None, :] @ np.conjugate(vh)
-    return as_read(result, a) if hermitian else result
+    return as_read(result) if hermitian else result
 
 
 @primitive("a", a=lambda g, a, hermitian=False: values_rule(g, a, hermitian))
@@ -527,13 +552,30 @@ def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     return unreached + free - b @ transposed(x), b
 
 
-# book/rules/decompositions.md: Least squares
+# book/rules/decompositions.md: What is cut off
+def cut_rule(g: Any, a: Any, z: Any) -> Any:
+    """What the cut singular values that are not zero add to the cotangent of a matrix,
+    from that of its pseudoinverse z."""
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    level = np.max(s, axis=-1, keepdims=True, initial=0) * max(a.shape[-2:])
+    kept = np.greater(np.abs(diagonal_of(vh @ z @ u)) * s, 0.5)
+    cut = np.greater(s, level * np.finfo(s.dtype).eps) & ~kept
+    pair = kept[..., :, None] & cut[..., None, :]
+    high, low = np.where(pair, s[..., :, None], 1), np.where(pair, s[..., None, :], 0)
+    mixing = low / (high * (high - low) * (high + low))
+    straight, turned = mixing * low / high, mixing + transposed(mixing)
+    h = adjoint(u) @ transposed(g) @ adjoint(vh)
+    inner = (straight + transposed(straight)) * np.conjugate(h) + turned * transposed(h)
+    return np.conjugate(u) @ inner @ np.conjugate(vh)
+
+
+# book/rules/decompositions.md: What is cut off
 def pinv_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its pseudoinverse."""
     taken = lower_half(a) + adjoint(lower_half(a)) if hermitian else a
     rest = np.eye(a.shape[-2], dtype=g.dtype) - taken @ out
-    result = inverse_rule(g, taken, out, out, rest)[0]
-    return as_read(result, a) if hermitian else result
+    result = inverse_rule(g, taken, out, out, rest)[0] + cut_rule(g, taken, out)
+    return as_read(result) if hermitian else result
 
 
 Primitive(
@@ -545,11 +587,14 @@ Primitive(
 )
 
 
-# book/rules/decompositions.md: Least squares
+# book/rules/decompositions.md: What is cut off
 def lstsq_rule(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> tuple[Any, Any]:
     """Cotangents of both arguments of a least squares problem."""
-    cutoff = np.finfo(out.dtype).eps * max(a.shape) if rcond is None else rcond
-    return inverse_rule(g, a, np.linalg.pinv(a, cutoff), out, b - a @ out)
+    eps = np.finfo(out.dtype).eps
+    cutoff = eps * max(a.shape) if rcond is None else rcond if 0 < rcond < 1 else eps
+    z = np.linalg.pinv(a, cutoff)
+    of_a, of_b = inverse_rule(g, a, z, out, b - a @ out)
+    return of_a + cut_rule(g @ transposed(b), a, z), of_b
 
 
 @primitive(
@@ -562,7 +607,7 @@ def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
     return np.linalg.lstsq(a, b, rcond)[0]
 
 
-# book/rules/decompositions.md: Least squares
+# book/rules/decompositions.md: What is cut off
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least squares, as `numpy.linalg.lstsq`; the rank is a plain integer."""
