@@ -1,6 +1,7 @@
 """From a line or a name of the package to the line of the chapter, and back."""
 
 import inspect
+import re
 import shutil
 from importlib import import_module
 
@@ -144,7 +145,12 @@ QUESTIONS = {
     "inside of a function": ("autograd_book.f.x", "autograd_book.f has no x"),
     "an imported module": ("autograd_book.graph.a.math", "has no math"),
     "another package": ("elsewhere.graph.a", "no name of autograd_book"),
-    "a bare word": ("Klass", "no name of autograd_book"),
+    "a bare word": ("nowhere", "no name of autograd_book"),
+    "a bare word of two chapters": ("x", "this fits autograd_book.graph.record.x and autograd_book.learn.record.x; name one"),
+    "no name of the alias": ("ab.nowhere", "autograd_book has no nowhere"),
+    "no name of a short name": ("Klass.x", "autograd_book.Klass has no x"),
+    "a dot too many": ("ab..f", "; "),
+    "no identifier": ("f(x)", "no name of autograd_book"),
     "nothing": ("", "no name of autograd_book"),
 }
 
@@ -232,6 +238,38 @@ def test_every_method_leads_to_the_class_that_defines_it_also_when_it_is_inherit
                 assert places[int(answer.rpartition(":")[2])] in lines, f"{owner}.{name}"
                 inherited += name not in vars(owner)
     assert inherited
+
+
+@pytest.mark.parametrize("name, full", [
+    ("f", "autograd_book.f"),
+    ("ab.f", "autograd_book.f"),
+    ("Klass.m", "autograd_book.Klass.m"),
+    ("ab.Klass.kept", "autograd_book.Klass.kept"),
+    ("b.D.m", "autograd_book.learn.b.D.m"),
+    ("a.C", "autograd_book.graph.a.C"),
+    ("graph.a.C", "autograd_book.graph.a.C"),
+    ("C.m", "autograd_book.graph.a.C.m"),
+    ("E.rate", "autograd_book.learn.b.E.rate"),
+    ("learn.record.x", "autograd_book.learn.record.x"),
+    ("ab", "autograd_book"),
+])
+def test_a_short_name_leads_where_the_full_name_does(book, name, full):
+    assert where(name, book.root / SOURCE) == where(full, book.root / SOURCE)
+
+
+def test_a_module_that_is_no_python_does_not_hide_the_names_of_the_others(book):
+    book.module("learn/b").write_text("y = = 2\n")
+    assert where("C.m", book.root / SOURCE) == f"book/graph/a.md:{book.line('graph/a', 'def m')}"
+
+
+def test_every_name_that_the_package_and_its_variables_show_is_answered_when_it_is_short(root):
+    import autograd_book as ab
+
+    shown = [name for name in dir(ab) if not name.startswith("_") and getattr(getattr(ab, name), "__module__", "").startswith("autograd_book.")]
+    methods = [f"ab.Variable.{name}" for name in dir(ab.Variable) if not name.startswith("_")]
+    parts = [f"ab.{part}.{name}" for part in ("nn", "optim") for name in getattr(ab, part).__all__]
+    for name in [*shown, *methods, *parts]:
+        assert re.fullmatch(r"book/\w+/\w+\.md:\d+", where(name, root / SOURCE)), name
 
 
 @pytest.mark.parametrize("name", ["Variable", "Variable.sum", "Variable.backward", "Variable.data", "grad", "nn", "nn.Linear", "nn.Linear.weight"])

@@ -15,7 +15,7 @@ never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 36c7ad1a8e6247f5958244a28367c336f81e3da98af32b141829eeec07cdc061
+# sha256: 201837b2cc18222efc3d2342631bb6c187f1bac83b204b2143110ad32c1a6a34
 
 __all__ = [
     "PACKAGE",
@@ -67,6 +67,7 @@ __all__ = [
     "extract",
     "update",
     "remove",
+    "origin",
     "carry",
     "restitch",
     "stitch",
@@ -89,10 +90,11 @@ import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from difflib import unified_diff
+from difflib import SequenceMatcher, unified_diff
 from functools import cache, lru_cache
-from itertools import pairwise, zip_longest
+from itertools import combinations, islice, pairwise, product, zip_longest
 from keyword import iskeyword
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -687,7 +689,8 @@ def seal(doc: str, source: str, body: str) -> str:
     remedy = "edit the chapter, not this file."
     origin = f"# Generated from {source} by autograd-book extract; {remedy}"
     text = f"{doc}\n{origin}\n\n{body}".rstrip() + "\n"
-    return text.replace(origin, f"{origin}\n# sha256: {fingerprint(text)}", 1)
+    sealed = f"{origin}\n# sha256: {_digest(_bare(text))}"
+    return text.replace(origin, sealed, 1)
 
 
 # book/literate/extract.md: The seal
@@ -700,7 +703,14 @@ HASH = re.compile(r"^# sha256: (\w+)\n", re.M)
 
 def fingerprint(text: str) -> str:
     """Return the hash of a generated file, without its own line and the headings."""
-    text = MARKER.sub(r"# \1", HASH.sub("", text, count=1))
+    return _digest(_bare(HASH.sub("", text, count=1)))
+
+
+def _bare(text: str) -> str:
+    return MARKER.sub(r"# \1", text)
+
+
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -752,11 +762,15 @@ def guard(disk: dict[str, str], texts: dict[str, str]) -> list[str]:
         refusal = _REFUSALS.get(state(text))
         aim = texts.get(file, "")
         if refusal and text and fingerprint(text) != fingerprint(aim):
-            rows = zip_longest(text.split("\n"), aim.split("\n"))
-            line = next((n for n, (a, b) in enumerate(rows, 1) if a != b), 1)
             show = diff(aim, text, file) if file in texts else ""
-            refusals.append(f"{file}:{line}: {refusal}\n{show}".rstrip())
+            place = f"{file}:{_first_difference(text, aim)}"
+            refusals.append(f"{place}: {refusal}\n{show}".rstrip())
     return refusals
+
+
+def _first_difference(text: str, aim: str) -> int:
+    rows = zip_longest(*(HASH.sub("# sha256\n", _bare(t)).split("\n") for t in (text, aim)))
+    return next((n for n, (a, b) in enumerate(rows, 1) if a != b), 1)
 
 
 # book/literate/extract.md: Nothing is lost
@@ -918,57 +932,108 @@ def _parts(text: str) -> list[str]:
 
 
 # book/literate/extract.md: The way back
-def carry(chapter: Chapter, text: str) -> str:
-    """Return a chapter's text with the blocks of an edited module in its cells."""
-    codes = _parts(text)[1:]
-    if (HASH.findall(text) or [""])[0] != fingerprint(render(chapter)):
-        fact = "the chapter has changed too since this was generated; undo one change"
-        raise BookError([f"{chapter.file}:1: {fact}"])
-    if len(codes) != len(chapter.exports):
-        fact = "marker comments are missing; put them back"
-        raise BookError([f"{chapter.file}:1: {fact}"])
+_TRIES = 20_000  #: Keys to be tried before the author is asked.
+
+
+def _guesses(
+    codes: list[str], cells: list[str], same: dict[int, int]
+) -> Iterator[dict[int, int]]:
+    ours = [place for place in range(len(codes)) if place not in same]
+    theirs = [place for place in range(len(cells)) if place not in same.values()]
+    most = min(len(ours), len(theirs))
+    for size in sorted(range(most + 1), key=lambda size: min(size + 1, most - size)):
+        for pair in product(combinations(ours, size), combinations(theirs, size)):
+            yield dict(zip(*pair, strict=True))
+
+
+def _same(codes: list[str], cells: list[str]) -> dict[int, int]:
+    runs = SequenceMatcher(None, codes, cells, autojunk=False).get_matching_blocks()
+    return {run.a + n: run.b + n for run in runs for n in range(run.size)}
+
+
+# book/literate/extract.md: The way back
+def origin(chapter: Chapter, text: str) -> tuple[str, dict[int, int]] | None:
+    """Return the head that an edited module had, and the cells of its edited blocks."""
+    head, *codes = _parts(text)
+    cells = [cell.source for cell in chapter.exports]
+    sealed = HASH.findall(text)[:1]
+    heads = dict.fromkeys([head, _parts(render(chapter))[0]])
+    guesses = islice(_guesses(codes, cells, _same(codes, cells)), _TRIES)
+    for guess, known in product(guesses, heads):
+        old = [cells[guess[n]] if n in guess else code for n, code in enumerate(codes)]
+        pieces = [known, *(f"# {chapter.path}\n{code}" for code in old)]
+        if [_digest("\n\n\n".join(pieces) + "\n")] == sealed:
+            return known, guess
+    return None
+
+
+# book/literate/extract.md: The way back
+def carry(chapter: Chapter, text: str, enabled: Iterable[str] = ()) -> Chapter:
+    """Return a chapter that has the blocks of an edited module in its cells."""
+    codes, cells = _parts(text)[1:], [cell.source for cell in chapter.exports]
+    if fingerprint(text) == fingerprint(render(chapter)):
+        return chapter
+    if (found := origin(chapter, text)) is None:
+        raise BookError(_conflicts(chapter, text))
     lines = chapter.text.split("\n")
-    for cell, code in reversed([*zip(chapter.exports, codes, strict=True)]):
-        if code != cell.source:
-            end = "\r" if lines[cell.line - 1].endswith("\r") else ""
-            after = cell.line - 1 + len(cell.source.split("\n"))
-            lines[cell.line - 1 : after] = [row + end for row in code.split("\n")]
-    return "\n".join(lines)
+    for place, number in sorted(found[1].items(), key=lambda pair: -pair[1]):
+        _put(lines, chapter.exports[number], codes[place])
+        cells[number] = codes[place]
+    fresh = parse_chapter(chapter.path, "\n".join(lines), enabled)
+    heads = found[0], _parts(render(fresh))[0]
+    if [cell.source for cell in fresh.exports] != cells or _parts(text)[0] not in heads:
+        raise BookError([_outside(chapter.file, text, render(fresh))])
+    return fresh
+
+
+def _put(lines: list[str], cell: Cell, code: str) -> None:
+    end = "\r" if lines[cell.line - 1].endswith("\r") else ""
+    after = cell.line - 1 + len(cell.source.split("\n"))
+    lines[cell.line - 1 : after] = [row + end for row in code.split("\n")]
+
+
+# book/literate/extract.md: The way back
+def _conflicts(chapter: Chapter, text: str) -> Iterator[str]:
+    ours, cells = [*blocks(text)], chapter.exports
+    codes, sources = [b.source for b in ours], [cell.source for cell in cells]
+    steps = SequenceMatcher(None, codes, sources, autojunk=False).get_opcodes()
+    for _, first, last, start, end in (step for step in steps if step[0] != "equal"):
+        n, m = last - first, end - start
+        for k in range(n if n == m else 1):
+            line = ours[min(first + k, len(ours) - 1)].line if ours else 1
+            at = f"{chapter.path}:{cells[min(start + k, len(cells) - 1)].line}"
+            fact = f"{n} block{'s' * (n != 1)} here against {m} at {at}: what was which"
+            fact = f"this block and its cell at {at} differ: which is older" if n == m else fact
+            remedy = "make one of them as it was, or both equal"
+            yield f"{chapter.file}:{line}: {fact} cannot be told; {remedy}"
+
+
+def _outside(file: str, text: str, aim: str) -> str:
+    fact = "this edit lies outside the cells of any chapter"
+    remedy = "edit the chapter, and delete this file"
+    return f"{file}:{_first_difference(text, aim)}: {fact}; {remedy}"
 
 
 # book/literate/extract.md: The way back
 def restitch(root: Path) -> tuple[list[Chapter], list[Chapter]]:
     """Return the chapters that take up edits of the package, and all as they then are."""
     chapters, disk, enabled = read_book(root), on_disk(root), extensions(root)
-    texts, fresh, problems = modules(chapters), [], []
     edits = {file: text for file, text in disk.items() if state(text) == "edited"}
-    problems += guard({f: t for f, t in disk.items() if f not in edits}, texts)
+    texts, fresh = modules(chapters), []
+    problems = guard({f: t for f, t in disk.items() if f not in edits}, texts)
+    ours = {chapter.file for chapter in chapters if chapter.exports}
+    for file in sorted(edits.keys() - ours):
+        problems.append(_outside(file, edits[file], texts.get(file, "")))
     for chapter in chapters:
+        edit = edits.get(chapter.file) if chapter.file in ours else None
         try:
-            edit = edits.get(chapter.file)
-            text = carry(chapter, edit) if edit else chapter.text
-            fresh.append(parse_chapter(chapter.path, text, enabled))
+            fresh.append(carry(chapter, edit, enabled) if edit else chapter)
         except BookError as error:
             problems += error.problems
-    problems = problems or faults(fresh)
-    new = {} if problems else modules(fresh)
-    problems = problems or _lost(edits, texts, new) or trial(root, fresh)
-    if problems:
+    if problems := problems or faults(fresh) or trial(root, fresh):
         raise BookError(problems)
     pairs = zip(chapters, fresh, strict=True)
     return [new for old, new in pairs if old.text != new.text], fresh
-
-
-# book/literate/extract.md: The way back
-def _lost(edits: dict[str, str], old: dict[str, str], new: dict[str, str]) -> list[str]:
-    lost = []
-    for file, text in edits.items():
-        head, *blocks = _parts(text)
-        heads = [_parts(texts.get(file, ""))[0] for texts in (old, new)]
-        if head not in heads or blocks != _parts(new.get(file, ""))[1:]:
-            fact = "this edit lies outside the cells of any chapter"
-            lost.append(f"{file}:1: {fact}; edit the chapter, and delete this file")
-    return lost
 
 
 # book/literate/extract.md: The way back
@@ -1092,26 +1157,44 @@ _Found = tuple[Path, int] | None
 
 
 def find(name: str, package: Path) -> tuple[Path, int]:
-    """Return file and line of a dotted name, without importing."""
-    parts = name.split(".")
-    for end in range(len(parts), 0, -1):
+    """Return file and line of a name, dotted or short, without importing."""
+    full = re.sub(r"^ab(?=\.|$)", PACKAGE, name)
+    short = full.split(".")[0] != PACKAGE
+    face = f"{PACKAGE}.{full}" if short else full
+    if found := _find(face.split("."), package):
+        return found
+    places = _anywhere(full, package) if short else {}
+    if len(places) > 1:
+        raise BookError([f"{name}: this fits {' and '.join(places.values())}; name one"])
+    return next(iter(places), None) or _nearly(name, face.split("."), 1 + short, package)
+
+
+def _anywhere(name: str, package: Path) -> dict[tuple[Path, int], str]:
+    places: dict[tuple[Path, int], str] = {}
+    for file in sorted(package.rglob("*.py")):
+        above = dotted(file.relative_to(package).with_suffix("").as_posix())
+        with suppress(BookError):  # a file that is no Python holds no names
+            if found := _find(f"{above}.{name}".split("."), package):
+                places.setdefault(found, f"{above}.{name}")
+    return places
+
+
+# book/literate/extract.md: Names are found by reading
+def _nearly(name: str, parts: list[str], least: int, package: Path) -> tuple[Path, int]:
+    for end in range(len(parts) - 1, least - 1, -1):
         if found := _find(parts[:end], package):
-            break
-    else:
-        remedy = f"begin it with {PACKAGE}, or give FILE:LINE"
-        raise BookError([f"{name}: this is no name of {PACKAGE}; {remedy}"])
-    if end < len(parts):
-        file, line = found
-        place = _place(file, line, package)
-        remedy = f"look for the name at {place}" if place else _instead(file, package)
-        fact = f"{'.'.join(parts[:end])} has no {parts[end]}"
-        raise BookError([f"{name}: {fact}; {remedy}"])
-    return found
+            place = _place(*found, package)
+            remedy = f"look for the name at {place}" if place else _instead(found[0], package)
+            fact = f"{'.'.join(parts[:end])} has no {parts[end]}"
+            raise BookError([f"{name}: {fact}; {remedy}"])
+    remedy = "give one that a chapter exports, such as Variable.backward, or FILE:LINE"
+    raise BookError([f"{name}: this is no name of {PACKAGE}; {remedy}"])
 
 
 # book/literate/extract.md: Names are found by reading
 def _find(parts: list[str], package: Path) -> _Found:
-    for end in range(len(parts) if parts[0] == PACKAGE else 0, 0, -1):
+    known = parts[0] == PACKAGE and all(map(str.isidentifier, parts))
+    for end in range(len(parts) if known else 0, 0, -1):
         base = package.joinpath(*parts[1:end])
         for file in (base.with_suffix(".py"), base / "__init__.py"):
             if file.is_file():
@@ -1241,7 +1324,7 @@ _OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     "extract": {
         "--check": {"action": "store_true", "help": "write nothing; fail when stale"}
     },
-    "where": {"place": {"help": "FILE:LINE of module or chapter, or a dotted name"}},
+    "where": {"place": {"help": "FILE:LINE of module or chapter, or a name"}},
 }
 
 
