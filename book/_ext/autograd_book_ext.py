@@ -17,8 +17,6 @@ from sphinx.util.logging import getLogger
 from autograd_book.literate.extract import find_root, survey
 from autograd_book.literate.weave import explained, explanation, weave
 
-NOTEBOOKS = "notebooks"  # the folder of the site that holds what Colab opens
-BRANCH = "gh-pages"  # the branch that the site is published on
 RULES = "rules/"  # the chapters that are set as formula sheets
 SILENT = ("The figure %s has no alternative text. Say in a sentence what it shows: a cell does so in its metadata, "
           "`mystnb: {image: {alt: ...}}`, a line of Markdown in its brackets, `![...](...)`.")
@@ -114,13 +112,6 @@ def hide_folders(app, doctree):
             block.rawsource = block.rawsource.replace(here, "")
 
 
-def hide_folders_in_sources(app, error):
-    """The same for the executed notebooks behind the download button."""
-    here = f"{Path(app.srcdir).parent}/"
-    for page in Path(app.outdir, "_sources").rglob("*.ipynb"):
-        page.write_text(page.read_text("utf-8").replace(here, ""), "utf-8")
-
-
 def destination(app, file, cell):
     """The line above an exported cell: the module's file, and the public names that the cell defines."""
     line = nodes.paragraph(classes=["cell-place"])
@@ -209,46 +200,6 @@ def leave_out_doors(app, config):
         options |= dict.fromkeys(("use_repository_button", "use_issues_button", "use_edit_page_button"), False) | {"launch_buttons": {}}
 
 
-def point_colab(app, pagename, templatename, context, doctree):
-    """Let the Colab button open a notebook: Colab does not read Markdown."""
-    for group in context.get("header_buttons", []):
-        for button in group.get("buttons", []):
-            if button.get("text") == "Colab":
-                head = button["url"].split("/blob/")[0]
-                button["url"] = f"{head}/blob/{BRANCH}/{NOTEBOOKS}/{pagename}.ipynb"
-
-
-def write_notebooks(app, exception):
-    """Put beside the pages what Colab opens: each chapter as a notebook that first fetches the book."""
-    url = app.config.html_theme_options.get("repository_url")
-    if exception or not url or app.builder.name != "html":
-        return
-    import jupytext
-
-    for chapter in app.book_chapters.values():
-        if chapter.cells:
-            notebook = jupytext.read(Path(app.srcdir, f"{chapter.docname}.md"))
-            notebook.cells.insert(0, jupytext_cell(preamble(url, chapter)))
-            target = Path(app.outdir, NOTEBOOKS, f"{chapter.docname}.ipynb")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            jupytext.write(notebook, target)
-
-
-def jupytext_cell(source):
-    """A code cell that stands in front of a chapter."""
-    from nbformat.v4 import new_code_cell
-
-    return new_code_cell(source, id="fetch-the-book")
-
-
-def preamble(url, chapter):
-    """Fetch the book, install its package, and stand where the chapter stands."""
-    name = url.rstrip("/").rpartition("/")[2]
-    folder = "/".join([name, "book", *chapter.docname.split("/")[:-1]])
-    extras = "book" if "autograd_book.literate" in chapter.text else "plot,precision,progress"
-    return f"!git clone --quiet --depth 1 {url} {name}\n%pip install --quiet -e {name}[{extras}]\n%cd {folder}"
-
-
 def count_pages(app, exception):
     """Leave a list of the pages built, for the tests that compare it with the table of contents."""
     if not exception and app.builder.name == "html":
@@ -257,6 +208,7 @@ def count_pages(app, exception):
 
 def setup(app):
     """Connect all of this to Sphinx."""
+    app.setup_extension("autograd_book_notebooks")
     app.connect("config-inited", leave_out_doors)
     app.connect("builder-inited", read_chapters, priority=100)  # before sphinx-codeautolink reads its settings
     app.connect("source-read", list_modules)
@@ -267,8 +219,5 @@ def setup(app):
     app.connect("doctree-read", hide_folders)
     app.connect("doctree-resolved", link_explanations)
     app.connect("doctree-resolved", demand_alternative_texts)
-    app.connect("html-page-context", point_colab, priority=502)
-    app.connect("build-finished", hide_folders_in_sources)
-    app.connect("build-finished", write_notebooks)
     app.connect("build-finished", count_pages)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -101,9 +101,8 @@ def buttons(tmp_path, small_book, address):
 
 
 def test_without_a_public_address_no_button_leads_out_of_the_site(small_book, tmp_path):
-    links, site = buttons(tmp_path, small_book, "")
-    assert links and [link for link in links if ":" in link] == []
-    assert not (site / "notebooks").exists(), "these could not fetch the book"
+    links, _ = buttons(tmp_path, small_book, "")
+    assert links == ["notebooks/index.ipynb", "_sources/index.md"]
 
 
 def test_a_public_address_gives_a_page_its_five_doors(small_book, tmp_path):
@@ -114,7 +113,7 @@ def test_a_public_address_gives_a_page_its_five_doors(small_book, tmp_path):
                        "https://github.com/someone/a-book/edit/main/book/index.md",
                        "https://github.com/someone/a-book/issues/new",
                        "https://mybinder.org/v2/gh/someone/a-book/main"]
-    assert "https://github.com/someone/a-book" in (site / "notebooks" / "index.ipynb").read_text()
+    assert (site / "notebooks" / "index.ipynb").is_file()
 
 
 def test_the_watch_over_the_pages_sees_what_it_should_see(browser, serve, tmp_path):
