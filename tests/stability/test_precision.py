@@ -25,6 +25,7 @@ from autograd_book.stability.precision import (
     KINDS,
     PIECE,
     Autocast,
+    Scaled,
     autocast,
     half_format,
     kind_of,
@@ -669,6 +670,52 @@ def test_debug_nans_finds_what_overflows_in_half_precision_only():
         big @ big
 
 
+WIDE = {
+    "exp": (12.0, np.exp, np.exp(12.0)),
+    "exp2": (17.0, np.exp2, np.log(2) * 2.0**17),
+    "expm1": (-9.0, np.expm1, np.exp(-9.0)),
+    "log": (1e-9, np.log, 1e9),
+    "log1p": (-1 + 2.0**-20, np.log1p, 2.0**20),
+    "sqrt": (1e-9, np.sqrt, 0.5 * 1e9**0.5),
+    "power": (1e-9, lambda x: x**0.5, 0.5 * 1e9**0.5),
+    "square": (1e5, np.square, 2e5),
+    "product": (1e-9, lambda x: x * x, 2e-9),
+    "quotient": (1e-6, lambda x: 1 / x, -1e12),
+    "reciprocal": (1e-6, np.reciprocal, -1e12),
+    "relu": (1e-9, ab.relu, 1.0),
+    "absolute": (-1e-9, np.abs, -1.0),
+    "sin": (1000.3, np.sin, np.cos(float(np.float32(1000.3)))),
+    "arctan": (300.0, np.arctan, 1 / (1 + 300.0**2)),
+    "hypot": (1e-9, lambda x: np.hypot(x, 2 * x), 5**0.5),
+    "logsumexp": (1000.3, lambda x: ab.logsumexp(np.stack([x, x - 0.25]), axis=0), 1.0),
+    "softmax": (20.0, lambda x: np.log(ab.softmax(np.stack([x, 0 * x]), axis=0)[1]), -1 / (1 + np.exp(-20.0))),
+}
+
+
+@both_formats
+@pytest.mark.parametrize("size", [FEW - 1, FEW])
+@pytest.mark.parametrize("what", WIDE)
+def test_what_is_computed_in_single_precision_has_its_derivative_at_every_size(what, size, name, strict):
+    at, f, right = WIDE[what]
+    x = ab.Variable(np.full(size, at, np.float32))
+    with autocast(format_of(name)):
+        y = np.sum(f(x * np.float32(1)))
+    y.backward()
+    np.testing.assert_allclose(x.grad.numpy(), right, rtol=1.5 * EPS[name])
+
+
+def test_a_scaler_takes_steps_on_logarithms_of_small_numbers():
+    p = ab.Variable(np.linspace(1e-9, 1e-3, 600).astype(np.float32))
+    optimizer, scaler = ab.optim.SGD([p], lr=1e-30), ab.stability.scaling.GradScaler(init_scale=1024.0)
+    with autocast():
+        loss = -np.sum(np.log(p * np.float32(1)))
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    assert scaler.get_scale() == 1024.0
+    np.testing.assert_allclose(p.grad.numpy(), -1 / p.numpy(), rtol=2 * EPS["float16"])
+
+
 @both_formats
 def test_vmap_gives_what_a_loop_gives(name):
     low, w, xs = format_of(name), normal(5, 4, seed=1), normal(3, 6, 5, seed=2)
@@ -797,7 +844,9 @@ def test_cotangents_too_large_for_float16_become_infinite_without_a_warning(stri
 def saved_arrays(end, size=FEW):
     """Name, array and origin of every large floating-point array that the graph keeps."""
     for node in reachable(end.node):
-        for asked, value, origin in zip(node.plan.asks, node.saved, node.plan.origins(node)) if node.plan else ():
+        parts = getattr(node.saved, "parts", node.saved)
+        values = [p.halves if isinstance(p, Scaled) else p for p in parts]
+        for asked, value, origin in zip(node.plan.asks, values, node.plan.origins(node)) if node.plan else ():
             if isinstance(value, np.ndarray) and value.size >= size and value.dtype.kind in "fV":
                 yield f"{node.plan.primitive.name}.{asked}", value, origin
 
@@ -811,10 +860,12 @@ def test_large_saved_values_of_a_transformer_take_two_bytes_an_element(name):
         mixed = next_token_loss(net, tokens)
     single = next_token_loss(net, tokens)
     found, before = list(saved_arrays(mixed)), list(saved_arrays(single))
-    assert [n for n, value, _ in found if value.dtype != low] == []
+    # The rule of logsumexp subtracts its argument from its result: there digits are lost.
+    assert [n for n, value, _ in found if value.dtype != low] == ["logsumexp.x"]
     total = lambda saved: sum({id(v): v.nbytes for _, v, _ in saved}.values())
     assert len(found) >= len(before) > 30
-    assert total(found) <= 0.5 * total(before)
+    logits = tokens[:, 1:].size * 16
+    assert total(found) <= 0.5 * total(before) + 2 * logits
 
 
 def test_values_of_exact_primitives_are_saved_as_they_are():
@@ -918,12 +969,12 @@ def test_copies_go_with_the_backward_pass_and_the_region(no_collection):
     with autocast():
         loss = np.sum(np.exp(net(x)))
         saved = [(weakref.ref(v), v.shape) for _, v, _ in saved_arrays(loss) if v.dtype == HALF]
-        copies = [weakref.ref(copy) for _, copy, _ in top.get().halves.known.values()]
+        copies = [copy for _, copy, _ in top.get().halves.known.values()]
         assert len(saved) > 4
         loss.backward()
         del loss
-        # copies of what still lives remain for the next product: both weights, and x
-        assert sorted(r().shape for r in copies if r() is not None) == [(32, 64), (64, 64), (64, 64)]
+        # copies of the weights remain for the next product
+        assert sorted(r().shape for r in copies if r() is not None) == [(64, 64), (64, 64)]
     assert [r for r in copies if r() is not None] == []
     assert [r for r, _ in saved if r() is not None] == []
     assert w.grad.dtype == SINGLE

@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a78fe3bf7aaf862d235b70e3e814fe19e850fa22af5ba6ef7bbc5a6e9a803e80
+# sha256: 83e63c1a255c81006c621f0d4fe819ae0c54fe8ffdc24b378177c4f7e96e84ea
 
 __all__ = [
     "ReplayError",
@@ -88,20 +88,19 @@ class Ticket:
 
     def __init__(self, frame: "Frame", number: int, record: Any) -> None:
         self.frame, self.number, self.record = frame, number, record
-        self.saved: tuple[Any, ...] | None = None  #: From a replay until they are recalled.
+        self.saved: Any = None  #: What a node would have, from a replay until they are recalled.
 
     def recall(self) -> tuple[Any, ...]:
         """The saved values: once from the last replay, otherwise from another one."""
         if self.saved is None:
             replay(self.frame, self)
         saved, self.saved = self.saved, None
-        assert saved is not None
-        return saved
+        return recalled(saved)
 
     def arrays(self) -> list[Any]:
         """Arrays that are held at the moment, for this ticket or for all of its frame."""
-        held = [*(self.saved or ()), *self.frame.held()]
-        return [value for value in map(innermost, held) if isinstance(value, np.ndarray)]
+        saved = getattr(self.saved, "parts", self.saved) or ()
+        return list(Packed([*saved, *self.frame.held()]).arrays())
 
 
 # book/memory/checkpoint.md: Inputs without their arrays
@@ -109,8 +108,9 @@ from autograd_book.graph.backward import recalled
 from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
 from autograd_book.graph.variable import NoGrad, Variable, bottom, innermost, push, top
 from autograd_book.memory.meter import Pool, owner_of
-from autograd_book.memory.saved import Packed, note_leaf
+from autograd_book.memory.saved import note_leaf
 from autograd_book.modes.trees import Tree, leaves, tree_map
+from autograd_book.stability.precision import Autocast, Packed
 
 
 class Shell:
@@ -564,11 +564,19 @@ class Replay(Checkpoint):
             again = noted(frame, primitive, args, params, out, step.unread)
             again = again if known is None else again._replace(result=step.result)
             compare(frame, place, step, again)
-        for node, record in nodes_and_records(out):
+        for node, record in self.narrowed(out):
             node.saved = self.give(node.saved, record)
             if record is self.uppermost:
                 node.inputs = ()
         return out
+
+    def narrowed(self, out: Any) -> list[tuple[Any, Any]]:
+        """The nodes of a result, with what they saved in the form that a region of mixed
+        precision, which is above, would have given it."""
+        found = list(nodes_and_records(out))
+        if region := next((v for v in levels_from(top.get()) if isinstance(v, Autocast)), None):
+            region.keep(out)
+        return found
 
     def known(self, place: int, step: Step | None) -> Any:
         """The result of an operation, if it need not be computed: the policy kept it, or
@@ -584,7 +592,7 @@ class Replay(Checkpoint):
         """Hand over what a checkpoint inside of this one would keep."""
         return self.give(values, None)
 
-    def give(self, saved: tuple[Any, ...], record: Any) -> Ticket:
+    def give(self, saved: Any, record: Any) -> Ticket:
         """Put values into the next ticket, if somebody waits for it."""
         number, asked = self.number, self.asked
         self.number += 1

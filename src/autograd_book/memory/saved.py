@@ -15,18 +15,11 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e44ef2e786984036dd2899393dae09f79e2d7b7a9170050a84cb069763d4cf46
+# sha256: 5ce7ce710eddc9c4925e4300e9ebed6e5072bee6f50ba44c71c6a3f316bb67fc
 
 __all__ = [
-    "EXACT",
-    "RELATIVE",
-    "ABSOLUTE",
-    "FACTORS",
-    "DIVISORS",
-    "TOLERATES",
     "Policy",
     "Keep",
-    "largest",
     "Half",
     "Blocks",
     "LEVELS",
@@ -61,14 +54,14 @@ __all__ = [
     "Back",
     "address",
     "laid_out",
-    "Slot",
-    "Packed",
     "arrays_in",
+    "Slot",
     "held",
     "note_leaf",
     "packable",
     "tied",
     "slot",
+    "rescaled",
     "stand_in",
     "PLAIN",
     "Saving",
@@ -81,39 +74,8 @@ from typing import Any
 
 import numpy as np
 
-#: How wrong a recalled array may be: not at all, in proportion to each of its numbers, or
-#: to the largest of them.
-EXACT, RELATIVE, ABSOLUTE = range(3)
-
-
-# book/memory/saved.md: What rules do with what they saved
-from autograd_book.graph.primitive import primitives
-from autograd_book.rules.convolution import conv, conv_w, conv_x
-from autograd_book.rules.linear import contract, cross3
-from autograd_book.rules.reductions import softmax
-
-#: Saved values that a rule multiplies by: an error in them is passed on in its own size.
-FACTORS: dict[str, tuple[Any, ...]] = {
-    "x y": (np.multiply, np.matmul, contract, cross3),
-    "x w": (conv,), "z w": (conv_x,), "x z": (conv_w,), "a v": (np.convolve,),
-    "x": (np.square,),
-    "out": (np.exp, np.exp2, np.expm1, np.tan, np.tanh, softmax, np.reciprocal, np.divide),
-}
-
-
-# book/memory/saved.md: What rules do with what they saved
-#: Those that a rule divides by, or raises to a power: each number's own digits count.
-DIVISORS: dict[str, tuple[Any, ...]] = {
-    "y": (np.divide,),
-    "x": (np.log, np.log2, np.log10, np.power, np.float_power),
-    "out": (np.sqrt, np.cbrt, np.power, np.float_power),
-}
-#: The error that a saved value may have, by primitive and name; `EXACT` if not here.
-TOLERATES = {
-    (primitives[fun], name): error
-    for error, table in ((ABSOLUTE, FACTORS), (RELATIVE, DIVISORS))
-    for names, funs in table.items() for fun in funs for name in names.split()
-}
+from autograd_book.graph.primitive import differentiable, primitives
+from autograd_book.stability.precision import ABSOLUTE, EXACT, RELATIVE, TOLERATES
 
 
 # book/memory/saved.md: What a policy is
@@ -163,15 +125,11 @@ class Keep(Policy):
 
 
 # book/memory/saved.md: Sixteen bits
-from autograd_book.stability.precision import PIECE, half_format, rounded, wide
+from autograd_book.stability.precision import (
+    PIECE, Form, Packed, Scaled, half_format, rounded, scaled, wide,
+)
 
 
-def largest(x: np.ndarray) -> Any:
-    """The largest magnitude in a real array; 0 if it is empty, NaN if it holds one."""
-    return np.maximum(np.max(x, initial=0), -np.min(x, initial=0))
-
-
-# book/memory/saved.md: Sixteen bits
 class Half(Policy):
     """Keeps numbers in 16 bits, scaled by a power of two so that the largest fits.
 
@@ -190,7 +148,6 @@ class Half(Policy):
 
     def __init__(self, dtype: Any = np.float16, careful: bool = False) -> None:
         self.dtype, self.error = half_format(dtype), RELATIVE if careful else ABSOLUTE
-        self.least = 2.0 ** (-14 if self.dtype == np.float16 else -126)
         self.careful = self if careful else Half(self.dtype, careful=True)
 
     def suited(self, tolerance: int) -> "Policy | None":
@@ -199,27 +156,12 @@ class Half(Policy):
 
     def pack(self, x: np.ndarray) -> Any:
         """Round, unless the array is not of single or double precision, or not finite."""
-        if x.dtype.kind != "f" or x.dtype.itemsize not in (4, 8):
-            return None
-        size = largest(x)
-        if not (size == 0 or 2.0**-100 < size < np.finfo(x.dtype).max / 2):
-            return None
-        shift = 15 - int(np.frexp(size)[1]) if size else 0
-        flat, factor = x.reshape(-1), x.dtype.type(2.0**shift)
-        halves = np.empty(x.size, self.dtype)
-        for start in range(0, x.size, PIECE):
-            part = flat[start : start + PIECE] * factor
-            if self.error == RELATIVE and np.any((part != 0) & (np.abs(part) < self.least)):
-                return None
-            halves[start : start + PIECE] = rounded(part, self.dtype)
-        return halves.reshape(x.shape), x.dtype, shift
+        form = scaled(x, self.dtype, careful=self.error == RELATIVE)
+        return form and (form.halves, form.dtype, form.shift)
 
     def unpack(self, packed: Any) -> np.ndarray:
         """Widen, and take the scale off."""
-        halves, dtype, shift = packed
-        out = np.asarray(wide(halves)).astype(dtype, copy=False)
-        out *= dtype.type(2.0**-shift)
-        return out
+        return Scaled(*packed).recall()
 
 
 # book/memory/saved.md: Eight bits, block by block
@@ -252,7 +194,7 @@ class Blocks(Policy):
 
     def pack(self, x: np.ndarray) -> Any:
         """Round to 255 levels in each block; not if a number is not finite, or huge."""
-        if x.dtype.kind != "f" or x.dtype.itemsize > 8:
+        if not differentiable(x.dtype) or x.dtype.kind == "c" or x.dtype.itemsize > 8:
             return None
         flat, work = x.reshape(-1), np.result_type(x.dtype, np.float32)
         codes = np.empty(x.size, np.int8)
@@ -816,40 +758,10 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
 
 # book/memory/saved.md: In place of the tuple
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from autograd_book.graph.variable import innermost
 
 
-class Slot(NamedTuple):
-    """In place of a saved value: an item, and the way from its array to the value."""
-
-    item: Item
-    back: Back
-
-
-# book/memory/saved.md: In place of the tuple
-class Packed:
-    """What a node saved, in another form."""
-
-    __slots__ = ("parts",)
-
-    def __init__(self, parts: list[Any]) -> None:
-        self.parts = parts
-
-    def recall(self) -> tuple[Any, ...]:
-        """The saved values, unpacked."""
-        return tuple(
-            [p.back(p.item.recall()) if type(p) is Slot else p for p in self.parts]
-        )
-
-    def arrays(self) -> Iterator[np.ndarray]:
-        """The arrays in memory that hold them at the moment."""
-        for p in self.parts:
-            yield from arrays_in(p.item.packed if type(p) is Slot else innermost(p))
-
-
-# book/memory/saved.md: In place of the tuple
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
@@ -857,6 +769,23 @@ def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     elif isinstance(packed, (tuple, list, dict)):
         for part in packed.values() if isinstance(packed, dict) else packed:
             yield from arrays_in(part)
+
+
+class Slot(Form):
+    """In place of a saved value: an item, and the way from its array to the value."""
+
+    __slots__ = ("item", "back")
+
+    def __init__(self, item: Item, back: Back) -> None:
+        self.item, self.back = item, back
+
+    def recall(self) -> Any:
+        """The value, unpacked."""
+        return self.back(self.item.recall())
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        """The arrays in the packed form."""
+        return arrays_in(self.item.packed)
 
 
 # book/memory/saved.md: In place of the tuple
@@ -905,6 +834,14 @@ def slot(policy: Policy, tolerance: int, value: Any, what: str) -> Any:
     root, back = laid_out(innermost(value))
     item = shelved(suited, root, what)
     return value if item is None else Slot(item, tied(value, back))
+
+
+def rescaled(part: Any, form: Scaled) -> Form:
+    """What stands for the halves of a scaled form, with its scale."""
+    if type(part) is not Slot:
+        return form
+    like = form.dtype, form.shift
+    return Slot(part.item, lambda root: Scaled(part.back(root), *like).recall())
 
 
 def stand_in(truths: Any, what: str) -> Any:
@@ -957,13 +894,14 @@ class Saving(Interpreter):
             note_leaf(a)
         out = self.below.bind(primitive, args, params)
         for node in nodes_of(out):
-            if type(node.saved) is tuple and node.plan.primitive.name == primitive.name:
+            if type(node.saved) in (tuple, Packed) and node.plan.primitive.name == primitive.name:
                 self.pack(node, primitive)
         return out
 
     def pack(self, node: Any, primitive: Primitive) -> None:
         """Put another form in place of what a node saved, if anything in it is packed."""
-        saved = dict(zip(node.plan.asks, node.saved))
+        forms = dict(zip(node.plan.asks, getattr(node.saved, "parts", node.saved)))
+        saved = {n: v.halves if type(v) is Scaled else v for n, v in forms.items()}
         parts = dict(saved)
         for name, origin in zip(saved, node.plan.origins(node)):
             value = saved[name]
@@ -973,6 +911,8 @@ class Saving(Interpreter):
         if changed:
             # What is a copy now can no longer be changed by anybody.
             parts |= {name + SEAL: None for name in changed if name + SEAL in saved}
+            scales = {n: v for n, v in forms.items() if type(v) is Scaled}
+            parts |= {n: rescaled(parts[n], v) for n, v in scales.items()}
             node.saved = Packed(list(parts.values()))
 
     def ours(self, value: Any, origin: Node | None) -> bool:

@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b7e03e86dbd8b17241b64b3a3d7e611b8e914ef45aa3329ef2a0494e82db5214
+# sha256: fb3096649490b9dbed85413cabdb58bb23ecfb364ab2ee8b280060ebafa71b63
 
 __all__ = [
     "half_format",
@@ -49,6 +49,23 @@ __all__ = [
     "KINDS",
     "KIND",
     "kind_of",
+    "EXACT",
+    "SIGNED",
+    "RELATIVE",
+    "ABSOLUTE",
+    "FACTORS",
+    "DIVISORS",
+    "SIGNS",
+    "TOLERATES",
+    "BESIDE_ONE",
+    "least_of",
+    "limits",
+    "within",
+    "Form",
+    "Scaled",
+    "largest",
+    "scaled",
+    "Packed",
     "Halves",
     "half",
     "FEW",
@@ -262,6 +279,7 @@ def stretching(rule: Rule, name: str) -> Rule:
 from functools import cache
 
 from autograd_book.graph.primitive import Plans, Primitive
+from autograd_book.modes.batch import Batched, batchings
 
 
 class Widened(Primitive):
@@ -270,9 +288,10 @@ class Widened(Primitive):
     Cotangents of its arguments are rounded to `low` by its rules, unless that is None.
     """
 
-    __slots__ = ()
+    __slots__ = ("plain",)
 
     def __init__(self, primitive: Primitive, fun: Callable[..., Any], low: Any) -> None:
+        self.plain = primitive  #: What it is a form of.
         self.fun, self.name, self.arguments = fun, primitive.name, primitive.arguments
         self.flat, self.linear = primitive.flat, primitive.linear
         self.elementwise = primitive.elementwise
@@ -300,7 +319,10 @@ def widened(primitive: Primitive, kind: str, dtype: Any) -> Widened:
         return out.view() if any(out is a for a in args) else out
 
     low = dtype if kind == "low" else None
-    return Widened(primitive, primitive.fun if kind == "move" else fun, low)
+    made = Widened(primitive, primitive.fun if kind == "move" else fun, low)
+    if primitive in batchings:
+        batchings[made] = batchings[primitive]
+    return made
 
 
 # book/stability/precision.md: Which primitive runs how
@@ -321,6 +343,158 @@ def kind_of(primitive: Primitive) -> str:
     return KIND.get(primitive.name, "promote" if primitive.elementwise else "exact")
 
 
+# book/stability/precision.md: What a rule can do with halves
+#: How wrong a saved array may be: not at all, but for each number's sign and its being zero,
+#: in proportion to each of its numbers, or to the largest of them.
+EXACT, SIGNED, RELATIVE, ABSOLUTE = range(4)
+
+
+# book/stability/precision.md: What a rule can do with halves
+from collections.abc import Iterator
+
+from autograd_book.graph.variable import innermost
+from autograd_book.rules.convolution import conv, conv_w, conv_x
+from autograd_book.rules.elementwise import relu
+from autograd_book.rules.linear import contract, cross3
+from autograd_book.rules.reductions import softmax
+
+#: Saved values that a rule multiplies by: an error in them is passed on in its own size.
+FACTORS: dict[str, tuple[Any, ...]] = {
+    "x y": (np.multiply, np.matmul, contract, cross3),
+    "x w": (conv,), "z w": (conv_x,), "x z": (conv_w,), "a v": (np.convolve,),
+    "x": (np.square,),
+    "out": (np.exp, np.exp2, np.tan, np.tanh, softmax, np.reciprocal, np.divide),
+}
+
+
+# book/stability/precision.md: What a rule can do with halves
+#: Those that a rule divides by, or raises to a power: each number's own digits count.
+DIVISORS: dict[str, tuple[Any, ...]] = {
+    "y": (np.divide,),
+    "x": (np.log, np.log2, np.log10, np.power, np.float_power),
+    "out": (np.sqrt, np.cbrt, np.power, np.float_power),
+}
+#: Those of which a rule reads the sign.
+SIGNS: dict[str, tuple[Any, ...]] = {"out": (relu,), "x": (np.absolute, np.fabs)}
+#: The error that a saved value may have, by primitive and name; `EXACT` if not here.
+TOLERATES = {
+    (primitives[fun], name): error
+    for error, table in ((ABSOLUTE, FACTORS), (RELATIVE, DIVISORS), (SIGNED, SIGNS))
+    for names, funs in table.items() for fun in funs for name in names.split()
+}
+
+
+# book/stability/precision.md: What a rule can do with halves
+BESIDE_ONE = {(primitives[fun], "out") for fun in (np.tanh, np.tan)}  #: Added to a one by their rules.
+
+
+def least_of(primitive: Any, name: str, dtype: Any) -> float | None:
+    """The least magnitude, other than zero, that a saved value may have in halves; None if it is
+    to be kept as it was computed."""
+    normal, least, _ = limits(dtype)
+    allowed = {SIGNED: least, RELATIVE: normal, ABSOLUTE: normal}
+    beside = (primitive, name) in BESIDE_ONE
+    return 0.0 if beside else allowed.get(TOLERATES.get((primitive, name), EXACT))
+
+
+def limits(dtype: Any) -> tuple[float, float, float]:
+    """The least number of a 16-bit format with all digits, its least number, and where numbers
+    begin to be rounded to infinity."""
+    if dtype == np.float16:
+        return 2.0**-14, 2.0**-24, 65520.0
+    return 2.0**-126, 2.0**-133, 2.0**128 - 2.0**119
+
+
+def within(x: np.ndarray, least: float, most: float) -> bool:
+    """Whether the magnitudes of all numbers in an array are zero, or from `least` to below `most`."""
+    flat = x.reshape(-1)
+    for start in range(0, flat.size, PIECE):
+        sizes = np.abs(flat[start : start + PIECE])
+        if not np.max(sizes) < most or np.any((sizes < least) & (sizes > 0)):
+            return False
+    return True
+
+
+# book/stability/precision.md: What a rule can do with halves
+class Form:
+    """Another form of a saved value."""
+
+    __slots__ = ()
+
+    def recall(self) -> Any:
+        """The value again."""
+        raise NotImplementedError
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        """The arrays in memory that hold it at the moment."""
+        raise NotImplementedError
+
+
+class Scaled(Form):
+    """A real array in halves, multiplied by a power of two."""
+
+    __slots__ = ("halves", "dtype", "shift", "__weakref__")
+
+    def __init__(self, halves: np.ndarray, dtype: Any, shift: int) -> None:
+        self.halves, self.dtype, self.shift = halves, dtype, shift
+
+    def recall(self) -> np.ndarray:
+        """Widen, and take the scale off."""
+        out: np.ndarray = np.asarray(wide(self.halves)).astype(self.dtype, copy=False)
+        out *= self.dtype.type(2.0**-self.shift)
+        return out
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        """The halves."""
+        yield self.halves
+
+
+def largest(x: np.ndarray) -> Any:
+    """The largest magnitude in a real array; 0 if it is empty, NaN if it holds one."""
+    return np.maximum(np.max(x, initial=0), -np.min(x, initial=0))
+
+
+def scaled(x: np.ndarray, dtype: Any, careful: bool) -> Scaled | None:
+    """An array in scaled halves, unless it is not of single or double precision, or not finite;
+    if `careful`, also unless a number in it would lose digits."""
+    if x.dtype.kind != "f" or x.dtype.itemsize not in (4, 8):
+        return None
+    size, least = largest(x), limits(dtype)[0]
+    if not (size == 0 or 2.0**-100 < size < np.finfo(x.dtype).max / 2):
+        return None
+    shift = 15 - int(np.frexp(size)[1]) if size else 0
+    flat, factor = x.reshape(-1), x.dtype.type(2.0**shift)
+    halves = np.empty(x.size, dtype)
+    for start in range(0, x.size, PIECE):
+        part = flat[start : start + PIECE] * factor
+        if careful and not within(part, least, np.inf):
+            return None
+        halves[start : start + PIECE] = rounded(part, dtype)
+    return Scaled(halves.reshape(x.shape), x.dtype, shift)
+
+
+# book/stability/precision.md: What a rule can do with halves
+class Packed:
+    """What a node saved, some of it in another form."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: list[Any]) -> None:
+        self.parts = parts
+
+    def recall(self) -> tuple[Any, ...]:
+        """The saved values."""
+        return tuple([p.recall() if isinstance(p, Form) else p for p in self.parts])
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        """The arrays in memory that hold them at the moment."""
+        for p in self.parts:
+            if isinstance(p, Form):
+                yield from p.arrays()
+            elif isinstance(value := innermost(p), np.ndarray):
+                yield value
+
+
 # book/stability/precision.md: Once for each value
 import weakref
 
@@ -329,24 +503,40 @@ from autograd_book.graph.variable import primitive
 
 
 class Halves:
-    """Copies of arrays in one half-precision format, each for as long as its array lives."""
+    """Forms of arrays in one half-precision format, each for as long as somebody holds it."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
-        self.known: dict[int, Any] = {}  #: Reference, copy and fingerprint, by identity.
+        #: References to array and form, and fingerprint, by identity and kind of form.
+        self.known: dict[tuple[int, bool], Any] = {}
 
     def of(self, array: Any, changeable: bool = False) -> Any:
         """The copy of an array; made anew if the array is `changeable` and was changed."""
-        if not isinstance(array, np.ndarray):
+        if not isinstance(array, np.ndarray) or not array.ndim:
             return rounded(array, self.dtype)
-        key, mark = id(array), fingerprint(array) if changeable else None
-        reference, copy, noted = self.known.get(key, (None, None, None))
-        if reference is None or reference() is not array or noted != mark:
-            copy, known = rounded(array, self.dtype), weakref.ref(self)
-            # Through a weak reference too: else the copies would wait for the collector.
+        mark = fingerprint(array) if changeable else None
+        return self.once(array, False, mark, lambda: rounded(array, self.dtype))
+
+    def form(self, array: np.ndarray, least: float) -> Any:
+        """A copy in which all magnitudes from `least` on keep their digits: the one that products
+        take, a scaled one, or the array itself."""
+        if within(array, least, limits(self.dtype)[2]):
+            return self.of(array)
+        make = lambda: scaled(array, self.dtype, careful=True)
+        return self.once(array, True, None, make) or array
+
+    def once(self, array: np.ndarray, scale: bool, mark: Any, make: Callable[[], Any]) -> Any:
+        """The form that is known of an array, or else a new one."""
+        key = id(array), scale
+        reference, form, noted = self.known.get(key, (type(None), type(None), None))
+        if reference() is array and noted == mark and (found := form()) is not None:
+            return found
+        if (made := make()) is not None:
+            known = weakref.ref(self)
+            # Through a weak reference too: else the entries would wait for the collector.
             forget = weakref.ref(array, lambda _: (h := known()) and h.known.pop(key, None))
-            self.known[key] = forget, copy, mark
-        return copy
+            self.known[key] = forget, weakref.ref(made), mark
+        return made
 
 
 @primitive("x", elementwise=True, x=lambda g: wide(g))
@@ -360,14 +550,14 @@ from collections.abc import Iterator
 
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.record import Leaf, Node
-from autograd_book.graph.variable import Variable, push
+from autograd_book.graph.variable import Variable, bottom, push
 
 FEW = 512  #: Saved values of fewer elements stay as they are.
 
 
 def nodes_of(out: Any) -> Iterator[Any]:
     """Nodes of a result: one for each Record that watched it being made, the uppermost first."""
-    while type(out) is Variable:
+    while type(out) in (Variable, Batched):
         if isinstance(out.node, Node) and out.node.plan:
             yield out.node
         out = out.value
@@ -386,11 +576,13 @@ class Autocast(Interpreter):
         Copies already made in that format.
     """
 
-    __slots__ = ("dtype", "halves")
+    __slots__ = ("dtype", "halves", "lasting")
 
     def __init__(self, below: Interpreter, dtype: Any, halves: Halves | None = None) -> None:
         super().__init__(below)
         self.dtype, self.halves = dtype, halves or Halves(dtype)
+        #: Halves of parameters, which are held until the region ends.
+        self.lasting: Any = weakref.WeakKeyDictionary()
 
     def under(self, level: Any) -> tuple[Interpreter, Interpreter]:
         """Stay on top of a new level; a region inside this one takes its place."""
@@ -406,8 +598,7 @@ class Autocast(Interpreter):
             args = [self.halved(a) for a in args]
         made = widened(primitive, kind, self.result_format(kind, args))
         out = self.below.bind(made, args, params)
-        if kind != "exact" and self.dtype is not None:
-            self.keep(out)
+        self.keep(out)
         return out
 
     def halved(self, x: Any) -> Any:
@@ -417,7 +608,10 @@ class Autocast(Interpreter):
         node = getattr(x, "node", None)
         changeable = not isinstance(node, Node) or isinstance(node, Leaf)
         how = {"halves": self.halves, "changeable": changeable}
-        return self.below.bind(primitives[half], (x,), how)
+        out = self.below.bind(primitives[half], (x,), how)
+        if isinstance(node, Leaf):
+            self.lasting[node] = bottom(out)
+        return out
 
     def result_format(self, kind: str, args: Any) -> Any:
         """Half precision, or None where a result stays as it was computed."""
@@ -426,18 +620,28 @@ class Autocast(Interpreter):
         return self.dtype if low else None
 
     def keep(self, out: Any) -> None:
-        """Put what the nodes of a result saved into half precision."""
-        for node in nodes_of(out):
-            if type(node.saved) is tuple:
-                pairs = zip(node.saved, node.plan.origins(node))
-                node.saved = tuple([self.kept(value, origin) for value, origin in pairs])
+        """Put what the nodes of a result saved into half precision, where their rules allow it."""
+        for node in nodes_of(out) if self.dtype is not None else ():
+            if type(node.saved) is tuple and kind_of(node.plan.primitive) != "exact":
+                node.saved = self.kept(node)
 
-    def kept(self, value: Any, origin: Node | None) -> Any:
-        """A saved value in half precision, if it was computed here and is large."""
-        computed = origin is not None and not isinstance(origin, Leaf)
-        if not computed or not isinstance(value, np.ndarray) or value.size < FEW:
+    def kept(self, node: Any) -> Any:
+        """What a node saved, in half precision where it was computed here and is large."""
+        plan = node.plan
+        plain = getattr(plan.primitive, "plain", plan.primitive)
+        parts = []
+        for name, value, origin in zip(plan.asks, node.saved, plan.origins(node), strict=True):
+            computed = origin is not None and not isinstance(origin, Leaf)
+            if computed and isinstance(value, np.ndarray) and value.size >= FEW:
+                value = self.narrowed(value, least_of(plain, name, self.dtype))
+            parts.append(value)
+        return Packed(parts) if any(isinstance(p, Form) for p in parts) else tuple(parts)
+
+    def narrowed(self, value: np.ndarray, least: float | None) -> Any:
+        """A saved value in half precision, unless the rule needs it as it is."""
+        if least is None or value.dtype.kind != "f" or narrow(value):
             return value
-        return self.halves.of(value) if value.dtype.kind == "f" and not narrow(value) else value
+        return self.halves.form(value, least)
 
 
 # book/stability/precision.md: The interpreter
