@@ -135,7 +135,7 @@ def by_example(name: str | None) -> list[np.ndarray]:
     rng = np.random.default_rng(2)
     w, v = (rng.normal(size=(32, 32)).astype(np.float32) / 6 for _ in range(2))
     xs = rng.normal(size=(5, 24, 32)).astype(np.float32)
-    block = lambda w, v, x: np.tanh(ab.relu(x @ w) @ v) * np.sin(x)
+    block = lambda w, v, x: np.tanh(np.exp(np.tanh(x @ w)) @ v) * np.sin(x)
     block = checkpoint(block) if name == "checkpoint" else block
     loss = lambda w, v, x: np.mean(np.square(block(w, v, x)))
     with REGIONS[name]() if name else nullcontext():
@@ -144,12 +144,15 @@ def by_example(name: str | None) -> list[np.ndarray]:
     return [np.asarray(each), np.asarray(all_at_once)]
 
 
+#: Some roundings, of the largest number.
+ERRORS = {"float16": 2.0**-8, "bfloat16": 2.0**-5, "saved float16": 2.0**-9, "saved int8": 2.0**-6}
+
+
 @pytest.mark.parametrize("name", REGIONS)
 def test_with_vmap_a_feature_gives_the_bits_of_vmap_alone(name):
     plain, found = by_example(None), by_example(name)
-    np.testing.assert_allclose(found[0].sum(0), found[1], atol=1e-5 + 1e-2 * (name in CASTS | LOSSY))
     for a, b in zip(plain, found, strict=True):
-        if name in CASTS | LOSSY:
-            np.testing.assert_allclose(a, b, atol=2e-2 * np.max(np.abs(a)))
+        if name in ERRORS:
+            np.testing.assert_allclose(a, b, atol=ERRORS[name] * np.max(np.abs(a)))
         else:
             assert a.tobytes() == b.tobytes()

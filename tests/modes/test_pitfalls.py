@@ -46,6 +46,63 @@ def test_a_rule_that_makes_it_is_named_with_the_line_of_its_operation(way) -> No
     assert f"test_pitfalls.py:{root.__code__.co_firstlineno + 1}" in str(caught.value)
 
 
+def half(*numbers):
+    return Variable(np.array(numbers, np.float16))
+
+
+def test_a_cotangent_that_overflows_between_two_rules_is_found() -> None:
+    x = half(1.0)
+    with pytest.raises(ab.NonFiniteError, match="became infinite in float16") as caught, ab.debug_nans():
+        y = x.astype(np.float32)
+        (y * np.float32(1e6)).sum().backward()
+    line = test_a_cotangent_that_overflows_between_two_rules_is_found.__code__.co_firstlineno + 3
+    assert f"test_pitfalls.py:{line}" in str(caught.value)
+
+
+@pytest.mark.parametrize("middle", [lambda x: x, lambda x: x * np.float16(1)], ids=["leaf", "result"])
+def test_a_sum_of_cotangents_that_overflows_is_found(middle) -> None:
+    with pytest.raises(ab.NonFiniteError, match="became infinite in float16"), ab.debug_nans():
+        x = middle(half(0.1))
+        (x * np.float16(4e4) + x * np.float16(3e4)).sum().backward()
+
+
+def test_the_same_sums_stay_apart_in_two_walks_and_with_opposite_signs() -> None:
+    x = half(1.0)
+    with ab.debug_nans():
+        for factor in (4e4, -4e4, 6e4):
+            x.zero_grad()
+            (x * np.float16(factor)).sum().backward()
+            assert x.grad.item() == np.float16(factor)
+
+
+FORWARD_MODE = {
+    "root": (np.sqrt, 0.0), "logarithm": (lambda x: np.log(x * 0 + 1) * np.sqrt(x), 0.0),
+    "sum": (lambda x: x * 1e308 * 1.5 + x * 1e308, 1e-10), "power": (lambda x: x**0.25, 0.0),
+}
+
+
+@pytest.mark.parametrize("case", FORWARD_MODE)
+def test_an_infinite_tangent_is_found(case) -> None:
+    f, at = FORWARD_MODE[case]
+    with pytest.raises(ab.NonFiniteError), ab.debug_nans():
+        ab.jvp(f, (at,), (1.0,))
+
+
+def test_under_vmap_each_direction_is_looked_at() -> None:
+    xs = np.array([4.0, 0.0])
+    with ab.debug_nans():
+        np.testing.assert_array_equal(ab.vmap(ab.grad(np.sqrt))(xs + 1), ab.vmap(ab.grad(np.sqrt))(xs + 1))
+        for run in (ab.vmap(ab.grad(np.sqrt)), ab.grad(lambda x: np.sum(ab.vmap(np.sqrt)(x))), ab.vmap(np.reciprocal),
+                    ab.vmap(lambda x: ab.jvp(np.sqrt, (x,), (1.0,))[1])):
+            with pytest.raises(ab.NonFiniteError):
+                run(xs)
+
+
+def test_infinities_that_were_asked_for_are_not_blamed() -> None:
+    with ab.debug_nans():
+        assert np.max(Variable(np.zeros(0)), initial=-np.inf).item() == -np.inf
+
+
 def test_before_it_was_entered_no_line_is_known_and_that_is_said() -> None:
     y = np.sqrt(Variable([0.0])).sum()
     with pytest.raises(ab.NonFiniteError, match="before debug_nans was entered"), ab.debug_nans():

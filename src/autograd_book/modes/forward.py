@@ -12,7 +12,7 @@ value together with its tangent.
     print(f"{value:.2f} {tangent:.1f}")
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 39dfa024a8866e526b1c16ea0a8c1e92b2e2d99570610f2d407ab0c7233b4f1d
+# sha256: 8599a788329160c73b8ffa33c94e7f27c43d8a3784cb889d4a626b9853027ed4
 
 __all__ = [
     "along_elements",
@@ -37,9 +37,11 @@ import numpy as np
 from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.interpreter import Interpreter
-from autograd_book.graph.primitive import Primitive, shape_of
-from autograd_book.graph.record import Record, expect_below, no_number, recordable, tie
-from autograd_book.graph.variable import Variable, expect_kind, push, top
+from autograd_book.graph.primitive import Primitive, primitives, shape_of
+from autograd_book.graph.record import (
+    Node, Record, expect_below, new, next_index, no_number, recordable, tie,
+)
+from autograd_book.graph.variable import Variable, bind, expect_kind, push, top
 from autograd_book.modes.transforms import Fun, expect_number, name_of, primal
 from autograd_book.modes.trees import Tree, expect_like, kind_of, tree_map
 
@@ -50,7 +52,12 @@ def along_elements(
     """Tangent of an elementwise result: the rule of the argument, applied to its
     tangent."""
     plan: Any = primitive.plans[1 << i]
-    (part,) = plan.pull(t, plan.save(out, values), params)
+    node: Node = new(Node)
+    node.plan, node.inputs, node.saved = plan, (), plan.save(out, values)
+    node.params = params
+    node.shape, node.dtype = shape_of(out), getattr(out, "dtype", None)
+    node.index, node.hooks = next_index(), None
+    (part,) = top.get().pull(node, t)
     return part
 
 
@@ -95,7 +102,7 @@ def push_tangents(
             else transposed
         )
         part = fit_tangent(way(primitive, i, t, out, values, params), out)
-        total = part if total is None else total + part
+        total = part if total is None else bind(primitives[np.add], total, part)
     return total
 
 

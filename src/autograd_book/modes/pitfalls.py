@@ -17,9 +17,19 @@ the line of the program.
         print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 56969dbd0b44636f31af54cf97bd406394b9f661a87a3cdf9c060c2113444271
+# sha256: 125fd7ded5a26df4b8f847a15e0292da9d64303047bdf21f51ccc7355a28ce45
 
-__all__ = ["finite", "ranges", "extent", "PACKAGE", "user_line", "Finite", "debug_nans"]
+__all__ = [
+    "plain",
+    "finite",
+    "ranges",
+    "extent",
+    "PACKAGE",
+    "user_line",
+    "Finite",
+    "NUMBERS",
+    "debug_nans",
+]
 
 
 # book/modes/pitfalls.md: Who made it, and who passed it on
@@ -29,17 +39,26 @@ from typing import Any
 
 import numpy as np
 
+from autograd_book.graph.backward import fit
 from autograd_book.graph.errors import NonFiniteError
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, differentiable
 from autograd_book.graph.record import Node, next_index
-from autograd_book.graph.variable import innermost, push
+from autograd_book.graph.variable import Variable, push
+from autograd_book.modes.batch import Batched
+
+
+def plain(value: Any) -> Any:
+    """What is inside any number of Variables and batches."""
+    while type(value) in (Variable, Batched):
+        value = value.value
+    return value
 
 
 def finite(value: Any) -> bool:
     """Whether a value has no NaN and no infinity; true for whatever is not made of
     floating-point numbers."""
-    value = innermost(value)
+    value = plain(value)
     dtype = np.dtype(float) if isinstance(value, float) else getattr(value, "dtype", None)
     return dtype is None or not differentiable(dtype) or bool(np.all(np.isfinite(value)))
 
@@ -48,7 +67,7 @@ def finite(value: Any) -> bool:
 def ranges(names: Any, values: Any) -> str:
     """For each named value its shape and the smallest and largest number in it."""
     return "; ".join(
-        f"{name} {extent(innermost(value))}" for name, value in zip(names, values)
+        f"{name} {extent(plain(value))}" for name, value in zip(names, values)
     )
 
 
@@ -79,14 +98,17 @@ def user_line() -> str:
 
 # book/modes/pitfalls.md: The level that looks
 class Finite(Interpreter):
-    """Raises where an operation or a rule makes a NaN or an infinity of finite numbers."""
+    """Raises where an operation, a rule or a sum makes a NaN or an infinity of finite
+    numbers."""
 
-    __slots__ = ("indices", "lines")
+    __slots__ = ("indices", "lines", "sums", "last")
 
     def __init__(self, below: Interpreter) -> None:
         super().__init__(below)
         self.indices: list[int] = []  #: Index before each operation.
         self.lines: list[str] = []  #: Its line in the program.
+        self.sums: dict[Node, Any] = {}  #: Of the cotangents that a walk has brought so far.
+        self.last = 0  #: Index of the node that was pulled last.
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive, and look at the result."""
@@ -94,7 +116,7 @@ class Finite(Interpreter):
         self.indices.append(next_index())
         self.lines.append(line)
         out = self.below.bind(primitive, args, params)
-        if not finite(out) and all(map(finite, args)):
+        if not finite(out) and all(map(finite, (*args, *params.values()))):
             names = [primitive.name_of(i) for i in range(len(args))]
             raise NonFiniteError(
                 f"{primitive.name} made a NaN or an infinity of finite numbers in {line}: "
@@ -107,28 +129,45 @@ class Finite(Interpreter):
         parts = self.below.pull(node, g)
         if finite(g) and all(map(finite, node.saved)) and not all(map(finite, parts)):
             plan: Any = node.plan
-            names, values = ["the cotangent", *plan.asks], [g, *node.saved]
-            shown = [
-                (n, v)
-                for n, v in zip(names, values)
-                if isinstance(innermost(v), (np.ndarray, np.generic, float))
-            ]
+            shown = zip(("the cotangent", *plan.asks), (g, *node.saved))
+            numbers = [(n, v) for n, v in shown if isinstance(plain(v), NUMBERS)]
             raise NonFiniteError(
                 f"the rule of {plan.primitive.name} made a NaN or an infinity of finite "
-                f"numbers on the way back from {self.line_of(node)}: "
-                f"{ranges(*zip(*shown))}. Keep its arguments where the derivative is "
-                "finite."
+                f"numbers for {self.line_of(node)}: {ranges(*zip(*numbers))}. Keep its "
+                "arguments where the derivative is finite."
             )
-        return parts
+        if node.index >= self.last:  # a walk goes to ever older nodes
+            self.sums.clear()
+        self.last = node.index
+        self.sums.pop(node, None)
+        return [self.arrived(t, p, node) for t, p in zip(node.inputs, parts)] or parts
+
+    def arrived(self, target: Node, part: Any, source: Node) -> Any:
+        """A cotangent in the form in which the walk adds it up, if that stays finite."""
+        fitted, before = fit(part, target, source), self.sums.get(target)
+        with np.errstate(all="ignore"):
+            total = plain(fitted) if before is None else before + plain(fitted)
+        self.sums[target] = total
+        if finite(part) and finite(before) and not finite(total):
+            raise NonFiniteError(
+                f"a cotangent became infinite in {target.dtype}, when what came back from "
+                f"{self.line_of(source)} was converted or added: "
+                f"{ranges(['it'], [part])}. Make the loss, or its scale, smaller, or "
+                "compute in a wider format there."
+            )
+        return fitted
 
     def line_of(self, node: Node) -> str:
         """Where the operation of a node was applied."""
         place = bisect_right(self.indices, node.index) - 1
         return (
-            self.lines[place]
+            f"the operation in {self.lines[place]}"
             if place >= 0
             else "an operation applied before debug_nans was entered"
         )
+
+
+NUMBERS = (np.ndarray, np.generic, float)  #: What has a range.
 
 
 # book/modes/pitfalls.md: The level that looks
