@@ -274,7 +274,7 @@ def test_the_standard_deviation_of_equal_elements_has_the_subgradient_zero(fun) 
     slope = ab.grad(lambda x: np.sum(fun(x, axis=1)))
     np.testing.assert_array_equal(slope(x)[0], [0.0, 0.0, 0.0])
     np.testing.assert_allclose(slope(x)[1], (x[1] - 3.0) / (3 * np.std(x[1])))
-    np.testing.assert_array_equal(ab.hvp(lambda x: fun(x))(x[0], np.array([1.0, 0.0, 0.0])), np.zeros(3))
+    assert np.isnan(ab.hvp(lambda x: fun(x))(x[0], np.array([1.0, 0.0, 0.0]))).all()  # it has no second one there
 
 
 def test_the_gradient_of_an_extreme_goes_to_the_nan_that_it_is() -> None:

@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5bcf7339473c77f7795e72aa07b10a27f3f6d9076823c98b6d26d6f6d339e712
+# sha256: ba174b015af6911d19fd274daeb6d6a200fc064e877fc8c22f854141f011dd81
 
 __all__ = [
     "transposed",
@@ -624,6 +624,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
 
 # book/rules/decompositions.md: Norms
+from autograd_book.rules.elementwise import direction, over
 from autograd_book.rules.reductions import in_single, kept, wide
 
 
@@ -631,12 +632,15 @@ def p_norm_rule(g: Any, x: Any, out: Any, p: Any, axis: Any) -> Any:
     """Cotangent of a vector, from that of its p-norm; 0 where the norm is 0."""
     shape, x = kept(x.shape, axis), wide(x)
     g, out = np.reshape(wide(g), shape), np.reshape(wide(out), shape)
-    out = np.where(np.equal(out, 0), 1, out)
     if p == 2:
-        return np.conjugate(x) * (g / out)
-    zero = np.equal(x, 0)
-    ratio = np.where(zero, 1, np.abs(x)) / out
-    return np.where(zero, 0, np.conjugate(x)) / out * ratio ** (p - 2) * g
+        return g * over(np.conjugate(x), out)
+    ratio = over(np.abs(x), out)
+    if p > 2:
+        return g * direction(x) * ratio ** (p - 1)
+    none = np.equal(ratio, 0)
+    nothing = over(np.conjugate(x), (~none).astype(ratio.dtype))
+    some = direction(x) * np.where(none, 1, ratio) ** (p - 1)
+    return g * np.where(none, nothing, some)
 
 
 # book/rules/decompositions.md: Norms
@@ -665,9 +669,9 @@ VECTORS: dict[Any, Any] = {
 # book/rules/decompositions.md: Norms
 MATRICES: dict[Any, Any] = {
     **dict.fromkeys((None, "fro", "f"), lambda x: p_norm(x, 2, (-2, -1))),
-    "nuc": lambda x: np.sum(np.abs(svdvals(x)), axis=-1),
-    2: lambda x: np.max(np.abs(svdvals(x)), axis=-1),
-    -2: lambda x: np.min(np.abs(svdvals(x)), axis=-1),
+    "nuc": lambda x: np.sum(np.hypot(svdvals(x), 0), axis=-1),
+    2: lambda x: np.max(np.hypot(svdvals(x), 0), axis=-1),
+    -2: lambda x: np.min(np.hypot(svdvals(x), 0), axis=-1),
     1: lambda x: np.max(np.sum(np.abs(x), axis=-2), axis=-1),
     -1: lambda x: np.min(np.sum(np.abs(x), axis=-2), axis=-1),
     np.inf: lambda x: np.max(np.sum(np.abs(x), axis=-1), axis=-1),

@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c69e88b0dc3164327f353d1f4cc0b9a0c86ab99bc3db815b49a62a5c4a185abe
+# sha256: 16d64e0f41eef80b70fe0e1ca6eaa6d12854f4e4ddd108e80705d3a8cdbfc76e
 
 __all__ = [
     "nonzero_base",
@@ -23,6 +23,7 @@ __all__ = [
     "slant",
     "leg",
     "over_square",
+    "unless_zero",
     "over",
     "across",
     "direction",
@@ -189,9 +190,20 @@ Primitive(np.degrees, "x", linear="x", x=lambda g: np.rad2deg(g))
 
 
 # book/rules/elementwise.md: Length and angle
+def unless_zero(size: Any, other: float) -> Any:
+    """A size, and another number where it is 0."""
+    return np.where(np.equal(size, 0), other, size)
+
+
+@primitive(
+    "x size",
+    elementwise=True,
+    x=lambda g, size: g / unless_zero(size, np.nan),
+    size=lambda g, out, size: -g * out / unless_zero(size, np.nan),
+)
 def over(x: Any, size: Any) -> Any:
-    """x divided by a size, and 0 where the size is 0."""
-    return x / np.where(np.equal(size, 0), np.inf, size)
+    """x divided by a size; where the size is 0 it is 0, and its derivatives are NaN."""
+    return x / unless_zero(size, np.inf)
 
 
 def across(x: Any, y: Any) -> Any:

@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4ecf440c7937dfcaf74020007cfa2c7d657806c85203186c71055e9327e9fdf3
+# sha256: c9e678327ff1f39b524c70f29b253d192c46756cb93243971430f26d4c17f7c2
 
 __all__ = [
     "kept",
@@ -45,6 +45,7 @@ __all__ = [
     "log_softmax_x",
     "log_softmax",
     "var_x",
+    "std_x",
     "aligned",
     "in_common_dtype",
     "average",
@@ -202,7 +203,8 @@ def winners(
         0 if initial is None else np.equal(best, initial)
     )
     precise = wide(np.reshape(g, shape))
-    return won * rounded(over(precise, number.astype(precise.dtype)), g.dtype)
+    part = precise / np.maximum(number, 1).astype(precise.dtype)
+    return won * rounded(part, g.dtype)
 
 
 # book/rules/reductions.md: Maximum and minimum
@@ -360,12 +362,20 @@ Primitive(
 
 
 # book/rules/reductions.md: Spread around the mean
+def std_x(g: Any, x: Any, out: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
+    """Cotangent of a standard deviation, 0 where that is 0."""
+    size = 2 * np.reshape(wide(out), kept(x.shape, axis))
+    alone = np.equal(count(x.shape, axis, where), 1)  # never away from its mean
+    slope = over(var_x(g, x, axis, ddof, where, mean), np.where(alone, 1, size))
+    return masked(slope, where)
+
+
 Primitive(
     np.std, "x",
     x=lambda g, x, out, axis=None, dtype=None, ddof=0, keepdims=False,
-        where=True, mean=None, correction=None: var_x(
-            over(g, 2 * out), x, axis,
-            ddof if correction is None else correction, where, mean,
+        where=True, mean=None, correction=None: std_x(
+            g, x, out, axis, ddof if correction is None else correction,
+            where, mean,
         ),
 )
 
