@@ -2,7 +2,7 @@
 
 Times are given as ratios within one run: the candidates take turns, so that whatever else the machine is doing meets
 all of them alike, and the median of the turns is taken. What is counted is processor time, of all threads together:
-a machine that does something else in between does not change it. Leaves ``times``, ``outcome`` and ``machine`` in
+a machine that does something else in between does not change it. Leaves ``times``, ``verdict`` and ``machine`` in
 the chapter's namespace.
 """
 
@@ -38,7 +38,7 @@ def times(first, *others, number=1, rounds=31):
     return ratios[0] if len(ratios) == 1 else ratios
 
 
-def outcome(ratio, less, same, more, margin=0.05):
+def verdict(ratio, less, same, more, margin=0.05):
     """The one of three sentences that a ratio bears out: it is less or more than 1 if the middle half of the turns is,
     by the margin."""
     return less if ratio.high < 1 - margin else more if ratio.low > 1 + margin else same

@@ -30,8 +30,8 @@ PENDING = {
     "learn/sequence",
     "stability/clipping",
     "stability/scaling",
+    "memory/meter",
     "memory/saved",
-    "memory/checkpoint",
     "memory/schedule",
     "literate/extract",
 }

@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 83e63c1a255c81006c621f0d4fe819ae0c54fe8ffdc24b378177c4f7e96e84ea
+# sha256: 1d5397c0b28bee43a811da8fb3e6c401e973b50c24b8daa1fc7a6ec1bb1996bc
 
 __all__ = [
     "ReplayError",
@@ -740,8 +740,8 @@ def keeping(*names: str, where: Callable[..., bool] | None = None) -> Callable[.
 
     Notes
     -----
-    After V. A. Korthikanti and others, *Reducing activation recomputation in large
-    transformer models* (2022).
+    To choose by cost is the idea of V. A. Korthikanti and others, *Reducing activation
+    recomputation in large transformer models* (2022).
     """
     known = {primitive.name for primitive in primitives.values()}
     if unknown := [name for name in names if name not in known]:
