@@ -30,7 +30,6 @@ PENDING = {
     "learn/sequence",
     "stability/clipping",
     "stability/scaling",
-    "memory/meter",
     "memory/saved",
     "memory/schedule",
     "literate/extract",
