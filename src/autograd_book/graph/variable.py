@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8882b734e8dc75f1d2d2ce5b89633dfcede47e0d6c619728c73faa97a8d9fcd2
+# sha256: f6401803049cd4f9f6d63d86e246cd9de1c47d9b6ac856b778e979365ae1e0d2
 
 __all__ = [
     "Fun",
@@ -45,7 +45,10 @@ __all__ = [
     "base",
     "top",
     "bind",
-    "before",
+    "Block",
+    "blocks",
+    "noted",
+    "settle",
     "push",
     "turned",
     "expect_kind",
@@ -652,10 +655,55 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
 
 
 # book/graph/variable.md: The Record that is always there
-#: What `top` was before each block that is open: the innermost, and those around it.
-before: ContextVar[Any] = ContextVar("before", default=None)
+class Block:
+    """A with block that is open: what it found, the level that it added, and the block
+    around it."""
+
+    __slots__ = ("around", "level", "open", "owner", "stack", "was")
+
+    def __init__(self, owner: int) -> None:
+        self.owner, self.open = owner, True  #: Whose block it is, and whether it still is.
+        self.was, self.around = top.get(), blocks.get()
+        self.stack = self.level = self.was
+
+    def seat(self, below: Interpreter) -> Interpreter:
+        """The level of this block, on top of another one than before."""
+        self.level.below = below
+        return self.level
 
 
+#: The innermost block that is open in this thread or task.
+blocks: ContextVar[Any] = ContextVar("blocks", default=None)
+
+
+def noted(owner: Any) -> Block | None:
+    """The innermost block of an object, among those that are open here."""
+    block: Block | None = blocks.get()
+    while block is not None and block.owner != id(owner):
+        block = block.around
+    return block
+
+
+def settle() -> None:
+    """Take the levels of blocks that are open no longer out of the stack."""
+    known, oldest, block = [], 0, blocks.get()
+    while block is not None:
+        known.append(block)
+        if not block.open:
+            oldest = len(known)
+        block = block.around
+    if oldest:
+        stack, inner = known[oldest - 1].was, known[oldest - 1].around
+        for block in reversed(known[: oldest - 1]):
+            if block.open:
+                block.was, block.around = stack, inner
+                stack, inner = stack.under(block.seat)[0], block
+                block.stack = stack
+        top.set(stack)
+        blocks.set(inner)
+
+
+# book/graph/variable.md: The Record that is always there
 class push:
     """Puts an interpreter on the stack for the duration of a with block, or of each call of
     a decorated function.
@@ -669,6 +717,8 @@ class push:
     ------
     DifferentiationTypeError
         If it decorates a generator or a coroutine, whose body runs after the call.
+    DifferentiationValueError
+        If a block is left where it was not entered.
     """
 
     def __init__(self, level: Callable[..., Any], *args: Any) -> None:
@@ -679,21 +729,31 @@ class push:
         return stack.under(lambda below: self.level(below, *self.args))
 
     def __enter__(self) -> Any:
-        was = top.get()
-        stack, level = self.onto(was)
-        before.set((was, before.get()))
-        top.set(stack)
-        return level
+        block = Block(id(self))
+        try:
+            block.stack, block.level = self.onto(block.was)
+            blocks.set(block)
+            top.set(block.stack)
+            return block.level
+        except BaseException:
+            top.set(block.was)
+            blocks.set(block.around)
+            raise
 
     def __exit__(self, *error: object) -> None:
-        if before.get() is None:
+        block = noted(self)
+        if block is None:
             raise DifferentiationValueError(
                 f"a block of {type(self).__name__} was left in another thread or task than "
                 "it was entered in. Leave it where it was entered."
             )
-        was, around = before.get()
-        before.set(around)
-        top.set(was)
+        block.open = False
+        settle()
+
+    def __del__(self) -> None:
+        while block := noted(self):
+            block.open = False
+            settle()
 
     def __call__(self, fun: Fun) -> Fun:
         if not callable(fun):
@@ -713,7 +773,7 @@ class push:
 
         @wraps(fun)
         def applied(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            with copy(self):
                 return fun(*args, **kwargs)
 
         return applied

@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 02b4ff5cec89871720af317017932a8417289b71874b9b08697c015f48e17a89
+# sha256: 7cc6c12275d2e73725242b721cb2122db060d24f09481a51ebeda64d4ff6e386
 
 __all__ = [
     "CATEGORIES",
@@ -49,6 +49,7 @@ __all__ = [
     "parameters_of",
     "introduce",
     "watched",
+    "above",
     "memory_profile",
     "LEAST",
     "layout",
@@ -716,7 +717,7 @@ class Table:
 from collections.abc import Iterator
 
 from autograd_book.graph.errors import AutogradError, DifferentiationTypeError, described
-from autograd_book.graph.variable import top
+from autograd_book.graph.variable import push
 from autograd_book.learn.nn import leaves
 
 
@@ -774,6 +775,15 @@ def watched(optimizer: Optimizer, books: Books) -> Callable[..., None]:
 
 
 # book/memory/meter.md: Around a block
+class above(push):
+    """As `push`, with the level on the very top."""
+
+    def onto(self, stack: Interpreter) -> tuple[Interpreter, Any]:
+        """The level on the stack, and the level."""
+        level = self.level(stack, *self.args)
+        return level, level
+
+
 class memory_profile:
     """Context manager that accounts for the memory of what is computed inside of it.
 
@@ -819,7 +829,8 @@ class memory_profile:
         self.optimizers = {o for o in self.owners if isinstance(o, Optimizer)}
         for optimizer in self.optimizers:
             vars(optimizer)["update"] = watched(optimizer, self.books)
-        self.token = top.set(Meter(top.get(), self.books))
+        self.block = above(Meter, self.books)
+        self.block.__enter__()
         profile = MemoryProfile(self.books)
         self.books.end()
         return profile
@@ -829,7 +840,7 @@ class memory_profile:
             del vars(optimizer)["update"]
         self.books.finish()
         tracemalloc.stop()
-        top.reset(self.token)
+        self.block.__exit__(*error)
 
 
 # book/memory/meter.md: What an allocation costs

@@ -1,0 +1,278 @@
+"""A block restores what it found: whatever interrupts it, and in whatever order blocks are left."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograd_book as ab
+from autograd_book.graph import variable
+from autograd_book.graph.variable import base, blocks, top
+
+BLOCKS: dict[str, Callable[[], Any]] = {
+    "no_grad": ab.no_grad,
+    "autocast": ab.autocast,
+    "debug_nans": ab.debug_nans,
+    "saved_values": lambda: ab.saved_values("int8"),
+    "memory_profile": ab.memory_profile,
+}
+
+
+def levels() -> list[str]:
+    """The stack of this thread, from the top."""
+    level, found = top.get(), []
+    while level is not None:
+        found.append(type(level).__name__)
+        level = level.below
+    return found
+
+
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    assert top.get() is base
+    assert blocks.get() is None
+    yield
+    top.set(base)
+    blocks.set(None)
+
+
+def entered(make: Callable[[], Any]) -> None:
+    with make():
+        pass
+
+
+def decorated(make: Callable[[], Any]) -> None:
+    make()(lambda: None)()
+
+
+def nested(make: Callable[[], Any]) -> None:
+    with ab.debug_nans(), make():
+        pass
+
+
+def held(make: Callable[[], Any]) -> None:
+    manager = make()
+    with ab.autocast(), manager:
+        pass
+
+
+def inside_grad(make: Callable[[], Any]) -> None:
+    def f(x: Any) -> Any:
+        with make():
+            return x * 1.0
+
+    ab.grad(f)(1.0)
+
+
+def lines_of(run: Callable[[], None], stop_at: int) -> int:
+    """Run under a trace that raises KeyboardInterrupt at one line of the module; how many lines there were."""
+    count = 0
+
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        nonlocal count
+        if frame.f_code.co_filename != variable.__file__ or frame.f_code.co_name == "__del__":
+            return None
+        if event == "line":
+            count += 1
+            if count == stop_at:
+                raise KeyboardInterrupt
+        return trace
+
+    was = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(was)
+    return count
+
+
+@pytest.mark.parametrize("form", [entered, decorated, nested, held, inside_grad])
+@pytest.mark.parametrize("name", ["no_grad", "autocast", "saved_values"])
+def test_an_interrupt_at_any_line_of_entering_and_leaving_leaves_no_level_behind(form: Any, name: str) -> None:
+    lines = lines_of(lambda: form(BLOCKS[name]), -1)
+    assert lines > 15
+    for stop_at in range(1, lines + 1):
+        lines_of(lambda: form(BLOCKS[name]), stop_at)
+        assert top.get() is base, f"line {stop_at} of {lines}: {levels()}"
+        assert blocks.get() is None, f"line {stop_at} of {lines}"
+
+
+class Alarm(Exception):
+    pass
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers on this system")
+def test_random_signals_leave_no_level_behind() -> None:
+    armed, raised = False, 0
+
+    def ring(number: int, frame: Any) -> None:
+        nonlocal armed
+        armed = False
+        raise Alarm
+
+    rng = np.random.default_rng(0)
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        for _ in range(400):
+            armed = True
+            try:
+                signal.setitimer(signal.ITIMER_REAL, float(rng.uniform(2e-5, 4e-4)))
+                while armed:  # what is raised inside of __del__ goes no further
+                    with ab.no_grad(), ab.autocast():
+                        pass
+                    ab.no_grad()(abs)(-1)
+            except Alarm:
+                raised += 1
+            assert top.get() is base, levels()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert raised > 200
+
+
+ORDERS = [(a, b) for a in BLOCKS for b in BLOCKS if a != b]
+
+
+@pytest.mark.parametrize("first, second", ORDERS)
+def test_a_generator_closed_late_takes_its_own_level_and_no_other(first: str, second: str) -> None:
+    def waiting() -> Iterator[None]:
+        with BLOCKS[first]():
+            yield
+
+    with BLOCKS[second]():
+        alone = levels()
+    generator = waiting()
+    next(generator)
+    with BLOCKS[second]():
+        generator.close()
+        assert levels() == alone
+    assert top.get() is base
+
+
+@pytest.mark.parametrize("first, second", ORDERS)
+def test_blocks_left_in_the_order_in_which_they_were_entered(first: str, second: str) -> None:
+    one, two = BLOCKS[first](), BLOCKS[second]()
+    with BLOCKS[second]():
+        alone = levels()
+    one.__enter__()
+    two.__enter__()
+    one.__exit__(None, None, None)
+    assert levels() == alone
+    two.__exit__(None, None, None)
+    assert top.get() is base
+
+
+def test_three_blocks_and_the_one_in_the_middle_leaves_first() -> None:
+    one, two, three = ab.debug_nans(), ab.no_grad(), ab.debug_nans()
+    for block in (one, two, three):
+        block.__enter__()
+    x = ab.Variable(2.0)
+    assert not (x * x).requires_grad
+    two.__exit__(None, None, None)
+    assert (x * x).requires_grad
+    assert levels() == ["Finite", "Finite", "Record", *levels()[3:]]
+    one.__exit__(None, None, None)
+    three.__exit__(None, None, None)
+    assert top.get() is base
+
+
+def test_a_derivative_goes_on_when_a_block_around_it_is_left_inside_of_it() -> None:
+    block = ab.debug_nans()
+    block.__enter__()
+
+    def f(x: Any) -> Any:
+        y = x * x
+        block.__exit__(None, None, None)
+        return y * x
+
+    assert ab.grad(f)(2.0) == 12.0
+    assert top.get() is base
+
+
+def test_a_generator_that_is_dropped_takes_its_level_along() -> None:
+    def waiting() -> Iterator[None]:
+        with ab.no_grad():
+            yield
+
+    generator = waiting()
+    next(generator)
+    assert top.get() is not base
+    del generator
+    assert top.get() is base
+
+
+def test_an_object_dropped_in_another_thread_leaves_the_stack_there_alone() -> None:
+    held, seen = [ab.no_grad()], []
+    held[0].__enter__()
+
+    def elsewhere() -> None:
+        with ab.autocast():
+            before = top.get()
+            held.clear()
+            seen.append(top.get() is before)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert seen == [True]
+    with ab.autocast():
+        pass
+
+
+def test_a_block_left_in_another_thread_is_refused_there_and_can_be_left_here() -> None:
+    block, errors = ab.no_grad(), []
+    block.__enter__()
+
+    def elsewhere() -> None:
+        try:
+            block.__exit__(None, None, None)
+        except ab.DifferentiationValueError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert len(errors) == 1 and "another thread" in errors[0]
+    block.__exit__(None, None, None)
+    assert top.get() is base
+
+
+def test_a_block_left_twice_is_refused() -> None:
+    block = ab.no_grad()
+    with block:
+        pass
+    with pytest.raises(ab.DifferentiationValueError, match="no_grad|push"):
+        block.__exit__(None, None, None)
+
+
+def test_one_object_may_stand_before_blocks_inside_each_other() -> None:
+    block = ab.no_grad()
+    with block:
+        outer = top.get()
+        with block:
+            assert top.get() is not outer
+        assert top.get() is outer
+    assert top.get() is base
+
+
+def test_an_exit_stack_enters_and_leaves() -> None:
+    with contextlib.ExitStack() as stack:
+        for make in BLOCKS.values():
+            stack.enter_context(make())
+        assert len(levels()) > 5
+    assert top.get() is base
+
+
+def test_objects_that_live_until_the_end_of_the_program_say_nothing_then() -> None:
+    code = "import autograd_book as ab\nkept = ab.no_grad()\nopen_one = ab.no_grad()\nopen_one.__enter__()\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
