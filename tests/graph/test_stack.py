@@ -95,6 +95,7 @@ def lines_of(run: Callable[[], None], stop_at: int) -> int:
     return count
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("form", [entered, decorated, nested, held, inside_grad])
 @pytest.mark.parametrize("name", ["no_grad", "autocast", "saved_values"])
 def test_an_interrupt_at_any_line_of_entering_and_leaving_leaves_no_level_behind(form: Any, name: str) -> None:
