@@ -1,10 +1,12 @@
 """Extraction: what it writes, and what it refuses to write."""
 
 import os
+import re
 import subprocess
 import sys
 from itertools import count
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from small_book import FRONT, cell, export, synopsis
@@ -152,10 +154,349 @@ def test_the_chapter_called_init_is_the_folder_itself(small):
     assert "book/graph/__init__.md" in small.module("graph/__init__").read_text()
 
 
-def test_a_fence_inside_a_note_is_no_cell(small):
-    small.chapter("a", synopsis(), export("x = 1"), f":::{{note}}\n{export('x = 2')}\n:::")
+LOST = {
+    "in a list": "- item\n\n" + indent(export("y = 2"), "  "),
+    "in a numbered list": "1. item\n\n" + indent(export("y = 2"), "   "),
+    "in a quotation": indent(export("y = 2"), "> ", lambda line: True),
+    "in a note of colons": f":::{{note}}\n{export('y = 2')}\n:::",
+    "in a note of backticks": f"````{{note}}\n{export('y = 2')}\n````",
+    "in a note in a note": f"::::{{note}}\n:::{{tip}}\n{export('y = 2')}\n:::\n::::",
+    "indented as code": indent(export("y = 2"), "    "),
+    "of colons": ":::{code-cell} ipython3\n:tags: [export]\n\ny = 2\n:::",
+    "misspelt": export("y = 2").replace("code-cell", "codecell"),
+    "misspelt with a line below": export("y = 2").replace("code-cell", "code_cell"),
+    "misspelt with a capital": export("y = 2").replace("code-cell", "Code-Cell"),
+    "misspelt otherwise": export("y = 2").replace("code-cell", "cell"),
+    "without braces": export("y = 2").replace("{code-cell}", "code-cell"),
+    "with a blank before the braces": export("y = 2").replace("{code-cell}", " {code-cell}"),
+    "of the directive for code that is shown": export("y = 2").replace("{code-cell}", "{code}"),
+    "of another language": export("y = 2").replace("{code-cell} ipython3", "python"),
+    "after a fence that is not closed": "```python\nx\n\n" + export("y = 2"),
+    "after a cell that is not closed": "```{code-cell} ipython3\nx\n\n" + export("y = 2"),
+    "after a comment that is not closed": "<!-- begins\n\n" + export("y = 2"),
+    "in a raw cell": export("y = 2").replace("code-cell", "raw-cell"),
+    "under a misspelt option": export("y = 2").replace(":tags:", ":tag:"),
+    "under an option with a capital": export("y = 2").replace(":tags:", ":Tags:"),
+    "under a misspelt option between dashes": cell("---\ntag: [export]\n---\ny = 2"),
+    "under an option without its first colon": export("y = 2").replace(":tags:", "tags:"),
+    "under an option below a blank line": export("y = 2").replace(":tags:", "\n:tags:"),
+    "under an option below a comment": export("y = 2").replace(":tags:", "# code\n:tags:"),
+    "under an option between too few dashes": cell("--\ntags: [export]\n--\ny = 2"),
+    "with a tag in a tag": export("y = 2").replace("[export]", "[[export]]"),
+    "with a word for a list": export("y = 2").replace("[export]", "export"),
+}
+
+
+@pytest.mark.parametrize("how", LOST)
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_cell_that_asks_to_be_exported_is_never_left_out_in_silence(small, how, listed):
+    others = [synopsis(), export("x = 1")] if listed else []
+    small.chapter("a", *others, LOST[how], listed=listed)
+    if listed or how not in OPTION_FAULTS:
+        [problem] = refused(small)
+        place, line, rest = problem.split(":", 2)
+        lines = small.text("a").split("\n")
+        end = next(n for n, row in enumerate(lines, 1) if row.endswith("y = 2"))
+        assert place == "book/a.md" and end - 6 <= int(line) <= end and "; " in rest
+
+
+#: Faults of a cell that is read; a page that stands nowhere in the contents may have such cells.
+OPTION_FAULTS = {how for how in LOST if how.startswith(("under", "with a tag"))}
+
+SHOWN = {
+    "a fence of four": f"````md\n{export('y = 2')}\n````",
+    "a fence of tildes": f"~~~\n{export('y = 2')}\n~~~",
+    "a directive for code": f"````{{code-block}} md\n{export('y = 2')}\n````",
+    "a comment": f"<!--\n{export('y = 2')}\n-->",
+    "prose": "A `{code-cell}` with the tags: export, and so on.\nTags and cells; code cells too.\n\n- code cells: they run",
+    "an example": cell('text = """\n~~~{code-cell}\n:tags: [export]\n~~~\n"""'),
+    "options of figures": cell("---\nmystnb:\n  figure:\n    caption: A figure\ntags: [hide-input]\n---\nx"),
+}
+
+
+@pytest.mark.parametrize("how", SHOWN)
+def test_a_cell_may_be_shown_on_purpose(small, how):
+    small.chapter("a", synopsis(), export("x = 1"), SHOWN[how])
     extract(small.root)
-    assert "x = 2" not in small.module("a").read_text()
+    assert "y = 2" not in small.module("a").read_text()
+
+
+def test_a_notebook_that_wants_to_export_is_told_what_to_become(small):
+    (small.root / "book/a.ipynb").write_text('{"cells": [{"metadata": {"tags": ["export"]}}]}')
+    small.listed.append("a")
+    small.contents()
+    [problem] = refused(small)
+    assert problem.startswith("book/a.ipynb:1: ") and "jupytext" in problem
+
+
+@pytest.mark.parametrize("listed", [1, 2])
+def test_a_chapter_without_a_title_is_reported(small, listed):
+    small.raw("a", FRONT + "\nNo title.\n\n" + "\n\n".join([synopsis(), export("x = 1")][: listed * 2 - 2]) + "\n")
+    [problem] = refused(small)
+    assert problem.startswith("book/a.md:1: ") and "no title" in problem and "; " in problem
+
+
+def test_a_chapter_that_is_entered_twice_is_reported_with_both_lines(small):
+    small.chapter("a", synopsis(), export("x = 1"))
+    small.listed.append("a.md")
+    small.contents()
+    [problem] = refused(small)
+    assert problem.startswith("book/_toc.yml:5: ") and "already at line 4" in problem
+
+
+# Unusual text
+
+LEGAL = {
+    "a byte-order mark": lambda text: "\ufeff" + text,
+    "a byte-order mark and line ends of Windows": lambda text: "\ufeff" + text.replace("\n", "\r\n"),
+    "no line end at the end": lambda text: text.rstrip("\n"),
+    "no fence at the end": lambda text: text.rstrip("\n`"),
+    "blank lines and blanks at the end": lambda text: text + "\n \t\n",
+    "fences of tildes": lambda text: text.replace("```", "~~~~"),
+}
+
+
+@pytest.mark.parametrize("kind", LEGAL)
+def test_unusual_but_legal_text_gives_the_same_module_and_survives_a_stitch(small, kind):
+    code = "def f(x):\n\t# a tab, 𝔘 and é  \n\treturn '\t𝔘'  "
+    path = small.chapter("a", synopsis(), export("x = 1"), export(code))
+    extract(small.root)
+    before = small.module("a").read_bytes()
+    path.write_bytes(LEGAL[kind](path.read_bytes().decode()).encode())
+    odd = path.read_bytes()
+    assert extract(small.root) == ([], "") and code.rstrip() in before.decode()
+    small.module("a").write_text(small.module("a").read_text().replace("x = 1", "x = 2"))
+    extractor.stitch(small.root)
+    assert path.read_bytes() == odd.replace(b"x = 1", b"x = 2")
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\r"])
+@pytest.mark.parametrize("where_", ["prose", "a cell"])
+def test_a_character_that_ends_a_line_for_some_readers_only_is_reported(small, sign, where_):
+    prose, code = (f"Pro{sign}se.", "x = 'ab'") if where_ == "prose" else ("Prose.", f"x = 'a{sign}b'")
+    small.chapter("a", synopsis(), prose, export(code))
+    line = 1 + (small.root / "book/a.md").read_bytes().decode().split(sign)[0].count("\n")
+    assert any(problem.startswith(f"book/a.md:{line}: here stands {sign!r}") for problem in refused(small))
+
+
+def test_an_expression_that_is_too_large_for_python_is_reported(small):
+    small.chapter("a", synopsis(), export("y = 1\nx = " + " + ".join(["y"] * 20_000)))
+    [problem] = refused(small)
+    assert problem.startswith("book/a.md:") and "no Python" in problem and "; " in problem
+
+
+def test_a_comment_that_reads_like_a_marker_is_reported(small):
+    small.chapter("a", synopsis(), export("x = 1\n# book/b.md: see there"))
+    [problem] = refused(small)
+    assert problem.startswith(f"book/a.md:{small.line('a', 'see there')}: ") and "marker" in problem
+
+
+def test_a_cell_that_ends_the_interpreter_is_reported(small):
+    small.chapter("a", synopsis(), export("import os\nos._exit(0)"))
+    [problem] = refused(small)
+    assert "would not import" in problem
+
+
+# Files that are no such thing
+
+CONFIGURATIONS = {
+    "no YAML": b"parse: [",
+    "no UTF-8": b"parse: caf\xe9",
+    "in itself": b"a: &a [*a]",
+    "a list": b"- 1\n- 2\n",
+    "a word": b"word",
+    "a number for a mapping": b"parse: 3",
+    "a word for a list": b"parse: {myst_enable_extensions: colon_fence}",
+    "a number in the list": b"parse: {myst_enable_extensions: [3]}",
+    "an extension that nobody knows": b"parse: {myst_enable_extensions: [nonsense]}",
+    "a tag that nobody knows": b"a: !!python/none 3",
+}
+
+
+@pytest.mark.parametrize("kind", CONFIGURATIONS)
+def test_a_configuration_that_can_not_be_read_is_reported(small, kind, capsys):
+    small.chapter("a", synopsis(), export("x = 1"))
+    (small.root / "_config.yml").write_bytes(CONFIGURATIONS[kind])
+    if kind == "in itself":  # odd, and no business of ours
+        extract(small.root)
+        return
+    before = small.files()
+    assert main(["extract", "--root", str(small.root)]) == 1 and small.files() == before
+    assert re.match(r"_config\.yml:\d+: .+; ", capsys.readouterr().err)
+
+
+CONTENTS_FAULTS = {
+    "no YAML": b"root: index\nchapters: [",
+    "no UTF-8": b"root: index\nchapters:\n- file: caf\xe9\n",
+    "a sign that YAML forbids": b"root: index\nchapters:\n- file: a\x07\n",
+    "in itself": b"chapters: &a [*a]",
+    "nested deeply": b"[" * 5000,
+    "a list for a file": b"root: index\nchapters:\n- file: [a]\n",
+    "empty": b"",
+    "a word": b"word",
+    "nothing for a file": b"root: index\nchapters:\n- file:\n",
+    "a folder for a file": b"root: index\nchapters:\n- file: .\n",
+    "a file from elsewhere": b"root: index\nchapters:\n- file: ../a\n",
+}
+
+
+@pytest.mark.parametrize("kind", CONTENTS_FAULTS)
+def test_contents_that_can_not_be_read_are_reported(small, kind, capsys):
+    small.chapter("a", synopsis(), export("x = 1"))
+    extract(small.root)
+    (small.root / "book/_toc.yml").write_bytes(CONTENTS_FAULTS[kind])
+    before = small.files()
+    assert main(["extract", "--root", str(small.root)]) == 1 and small.files() == before
+    assert re.match(r"book/\S+:\d+: .+; ", capsys.readouterr().err)
+
+
+def test_a_module_that_is_no_utf_8_is_kept_and_reported(small, capsys):
+    small.chapter("a", synopsis(), export("x = 1"))
+    extract(small.root)
+    small.module("a").write_bytes(small.module("a").read_bytes() + b"# caf\xe9\n")
+    before = small.files()
+    for command in ("extract", "stitch"):
+        assert main([command, "--root", str(small.root)]) == 1 and small.files() == before
+        assert re.match(r"src/autograd_book/a\.py:\d+: .+; ", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("command", ["extract", "stitch"])
+def test_a_disk_that_refuses_is_reported_without_a_traceback(small, command, capsys, monkeypatch):
+    small.chapter("a", synopsis(), export("x = 1"))
+    extract(small.root)
+    small.module("a").write_text(small.module("a").read_text().replace("x = 1", "x = 2"))
+    if command == "extract":
+        small.module("a").unlink()
+    before = small.files()
+
+    def full(draft, file):
+        raise OSError(28, "No space left on device", str(file))
+
+    monkeypatch.setattr(os, "replace", full)
+    assert main([command, "--root", str(small.root)]) == 1 and small.files() == before
+    assert re.match(r"\S+:1: No space left on device; ", capsys.readouterr().err)
+
+
+# Several at once, and interrupted
+
+
+def test_extractions_at_the_same_time_wait_for_each_other(small):
+    for n in range(5):
+        small.chapter(f"part{n}/a", synopsis(), export(f"x = {n}"))
+    command = [sys.executable, extractor.__file__, "extract", "--root", str(small.root)]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    told = [run.communicate() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], told
+    assert sorted(out.split("\n")[-2] for out, _ in told) == ["12 files changed", *["the package is up to date"] * 2]
+
+
+def test_a_draft_that_a_killed_command_left_is_cleared_away(small):
+    small.chapter("a", synopsis(), export("x = 1"))
+    extract(small.root)
+    drafts = [small.module("a").with_name(".a.py.123.draft"), small.root / "book/.a.md.123.draft"]
+    for draft in drafts:
+        draft.write_text("half")
+    assert extract(small.root) == ([], "")
+    assert not any(draft.exists() for draft in drafts)
+
+
+class Killed(BaseException):
+    """The end of a process that had no time to clear up."""
+
+
+def interrupted(monkeypatch, step, command):
+    """Run a command that is killed before its write number ``step``; whether it came that far."""
+    left = iter(range(step))
+    replace = os.replace
+
+    def killed(draft, file):
+        if next(left, None) is None:
+            raise Killed
+        replace(draft, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        patch.setattr(Path, "unlink", lambda self, missing_ok=False: None)
+        try:
+            command()
+        except Killed:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("step", range(12))
+@pytest.mark.parametrize("after", ["stitch", "extract, then stitch"])
+def test_a_stitch_that_was_killed_at_any_write_can_be_taken_up(small, monkeypatch, step, after):
+    small.chapter("a", synopsis(), export("x = 1"), export("y = 2"))
+    small.chapter("b", synopsis(), export("z = 3"))
+    extract(small.root)
+    for name, old, new in (("a", "y = 2", "y = 2\nnew = 5"), ("b", "z = 3", "z = 4")):
+        small.module(name).write_text(small.module(name).read_text().replace(old, new))
+    small.chapter("a", synopsis("print('changed')"), export("x = 10"), export("y = 2"), title="Changed too")
+    interrupted(monkeypatch, step, lambda: extractor.stitch(small.root))
+    if after != "stitch":
+        main(["extract", "--root", str(small.root)])
+    extractor.stitch(small.root)
+    assert extract(small.root, check=True) == ([], "")
+    module = small.module("a").read_text()
+    assert "x = 10" in small.text("a") and "y = 2\nnew = 5" in small.text("a") and "z = 4" in small.text("b")
+    assert "print('changed')" in module and '"new"' in module
+    assert not list(small.root.rglob(".*.draft"))
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_an_extraction_that_was_killed_at_any_write_can_be_taken_up(small, monkeypatch, step):
+    small.chapter("a", synopsis(), export("x = 1"))
+    small.chapter("b/c", synopsis(), export("z = 3"))
+    interrupted(monkeypatch, step, lambda: extract(small.root))
+    extract(small.root)
+    assert extract(small.root, check=True) == ([], "") and not list(small.root.rglob(".*.draft"))
+
+
+@pytest.mark.parametrize("command", ["extract", "stitch"])
+def test_work_that_is_saved_while_a_command_thinks_is_not_overwritten(small, monkeypatch, command):
+    path = small.chapter("a", synopsis(), export("x = 1"), export("y = 2"))
+    extract(small.root)
+    small.module("a").write_text(small.module("a").read_text().replace("x = 1", "x = 2"))
+    if command == "extract":
+        small.module("a").unlink()
+    late = path if command == "stitch" else small.module("a")
+    trial = extractor.trial
+
+    def slow(root, chapters):
+        late.write_text("saved in the meantime")
+        return trial(root, chapters)
+
+    monkeypatch.setattr(extractor, "trial", slow)
+    assert main([command, "--root", str(small.root)]) == 1
+    assert late.read_text() == "saved in the meantime"
+
+
+# What a file is besides its text
+
+
+def test_rights_and_links_of_a_chapter_and_a_module_survive(small, tmp_path_factory):
+    kept = tmp_path_factory.mktemp("elsewhere") / "kept.md"
+    path = small.chapter("a", synopsis(), export("x = 1"))
+    path.rename(kept)
+    path.symlink_to(kept)
+    kept.chmod(0o640)
+    extract(small.root)
+    small.module("a").chmod(0o755)
+    small.module("a").write_text(small.module("a").read_text().replace("x = 1", "x = 2"))
+    extractor.stitch(small.root)
+    assert path.is_symlink() and "x = 2" in kept.read_text() and kept.stat().st_mode & 0o777 == 0o640
+    assert small.module("a").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_file_that_is_protected_against_writing_is_left_alone(small, monkeypatch, capsys):
+    small.chapter("a", synopsis(), export("x = 1"))
+    extract(small.root)
+    small.chapter("a", synopsis(), export("x = 2"))
+    before = small.files()
+    monkeypatch.setattr(os, "access", lambda file, mode: small.root not in Path(file).parents)  # the superuser may write everywhere
+    assert main(["extract", "--root", str(small.root)]) == 1 and small.files() == before
+    assert re.match(r"\S+a\.py:1: the file is read-only; ", capsys.readouterr().err)
 
 
 def test_line_ends_of_windows_give_the_same_module(small):

@@ -15,13 +15,14 @@ never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 201837b2cc18222efc3d2342631bb6c187f1bac83b204b2143110ad32c1a6a34
+# sha256: d686f3eb40e008d68204da6d0b2538dea0e3c6e923e2e6dcaf74ec8dd099dbdf
 
 __all__ = [
     "PACKAGE",
     "BOOK",
     "SOURCE",
     "CONTENTS",
+    "CONFIG",
     "BookError",
     "Cell",
     "Heading",
@@ -33,6 +34,8 @@ __all__ = [
     "extensions",
     "survey",
     "write",
+    "locks",
+    "alone",
     "parse",
     "defined",
     "public",
@@ -41,7 +44,9 @@ __all__ = [
     "absolute",
     "Shelf",
     "Check",
+    "MARKER",
     "TAGS",
+    "OPTIONS",
     "CHECKS",
     "faults",
     "read_book",
@@ -50,7 +55,6 @@ __all__ = [
     "render",
     "mark",
     "seal",
-    "MARKER",
     "HASH",
     "fingerprint",
     "state",
@@ -90,11 +94,14 @@ import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import SequenceMatcher, unified_diff
+from errno import EACCES
 from functools import cache, lru_cache
-from itertools import combinations, islice, pairwise, product, zip_longest
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import combinations, islice, pairwise, product, takewhile, zip_longest
 from keyword import iskeyword
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -105,6 +112,7 @@ PACKAGE = "autograd_book"  #: What is imported.
 BOOK = "book"  #: The folder of the chapters.
 SOURCE = f"src/{PACKAGE}"  #: The folder of the package.
 CONTENTS = f"{BOOK}/_toc.yml"  #: The order of the chapters.
+CONFIG = "_config.yml"  #: The configuration of the site.
 
 
 # book/literate/extract.md: What the extractor sees
@@ -118,12 +126,13 @@ class BookError(ValueError):
 
 # book/literate/extract.md: A chapter and its cells
 class Cell(NamedTuple):
-    """A code cell: its place in the notebook, its first line of code, code and tags."""
+    """A code cell: place in the notebook, first line of code, code, tags, other options."""
 
     position: int
     line: int
     source: str
     tags: tuple[str, ...]
+    options: tuple[str, ...] = ()
 
 
 # book/literate/extract.md: A chapter and its cells
@@ -138,13 +147,14 @@ class Heading(NamedTuple):
 # book/literate/extract.md: A chapter and its cells
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter as the extractor sees it: text, code cells, headings, paragraphs."""
+    """A chapter as the extractor sees it: text, cells, headings, paragraphs, strays."""
 
     path: str
     text: str = ""
     cells: tuple[Cell, ...] = ()
     headings: tuple[Heading, ...] = ()
     paragraphs: tuple[tuple[int, str], ...] = ()
+    strays: tuple[tuple[int, str], ...] = ()
 
     @property
     def docname(self) -> str:
@@ -193,7 +203,7 @@ def parse_chapter(path: str, text: str, extensions: Iterable[str] = ()) -> Chapt
 @lru_cache(maxsize=256)
 def _parsed(path: str, text: str, extensions: frozenset[str]) -> Chapter:
     read, parser, config = _reader(extensions)
-    unix = text.replace("\r\n", "\n")
+    unix = text.removeprefix("\ufeff").replace("\r\n", "\n")
     try:
         notebook = read(unix, config=config, add_source_map=True, path=path)
         tokens = parser.parse(unix)
@@ -214,6 +224,7 @@ def _parsed(path: str, text: str, extensions: frozenset[str]) -> Chapter:
             for block, inline in blocks
             if block.type == "paragraph_open" and block.level == 0
         ),
+        tuple(_strays(unix.split("\n"), tokens)),
     )
 
 
@@ -228,7 +239,10 @@ def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
     except ImportError as error:
         remedy = f"pip install '{PACKAGE.replace('_', '-')}[book]'"
         raise BookError([f"{error}; {remedy}"]) from error
-    config = MdParserConfig(enable_extensions=set(extensions))
+    try:
+        config = MdParserConfig(enable_extensions=set(extensions))
+    except ValueError as error:
+        raise BookError([f"{CONFIG}:1: {error}; correct its extensions"]) from None
     return read_myst_markdown_notebook, create_md_parser(config, RendererHTML), config
 
 
@@ -242,7 +256,8 @@ def _cells(text: str, notebook: Any) -> Iterator[Cell]:
             tags = cell.metadata.get("tags", [])
             tags = tags if isinstance(tags, list) else [repr(tags)]
             line = _first_line(lines, fence, source)
-            yield Cell(index, line, source, tuple(map(str, tags)))
+            options = tuple(str(name) for name in cell.metadata if name != "tags")
+            yield Cell(index, line or -fence, source, tuple(map(str, tags)), options)
 
 
 # book/literate/extract.md: Where a cell begins
@@ -258,6 +273,43 @@ def trim(source: str) -> str:
     return re.sub(r"\A(?:[ \t]*\n)+", "", source).rstrip()
 
 
+# book/literate/extract.md: What looks like a cell
+_OPENS = re.compile(r"[\s>*+\-.)\d]*(`{3,}|~{3,}|:{3,})[ \t]*\{?[ \t]*code[ \t_-]*cell", re.I)
+_ASKS = re.compile(r"[\s>*+\-.)\d:]*tags?\s*:\s*(?:\[.*)?['\"]?export\b", re.I)
+_VERBATIM = re.compile(r"[^{]|\{(?:code|code-block|sourcecode|parsed-literal)\}|$")
+
+
+def _strays(lines: list[str], tokens: list[Any]) -> Iterator[tuple[int, str]]:
+    known, asking = _spans(lines, tokens)
+    told = False
+    for number, line in enumerate(lines, 1):
+        opens = number not in known and _OPENS.match(line)
+        asks = (number not in known or number in asking) and _ASKS.match(line)
+        if (opens or asks) and not told:
+            what = "opens a cell" if opens else "asks for the tag export"
+            remedy = "close the fence above, write ```{code-cell} at the left margin"
+            yield number, f"this line {what} where none is read; {remedy}, or comment it out"
+        told = bool(line.strip()) and bool(told or opens or asks)
+
+
+# book/literate/extract.md: What looks like a cell
+def _spans(lines: list[str], tokens: list[Any]) -> tuple[set[int], set[int]]:
+    known, asking = set(), set()
+    for token in tokens:
+        first, last = token.map or (0, 0)
+        read = token.level == 0 and token.info.startswith("{code-cell}")
+        shown = not read and _VERBATIM.match(token.info.strip())
+        if token.type == "fence" and (read or shown):
+            inside = range(first + 2, last + 1)
+            opened = ((n, _OPENS.match(lines[n - 1])) for n in inside)
+            swallowed = {n for n, m in opened if m and m[1].startswith(token.markup)}
+            known |= set(inside) - swallowed | ({first + 1} if read else set())
+            asking |= {first + 2} if shown else set()
+        elif token.type == "html_block" and re.match(r"\s*<!--.*-->", token.content, re.S):
+            known |= set(range(first + 1, last + 1))
+    return known, asking
+
+
 # book/literate/extract.md: The order of the contents
 def _yaml() -> Any:
     _reader(frozenset())
@@ -269,28 +321,39 @@ def _yaml() -> Any:
 # book/literate/extract.md: The order of the contents
 def contents(root: Path) -> list[tuple[int, str]]:
     """Return line and name of each entry in the table of contents, in order."""
-    yaml = _yaml()
+    return _understood(root, CONTENTS, lambda text: [*_entries(_yaml().compose(text))])
+
+
+def _understood(root: Path, file: str, read: Callable[[str], Any]) -> Any:
+    data, line = (root / file).read_bytes(), 1
     try:
-        tree = yaml.compose((root / CONTENTS).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        line = getattr(error, "problem_mark", None)
-        at = f"{CONTENTS}:{line.line + 1 if line else 1}"
-        fact = " ".join(str(error).split())
-        raise BookError([f"{at}: this is no YAML ({fact}); correct the file"]) from None
-    return list(_entries(tree)) if tree else []
+        return read(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        fact, line = f"no UTF-8 ({error.reason})", data.count(b"\n", 0, error.start) + 1
+    except RecursionError:
+        fact = "nested too deeply, or in itself"
+    except _yaml().YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        fact = f"no YAML ({' '.join(str(error).split())})"
+        line = place.line + 1 if place else line
+    raise BookError([f"{file}:{line}: this is {fact}; correct the file"])
 
 
 # book/literate/extract.md: The order of the contents
 def _entries(node: Any) -> Iterator[tuple[int, str]]:
-    if node.id == "sequence":
+    kind = node.id if node else "nothing"
+    if kind == "sequence":
         for item in node.value:
             yield from _entries(item)
-    elif node.id == "mapping":
+    elif kind == "mapping":
         for key, value in node.value:
-            if key.value in ("root", "file"):
+            if key.value not in ("root", "file"):
+                yield from _entries(value)
+            elif value.id == "scalar":
                 yield value.start_mark.line + 1, value.value
             else:
-                yield from _entries(value)
+                at = f"{CONTENTS}:{value.start_mark.line + 1}"
+                raise BookError([f"{at}: {key.value} is a {value.id}; name one file"])
 
 
 # book/literate/extract.md: The order of the contents
@@ -299,15 +362,22 @@ _BUILT_IN = ("colon_fence", "dollarmath", "linkify", "substitution", "tasklist")
 
 def extensions(root: Path) -> tuple[str, ...]:
     """Return the MyST extensions that the site is built with."""
-    config = root / "_config.yml"
-    tree = _yaml().safe_load(config.read_text("utf-8")) if config.is_file() else None
-    return tuple(((tree or {}).get("parse") or {}).get("myst_enable_extensions", _BUILT_IN))
+    if not (root / CONFIG).is_file():
+        return _BUILT_IN
+    tree = _understood(root, CONFIG, _yaml().safe_load) or {}
+    parse = (tree.get("parse") or {}) if isinstance(tree, dict) else tree
+    named = isinstance(parse, dict) and parse.get("myst_enable_extensions", _BUILT_IN)
+    if isinstance(named, list | tuple) and all(isinstance(name, str) for name in named):
+        return tuple(named)
+    fact = "parse: myst_enable_extensions is no list of names"
+    raise BookError([f"{CONFIG}:1: {fact}; write one, or leave it out"])
 
 
 # book/literate/extract.md: A survey that does not stop
 def survey(root: Path) -> tuple[list[Chapter], list[str]]:
     """Read all chapters in the order of the contents; return them and the problems."""
     chapters, problems, enabled = [], [], extensions(root)
+    seen: dict[str, int] = {}
     for line, name in contents(root):
         found = [f"{BOOK}/{name}{end}" for end in ("", ".md", ".rst", ".ipynb")]
         found = [path for path in found if (root / path).is_file()]
@@ -316,6 +386,12 @@ def survey(root: Path) -> tuple[list[Chapter], list[str]]:
                 f"{CONTENTS}:{line}: there is no {BOOK}/{name}.md; "
                 "write it, or take it out of the contents"
             )
+        elif (first := seen.setdefault(found[0], line)) != line:
+            fact = f"{name} stands already at line {first}"
+            problems.append(f"{CONTENTS}:{line}: {fact}; enter it once")
+        elif found[0].endswith(".ipynb") and b'"export"' in (root / found[0]).read_bytes():
+            fact = "a notebook exports nothing, and this one seems to want it"
+            problems.append(f"{found[0]}:1: {fact}; convert it with jupytext --to md:myst")
         elif found[0].endswith(".md"):
             try:
                 chapters.append(_read(root, found[0], enabled))
@@ -345,7 +421,7 @@ def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
 def _unreadable(path: str, text: str, error: Exception) -> BookError:
     fact = f"{error}".split("\n")[0] or type(error).__name__
     told = re.search(r"line (\d+)", fact)
-    tags = re.search(r"^:?tags: *\w", text, re.M)  # a word where a list is wanted
+    tags = re.search(r"^:?tags:(?! *(?:\[[^][{}]*\])? *$)", text, re.M)  # no plain list
     line = int(told[1]) if told else text[: tags.start() if tags else 0].count("\n") + 1
     return BookError([f"{path}:{line}: unreadable ({fact}); correct the chapter"])
 
@@ -354,7 +430,7 @@ def _unreadable(path: str, text: str, error: Exception) -> BookError:
 def _is_notebook(text: str) -> bool:
     from myst_nb.core.read import is_myst_markdown_notebook
 
-    return bool(is_myst_markdown_notebook(text))
+    return bool(is_myst_markdown_notebook(text.removeprefix("\ufeff")))
 
 
 # book/literate/extract.md: A survey that does not stop
@@ -368,13 +444,14 @@ def _unlisted(
         if path in listed or hidden or any(p.startswith(f"{path}:") for p in known):
             continue
         try:
-            exports = _read(root, path, enabled).exports
+            chapter = _read(root, path, enabled)
         except BookError as error:
             yield from error.problems
         else:
-            for cell in exports[:1]:
+            yield from (f"{path}:{line}: {fact}" for line, fact in chapter.strays)
+            for cell in chapter.exports[:1]:
                 yield (
-                    f"{path}:{cell.line}: the chapter exports, but stands nowhere in "
+                    f"{path}:{abs(cell.line)}: the chapter exports, but stands nowhere in "
                     f"{CONTENTS}; enter it there, before the first that imports it"
                 )
 
@@ -382,13 +459,47 @@ def _unlisted(
 # book/literate/extract.md: A book to play with
 def write(file: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new, never a part."""
+    file = file.resolve()
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft = file.with_name(f".{file.name}.{os.getpid()}.draft")
     try:
         draft.write_text(text, encoding="utf-8", newline="\n")
+        if file.exists():
+            _resemble(draft, file)
         os.replace(draft, file)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _resemble(draft: Path, file: Path) -> None:
+    if not os.access(file, os.W_OK):
+        raise PermissionError(EACCES, "the file is read-only", str(file))
+    with suppress(OSError, AttributeError):  # to give a file away takes a privilege
+        os.chown(draft, file.stat().st_uid, file.stat().st_gid)
+    shutil.copystat(file, draft)
+    os.utime(draft)
+
+
+# book/literate/extract.md: A book to play with
+locks: Any = find_spec("fcntl") and import_module("fcntl")  # Windows has none
+
+
+@contextmanager
+def alone(root: Path, writes: bool = True) -> Iterator[None]:
+    """Wait until no other command writes this book, and keep others waiting."""
+    if locks is None:
+        yield
+        return
+    folder = os.open(root / BOOK, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a network folder may know no locks
+            locks.flock(folder, locks.LOCK_EX if writes else locks.LOCK_SH)
+        for place in (BOOK, SOURCE) if writes else ():
+            for draft in (root / place).rglob(".*.[0-9]*.draft"):
+                draft.unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(folder)
 
 
 # book/literate/extract.md: What can be wrong
@@ -400,6 +511,8 @@ def parse(source: str) -> ast.Module | SyntaxError:
         return ast.parse(source)
     except SyntaxError as error:
         return error
+    except (RecursionError, MemoryError, ValueError, OverflowError) as error:
+        return SyntaxError(f"{error}" or "it is too large")
 
 
 # book/literate/extract.md: What can be wrong
@@ -509,9 +622,11 @@ def _syntax(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell in chapter.exports:
         error = parse(cell.source)
         if not cell.source:
-            yield 1, "an exported cell is empty; fill it, or take it out"
-        elif not cell.line:
-            yield 1, "an exported cell loads its code from elsewhere; write it in place"
+            yield abs(cell.line), "an exported cell is empty; fill it, or take it out"
+        elif cell.line < 0:
+            fact = "the code of this exported cell does not stand here as it is read"
+            remedy = "write it in place, at the left margin, without the option load"
+            yield -cell.line, f"{fact}; {remedy}"
         elif isinstance(error, SyntaxError):
             line = error.lineno or 1
             code = cell.source.split("\n")[line - 1].strip()
@@ -530,16 +645,51 @@ def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
 
 
 # book/literate/extract.md: The checks
+#: The comment above each block of a module: chapter and heading (once, a line).
+MARKER = re.compile(rf"^# ({BOOK}/\S+\.md):(?: (.*)|\d+)$", re.M)
+_BREAKS = re.compile("[\0\x0b\x0c\x1c-\x1e\x85\u2028\u2029]|\r(?!\n)")
+
+
+def _text(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
+    yield from chapter.strays
+    if not chapter.headings:
+        yield 1, "the chapter has no title; begin it with a line of # and its title"
+    for number, line in enumerate(chapter.text.replace("\r\n", "\n").split("\n"), 1):
+        for sign in sorted(set(_BREAKS.findall(line))):
+            fact = f"here stands {sign!r}, which ends a line for some readers only"
+            yield number, f"{fact}; take it out, or write it as an escape"
+    for cell in chapter.exports:
+        for row, line in enumerate(cell.source.split("\n")):
+            if MARKER.match(line):
+                fact = f"`{line}` reads like the marker above a block"
+                yield cell.line + row, f"{fact}; write the comment in another way"
+
+
+# book/literate/extract.md: The checks
 #: The tags that a cell may carry.
 TAGS = {"export", "synopsis", "check", "raises-exception", "scroll-output"} | {
     f"{verb}-{what}" for verb in ("hide", "remove") for what in ("input", "output", "cell")
 } | {"remove-stdout", "remove-stderr"}
 
 
+#: The options that a cell may have besides its tags.
+OPTIONS = {"collapsed", "deletable", "editable", "execution", "format", "jupyter"} | {
+    "load", "mystnb", "name", "scrolled", "slideshow"
+}
+
+
 def _tags(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell in chapter.cells:
         for tag in sorted(set(cell.tags) - TAGS):
-            yield cell.line, f"the tag {tag} is unknown; use some of {sorted(TAGS)}"
+            yield abs(cell.line), f"the tag {tag} is unknown; use some of {sorted(TAGS)}"
+        for name in sorted(set(cell.options) - OPTIONS):
+            yield abs(cell.line), f"the option {name} is unknown; use tags or {sorted(OPTIONS)}"
+        tree = parse(cell.source) if "export" not in cell.tags else None
+        rows = cell.source.split("\n")[: None if isinstance(tree, SyntaxError) else 1]
+        for row, line in enumerate(takewhile(lambda line: not _OPENS.match(line), rows)):
+            if _ASKS.match(line) and "export" not in cell.tags:
+                fact = "this line asks for the tag export and is read as code"
+                yield abs(cell.line) + row, f"{fact}; write :tags: [export] right below the fence"
 
 
 # book/literate/extract.md: The checks
@@ -603,6 +753,7 @@ def _import_faults(
 CHECKS: tuple[Check, ...] = (
     _syntax,
     _shell,
+    _text,
     _tags,
     _synopsis,
     _twice,
@@ -694,8 +845,6 @@ def seal(doc: str, source: str, body: str) -> str:
 
 
 # book/literate/extract.md: The seal
-#: The comment above each block of a module: chapter and heading (once, a line).
-MARKER = re.compile(rf"^# ({BOOK}/\S+\.md):(?: (.*)|\d+)$", re.M)
 _ORIGIN = re.compile(r"^# Generated from (\S+) by autograd-book extract", re.M)
 #: The seal in the header of a generated file.
 HASH = re.compile(r"^# sha256: (\w+)\n", re.M)
@@ -739,11 +888,17 @@ def modules(chapters: Iterable[Chapter]) -> dict[str, str]:
 def on_disk(root: Path) -> dict[str, str]:
     """Return the files of the package that are there, by name."""
     files = [*sorted((root / SOURCE).rglob("*.py")), root / SOURCE / "py.typed"]
-    return {
-        file.relative_to(root).as_posix(): file.read_text(encoding="utf-8")
-        for file in files
-        if file.is_file()
-    }
+    names = {f.relative_to(root).as_posix(): f for f in files if f.is_file()}
+    return {name: _decoded(name, file.read_bytes()) for name, file in names.items()}
+
+
+def _decoded(name: str, data: bytes) -> str:
+    try:
+        return data.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        fact = f"this is no UTF-8 ({error.reason})"
+        raise BookError([f"{name}:{line}: {fact}; correct the file, or delete it"]) from None
 
 
 # book/literate/extract.md: Nothing is lost
@@ -781,7 +936,12 @@ def diff(before: str, after: str, file: str) -> str:
 
 
 # book/literate/extract.md: A trial before the writing
-_IMPORT = "import sys; sys.path.insert(0, sys.argv[1]); [*map(__import__, sys.argv[2:])]"
+_IMPORT = """import sys
+sys.path.insert(0, sys.argv[1])
+for name in sys.argv[2:]:
+    __import__(name)
+    print(name)
+"""
 
 
 def trial(root: Path, chapters: list[Chapter]) -> list[str]:
@@ -796,8 +956,10 @@ def trial(root: Path, chapters: list[Chapter]) -> list[str]:
             write(stage / file.removeprefix("src/"), text)
         names = [file_module(file) for file in texts if file.endswith(".py")]
         command = [sys.executable, "-P", "-B", "-c", _IMPORT, str(stage), *names]
-        run = subprocess.run(command, capture_output=True, text=True, cwd=stage)
-        return [_why(run.stderr, stage, chapters)] if run.returncode else []
+        run = subprocess.run(command, capture_output=True, cwd=stage)
+        done = run.stdout.split()[-1:] == [names[-1].encode()] if names else True
+        problem = run.returncode or not done
+        return [_why(run.stderr.decode(errors="replace"), stage, chapters)] if problem else []
 
 
 def file_module(file: str) -> str:
@@ -875,7 +1037,7 @@ def _nearest(rows: list[str], page: str, start: int) -> int:
 
 # book/literate/extract.md: A trial before the writing
 def _why(traceback: str, stage: Path, chapters: list[Chapter]) -> str:
-    error = (traceback.strip().split("\n") or ["the interpreter died"])[-1]
+    error = traceback.strip().split("\n")[-1] or "the interpreter ended"
     if "No module named 'numpy'" in error:
         return "NumPy is missing, which every module needs; pip install numpy"
     frames = re.findall(r'File "(.+)", line (\d+)', traceback)
@@ -894,10 +1056,11 @@ def extract(root: Path, check: bool = False) -> tuple[list[str], str]:
 
     With ``check`` nothing is written.
     """
-    chapters, disk = read_book(root), on_disk(root)
-    if refusals := guard(disk, modules(chapters)):
-        raise BookError(refusals)
-    return update(root, chapters, disk, check)
+    with alone(root, writes=not check):
+        chapters, disk = read_book(root), on_disk(root)
+        if refusals := guard(disk, modules(chapters)):
+            raise BookError(refusals)
+        return update(root, chapters, disk, check)
 
 
 # book/literate/extract.md: Extraction
@@ -910,6 +1073,9 @@ def update(
     if changed and not check:
         if problems := trial(root, chapters):
             raise BookError(problems)
+        if late := sorted(set(on_disk(root).items()) ^ set(disk.items())):
+            fact = "this file was changed in the meantime; run the command again"
+            raise BookError([f"{late[0][0]}:1: {fact}"])
         for file in changed:
             write(root / file, texts[file]) if file in texts else remove(root / file)
     shown = [diff(disk.get(f, ""), texts.get(f, ""), f) for f in changed]
@@ -919,9 +1085,9 @@ def update(
 # book/literate/extract.md: Extraction
 def remove(file: Path) -> None:
     """Delete a module without a chapter, and its folder when that is empty."""
-    file.unlink()
+    file.unlink(missing_ok=True)
     shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
-    if not any(file.parent.iterdir()):
+    with suppress(OSError):  # something else lies in the folder
         file.parent.rmdir()
 
 
@@ -1015,8 +1181,8 @@ def _outside(file: str, text: str, aim: str) -> str:
 
 
 # book/literate/extract.md: The way back
-def restitch(root: Path) -> tuple[list[Chapter], list[Chapter]]:
-    """Return the chapters that take up edits of the package, and all as they then are."""
+def restitch(root: Path) -> tuple[list[tuple[Chapter, Chapter]], list[Chapter]]:
+    """Return the chapters that take up edits, before and after, and all as they then are."""
     chapters, disk, enabled = read_book(root), on_disk(root), extensions(root)
     edits = {file: text for file, text in disk.items() if state(text) == "edited"}
     texts, fresh = modules(chapters), []
@@ -1033,17 +1199,27 @@ def restitch(root: Path) -> tuple[list[Chapter], list[Chapter]]:
     if problems := problems or faults(fresh) or trial(root, fresh):
         raise BookError(problems)
     pairs = zip(chapters, fresh, strict=True)
-    return [new for old, new in pairs if old.text != new.text], fresh
+    return [pair for pair in pairs if pair[0].text != pair[1].text], fresh
 
 
 # book/literate/extract.md: The way back
 def stitch(root: Path) -> list[str]:
     """Carry edits of generated files into their chapters; return those chapters."""
-    changed, chapters = restitch(root)
-    for chapter in changed:
-        write(root / chapter.path, chapter.text)
-    update(root, chapters, on_disk(root))
-    return [chapter.path for chapter in changed]
+    with alone(root):
+        changed, chapters = restitch(root)
+        for old, new in changed:
+            _expect(root, old)
+            seal = f"# sha256: {fingerprint(render(old))}\n"
+            write(root / new.file, HASH.sub(seal, render(new), count=1))
+            write(root / new.path, new.text)
+        update(root, chapters, on_disk(root))
+        return [new.path for _, new in changed]
+
+
+def _expect(root: Path, chapter: Chapter) -> None:
+    if (root / chapter.path).read_bytes() != chapter.text.encode():
+        fact = "this chapter was changed in the meantime; run the command again"
+        raise BookError([f"{chapter.path}:1: {fact}"])
 
 
 # book/literate/extract.md: From a traceback to a paragraph
@@ -1310,7 +1486,12 @@ def main(argv: list[str] | None = None) -> int:
         return int(options.run(options))
     except BookError as error:
         print(error, file=sys.stderr)
-        return 1
+    except OSError as error:
+        fact = f"{error.filename or '.'}:1: {error.strerror or error}"
+        print(f"{fact}; make room or give the right to it", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where this one ended", file=sys.stderr)
+    return 1
 
 
 # book/literate/extract.md: The command line
