@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a46c61dfb8d06548d9330fbe83e1f88cdd3a991eb6c810c92947e9a0e0e2268c
+# sha256: 9c59741d571416e99f67995d0a20e5a447697b059dbccd1af0977bf14c95982a
 
 __all__ = [
     "Schedule",
@@ -334,7 +334,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     x : array or Variable
         What enters the first.
     rounds : int
-        How often times are measured; the medians are taken.
+        How often times are measured; the shortest are taken.
     """
     expect_one(x)
     blocks, value, rows = list(blocks), np.asarray(bottom(x)), []
@@ -350,7 +350,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
             following, *row = block_bytes(block, value)
             if not tracing:
                 tracemalloc.stop()
-            rows.append([*row, *np.median(times, axis=0)])
+            rows.append([*row, *np.min(times, axis=0)])
             value = following
             inputs.append(value.nbytes)
     finally:
