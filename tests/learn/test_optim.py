@@ -354,3 +354,30 @@ def test_complex_parameters_find_the_bottom(make):
         np.sum(np.abs(w - (1 + 1j)) ** 2).backward()
         optimizer.step()
     np.testing.assert_allclose(w.numpy(), 1 + 1j, atol=1e-2)
+
+
+REAL = {
+    "float64": np.array([1.0, 2.0]),
+    "float32": np.array([1.0, 2.0], np.float32),
+    "int": np.array([1, 2]),
+    "constant": ab.Variable([1.0, 2.0], requires_grad=False),
+}
+
+
+@pytest.mark.parametrize("kind", REAL)
+@pytest.mark.parametrize("make", [ab.optim.SGD, lambda p, lr: ab.optim.SGD(p, lr, momentum=0.5), ab.optim.Adam, ab.optim.AdamW])
+def test_a_real_gradient_moves_a_complex_parameter_as_the_complex_gradient_of_the_same_value_does(make, kind):
+    moved = []
+    for gradient in (REAL[kind], np.array([1.0 + 0j, 2.0])):
+        p = ab.Variable(np.array([1 + 1j, 2 + 2j]))
+        p.grad = gradient
+        make([p], lr=1.0).step()
+        moved.append(p.numpy())
+    np.testing.assert_array_equal(*moved)
+
+
+def test_descent_subtracts_a_real_gradient_from_the_real_part():
+    p = ab.Variable(np.array([1 + 1j, 2 + 2j]))
+    p.grad = np.array([1.0, 2.0])
+    ab.optim.SGD([p], lr=1.0).step()
+    np.testing.assert_array_equal(p.numpy(), [1j, 2j])

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f6401803049cd4f9f6d63d86e246cd9de1c47d9b6ac856b778e979365ae1e0d2
+# sha256: 7ff4338a4de68c486275b453adf32681f4815da6e44ef679d9db5de66de8f704
 
 __all__ = [
     "Fun",
@@ -863,11 +863,11 @@ def place_gradient(variable: Variable, value: Any) -> None:
             f"{variable.shape}. Give it the Variable's shape."
         )
     expect_kind(value, variable.dtype, "gradient")
-    variable.node.grad = (
-        value
-        if value is None or type(value) is Variable
-        else Variable(value, requires_grad=False)
-    )
+    if value is not None and type(value) is not Variable:
+        value = Variable(value, requires_grad=False)
+    if value is not None and value.dtype.kind != variable.dtype.kind:
+        value = value.astype(variable.dtype)  # a real gradient of a complex Variable
+    variable.node.grad = value
 
 
 # book/graph/variable.md: A look at the gradient in passing
