@@ -170,6 +170,12 @@ def test_every_public_name_of_the_package_leads_to_a_line_that_defines_it(root, 
                     assert int(found) == cell.line + line - 1, name
 
 
+def test_every_part_has_its_page_of_the_reference(root, chapters):
+    parts = {chapter.docname.rpartition("/")[0] or "whole" for chapter in chapters if chapter.exports}
+    listed = {name.removeprefix("api/") for _, name in contents(root) if name.startswith("api/")}
+    assert listed == parts, "each part that exports has a page book/api/PART.md with a heading, and a line `- file: api/PART` in book/_toc.yml; no other has"
+
+
 def test_every_public_name_of_the_package_is_explained_in_a_section(chapters):
     places = explained(chapters)
     for chapter in chapters:

@@ -1,10 +1,16 @@
 """What becomes of every function of NumPy (book/rules/vocabulary.md)."""
 
+import os
+import pkgutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from vocabulary import CASES, ROWS
 
 import autograd_book as ab
+import autograd_book.rules
 from autograd_book.graph.variable import call, refusals
 from autograd_book.rules.vocabulary import AREAS, PLAIN, status, survey
 
@@ -19,6 +25,13 @@ def function(name: str):
 def test_no_public_function_of_numpy_is_forgotten() -> None:
     assert [entry.name for entry in ENTRIES if entry.word == "unknown"] == []
     assert len(ENTRIES) > 400
+
+
+def test_importing_the_package_enters_the_rows_of_every_chapter_of_rules() -> None:
+    chapters = {module.name for module in pkgutil.iter_modules(autograd_book.rules.__path__, "autograd_book.rules.")}
+    program = "import sys, autograd_book; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}).stdout
+    assert chapters - set(loaded.split()) == set(), "name them in the first exported cell of book/rules/vocabulary.md, which imports all chapters of rules"
 
 
 def test_the_words_are_those_that_the_page_explains() -> None:
