@@ -41,7 +41,7 @@ def chromium():
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(chromium):
     from playwright.sync_api import sync_playwright
 
@@ -56,7 +56,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def serve():
     """A function that serves a folder on the loopback and returns its address."""
     servers = []
@@ -69,6 +69,62 @@ def serve():
     yield start
     for server in servers:
         server.shutdown()
+
+
+# A page is at rest when all it shows is there: what it loads, its formulas, its fonts, its images.
+AT_REST = """async () => {
+    await window.MathJax?.startup?.promise;
+    await document.fonts.ready;
+    await Promise.allSettled([...document.images].map(image => image.decode()));
+    return [...document.querySelectorAll('.math')].every(formula => formula.querySelector('mjx-container'));
+}"""
+PATIENCE = 120_000  # milliseconds; nothing waits so long but on a machine that has much else to do
+
+
+def navigate(tab, address):
+    """Open an address; one that gets no answer is tried once more."""
+    from playwright.sync_api import TimeoutError
+
+    try:
+        tab.goto(address, timeout=PATIENCE / 4)
+    except TimeoutError:
+        tab.goto(address, timeout=PATIENCE)
+
+
+def load(tab, address):
+    """Open a page and return when it is at rest."""
+    navigate(tab, address)
+    tab.wait_for_function(AT_REST, timeout=PATIENCE)
+
+
+def watched(tab, base):
+    """The list that fills with what the browser has to say of the pages that a tab loads."""
+    seen = []
+    tab.on("request", lambda request: None if request.url.startswith((base, "data:", "blob:")) else seen.append(f"wanted to leave: {request.url}"))
+    tab.on("console", lambda message: seen.append(f"console: {message.text}") if message.type == "error" else None)
+    tab.on("pageerror", lambda error: seen.append(f"script: {error}"))
+    tab.on("response", lambda response: seen.append(f"{response.status}: {response.url}") if response.status >= 400 else None)
+    return seen
+
+
+def faults(tab):
+    """The images and formulas of a page that could not be shown."""
+    return tab.evaluate("""[...document.images].filter(i => !i.naturalWidth).map(i => 'broken image: ' + i.src).concat(
+        [...document.querySelectorAll('mjx-merror')].map(e => 'formula: ' + e.textContent))""")
+
+
+def overhanging(tab, width):
+    """What reaches beyond the right edge of a page on a phone of this width, in and out of its folds, and cannot be scrolled in a box of its own."""
+    tab.set_viewport_size({"width": width, "height": 844})
+    return tab.evaluate("""() => {
+        document.querySelectorAll('details').forEach(fold => fold.open = true);
+        const edge = innerWidth + 1, over = e => e.getBoundingClientRect().right > edge && getComputedStyle(e).visibility === 'visible';
+        const boxed = e => e && (['auto', 'scroll'].includes(getComputedStyle(e).overflowX) || boxed(e.parentElement));
+        const parts = [...document.querySelectorAll('main *, header *, .bd-header *')].filter(e => over(e) && !boxed(e.parentElement) && !e.closest('mjx-assistive-mml'));
+        const tips = parts.filter(e => !parts.some(other => other !== e && e.contains(other)));
+        const told = tips.map(e => `${e.tagName.toLowerCase()} ${e.textContent.trim().slice(0, 60)}`);
+        return document.documentElement.scrollWidth > edge ? [`page ${document.documentElement.scrollWidth}`, ...told] : told;
+    }""")
 
 
 def flags():

@@ -1,27 +1,49 @@
 """The whole site as it was built: `make book` runs these when it has built, `make test` leaves them out."""
 
+import io
 import json
 import re
+import unicodedata
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+from conftest import faults, load, overhanging, watched
+from pypdf import PdfReader
 from sphinx_external_toc.parsing import parse_toc_yaml
+
+from autograd_book.literate.extract import survey
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
-MODES = {
-    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
-    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
-    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True},
-}
-TABS = 4  # Pages that load side by side: a page counts as loaded after half a second of silence.
-TYPESET = "() => [...document.querySelectorAll('.math')].every(formula => formula.querySelector('mjx-container'))"
+DESK = {"width": 1280, "height": 900}
+PHONES = (390, 360, 320)
+# What a page is shown in: the widest of the fonts that systems fall back to, or those at hand; nothing moves. It holds from a page's first line on.
+DRESS = """fonts => {
+    const sheet = new CSSStyleSheet(), widest = `:root { --pst-font-family-base: "DejaVu Sans" !important;
+        --pst-font-family-heading: "DejaVu Sans" !important; --pst-font-family-monospace: "DejaVu Sans Mono" !important; }`;
+    sheet.replaceSync("* { transition: none !important; }" + (fonts === "widest" ? widest : ""));
+    document.adoptedStyleSheets = [sheet];
+}"""
+# A font that is missing leaves text as wide as the one named after it does.
+INSTALLED = """() => {
+    const pen = document.createElement('canvas').getContext('2d');
+    const width = font => { pen.font = `20px ${font}`; return pen.measureText('iiiWWW').width; };
+    return [width('"DejaVu Sans", monospace') !== width('monospace'), width('"DejaVu Sans Mono", sans-serif') !== width('sans-serif')];
+}"""
 LAYOUT = """() => {
     const sheets = [...document.querySelectorAll('.rule-sheet')].map(sheet => [sheet.children[0], sheet.children[1]]);
     const wide = part => part.scrollWidth > part.clientWidth + 1;
     return [sheets.map(([formula, cell]) => formula.getBoundingClientRect().right <= cell.getBoundingClientRect().left),
             sheets.map(([formula, cell]) => wide(formula) || wide(cell.querySelector('pre')))];
 }"""
+PRINTED = ("memory/checkpoint.html", "rules/linear.html")
+# What a reader unfolds: the text of the solutions, but for their formulas.
+SOLUTIONS = """() => [...document.querySelectorAll('details.sd-dropdown')].flatMap(fold => {
+    const walk = document.createTreeWalker(fold, NodeFilter.SHOW_TEXT), texts = [];
+    while (walk.nextNode()) if (!walk.currentNode.parentElement.closest('mjx-container')) texts.push(walk.currentNode.data);
+    return texts;
+})"""
 pytestmark = [pytest.mark.site, pytest.mark.skipif(not SITE.is_dir(), reason="no built site; `make book` builds and tests it")]
 
 
@@ -35,6 +57,10 @@ def pages():
 
 def html():
     return {page: (SITE / page).read_text() for page in pages()}
+
+
+def sheets():
+    return [page for page, text in html().items() if 'class="rule-sheet' in text]
 
 
 def test_every_chapter_of_the_contents_has_a_page_and_no_other_has():
@@ -78,6 +104,10 @@ def test_every_exported_cell_says_where_it_goes():
         assert text.count("cell-exported") == text.count('class="cell-place"'), page
 
 
+def test_rules_are_set_as_formula_sheets():
+    assert len(sheets()) > 5
+
+
 def test_the_reference_leads_to_chapters_and_chapters_to_the_reference():
     texts = html()
     assert all("chapter-link" in text for page, text in texts.items() if page.startswith("api/"))
@@ -90,52 +120,96 @@ def test_the_site_can_be_published_as_it_is():
     assert "sphinx-thebe" not in (SITE / "index.html").read_text()
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_a_browser_without_a_network_finds_nothing_to_complain_of(mode, browser, serve):
-    base, complaints = serve(SITE), {}
-    context, names = browser.new_context(**MODES[mode]), pages()
-    for start in range(0, len(names), TABS):
-        for page, tab, seen in [opened(context, base, page) for page in names[start : start + TABS]]:
-            if seen := inspected(tab, seen, mode):
-                complaints[page] = seen
+# A page is loaded once, and looked at in several ways.
+
+
+@pytest.fixture(scope="session")
+def context(browser):
+    context = browser.new_context(viewport=DESK, color_scheme="light", reduced_motion="reduce")
+    context.add_init_script(f"({DRESS})('widest')")
+    yield context
     context.close()
-    assert complaints == {}
 
 
-def test_formulas_stand_left_of_their_rows_and_above_them_on_a_phone(browser, serve):
-    base, sheets = serve(SITE), [page for page, text in html().items() if 'class="rule-sheet' in text]
-    assert len(sheets) > 5
-    for mode, watched in (("light", sheets), ("phone", sheets[:1])):
-        context = browser.new_context(**MODES[mode])
-        for page in watched:
-            tab = context.new_page()
-            tab.goto(f"{base}/{page}")
-            tab.wait_for_function(TYPESET)
-            beside, cut = tab.evaluate(LAYOUT)
-            assert any(beside) == (mode == "light"), page
-            assert mode == "phone" or not any(cut), f"{page}: a formula or a row is cut off"
-            tab.close()
-        context.close()
+class Page(NamedTuple):
+    """A page of the site in a tab of a browser, and what the browser had to say of it."""
+
+    name: str
+    tab: Any
+    seen: list[str]
 
 
-def opened(context, base, page):
-    """Begin to load a page; the page's name, its tab, and a list of what the browser has to say."""
-    seen, tab = [], context.new_page()
-    tab.on("request", lambda request: None if request.url.startswith((base, "data:", "blob:")) else seen.append(f"wanted to leave: {request.url}"))
-    tab.on("console", lambda message: seen.append(f"console: {message.text}") if message.type == "error" else None)
-    tab.on("pageerror", lambda error: seen.append(f"script: {error}"))
-    tab.on("response", lambda response: seen.append(f"{response.status}: {response.url}") if response.status >= 400 else None)
-    tab.goto(f"{base}/{page}", wait_until="commit")
-    return page, tab, seen
-
-
-def inspected(tab, seen, mode):
-    """Wait until a page is at rest, and close it; all that is wrong with it."""
-    tab.wait_for_load_state("networkidle")
-    tab.wait_for_function(TYPESET)
-    seen += tab.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => 'broken image: ' + i.src)")
-    seen += tab.evaluate("[...document.querySelectorAll('mjx-merror')].map(e => 'formula: ' + e.textContent)")
-    if mode == "phone" and tab.evaluate("document.documentElement.scrollWidth > screen.width + 2"):
-        seen.append("scrolls sideways")
+@pytest.fixture(scope="module", params=pages())
+def page(request, context, serve):
+    base, tab = serve(SITE), context.new_page()
+    page = Page(request.param, tab, watched(tab, base))
+    load(tab, f"{base}/{page.name}")
+    yield page
     tab.close()
-    return seen
+
+
+def dress(tab, fonts):
+    """Show a page in the widest fonts, or in those that this machine would choose."""
+    if fonts == "widest" and not all(tab.evaluate(INSTALLED)):
+        pytest.skip("DejaVu is not installed (`fonts-dejavu`): pages are looked at in the fonts at hand alone")
+    tab.evaluate(DRESS, fonts)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_without_a_network_finds_nothing_to_complain_of(page, scheme):
+    page.tab.set_viewport_size(DESK)
+    page.tab.emulate_media(color_scheme=scheme)
+    page.tab.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+    assert page.seen + faults(page.tab) == []
+
+
+@pytest.mark.parametrize("fonts", ["widest", "at hand"])
+def test_a_page_is_as_wide_as_a_phone(page, fonts):
+    dress(page.tab, fonts)
+    assert {width: over for width in PHONES if (over := overhanging(page.tab, width))} == {}
+
+
+@pytest.mark.parametrize("fonts", ["widest", "at hand"])
+@pytest.mark.parametrize("page", sheets(), indirect=True)
+def test_formulas_stand_left_of_their_rows_and_above_them_on_a_phone(page, fonts):
+    dress(page.tab, fonts)
+    page.tab.set_viewport_size(DESK)
+    beside, cut = page.tab.evaluate(LAYOUT)
+    assert any(beside)
+    assert not any(cut), "a formula or a row is cut off"
+    page.tab.set_viewport_size({"width": max(PHONES), "height": 844})
+    assert not any(page.tab.evaluate(LAYOUT)[0])
+
+
+def on_paper(tab):
+    """All that a page shows when it is printed, without spaces; a printer may break a line anywhere."""
+    pdf = tab.pdf(format="A4")
+    return squeezed("".join(sheet.extract_text() for sheet in PdfReader(io.BytesIO(pdf)).pages))
+
+
+def squeezed(text):
+    """A text without its spaces, and with the letters of its ligatures apart."""
+    return "".join(unicodedata.normalize("NFKC", text).split())
+
+
+@pytest.mark.parametrize("page", PRINTED, indirect=True)
+def test_a_printed_chapter_holds_every_line_of_its_code_and_of_its_solutions(page):
+    chapter = next(chapter for chapter in survey(ROOT)[0] if f"{chapter.docname}.html" == page.name)
+    shown = [cell for cell in chapter.cells if not {"remove-input", "remove-cell"} & {*cell.tags}]
+    code = [line for cell in shown for line in cell.source.splitlines() if line.strip()]
+    solutions = [line for text in page.tab.evaluate(SOLUTIONS) for line in text.splitlines() if line.strip()]
+    assert max(map(len, code)) > 80 and len(solutions) > 5, "choose another chapter: this one has nothing to lose"
+    printed = on_paper(page.tab)
+    assert [line for line in code + solutions if squeezed(line) not in printed] == []
+
+
+@pytest.mark.parametrize("page", PRINTED[:1], indirect=True)
+def test_a_page_that_is_shown_dark_is_printed_in_dark_ink(page):
+    page.tab.emulate_media(color_scheme="light")
+    page.tab.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    ink = page.tab.evaluate("getComputedStyle(document.body).color")
+    page.tab.emulate_media(color_scheme="dark")
+    page.tab.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    page.tab.evaluate("addEventListener('beforeprint', () => { window.ink = getComputedStyle(document.body).color; })")
+    page.tab.pdf(format="A4")
+    assert page.tab.evaluate("[window.ink, document.documentElement.dataset.theme]") == [ink, "dark"]

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from conftest import PATIENCE, navigate
 from playwright.sync_api import TimeoutError
 
 ROOT = Path(__file__).parents[2]
@@ -65,14 +66,14 @@ def wait_for(address, server, log):
 def test_a_chapter_opens_as_a_notebook_and_runs_from_top_to_bottom(chapter, lab, browser):
     context = browser.new_context()
     tab = context.new_page()
-    tab.set_default_timeout(180_000)
-    tab.goto(f"{lab}/lab/tree/book/{chapter}?reset")  # forget what was open before
+    tab.set_default_timeout(PATIENCE)
+    navigate(tab, f"{lab}/lab/tree/book/{chapter}?reset")  # forget what was open before
     tab.wait_for_selector(".jp-NotebookPanel .jp-CodeCell")
     tab.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
     tab.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
     # The command may return at the first cell that raises on purpose; the kernel is still at work then.
     with contextlib.suppress(TimeoutError):
-        tab.wait_for_function(f"{CELLS}.every(cell => cell.execution_count)", timeout=120_000)
+        tab.wait_for_function(f"{CELLS}.every(cell => cell.execution_count)")
     cells = tab.evaluate(CELLS)
     context.close()
     assert cells

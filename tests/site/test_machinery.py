@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_built_site import MODES, inspected, opened
+from conftest import faults, load, overhanging, watched
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,9 +117,11 @@ def test_a_public_address_gives_a_page_its_five_doors(small_book, tmp_path):
 
 
 def test_the_watch_over_the_pages_sees_what_it_should_see(browser, serve, tmp_path):
-    (tmp_path / "page.html").write_text('<img src="https://example.org/a.png" alt="a"><script>nothing()</script><div style="width: 3000px">wide</div>')
-    context = browser.new_context(**MODES["phone"])
-    _, tab, seen = opened(context, serve(tmp_path), "page.html")
-    seen = "\n".join(inspected(tab, seen, "phone"))
-    context.close()
-    assert [word for word in ("wanted to leave", "broken image", "script:", "scrolls sideways") if word not in seen] == []
+    page = '<main><img src="https://example.org/a.png" alt="a"><script>nothing()</script><div style="width: 3000px">too wide</div></main>'
+    (tmp_path / "page.html").write_text(f'<meta name="viewport" content="width=device-width">{page}')
+    base, tab = serve(tmp_path), browser.new_page()
+    seen = watched(tab, base)
+    load(tab, f"{base}/page.html")
+    seen = "\n".join(seen + faults(tab) + overhanging(tab, 390))
+    tab.close()
+    assert [word for word in ("wanted to leave", "broken image", "script:", "page 30", "div too wide") if word not in seen] == []
