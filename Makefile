@@ -68,7 +68,7 @@ book: extract
 $(SITE): $(ENV) $(SOURCES)
 	rm -rf _build/html _build/.doctrees _build/jupyter_execute
 	$(VENV)/bin/jupyter-book build -W -n --keep-going --all --path-output "$(CURDIR)" --config "$(CURDIR)/_config.yml" --toc "$(CURDIR)/book/_toc.yml" book
-	$(PY) -m pytest -m site tests/site
+	$(PY) -m pytest -m site tests/site $(SPREAD)
 	@touch $@
 
 serve: book
