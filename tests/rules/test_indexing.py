@@ -174,7 +174,7 @@ def test_what_lasts_is_what_numpy_left() -> None:
     for name, shape, index in INDICES:
         target, values = np.full(shape, -1.0), np.arange(1.0 * np.zeros(shape)[index].size).reshape(np.zeros(shape)[index].shape)
         target[index] = values
-        np.testing.assert_array_equal(lasting(index, shape), target[index] == values, err_msg=name)
+        np.testing.assert_array_equal(lasting(np.zeros(shape), index=index), target[index] == values, err_msg=name)
 
 
 # Refusals.

@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 48734e028d94e9be60ad7175b597eb71ed789c8e5f6a131a1ab60a79f7562752
+# sha256: f1140fe151e89bbc2daf6e9e97eb4815314def0b75ac0cab27a33a87285faa8f
 
 __all__ = [
     "integers",
@@ -35,13 +35,14 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
-from autograd_book.graph.variable import Variable
+from autograd_book.graph.variable import Operators
+from autograd_book.rules.indexing import everything, places
 from autograd_book.rules.reductions import logsumexp
 
 
-def integers(labels: Any) -> np.ndarray:
+def integers(labels: Any) -> Any:
     """Labels as an array of integers, or the error that says what they are instead."""
-    labels = np.asarray(labels)
+    labels = places(labels)
     if labels.dtype.kind not in "iu":
         raise DifferentiationTypeError(
             f"labels of dtype {labels.dtype} do not name classes. "
@@ -66,15 +67,16 @@ def expect_batch(shape: tuple[int, ...], labels: tuple[int, ...]) -> None:
 
 
 # book/learn/losses.md: Batches, and what may come in
-def batch_of(logits: Any, labels: Any) -> tuple[Any, np.ndarray]:
+def batch_of(logits: Any, labels: Any) -> tuple[Any, Any]:
     """Logits of shape (n, classes) and n labels, or the error that says what does not
     fit."""
-    logits = logits if type(logits) is Variable else np.asarray(logits)
-    expect_batch(logits.shape, np.shape(labels))
+    logits = logits if isinstance(logits, Operators) else np.asarray(logits)
+    expect_batch(logits.shape, shape_of(labels))
     labels, classes = integers(labels), logits.shape[1]
-    if labels.min() < 0 or labels.max() >= classes:
+    found = everything(labels)
+    if found.min() < 0 or found.max() >= classes:
         raise DifferentiationValueError(
-            f"labels reach from {labels.min()} to {labels.max()}, "
+            f"labels reach from {found.min()} to {found.max()}, "
             f"and the logits have {classes} classes. "
             f"Number the classes from 0 to {classes - 1}."
         )

@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e916494f0c6664b0dffecac702d79ecaeb6982fe316af7018209f4eb506d90f5
+# sha256: d45242d78255eb1f13d7d40cfb7ccf2fe2b872366b65e0dc829e3cb9e251372a
 
 __all__ = [
     "OneForAllError",
@@ -34,6 +34,8 @@ __all__ = [
     "broadcast_batch",
     "is_plain",
     "index_batch",
+    "leading",
+    "own_index_batch",
     "join_batch",
     "matmul_batch",
     "Batch",
@@ -71,8 +73,9 @@ def no_single(self: Any, *args: Any, **kwargs: Any) -> Any:
     """Raise OneForAllError, where a program asks for a single array or number."""
     raise OneForAllError(
         f"one number or array was asked for of a value of shape {self.shape} that differs "
-        "between the examples of a vmap. Use np.where instead of a branch, return the "
-        "value instead of converting it, or loop over the examples."
+        "between the examples of a vmap. Use np.where instead of a branch, "
+        "Variable(table, requires_grad=False)[i] instead of table[i], return the value "
+        "instead of converting it, or loop over the examples."
     )
 
 
@@ -175,6 +178,13 @@ def by_examples(
         )
         for i in range(level.size)
     ]
+    shapes = {shape_of(result) for result in results}
+    if len(shapes) > 1:
+        raise DifferentiationValueError(
+            f"{primitive.name} gave results of the shapes {sorted(shapes)} for the examples "
+            "of a vmap. Use np.where in place of a mask as an index, so that all have one "
+            "shape."
+        )
     return np.stack(list(map(as_array, results)))
 
 
@@ -266,8 +276,10 @@ def is_plain(index: Any) -> bool:
 def index_batch(
     level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
 ) -> Any:
-    """The same index into each example."""
+    """An index into each example: the same one, or each its own."""
     index = params["index"]
+    if any(map(level.mine, leaves(index))):
+        return own_index_batch(level, primitive, values, batched, params)
     if not is_plain(index):
         return by_examples(level, primitive, values, batched, params)
     index = index if isinstance(index, tuple) else (index,)
@@ -275,6 +287,37 @@ def index_batch(
     return level.below.bind(
         primitive, values, {**params, "index": (slice(None), *index), **more}
     )
+
+
+# book/modes/batch.md: Rows for indices
+def leading(index: tuple[Any, ...]) -> int:
+    """How many places and arrays of places an index begins with, if only slices follow; 0
+    if something else does."""
+    picks = [hasattr(part, "dtype") or isinstance(part, (int, list)) for part in index]
+    count = picks.index(False) if False in picks else len(picks)
+    truths = any(getattr(part, "dtype", None) == np.bool_ for part in index)
+    return 0 if truths or any(picks[count:]) or None in index[count:] else count
+
+
+def own_index_batch(
+    level: Any, primitive: Primitive, values: Any, batched: Any, params: Any
+) -> Any:
+    """An index into each example that is computed for each."""
+    index = params["index"] if isinstance(params["index"], tuple) else (params["index"],)
+    count, (value,) = leading(index), values
+    if not count:
+        return by_examples(level, primitive, values, batched, params)
+    rank = max(len(shape_of(part)) for part in index[:count])
+    own = [
+        aligned(part.value, rank) if level.mine(part) else part for part in index[:count]
+    ]
+    more = {"shape": (level.size, *params["shape"])} if "shape" in params else {}
+    if more and not batched[0]:
+        value = np.broadcast_to(value, (level.size, *shape_of(value)))
+    examples = np.arange(level.size).reshape(-1, *[1] * rank)
+    front = (examples,) if batched[0] or more else ()
+    full = (*front, *own, *index[count:])
+    return level.below.bind(primitive, [value], {**params, "index": full, **more})
 
 
 # book/modes/batch.md: Rows for indices
@@ -385,7 +428,8 @@ class Batch(Interpreter):
             return self.below.bind(primitive, args, params)
         values = [a.value if b else a for a, b in zip(args, batched)]
         by_default = by_elements if primitive.elementwise else by_examples
-        way = by_examples if differs else batchings.get(primitive, by_default)
+        known = batchings.get(primitive, by_default)
+        way = by_examples if differs and known is not index_batch else known
         return Batched(way(self, primitive, values, batched, params), self)
 
 

@@ -16,7 +16,7 @@ treats each element by itself.
     print(ab.elementwise_grad(np.tanh)(x))
 """
 # Generated from book/modes/curvature.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ea0faac757d483e47492a31eb787dcafdcf1a8ed4433309ee2db53d162512d50
+# sha256: f56402cd35b96b32c093b52a9622a68987ec9e931719d15568674314279c8bdd
 
 __all__ = [
     "basis",
@@ -158,7 +158,8 @@ def columns_are_better(f: Fun, x: Tree, mode: str) -> bool:
             )
         return mode == "forward"
     x, out = primal(x), f(x)
-    complex_ones = "c" in (x.dtype.kind, np.asarray(getattr(out, "value", out)).dtype.kind)
+    kind = out.dtype.kind if hasattr(out, "dtype") else np.asarray(out).dtype.kind
+    complex_ones = "c" in (x.dtype.kind, kind)
     return complex_ones or x.size < np.size(out)
 
 

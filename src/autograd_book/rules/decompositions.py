@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ba174b015af6911d19fd274daeb6d6a200fc064e877fc8c22f854141f011dd81
+# sha256: a744fec8d9da0d93226f7ce44052ee44920a7a56178446ced22afbf8d6996c4f
 
 __all__ = [
     "transposed",
@@ -670,11 +670,11 @@ VECTORS: dict[Any, Any] = {
 MATRICES: dict[Any, Any] = {
     **dict.fromkeys((None, "fro", "f"), lambda x: p_norm(x, 2, (-2, -1))),
     "nuc": lambda x: np.sum(np.hypot(svdvals(x), 0), axis=-1),
-    2: lambda x: np.max(np.hypot(svdvals(x), 0), axis=-1),
+    2: lambda x: np.max(np.hypot(svdvals(x), 0), axis=-1, initial=0),
     -2: lambda x: np.min(np.hypot(svdvals(x), 0), axis=-1),
-    1: lambda x: np.max(np.sum(np.abs(x), axis=-2), axis=-1),
+    1: lambda x: np.max(np.sum(np.abs(x), axis=-2), axis=-1, initial=0),
     -1: lambda x: np.min(np.sum(np.abs(x), axis=-2), axis=-1),
-    np.inf: lambda x: np.max(np.sum(np.abs(x), axis=-1), axis=-1),
+    np.inf: lambda x: np.max(np.sum(np.abs(x), axis=-1), axis=-1, initial=0),
     -np.inf: lambda x: np.min(np.sum(np.abs(x), axis=-1), axis=-1),
 }  #: Norms of matrices on the last two axes, by their order.
 
@@ -758,7 +758,8 @@ def cond(x: Any, p: Any = None) -> Any:
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""
     rows, columns = a.shape[:ind], a.shape[ind:]
-    return np.linalg.inv(np.reshape(a, (math.prod(rows), -1))).reshape(columns + rows)
+    square = np.reshape(a, (math.prod(rows), math.prod(columns)))
+    return np.linalg.inv(square).reshape(columns + rows)
 
 
 @implements(np.linalg.tensorsolve)
@@ -768,4 +769,5 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     if axes is not None:
         a = np.moveaxis(a, axes, range(a.ndim - len(axes), a.ndim))
     unknown = a.shape[b.ndim :]
-    return solve(np.reshape(a, (b.size, -1)), np.reshape(b, (-1,))).reshape(unknown)
+    square = np.reshape(a, (b.size, math.prod(unknown)))
+    return solve(square, np.reshape(b, (-1,))).reshape(unknown)

@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b8b4fa6f1ea83cecde8f64abfbffd81a1ec331d65bbdcdb5a7486c2582bcf536
+# sha256: 953b95e379e4cdd19ff239e08b97938b02a0b70f9eb2b65c01b58d49c7c144d6
 
 __all__ = [
     "BASIC",
@@ -28,6 +28,9 @@ __all__ = [
     "scatter",
     "getitem",
     "FIXED",
+    "differs",
+    "places",
+    "everything",
     "frozen",
     "pick",
     "along",
@@ -74,8 +77,9 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
-from autograd_book.graph.variable import Fun, attributes, bind, functions, implements
-from autograd_book.graph.variable import primitive, refuse
+from autograd_book.graph.variable import (
+    Fun, Operators, Variable, attributes, bind, functions, implements, primitive, refuse,
+)
 from autograd_book.rules.reductions import rounded, wide
 from autograd_book.rules.shapes import concatenate, constant, converted
 from autograd_book.rules.shapes import expect_no_out, outline, plain
@@ -103,7 +107,10 @@ def is_mask(index: Any) -> bool:
 
 
 # book/rules/indexing.md: Scatter is an operation of its own
-@primitive("g", linear="g", g=lambda g, index, shape: g[index])
+@primitive(
+    "g", linear="g",
+    g=lambda g, index, shape: bind(primitives[getitem], g, index=index),
+)
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
 
@@ -150,11 +157,28 @@ primitives[operator.getitem] = primitives[getitem]
 FIXED = (*BASIC, np.generic, type(None), type(Ellipsis))
 
 
+def differs(index: Any) -> bool:
+    """Whether an index is a batch of them, one for each example of a vmap."""
+    return isinstance(index, Operators) and type(index) is not Variable
+
+
+def places(index: Any) -> Any:
+    """An index as an array; a batch as it is."""
+    return index if differs(index) else np.asarray(plain(index))
+
+
+def everything(index: Any) -> np.ndarray:
+    """All the numbers of an index, those of all examples if it is a batch."""
+    while isinstance(index, Operators):
+        index = index.value  # type: ignore[attr-defined]
+    return np.asarray(index)
+
+
 def frozen(index: Any) -> Any:
     """An index that nobody can change: arrays and lists in it are copied and closed."""
     if isinstance(index, tuple):
         return tuple(map(frozen, index))
-    if isinstance(index, FIXED):
+    if isinstance(index, FIXED) or differs(index):
         return index
     if isinstance(index, np.ndarray) and index.base is None and not index.flags.writeable:
         return index
@@ -188,7 +212,7 @@ def take(
     expect_no_out(np.take, out)
     if axis is None:
         a, axis = np.ravel(a), 0
-    indices, n = np.asarray(plain(indices)), shape_of(a)[axis]
+    indices, n = places(indices), shape_of(a)[axis]
     if mode != "raise":
         indices = np.remainder(indices, n) if mode == "wrap" else np.clip(indices, 0, n - 1)
     return along(a, axis, indices if indices.size else indices.astype(np.intp))
@@ -199,8 +223,8 @@ def take(
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """As `numpy.take_along_axis`."""
     if axis is None:
-        return pick(np.ravel(arr), plain(indices))
-    n, indices = np.ndim(arr), np.asarray(plain(indices))
+        return pick(np.ravel(arr), places(indices))
+    n, indices = np.ndim(arr), places(indices)
     if indices.ndim != n:
         raise DifferentiationValueError(
             f"take_along_axis was given indices with {indices.ndim} axes, x with {n}. "
@@ -234,13 +258,14 @@ def extract(condition: Any, arr: Any) -> Any:
 def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     """For each place the element of the choice that `a` names there, as `numpy.choose`."""
     expect_no_out(np.choose, out)
-    which, *spread = np.broadcast_arrays(np.asarray(plain(a)), *choices)
+    which, *spread = np.broadcast_arrays(places(a), *choices)
     if mode != "raise":
         n = len(spread)
         which = np.remainder(which, n) if mode == "wrap" else np.clip(which, 0, n - 1)
-    if which.size and (which.min() < 0 or which.max() >= len(spread)):
+    found = everything(which)
+    if found.size and (found.min() < 0 or found.max() >= len(spread)):
         raise DifferentiationValueError(
-            f"choose was asked for {which.min()} to {which.max()} of {len(spread)}. "
+            f"choose was asked for {found.min()} to {found.max()} of {len(spread)}. "
             "Name existing ones, or pass mode='wrap' or mode='clip'."
         )
     return pick(np.stack(spread), (which, *np.indices(which.shape, sparse=True)))
@@ -299,7 +324,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 @implements(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """As `numpy.repeat`."""
-    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    a, axis = (np.ravel(a), axis or 0) if axis is None or not shape_of(a) else (a, axis)
     shape, repeats = shape_of(a), constant(repeats)
     if np.size(repeats) != 1:
         return along(a, axis, np.repeat(np.arange(shape[axis]), repeats))
@@ -474,9 +499,10 @@ def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
 
 
 # book/rules/indexing.md: When a place is written twice
-def lasting(index: Any, shape: tuple[int, ...]) -> Any:
-    """Which of the elements written at an index into an array of `shape` remain."""
-    owner = np.zeros(shape, np.intp)
+@primitive("x", flat=True)
+def lasting(x: Any, index: Any) -> Any:
+    """Which of the elements written at an index into an array like x remain."""
+    owner = np.zeros(np.shape(x), np.intp)
     numbers = np.arange(owner[index].size).reshape(np.shape(owner[index]))
     owner[index] = numbers
     return owner[index] == numbers
@@ -485,9 +511,9 @@ def lasting(index: Any, shape: tuple[int, ...]) -> Any:
 # book/rules/indexing.md: When a place is written twice
 def written(g: Any, index: Any) -> Any:
     """Cotangent of what was written at an index, given that of the result."""
-    back = g[index]
+    back = pick(g, index)
     once = is_basic(index) or is_mask(index)
-    return back if once else np.where(lasting(index, g.shape), back, 0)
+    return back if once else np.where(lasting(g, index=index), back, 0)
 
 
 # book/rules/indexing.md: When a place is written twice
@@ -581,7 +607,8 @@ class Place:
 
     def fitted(self, v: Any) -> Any:
         """v in the dtype of x and the shape of the places."""
-        shape, v = outline(self.x)[self.index].shape, converted(v, self.x.dtype, "unsafe")
+        shape = pick(outline(self.x), self.index).shape
+        v = converted(v, self.x.dtype, "unsafe")
         v = np.reshape(v, shape_of(v)[-len(shape) :]) if np.ndim(v) > len(shape) > 0 else v
         return bind(primitives[np.broadcast_to], v, shape=shape)
 

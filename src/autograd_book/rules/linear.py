@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9bdab8e15a126a5ee4cb0f06a5ae7ae510467f127e1ea12a104dca13f1293af3
+# sha256: 1c4401348e08b08ed3c62cb9f49ae96cb9d797e9fbbaf14de86b26727c0b3295
 
 __all__ = [
     "Shape",
@@ -69,6 +69,7 @@ __all__ = [
 
 
 # book/rules/linear.md: Make everything a matrix
+import math
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ def matmul_x(g: Any, x_shape: Shape, y: Any) -> Any:
 # book/rules/linear.md: One product for a whole stack
 def tall(x: Any) -> Any:
     """A stack of matrices as one tall matrix."""
-    return to(x, (-1, x.shape[-1])) if len(x.shape) != 2 else x
+    return to(x, (math.prod(x.shape[:-1]), x.shape[-1])) if len(x.shape) != 2 else x
 
 
 # book/rules/linear.md: One product for a whole stack
@@ -360,9 +361,6 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
 
 
 # book/rules/linear.md: Matrix products of rearranged operands
-import math
-
-
 def positions(axes: Any, n: int) -> list[int]:
     """Axes of n, given as a number or several, counted from the front."""
     numbers = [int(axis) for axis in np.ravel(axes)]

@@ -14,7 +14,7 @@ interpolation and covariance.
     print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 33c87250026a148ccc40fd84ab03cc006d7ee1ffe464f5ebee6a35c396ed6023
+# sha256: e6fb220e87698e4c60bfd5f66f32d7c4c3ba9a7f9b84d7bb489320db42a4bfe3
 
 __all__ = [
     "cumsum_x",
@@ -323,6 +323,8 @@ def diff(
     a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None
 ) -> Any:
     """Differences of neighbours, differentiable in all three arrays, as `numpy.diff`."""
+    if n == 0:
+        return a
     if n < 0 or not shape_of(a):
         raise DifferentiationValueError(
             f"np.diff was asked for n={n} differences of an array of shape {shape_of(a)}. "
@@ -334,7 +336,7 @@ def diff(
         for x in (prepend, append)
     ]
     parts = [x for x in (added[0], a, added[1]) if x is not None]
-    whole = np.concatenate(parts, axis=axis) if n and len(parts) > 1 else a
+    whole = np.concatenate(parts, axis=axis) if len(parts) > 1 else a
     return differences(whole, min(n, shape_of(whole)[axis]), axis)
 
 

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8792aaf4620ce70e7a9f40090476881accd2b195ddea1c23117dfec68a8ce5f5
+# sha256: 8d1aa3254864b629911e6811e12f99b826e037b2ec76d58be2327b57f55d2a0e
 
 __all__ = [
     "reshape",
@@ -159,11 +159,10 @@ functions.update(
 # book/rules/shapes.md: Transpose
 def inverse(axes: Any) -> Any:
     """The axes that undo a transpose by `axes`; None, the reversal, undoes itself."""
-    return (
-        None
-        if axes is None
-        else tuple(int(a) for a in np.argsort([a % len(axes) for a in axes]))
-    )
+    if axes is None:
+        return None
+    axes = np.atleast_1d(axes)
+    return tuple(int(a) for a in np.argsort(axes % len(axes)))
 
 
 # book/rules/shapes.md: Transpose

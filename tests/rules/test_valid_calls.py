@@ -1,0 +1,75 @@
+"""Calls that NumPy accepts and that need care: empty axes, numbers without axes, options in their rarer forms."""
+
+import numpy as np
+import pytest
+
+import autograd_book as ab
+
+la = np.linalg
+E = np.zeros
+#: A call, and its arrays.
+CALLS = {
+    **{f"matmul {a} {b}": (np.matmul, (E(a), E(b))) for a, b in [
+        ((5, 5, 0), (0, 5)), ((0, 2, 0), (0, 4)), ((0, 5), (5,)), ((2, 0, 3), (3, 4)), ((0,), (0,)), ((0, 2, 3), (3, 4)),
+        ((0, 1, 2), (2, 0)), ((3, 0), (0, 2)), ((2, 3, 0), (2, 0, 4)), ((0, 0), (0, 0)), ((0,), (2, 0, 3)),
+    ]},
+    "tensordot of nothing": (lambda a, b: np.tensordot(a, b, 1), (E((2, 0)), E((0, 3)))),
+    "einsum of nothing": (lambda a, b: np.einsum("ij,jk->ik", a, b), (E((2, 0)), E((0, 3)))),
+    "transpose by a number": (lambda x: np.transpose(x, 0), (np.arange(3.0),)),
+    "transpose by a negative number": (lambda x: np.transpose(x, -1), (np.arange(3.0),)),
+    "transpose by a list": (lambda x: np.transpose(x, [1, -2]), (np.ones((2, 3)),)),
+    "repeat a number": (lambda x: np.repeat(x, 3), (np.float64(2.0),)),
+    "repeat a number along axis 0": (lambda x: np.repeat(x, 3, axis=0), (np.float64(2.0),)),
+    "repeat a number along axis -1": (lambda x: np.repeat(x, [3], axis=-1), (np.float64(2.0),)),
+    "repeat nothing": (lambda x: np.repeat(x, 3, axis=1), (E((0, 2)),)),
+    "diff of order 0": (lambda x: np.diff(x, 0), (np.arange(3.0),)),
+    "diff of order 0 along no axis": (lambda x: np.diff(x, 0, axis=None), (np.arange(3.0),)),
+    "diff of order 0 of a number": (lambda x: np.diff(x, 0), (np.float64(2.0),)),
+    "diff of too few": (lambda x: np.diff(x, 5), (np.arange(3.0),)),
+    "softmax along an empty axis": (ab.softmax, (E((2, 0)),)),
+    "log_softmax along an empty axis": (lambda x: ab.log_softmax(x, axis=0), (E((0, 2)),)),
+    "logsumexp along an empty axis": (lambda x: ab.logsumexp(x, axis=0), (E((0, 2)),)),
+    **{f"norm {p} of nothing": (lambda x, p=p: la.norm(x, p), (E((0, 3)),)) for p in (None, "fro", "nuc")},
+    **{f"vector norm {p} of nothing": (lambda x, p=p: la.norm(x, p, axis=0), (E((0, 3)),)) for p in (None, 1, 2, 3)},
+}
+NORMS = {p: (lambda x, p=p: la.norm(x, p), (E((0, 3)),)) for p in (1, 2, np.inf)}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_numpy_accepts_has_its_value_and_gradients_of_the_right_shapes(name) -> None:
+    fun, args = CALLS[name]
+    plain, ours = fun(*args), fun(*map(ab.Variable, args))
+    assert (ours.shape, ours.dtype) == (np.shape(plain), np.asarray(plain).dtype)
+    np.testing.assert_array_equal(ours.numpy(), plain)
+    gradients = ab.grad(lambda *xs: np.sum(np.where(np.isfinite(fun(*xs)), fun(*xs), 0.0) * 2.0), tuple(range(len(args))))(*args)
+    tangent = ab.jvp(fun, args, tuple(map(np.ones_like, args)))[1]
+    assert [np.shape(g) for g in gradients] == [np.shape(a) for a in args] and np.shape(tangent) == np.shape(plain)
+    if all(np.size(a) for a in args):
+        ab.check_gradients(fun, *args)
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_a_norm_of_an_empty_matrix_is_zero_with_an_empty_gradient(p) -> None:
+    fun, (x,) = NORMS[p]
+    assert fun(ab.Variable(x)).item() == 0.0 and ab.grad(fun)(x).shape == (0, 3)
+
+
+def test_a_jacobian_can_be_differentiated_by_two_more_levels() -> None:
+    f = lambda x: np.stack([x[0] * x[1] ** 2, np.sin(x[0]), x[1] ** 3])
+    x, v = np.array([0.5, 2.0]), np.array([1.0, -0.5])
+    for mode in ("auto", "reverse", "forward"):
+        j = ab.jacobian(f, mode=mode)
+        total = lambda t, j=j: np.sum(j(t))  # x1**2 + 2 x0 x1 + cos(x0) + 3 x1**2
+        second = np.array([[-np.cos(x[0]), 2.0], [2.0, 8.0]])
+        np.testing.assert_allclose(ab.hvp(total)(x, v), second @ v, rtol=1e-12)
+        np.testing.assert_allclose(ab.hessian(total)(x), second, rtol=1e-12)
+        third = ab.jacobian(ab.hessian(total))(x)
+        np.testing.assert_allclose(third[0, 0], [np.sin(x[0]), 0.0], atol=1e-12)
+        assert ab.vmap(j)(np.stack([x, v])).shape == (2, 3, 2)
+
+
+def test_a_jacobian_knows_complex_results_however_deep_it_stands() -> None:
+    f = lambda x: np.exp(1j * x)
+    inner = lambda t: np.sum(np.real(ab.jacobian(f)(t)))
+    x = np.array([0.3, 0.7])
+    np.testing.assert_allclose(ab.hvp(inner)(x, np.ones(2)), np.sin(x), rtol=1e-12)
