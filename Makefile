@@ -11,7 +11,8 @@ PACKAGES := $(VENV)/.packages-$(PLACE)
 ENV := $(VENV)/.ready-$(PLACE)
 FLOOR := $(VENV)-floor/.ready-$(PLACE)
 ORACLE := $(VENV)-oracle/.ready-$(PLACE)
-SITE := _build/.site
+BUILT := _build/.built
+SEEN := _build/.seen
 
 # What the pages depend on. When none of it changed, `make book` has nothing to do.
 SOURCES := _config.yml $(shell find book src \( -name __pycache__ -o -name .ipynb_checkpoints -o -name '*.egg-info' \) -prune -o -type f -print)
@@ -60,19 +61,28 @@ test: $(ENV)
 	$(PY) -m mypy
 	$(PY) -m pytest -m "not site" $(SPREAD)
 
-# The site is built when a source changed, always with every chapter executed, and then looked at by a browser.
-book: extract
-	@$(MAKE) --no-print-directory $(SITE)
+# The chapters whose outputs are stale are executed, the pages that show something new are written, and a browser looks at the site.
+# What a browser complains of is looked at again by the next `make book`, without a build.
+book: site
+	@$(MAKE) --no-print-directory FRESH= $(SEEN)
 	@echo "The book is ready. Open file://$(CURDIR)/_build/html/index.html or type: make serve"
 
-$(SITE): $(ENV) $(SOURCES)
-	rm -rf _build/html _build/.doctrees _build/jupyter_execute
-	$(VENV)/bin/jupyter-book build -W -n --keep-going --all --path-output "$(CURDIR)" --config "$(CURDIR)/_config.yml" --toc "$(CURDIR)/book/_toc.yml" book
-	$(PY) -m pytest -m site tests/site $(SPREAD)
+site: extract
+	@$(MAKE) --no-print-directory $(BUILT)
+
+ifdef FRESH
+$(BUILT): forget
+forget:
+	rm -rf _build
+endif
+
+$(BUILT): $(ENV) $(SOURCES)
+	$(VENV)/bin/jupyter-book build -W -n --keep-going --path-output "$(CURDIR)" --config "$(CURDIR)/_config.yml" --toc "$(CURDIR)/book/_toc.yml" book
 	@touch $@
 
-serve: book
-	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+$(SEEN): $(BUILT) $(wildcard tests/site/*.py)
+	$(PY) -m pytest -m site tests/site $(SPREAD)
+	@touch $@
 
 bench: $(ENV)
 	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done

@@ -4,15 +4,22 @@ The answers come from ``autograd_book.literate.weave``; this module only hands t
 """
 
 import ast
+import hashlib
 import inspect
 import json
+import logging
+import os
+import re
 from importlib import import_module
 from pathlib import Path
 
 from docutils import nodes
+from jupyter_cache import get_cache
+from outputs import CORES, Kept
 from sphinx import addnodes
+from sphinx.errors import ExtensionError
 from sphinx.pycode import ModuleAnalyzer
-from sphinx.util.logging import getLogger
+from sphinx.util.logging import get_node_location, getLogger
 
 from autograd_book.literate.extract import find_root, survey
 from autograd_book.literate.weave import explained, explanation, weave
@@ -29,6 +36,111 @@ def read_chapters(app):
     app.book_places = explained(chapters)
     # A name that a module passes on has one entry, where it is defined; code that uses the other name links there.
     app.config.codeautolink_inventory_map |= {name: home(app, name) for name in app.book_places if home(app, name) != name}
+
+
+# Outputs
+
+
+def set_up(app, config):
+    """Keep outputs in one folder for all builds of a book, and use all cores: Jupyter Book's command has no option for either."""
+    config.nb_execution_cache_path = str(find_root(Path(app.srcdir)) / "_build" / ".jupyter_cache")
+    app.parallel = CORES
+    for name in ("sphinx_multitoc_numbering", "sphinx-mathjax-offline"):  # They work when all is read, and do not say so.
+        if name in app.extensions:
+            app.extensions[name].parallel_read_safe = True
+
+
+def execute_chapters(app):
+    """Execute the chapters whose outputs are stale."""
+    chapters = [chapter for chapter in app.book_chapters.values() if chapter.docname in app.config.external_site_map]
+    root, settings = find_root(Path(app.srcdir)), app.config
+    app.book_outputs = Kept(root, settings.nb_execution_cache_path, app.book_chapters.values(), settings.myst_enable_extensions,
+                            settings.nb_execution_timeout, getLogger(__name__).info)
+    try:
+        failures = app.book_outputs.execute(chapters)
+    except ValueError as error:
+        raise ExtensionError(str(error)) from error
+    if failures:
+        raise ExtensionError("\n\n".join(map(str, failures)))
+
+
+def show_outputs(app, doctree):
+    """Put the outputs into the notebook behind the download button; myst-nb leaves them out when they come from the cache."""
+    chapter = app.book_chapters.get(app.env.docname)
+    if chapter and chapter.cells:
+        import nbformat
+
+        _, notebook = get_cache(app.config.nb_execution_cache_path).merge_match_into_notebook(app.book_outputs.notebook(chapter))
+        nbformat.write(notebook, Path(app.outdir).parent / "jupyter_execute" / f"{chapter.docname}.ipynb")
+
+
+# Pages made anew. Sphinx watches the files that a page is made of; the rest is watched here. A page that is to be made anew is taken
+# away, whole: sphinx-codeautolink links only those pages that were read and written in the same build.
+
+SEEN_ELSEWHERE = re.compile(r"^\([\w-]+\)=$|^\$\$ *\(.*|^ +name: .*|^:name: .*", re.M)  # labels, and what has a number
+CITED = re.compile(r"{cite[^`]*`[^`]*`")
+TERM = re.compile(r"^\S.*(?=\n {2}\S)", re.M)
+
+
+def take_away_stale_pages(app):
+    """Remove each page that shows something else than it would now, or of which the last build complained."""
+    before, app.book_pages = read_json(pages_file(app)), page_digests(app)
+    added, changed, removed = app.env.get_outdated_files(False)
+    stale = added | changed | set(app.builder.get_outdated_docs())
+    stale |= {page for page, state in app.book_pages.items() if before.get(page) != state}
+    for page in stale | removed:
+        Path(app.doctreedir, f"{page}.doctree").unlink(missing_ok=True)
+        Path(app.outdir, f"{page}.html").unlink(missing_ok=True)
+    for page in removed:
+        for file in Path(app.outdir).glob(f"*/{page}.*"):
+            file.unlink()
+    app.book_complaints = Complaints(app)
+
+
+def page_digests(app):
+    """For each page, what it shows besides its own files: outputs, the titles and labels of all pages, and in the reference all headings."""
+    chapters = [chapter for chapter in app.book_chapters.values() if chapter.docname in app.config.external_site_map]
+    labels = [(c.docname, c.title, SEEN_ELSEWHERE.findall(c.text), c.docname == "glossary" and TERM.findall(c.text)) for c in chapters]
+    listed = [(c.docname, [h.title for h in c.headings], CITED.findall(c.text), [cell.source for cell in c.exports]) for c in chapters]
+    return {c.docname: digest(app.book_outputs.state(c), labels, listed if c.docname.startswith(("api/", "references")) else []) for c in chapters}
+
+
+def note_pages(app, error):
+    """Remember what the pages show, but of those that a warning names."""
+    if not error:
+        complaints = app.book_complaints.pages
+        fine = {} if None in complaints else {page: state for page, state in app.book_pages.items() if page not in complaints}
+        pages_file(app).write_text(json.dumps(fine, indent=1))
+
+
+def pages_file(app):
+    return Path(app.doctreedir, "pages.json")
+
+
+def read_json(file):
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def digest(*parts):
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class Complaints(logging.Handler):
+    """The pages that warnings name; None for a warning that names no page."""
+
+    def __init__(self, app):
+        super().__init__(logging.WARNING)
+        self.pages, self.env = set(), app.env
+        logging.getLogger("sphinx").addHandler(self)
+
+    def emit(self, record):
+        place = getattr(record, "location", None)
+        place = get_node_location(place) if isinstance(place, nodes.Node) else place[0] if isinstance(place, tuple) else place
+        file = re.sub(r"(\.md)?(:.*)?$", "", str(place or "")).removeprefix(f"{self.env.srcdir}{os.sep}").removeprefix("book/")
+        self.pages.add(file if file in self.env.found_docs else None)
+
+
+# Names
 
 
 def home(app, name):
@@ -210,9 +322,14 @@ def setup(app):
     """Connect all of this to Sphinx."""
     app.setup_extension("autograd_book_notebooks")
     app.connect("config-inited", leave_out_doors)
-    app.connect("builder-inited", read_chapters, priority=100)  # before sphinx-codeautolink reads its settings
+    app.connect("config-inited", set_up)
+    # Before sphinx-codeautolink reads its settings, and asks which pages are outdated.
+    app.connect("builder-inited", read_chapters, priority=100)
+    app.connect("builder-inited", execute_chapters, priority=110)
+    app.connect("builder-inited", take_away_stale_pages, priority=120)
     app.connect("source-read", list_modules)
     app.connect("autodoc-process-docstring", shorten_docstring)
+    app.connect("doctree-read", show_outputs)
     app.connect("doctree-read", mark_cells)
     app.connect("doctree-read", shorten_tracebacks)
     app.connect("doctree-read", lay_out_sheets)
@@ -220,4 +337,12 @@ def setup(app):
     app.connect("doctree-resolved", link_explanations)
     app.connect("doctree-resolved", demand_alternative_texts)
     app.connect("build-finished", count_pages)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    app.connect("build-finished", note_pages)
+    return {"version": "1", "env_version": machinery(), "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def machinery():
+    """A digest of what makes the pages; when it changes, Sphinx makes all anew."""
+    here = Path(__file__).parent
+    root = find_root(here)
+    return digest([file.read_text() for file in (root / "_config.yml", root / "requirements" / "book.txt", *sorted(here.glob("*.py"))) if file.is_file()])

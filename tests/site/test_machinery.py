@@ -1,11 +1,14 @@
 """The tool chain, on a book of one page: what must fail fails, and what must be fresh is fresh."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import faults, load, overhanging, watched
+from conftest import HEAD, faults, load, overhanging, watched
+
+from autograd_book.literate.extract import render, survey, write
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,18 +70,70 @@ def test_a_figure_without_alternative_text_fails_the_build_and_says_where(figure
     assert line in ("import matplotlib.pyplot as plt", "![](_static/logo.svg)")
 
 
-def test_a_changed_package_changes_the_outputs_of_an_unchanged_chapter(small_book, tmp_path):
-    module = tmp_path / "library" / "changing.py"
-    module.parent.mkdir()
-    pages = []
-    for answer in ("first-answer", "second-answer"):
-        module.write_text(f"answer = {answer!r}\n")
-        status, output, site = small_book(cell("import changing\nchanging.answer"), PYTHONPATH=str(module.parent), PYTHONDONTWRITEBYTECODE="1")
-        assert status == 0, output
-        pages.append((site / "index.html").read_text())
-    assert "first-answer" in pages[0]
-    assert "second-answer" in pages[1]
-    assert "first-answer" not in pages[1]
+RULE = cell("""from autograd_book.graph.variable import primitive
+
+
+@primitive("x", x=lambda g, x: 3.0 * g * x**2)
+def cube(x):
+    \"\"\"Return the third power.\"\"\"
+    return x**3""", "export")
+RULE_PAGES = {
+    "rules/cubes": cell("from autograd_book.rules.cubes import cube\n\ncube(2.0)", "synopsis") + RULE,
+    "dependent": cell("import autograd_book as ab\nfrom autograd_book.rules.cubes import cube\n\nab.grad(cube)(2.0)"),
+    "independent": cell("import uuid\n\nuuid.uuid4().hex"),
+    "api/rules": "",
+}
+
+
+@pytest.fixture
+def rule_book(small_book, tmp_path):
+    """A function that builds a book whose chapter rules/cubes exports; the page of each, and which chapters were executed."""
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+
+    def build(title="Cubes", rule=RULE, **environment):
+        pages = RULE_PAGES | {"rules/cubes": RULE_PAGES["rules/cubes"].replace(RULE, rule)}
+        for name, text in pages.items():
+            file = tmp_path / "book" / f"{name}.md"
+            file.parent.mkdir(exist_ok=True)
+            content = f"{HEAD * bool(text)}\n# {title if name == 'rules/cubes' else name}\n\n{text}"
+            if not file.is_file() or file.read_text() != content:
+                file.write_text(content)
+        chapters = "".join(f"  - file: {name}\n" for name in pages)
+        (tmp_path / "book" / "_toc.yml").write_text(f"format: jb-book\nroot: index\nchapters:\n{chapters}")
+        exporting = next(chapter for chapter in survey(tmp_path)[0] if chapter.exports)
+        write(tmp_path / exporting.file, render(exporting))
+        status, output, site = small_book("Home.", PYTHONPATH=str(tmp_path / "src"), PYTHONDONTWRITEBYTECODE="1", **environment)
+        shown = {file.relative_to(site).with_suffix("").as_posix(): file.read_text() for file in site.rglob("*.html")}
+        return status, output, shown, re.findall(r"executed book/(\S+)\.md", output)
+
+    return build
+
+
+def test_a_changed_rule_changes_the_pages_that_import_it_and_no_other(rule_book):
+    status, output, before, executed = rule_book()
+    assert status == 0, output
+    assert sorted(executed) == ["dependent", "independent", "rules/cubes"]
+    status, output, after, executed = rule_book(rule=RULE.replace("3.0 * g", "4.0 * g"))
+    assert status == 0, output
+    assert sorted(executed) == ["dependent", "rules/cubes"]
+    assert "12.0" in before["dependent"] and "16.0" in after["dependent"] and "12.0" not in after["dependent"]
+    assert after["independent"] == before["independent"]
+    assert "4.0" in after["rules/cubes"] and 'class="sphinx-codeautolink-a"' in after["dependent"]
+
+
+def test_a_new_title_reaches_every_page_and_executes_none(rule_book):
+    assert rule_book()[0] == 0
+    status, output, shown, executed = rule_book(title="Third powers")
+    assert status == 0, output
+    assert executed == []
+    assert all("Third powers" in shown[name] for name in ("index", "independent", "dependent", "api/rules"))
+    assert not any("Cubes" in page for page in shown.values())
+
+
+def test_what_a_build_complained_of_it_complains_of_again(small_book):
+    for _ in range(2):
+        status, output, _ = small_book(f"{{doc}}`nowhere`\n\n{cell('1 + 1')}")
+        assert status != 0 and "nowhere" in output
 
 
 def test_the_public_address_stands_in_one_place():
