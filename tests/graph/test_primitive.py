@@ -5,7 +5,7 @@ import pytest
 from vocabulary import CASES, NUMBER_OF_ROWS, ROWS, chapter_of
 
 import autograd_book as ab
-from autograd_book.graph.primitive import Primitive, arrange, asked, is_default, primitives, shape_of, signature
+from autograd_book.graph.primitive import Primitive, arrange, asked, is_default, primitives, seal, shape_of, signature
 
 
 def sample(x, y, scale=1):
@@ -150,3 +150,83 @@ def test_shape_of_answers_as_numpy_does(value) -> None:
 )
 def test_a_default_is_recognised_by_kind_and_value(value, default, same) -> None:
     assert is_default(value, default) is same
+
+
+# Seals of constants
+
+
+def negated(c):
+    np.negative(c, out=c)
+
+
+def exchanged(rows):
+    def change(c):
+        flat = c.reshape(-1)
+        flat[:rows], flat[-rows:] = flat[-rows:].copy(), flat[:rows].copy()
+
+    return change
+
+
+def balanced(c):
+    flat = c.reshape(-1)
+    flat[3] += 1
+    flat[3 + 1021] -= 1
+
+
+#: Changes in place that keep sums, numbers, or all but one bit.
+CHANGES = {
+    "one bit": lambda c: np.bitwise_xor(v := c.reshape(-1)[-1:].view(np.uint8), 1, out=v),
+    "all signs": negated,
+    "signs of every second": lambda c: negated(c.reshape(-1)[1::2]),
+    "signs of two": lambda c: negated(c.reshape(-1)[5:7]),
+    "doubled": lambda c: np.multiply(c, 2, out=c),
+    "reversed": lambda c: c.__setitem__(slice(None), c[::-1].copy()),
+    "two rows": exchanged(1024),
+    "two numbers": exchanged(1),
+    "two columns of a prime": exchanged(1021),
+    "sum kept": balanced,
+}
+SIZES = [2, 4083, 4084, 4096, 8191, 8192, 8193, 32767, 32768, 50_176]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16, np.float16, np.complex64])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_a_constant_is_seen_at_every_size(change, dtype):
+    for size in SIZES:
+        if size < 2100 and change not in ("one bit", "all signs", "doubled", "reversed", "two numbers"):
+            continue
+        c = (np.arange(size) % 4096 + 1).astype(dtype)
+        before = c.tobytes()
+        noted = seal(c)
+        CHANGES[change](c)
+        assert (seal(c) == noted) == (c.tobytes() == before), size
+
+
+@pytest.mark.parametrize("size", [4083, 4084, 8168])
+def test_a_gradient_that_a_change_would_make_wrong_is_refused(size):
+    v, c = ab.Variable(np.ones(size)), np.ones(size)
+    y = np.sum(v * c)
+    c *= -1
+    with pytest.raises(ab.MutatedValueError):
+        y.backward()
+
+
+def test_a_product_of_a_constant_that_changed_in_place_is_computed_anew():
+    a, w = np.ones((64, 64), np.float32), ab.Variable(np.ones((64, 3), np.float32))
+    with ab.autocast():
+        first = (a @ w).numpy()
+        np.negative(a, out=a)
+        np.testing.assert_array_equal((a @ w).numpy(), -first)
+
+
+def test_what_nobody_can_write_into_needs_no_seal():
+    own = np.ones(10_000)
+    view = own[1:]
+    view.flags.writeable = False
+    assert seal(view) is not None  # its owner can
+    own.flags.writeable = False
+    assert seal(own) is seal(own[1:]) is seal(own.reshape(100, 100).T) is seal(3.0) is None
+    assert seal(np.frombuffer(bytes(80_000))) is None
+    opened = np.frombuffer(bytearray(80_000))
+    opened.flags.writeable = False
+    assert seal(opened) is not None

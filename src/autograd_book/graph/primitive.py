@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ce76596c1b74243905542b7f8199055716a60b66b2462ac601fdd91eff375cf9
+# sha256: 7bb9ce78bcb2b1d2da093e5deef05575cc189b142edcbc22e78a9a7e9d69b3d7
 
 __all__ = [
     "Rule",
@@ -27,9 +27,12 @@ __all__ = [
     "save_text",
     "argument_text",
     "pull_text",
-    "WIDTH",
+    "LARGE",
+    "WORDS",
+    "WEIGHTS",
     "fingerprint",
     "seal",
+    "unwritable",
     "intact",
     "Plan",
     "Plans",
@@ -139,19 +142,28 @@ def pull_text(rules: list[Rule], asks: list[str], joint: bool) -> str:
 
 
 # book/graph/primitive.md: What the caller may still change
+import os
+
 from autograd_book.graph.errors import MutatedValueError
 
-WIDTH = 1021  #: Columns of the table that a large array is laid out in; a prime.
+LARGE = 1 << 15  #: Bytes from which an array is summed up before it is hashed.
+WORDS = 1024  #: Words of 64 bits in a row of the table.
+#: Random weights for the words as they are, and for the words read backwards.
+WEIGHTS = [np.frombuffer(os.urandom(8 * WORDS), np.uint64) for _ in range(2)]
 
 
 def fingerprint(array: Any) -> int:
     """One number made of all the bytes of an array, in their places."""
-    if array.size < 4 * WIDTH or array.dtype.hasobject:
+    if array.nbytes < LARGE or array.dtype.hasobject:
         return hash(array.tobytes())
-    words = array.ravel("K").view(f"u{min(array.itemsize, 8)}")
-    whole = words.size - words.size % WIDTH
-    sums = np.add.reduce(words[:whole].reshape(-1, WIDTH), axis=0, dtype=words.dtype)
-    return hash((sums.tobytes(), words[whole:].tobytes()))
+    flat = array.ravel("K").view(np.uint8)
+    whole = flat.size - flat.size % (8 * WORDS)
+    table = flat[:whole].view("<u8").reshape(-1, WORDS)
+    sums = [
+        np.einsum("ij,j->i", table.view(order), weights).tobytes()
+        for order, weights in zip(("<u8", ">u8"), WEIGHTS, strict=True)
+    ]
+    return hash((*sums, flat[whole:].tobytes()))
 
 
 def seal(value: Any) -> int | None:
@@ -171,11 +183,17 @@ def seal(value: Any) -> int | None:
             "its arithmetic is not that of arrays. Pass np.asarray of it, and choose with "
             "np.where in place of a mask."
         )
-    if not isinstance(value, np.ndarray) or not (
-        value.flags.writeable or value.base is not None
-    ):
-        return None
-    return fingerprint(value)
+    return None if unwritable(value) else fingerprint(value)
+
+
+def unwritable(value: Any) -> bool:
+    """Whether nobody can write into a value: a number, or an array that was closed to writing
+    together with all that it is a view of."""
+    if not isinstance(value, np.ndarray):
+        return True
+    while isinstance(value, np.ndarray) and not value.flags.writeable:
+        value = value.base
+    return value is None or isinstance(value, bytes)
 
 
 # book/graph/primitive.md: What the caller may still change
