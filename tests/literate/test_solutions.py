@@ -24,7 +24,6 @@ PENDING = {
     "stability/clipping",
     "stability/scaling",
     "memory/saved",
-    "literate/extract",
 }
 by_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.docname)
 
