@@ -21,7 +21,7 @@ CHAPTERS = [name for name in ("first.md", "graph/errors.md") if (ROOT / "book" /
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, chromium):
-    """The address of a JupyterLab that serves a copy of the book; a Lab saves what it opens."""
+    """The address of a JupyterLab that serves a copy of the book, and the folder of the copy."""
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: the Binder door is not tested here")
     home = tmp_path_factory.mktemp("lab")
     shutil.copytree(ROOT / "book", home / "work" / "book")
@@ -42,7 +42,7 @@ def lab(tmp_path_factory, chromium):
         cwd=home / "work", env=environment, stdout=log, stderr=log)
     try:
         wait_for(f"http://127.0.0.1:{port}/api", server, home / "log")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", home / "work" / "book"
     finally:
         server.terminate()
         server.wait(timeout=30)
@@ -63,11 +63,12 @@ def wait_for(address, server, log):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_opens_as_a_notebook_and_runs_from_top_to_bottom(chapter, lab, browser):
+def test_a_chapter_opens_as_a_notebook_runs_from_top_to_bottom_and_is_saved_as_it_was(chapter, lab, browser):
+    address, book = lab
     context = browser.new_context()
     tab = context.new_page()
     tab.set_default_timeout(PATIENCE)
-    navigate(tab, f"{lab}/lab/tree/book/{chapter}?reset")  # forget what was open before
+    navigate(tab, f"{address}/lab/tree/book/{chapter}?reset")  # forget what was open before
     tab.wait_for_selector(".jp-NotebookPanel .jp-CodeCell")
     tab.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
     tab.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
@@ -75,9 +76,12 @@ def test_a_chapter_opens_as_a_notebook_and_runs_from_top_to_bottom(chapter, lab,
     with contextlib.suppress(TimeoutError):
         tab.wait_for_function(f"{CELLS}.every(cell => cell.execution_count)")
     cells = tab.evaluate(CELLS)
+    tab.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    tab.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
     context.close()
     assert cells
     assert [cell["source"] for cell in cells if not cell["execution_count"]] == []
     on_purpose = {id(cell) for cell in cells if "raises-exception" in cell["metadata"].get("tags", [])}
     errors = [output for cell in cells if id(cell) not in on_purpose for output in cell["outputs"] if output["output_type"] == "error"]
     assert errors == []
+    assert (book / chapter).read_text() == (ROOT / "book" / chapter).read_text()
