@@ -5,6 +5,7 @@ Jupyter, whether or not the repository can be reached; what it needs of other pr
 """
 
 import base64
+import hashlib
 import io
 import re
 import zipfile
@@ -67,11 +68,12 @@ def requirements():
 
 @cache
 def packed(root, with_chapters):
-    """The files, as one line of text."""
+    """The files, as one line of text; the same files give the same line."""
     memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(memory, "w") as archive:
         for file in files(root, ENGINE + CHAPTERS * with_chapters):
-            archive.write(file, file.relative_to(root))
+            entry = zipfile.ZipInfo(file.relative_to(root).as_posix())  # without the time
+            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
     return base64.b64encode(memory.getvalue()).decode()
 
 
@@ -85,15 +87,24 @@ def files(root, patterns):
 
 
 def write_notebooks(app, exception):
-    """Put beside each page with code its notebook."""
+    """Put beside each page with code its notebook, where it is not there already."""
     if exception or app.builder.name != "html":
         return
     import jupytext
 
+    root = find_root(Path(app.srcdir))
     for chapter in runnable(app).values():
-        target = Path(app.outdir, NOTEBOOKS, f"{chapter.docname}.ipynb")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        jupytext.write(notebook(chapter, find_root(Path(app.srcdir))), target)
+        target, key = Path(app.outdir, NOTEBOOKS, f"{chapter.docname}.ipynb"), made_of(chapter, root)
+        if not (target.is_file() and key in target.read_text("utf-8")):
+            book = notebook(chapter, root)
+            book.metadata["made_of"] = key
+            target.parent.mkdir(parents=True, exist_ok=True)
+            jupytext.write(book, target)
+
+
+def made_of(chapter, root):
+    """A name for all that a notebook is made of."""
+    return hashlib.sha256("\n".join([chapter.text, packed(root, reads_chapters(chapter)), FIRST, *requirements()]).encode()).hexdigest()
 
 
 def runnable(app):
