@@ -500,18 +500,35 @@ def test_a_generator_of_the_module_is_found_by_its_name() -> None:
     np.testing.assert_array_equal(plain[1][0], found[1][0])
 
 
-@pytest.mark.parametrize("draw", [np.random.random, np.random.standard_normal])
-def test_the_global_state_of_numpy_is_replayed(draw) -> None:
-    def run(wrap):
-        np.random.seed(1)
-        x = ab.Variable(np.ones(3))
-        out = wrap(lambda v: v * v * draw(3))(x)
-        between = draw()
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("draw", [np.random.random, np.random.standard_normal, lambda n: np.random.rand(n)])
+def test_a_function_that_draws_from_the_global_generator_is_refused(draw, check) -> None:
+    x = ab.Variable(np.ones(3))
+    out = checkpoint(lambda v: v * v * draw(3), check=check)(x)
+    with pytest.raises(ReplayError, match=r"default_rng"):
         out.sum().backward()
-        return x.grad.numpy(), between, draw()
+    assert x.grad is None
 
-    for found, expected in zip(run(checkpoint), run(lambda f: f), strict=True):
-        np.testing.assert_array_equal(found, expected)
+
+def test_the_global_generator_of_other_threads_is_not_set_back() -> None:
+    seen, done = [], threading.Event()
+
+    def draw():
+        while not done.is_set():
+            seen.append(np.random.random())
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    x, rng = ab.Variable(np.ones(2000)), np.random.default_rng(0)
+    try:
+        for _ in range(100):
+            out = checkpoint(lambda v: np.tanh(np.exp(np.sin(v * dropout(v, rng)))))(x)
+            out.sum().backward()
+    finally:
+        done.set()
+        thread.join()
+    assert len(seen) > 100
+    assert len(set(seen)) == len(seen)
 
 
 def test_random_numbers_in_nested_checkpoints_are_replayed() -> None:

@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1d5397c0b28bee43a811da8fb3e6c401e973b50c24b8daa1fc7a6ec1bb1996bc
+# sha256: 05997b1d571b069a816742db3f4911690c04cdbc89287463d82040bbb35387df
 
 __all__ = [
     "ReplayError",
@@ -28,6 +28,8 @@ __all__ = [
     "FOREIGN",
     "contents",
     "sources_of_chance",
+    "global_source",
+    "moved",
     "state_of",
     "alike",
     "put_back",
@@ -43,6 +45,8 @@ __all__ = [
     "replay",
     "run_again",
     "differs",
+    "OWN",
+    "GLOBAL",
     "noted",
     "is_older",
     "nodes_and_records",
@@ -204,10 +208,10 @@ def contents(cell: Any) -> list[Any]:
 
 # book/memory/checkpoint.md: Chance
 def sources_of_chance(value: Any) -> list[Any]:
-    """Generators that can be reached from a value, and NumPy's global one."""
+    """Generators that can be reached from a value, without NumPy's global one."""
     if (random := sys.modules.get("numpy.random")) is None:
         return []
-    found, seen, todo = [random.get_state.__self__], set(), [value]
+    found, seen, todo = [], {id(global_source())}, [value]
     while todo:
         value = todo.pop()
         if id(value) not in seen:
@@ -219,8 +223,21 @@ def sources_of_chance(value: Any) -> list[Any]:
     return found
 
 
+def global_source() -> Any:
+    """NumPy's global generator, or None if nobody has asked for it yet."""
+    random = sys.modules.get("numpy.random")
+    return random and random.get_state.__self__
+
+
+def moved(state: Any) -> bool:
+    """Whether NumPy's global generator has moved from a state, by whatever thread."""
+    return state is not None and not alike(state_of(global_source()), state)
+
+
 def state_of(source: Any) -> Any:
     """Where a source of random numbers stands."""
+    if source is None:
+        return None
     old = hasattr(source, "get_state")
     return source.get_state(legacy=False) if old else source.bit_generator.state
 
@@ -322,6 +339,7 @@ class Frame:
     __slots__ = (
         "f", "policy", "check", "stack", "start", "call", "given", "kept", "chance",
         "tickets", "steps", "results", "last", "runner", "lock", "passing", "exact",
+        "moved",
     )
 
     call: Any  #: The arguments, without their arrays.
@@ -338,6 +356,7 @@ class Frame:
         self.chance: list[tuple[Any, Any]] = []  #: Sources of randomness and their states.
         self.runner: int | None = None  #: The thread that runs it at the moment.
         self.lock, self.passing, self.exact = Lock(), False, True
+        self.moved = False  #: Whether NumPy's global generator moved during the first run.
 
     def ticket(self, record: Any) -> Ticket:
         """The next ticket."""
@@ -365,6 +384,7 @@ def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
     for variable in leaves((args, kwargs)):
         note_leaf(variable)
     before = [(s, state_of(s)) for s in sources_of_chance((frame.f, args, kwargs))]
+    world = state_of(global_source())
     with push(Checkpoint, frame) as level:
         frame.kept = level.kept(arrays) if arrays else ()
         outer_is_exact = level.outer is None or level.outer.frame.exact
@@ -377,6 +397,7 @@ def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
         finally:
             frame.runner = None
             frame.chance = [(s, state) for s, state in before if not alike(state_of(s), state)]
+            frame.moved = moved(world)
             frame.results.pop(frame.last, None)
 
 
@@ -399,6 +420,7 @@ def run_again(frame: Frame, asked: Ticket) -> None:
     """Replay, on the stack and with the random numbers of the first time."""
     args, kwargs = refilled(frame.call, recalled(frame.kept))
     later = [(source, state_of(source)) for source, _ in frame.chance]
+    world = state_of(global_source())
     frame.runner, token = get_ident(), top.set(frame.stack)
     try:
         put_back(frame.chance)
@@ -417,15 +439,29 @@ def run_again(frame: Frame, asked: Ticket) -> None:
     if asked.saved is None:
         frame.forget()
         raise differs(frame, "ended earlier when it was run again")
+    if frame.moved and not frame.check and moved(world):  # values were not compared
+        frame.forget()
+        raise differs(frame, "may have drawn other random numbers when it was run again")
 
 
 def differs(frame: Frame, how: str) -> ReplayError:
     """The error for a replay that was not like the first run."""
     return ReplayError(
         f"the checkpointed function {name_of(frame.f)} {how}, and its gradient would be "
-        "wrong. Let it depend on its arguments and parameters alone, and draw random "
-        "numbers from NumPy generators that are among them."
+        f"wrong. {GLOBAL if frame.moved else OWN}"
     )
+
+
+#: Remedies for a function that did not do the same, without and with a suspicion.
+OWN = (
+    "Let it depend on its arguments and parameters alone, and draw random numbers from NumPy "
+    "generators that are among them."
+)
+GLOBAL = (
+    "NumPy's global generator moved in the first run, and it is not set back, since all "
+    "threads share it: in place of np.random's functions, let it draw from a generator "
+    "np.random.default_rng(seed) that is among its arguments or in its closure."
+)
 
 
 # book/memory/checkpoint.md: The frame
