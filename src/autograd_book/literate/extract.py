@@ -15,7 +15,7 @@ never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d686f3eb40e008d68204da6d0b2538dea0e3c6e923e2e6dcaf74ec8dd099dbdf
+# sha256: c279e11285da6b6dd54933a207213ea562393ed967af6dc57b29d78954b3b294
 
 __all__ = [
     "PACKAGE",
@@ -689,7 +689,8 @@ def _tags(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
         for row, line in enumerate(takewhile(lambda line: not _OPENS.match(line), rows)):
             if _ASKS.match(line) and "export" not in cell.tags:
                 fact = "this line asks for the tag export and is read as code"
-                yield abs(cell.line) + row, f"{fact}; write :tags: [export] right below the fence"
+                remedy = "write :tags: [export] right below the fence"
+                yield abs(cell.line) + row, f"{fact}; {remedy}"
 
 
 # book/literate/extract.md: The checks
