@@ -255,6 +255,46 @@ def test_a_forked_process_may_read_the_file_of_its_parent_at_the_same_time(folde
 
 
 @posix
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("who", ["parent", "child"])
+def test_what_is_written_after_a_fork_leaves_what_the_other_process_has_to_read(who, folder):
+    done = program(
+        "ready, go = os.pipe()\n"
+        f"writer = {who == 'parent'}\n"
+        "plain = ab.grad(f)(x.numpy())\n"
+        "with saved_values(OnDisk(folder)) as level:\n"
+        "    out, keep = f(x), f(3 * x)\n"
+        "    child = os.fork()\n"
+        "    if (child != 0) == writer:\n"
+        "        out.backward()\n"  # makes places free
+        "        for i in range(5): f(2 * x).backward()\n"
+        "        os.write(go, b'1')\n"
+        "    else:\n"
+        "        os.read(ready, 1)\n"
+        "        x.zero_grad()\n"
+        "        out.backward()\n"
+        "        assert np.array_equal(x.grad.numpy(), plain)\n"
+        "if child == 0: os._exit(0)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))",
+        folder,
+    )
+    assert done.stdout == "0\n", done.stderr
+
+
+def test_the_end_of_a_file_is_no_warning(folder):
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c",
+         "import numpy as np, autograd_book as ab\n"
+         "from autograd_book.memory.saved import saved_values\n"
+         "f = saved_values('disk')(lambda x: np.sum(np.tanh(np.exp(x))))\n"
+         "ab.grad(f)(np.ones(1000)); ab.grad(f)(np.ones(1000))\n"
+         "left = f(ab.Variable(np.ones(1000)))"],
+        capture_output=True, text=True, check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@posix
 def test_what_the_system_takes_in_parts_is_written_and_read_whole(folder, monkeypatch):
     write, read = os.pwrite, os.preadv
     monkeypatch.setattr(os, "pwrite", lambda file, data, at: write(file, data[:1000], at))

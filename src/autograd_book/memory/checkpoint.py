@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 05997b1d571b069a816742db3f4911690c04cdbc89287463d82040bbb35387df
+# sha256: 3c348d6ed8385f938814984652d1d0ae9434eb1bea6cce0efc608620bc7bdd5e
 
 __all__ = [
     "ReplayError",
@@ -28,6 +28,7 @@ __all__ = [
     "FOREIGN",
     "contents",
     "sources_of_chance",
+    "numpy_random",
     "global_source",
     "moved",
     "state_of",
@@ -158,6 +159,7 @@ def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
 # book/memory/checkpoint.md: Chance
 import sys
 from functools import cache, partial
+from importlib import import_module
 from types import CodeType, FunctionType, MethodType
 
 from autograd_book.learn.nn import Module
@@ -209,7 +211,7 @@ def contents(cell: Any) -> list[Any]:
 # book/memory/checkpoint.md: Chance
 def sources_of_chance(value: Any) -> list[Any]:
     """Generators that can be reached from a value, without NumPy's global one."""
-    if (random := sys.modules.get("numpy.random")) is None:
+    if (random := numpy_random()) is None:
         return []
     found, seen, todo = [], {id(global_source())}, [value]
     while todo:
@@ -223,9 +225,15 @@ def sources_of_chance(value: Any) -> list[Any]:
     return found
 
 
+def numpy_random() -> Any:
+    """The module, or None if nobody has asked for it yet."""
+    # the import waits for another thread that is busy with it
+    return import_module("numpy.random") if "numpy.random" in sys.modules else None
+
+
 def global_source() -> Any:
-    """NumPy's global generator, or None if nobody has asked for it yet."""
-    random = sys.modules.get("numpy.random")
+    """NumPy's global generator, or None if nobody can have drawn from it yet."""
+    random = numpy_random()
     return random and random.get_state.__self__
 
 

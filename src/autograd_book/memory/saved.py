@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5ce7ce710eddc9c4925e4300e9ebed6e5072bee6f50ba44c71c6a3f316bb67fc
+# sha256: 5615222dc0b186b297db7ffcc21f8424e720707933aac057f8328959526e0494
 
 __all__ = [
     "Policy",
@@ -36,6 +36,7 @@ __all__ = [
     "Zipped",
     "bytes_of",
     "POSITIONED",
+    "forks",
     "Store",
     "transfer",
     "Place",
@@ -387,6 +388,10 @@ from threading import Lock
 
 #: Whether the system reads and writes at positions; Windows does not, and has no fork.
 POSITIONED = hasattr(os, "preadv")
+forks: list[int] = []  #: A number for each time that this process, or one before it, was forked.
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=lambda: forks.append(os.getpid()))
 
 
 class Store:
@@ -405,7 +410,8 @@ class Store:
 
         options = {"prefix": "autograd-book-", "dir": folder, "buffering": 0}
         self.file: Any = TemporaryFile(**options)  # noqa: SIM115
-        self.end, self.process, self.lock = 0, os.getpid(), Lock()
+        self.end, self.lock = 0, Lock()
+        self.origin = os.getpid(), len(forks)  #: The process, and its forks so far.
         self.spare: dict[int, list[int]] = {}  #: Where free places start, by their size.
 
     def write(self, data: Any) -> "Place":
@@ -413,11 +419,19 @@ class Store:
         size = len(data)
         with self.lock:
             spare = self.spare.setdefault(size, [])
-            start = spare.pop() if spare else self.end
+            start = spare.pop() if spare and self.is_ours() else self.end
             self.end = max(self.end, start + size)
             place = Place(self, start, size)  # free again if the next line fails
             transfer(self.put, data, start)
             return place
+
+    def is_ours(self) -> bool:
+        """Whether no other process can have values in this file."""
+        return self.origin == (os.getpid(), len(forks))
+
+    def __del__(self) -> None:
+        if hasattr(self, "file"):
+            self.file.close()
 
     def put(self, data: Any, start: int) -> int:
         """Write from a position on; how many bytes were written."""
@@ -502,7 +516,7 @@ class OnDisk(Policy):
     def store(self) -> Store:
         """The store that the last array was written to, or a new one."""
         store = self.current()
-        if store is None or store.process != os.getpid():
+        if store is None or not store.is_ours():
             store = Store(self.folder)
             self.current = weakref.ref(store)
         return store
