@@ -15,6 +15,7 @@ from autograd_book import Variable
 from autograd_book.graph.backward import walk
 from autograd_book.graph.interpreter import ground
 from autograd_book.graph.primitive import Primitive, asked
+from autograd_book.graph.variable import functions, primitives
 from autograd_book.modes.trees import tree_map
 
 TYPE, VALUE, RULE = ab.DifferentiationTypeError, ab.DifferentiationValueError, ab.NoRuleError
@@ -128,6 +129,21 @@ MISTAKES = [
     Mistake("second walk", lambda: walk(freed().node, 1.0, ground().pull), ab.FreedGraphError, "released", "compute the result again"),
     Mistake("grad of computed", lambda: set_grad(x() * 2, 1.0), TYPE, "does not keep one", "requires_grad=True"),
     Mistake("grad shape", lambda: set_grad(x(), np.ones(3)), VALUE, "(3,) was assigned to a Variable of shape (2,)", "Give it"),
+    Mistake("array of Variables", lambda: np.array([x()[0], x()[1]]), TYPE, "would drop its gradient", "np.stack"),
+    Mistake("array from a loop", lambda: np.asarray([v * 2.0 for v in x()]), TYPE, "would drop its gradient", "np.stack"),
+    Mistake("logspace", lambda: np.logspace(x(1)[0], 1.0, 3), RULE, "logspace was called", "base ** np.linspace(start, stop, num)"),
+    Mistake("geomspace", lambda: np.geomspace(x(1)[0], 2.0, 3), RULE, "geomspace was called", "start * (stop / start) ** np.linspace(0, 1, num)"),
+    Mistake("rows of unlike lengths", lambda: Variable([[1.0, 2.0], [3.0]]), VALUE, "unlike lengths", "one length"),
+    Mistake("freezing", lambda: setattr(x(), "requires_grad", False), TYPE, "requires_grad=False", ".detach()"),
+    Mistake("argument by name", lambda: ab.grad(np.sin, "x")(1.0), TYPE, "argnums='x'", "positions"),
+    Mistake("gradient of a number", lambda: ab.grad(np.sin(1.0)), TYPE, "grad was given a float64", "f and not f(x)"),
+    Mistake("vjp of a number", lambda: ab.vjp(1.0, 1.0), TYPE, "vjp was given a float", "f and not f(x)"),
+    Mistake("jvp of a number", lambda: ab.jvp(1.0, (1.0,), (1.0,)), TYPE, "jvp was given a float", "f and not f(x)"),
+    Mistake("vmap of a number", lambda: ab.vmap(3.0), TYPE, "vmap was given a float", "f and not f(x)"),
+    Mistake("axes in a dictionary", lambda: ab.vmap(np.sin, {"a": 0}), TYPE, "in_axes={'a': 0}", "in_axes=(0, None)"),
+    Mistake("axes in words", lambda: ab.vmap(np.sin, "0"), TYPE, "in_axes='0'", "in_axes=(0, None)"),
+    Mistake("gradient of a module", lambda: ab.grad(lambda m: 1.0)(ab.nn.Linear(1, 1)), TYPE, "of type Linear", "dictionaries"),
+    Mistake("gradient of an object", lambda: ab.grad(lambda m: 1.0)(object()), TYPE, "of type object", "dictionaries"),
     Mistake("leak", lambda: leaked() + 1.0, ab.LeakedVariableError, "secret", "Return the value"),
     Mistake("leak into grad", lambda: ab.grad(lambda v: v * leaked())(1.0), ab.LeakedVariableError, "used outside it", "Return the value"),
     Mistake("pickle", lambda: pickle.dumps(x() * 2), TYPE, "shape (2,)", ".detach()"),
@@ -290,7 +306,7 @@ MISTAKES = [
     Mistake("shapes of a sum", lambda: x(2) + np.zeros(3), ValueError, "add was called with float64 of shape (2,), float64 of shape (3,)", "make the shapes agree"),
     Mistake("size of a reshape", lambda: x(4).reshape(3), ValueError, "reshape was called with float64 of shape (4,)", "make the shapes agree"),
     Mistake("axis of a sum", lambda: np.sum(x(), axis=3), np.exceptions.AxisError, "sum was called with float64 of shape (2,)", "Count axes from 0"),
-    Mistake("axis of a join", lambda: np.concatenate([x(), x()], axis=2), np.exceptions.AxisError, "was called with float64 of shape (2,)", "Count axes"),
+    Mistake("axis of a join", lambda: np.concatenate([x(), x()], axis=2), np.exceptions.AxisError, "was called with list of float64 of shape (2,)", "Count axes"),
     Mistake("index out of range", lambda: x()[5], IndexError, "getitem was called with float64 of shape (2,)", "within the shape"),
     Mistake("oblong inverse", lambda: np.linalg.inv(x(2, 3)), np.linalg.LinAlgError, "inv was called with float64 of shape (2, 3)", "square matrices"),
     Mistake("singular inverse", lambda: np.linalg.inv(x(2, 2)), np.linalg.LinAlgError, "inv was called with float64 of shape (2, 2)", "not singular"),
@@ -314,9 +330,45 @@ def test_the_message_has_one_sentence_of_fact_and_one_of_remedy(mistake: Mistake
         mistake.make()
     notes = getattr(caught.value, "__notes__", [])
     assert isinstance(caught.value, ab.AutogradError) or notes  # ours, or NumPy's with a note of ours
-    message = " ".join(notes) or str(caught.value)
+    message = str(caught.value) if isinstance(caught.value, ab.AutogradError) else " ".join(notes)
     _, _, remedy = message.partition(mistake.fact)
     assert remedy, f"the fact {mistake.fact!r} is missing: {message}"
     assert mistake.remedy in remedy, f"the remedy {mistake.remedy!r} does not follow the fact: {message}"
     assert ". " in message or ".\n" in message or ":\n" in message, f"one sentence only: {message}"
     assert message.endswith((".", "?")), message
+
+
+def test_writing_a_variable_into_an_array_is_answered_in_the_cause_of_numpys_error() -> None:
+    y = np.zeros(2)
+    with pytest.raises(ValueError) as caught:
+        y[0] = x(1)[0]
+    assert "np.stack" in str(caught.value.__cause__) and ".at[index].set(value)" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("remedy", [
+    lambda a, b: 10.0 ** np.linspace(a, b, 5),
+    lambda a, b: a * (b / a) ** np.linspace(0, 1, 5),
+], ids=["logspace", "geomspace"])
+def test_the_remedy_for_spaced_numbers_is_right(remedy, request) -> None:
+    name = request.node.callspec.id
+    np.testing.assert_allclose(remedy(2.0, 3.0), getattr(np, name)(2.0, 3.0, 5), rtol=1e-12)
+    ab.check_gradients(remedy, 2.0, 3.0)
+
+
+SQUARE, VECTOR = np.eye(3) + 1.0, np.ones(3)
+OPTIONS: list[dict[str, Any]] = [{}, {"axis": 99}, {"axis": "q"}, {"axes": (7,)}, {"dtype": int}, {"n": -3}, {"zz": 1}, {"axis1": 9},
+                                 {"mode": "zz"}, {"shape": (7,)}, {"repeats": -2}, {"norm": "zz"}, {"s": (0, 0)}, {"order": "Q"}, {"out": np.zeros(3)}]
+PUBLIC = [f for f in (*functions, *primitives) if (getattr(f, "__module__", None) or "").startswith("numpy") and not isinstance(f, np.ufunc)
+          and f.__name__ != "row_stack"]  # an old name, under which NumPy itself calls vstack
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("fun", PUBLIC, ids=lambda f: f.__name__)
+def test_an_error_names_the_function_that_the_program_called_and_not_one_inside_of_it(fun: Any) -> None:
+    for args in ((Variable(VECTOR),), (Variable(SQUARE),), (Variable(SQUARE), Variable(SQUARE)), (Variable(np.ones((2, 3))), Variable(np.ones((4, 5))))):
+        for options in OPTIONS:
+            try:
+                fun(*args, **options)
+            except Exception as error:
+                text = " ".join([str(error), *getattr(error, "__notes__", [])])
+                assert fun.__name__ in text, f"{fun.__name__}{args}, {options}: {text}"

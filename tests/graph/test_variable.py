@@ -519,6 +519,14 @@ def test_no_grad_decorates() -> None:
     assert (x * 2.0).requires_grad
 
 
+def test_no_grad_and_debug_nans_decorate_without_parentheses_too() -> None:
+    for decorator in (ab.no_grad, ab.no_grad()):
+        assert not decorator(lambda x: x * 2.0)(Variable(1.0)).requires_grad
+    for decorator in (ab.debug_nans, ab.debug_nans()):
+        with pytest.raises(ab.NonFiniteError), np.errstate(divide="ignore"):
+            decorator(np.log)(Variable(0.0))
+
+
 def test_no_grad_refuses_to_decorate_what_runs_later() -> None:
     def steps(x):
         yield x * 2.0

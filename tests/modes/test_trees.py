@@ -1,6 +1,6 @@
 """Trees of arrays, and transformations of functions of them (book/modes/trees.md, book/modes/transforms.md)."""
 
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, UserDict, defaultdict, namedtuple
 
 import numpy as np
 import pytest
@@ -40,11 +40,11 @@ def test_trees_of_different_forms_are_refused(tree, other, fact) -> None:
 
 
 def test_a_container_of_ones_own_takes_a_row() -> None:
-    containers[OrderedDict] = (lambda tree: tree.values(), lambda like, parts: OrderedDict(zip(like, parts, strict=True)))
+    containers[UserDict] = (lambda tree: tree.values(), lambda like, parts: UserDict(zip(like, parts, strict=True)))
     try:
-        assert tree_map(lambda leaf: leaf + 1, OrderedDict(a=1)) == OrderedDict(a=2)
+        assert tree_map(lambda leaf: leaf + 1, UserDict(a=1)) == UserDict(a=2)
     finally:
-        del containers[OrderedDict]
+        del containers[UserDict]
 
 
 def test_the_gradient_of_a_tree_has_its_form_shapes_and_dtypes() -> None:
@@ -131,3 +131,11 @@ def test_a_pullback_takes_and_gives_gradients_in_the_same_convention() -> None:
     np.testing.assert_allclose(pullback(np.array([1.0 + 0j]))[0], [np.conj(c)])  # the adjoint, as of a matrix
     with pytest.raises(ab.DifferentiationTypeError, match="complex number"):
         ab.grad(lambda z: z * 1.0)(1.0 + 1.0j)
+
+
+def test_ordered_and_default_dictionaries_are_trees_of_their_own_kind() -> None:
+    ordered = ab.grad(lambda p: np.sum(p["b"] ** 2) + p["a"])(OrderedDict(b=np.array([1.0, 2.0]), a=3.0))
+    assert type(ordered) is OrderedDict and list(ordered) == ["b", "a"]
+    np.testing.assert_array_equal(ordered["b"], [2.0, 4.0])
+    found = ab.grad(lambda p: p["a"] ** 2)(defaultdict(list, a=3.0))
+    assert type(found) is defaultdict and found.default_factory is list and found == {"a": 6.0}

@@ -14,7 +14,7 @@ catch the second and old code keeps working.
         print(type(error).__name__, "is also a TypeError:", isinstance(error, TypeError))
 """
 # Generated from book/graph/errors.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 296c812653516fd493b47702e21f11f3490bf909fd92dd77d223f7af31d731e7
+# sha256: 7951d76d4914c1e60ea94150fbced794adaf3337abbdf6e952201d96cb8f6f44
 
 __all__ = [
     "AutogradError",
@@ -28,6 +28,7 @@ __all__ = [
     "GradientCheckError",
     "nearest",
     "ADVICE",
+    "CALLED",
     "described",
     "advise",
 ]
@@ -127,17 +128,27 @@ ADVICE: dict[type[Exception], str] = {
 }
 
 
+CALLED = " was called with "  #: In the notes that are ours.
+
+
 def described(value: Any) -> str:
     """An argument in few words: shape and dtype of an array, otherwise its type."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype} of shape {tuple(value.shape)}"
+    if isinstance(value, (list, tuple)) and any(hasattr(v, "shape") for v in value):
+        return f"{type(value).__name__} of {', '.join(map(described, value[:3]))}"
     return f"{type(value).__name__} {value!r}"[:60]
 
 
 def advise(error: Exception, name: str, args: Iterable[Any]) -> None:
-    """Add to an error that is not ours a note: what was called with what, and what to
-    do."""
-    if isinstance(error, AutogradError) or getattr(error, "__notes__", None):
-        return
-    remedy = next((text for kind, text in ADVICE.items() if isinstance(error, kind)), "")
-    error.add_note(f"{name} was called with {', '.join(map(described, args))}. {remedy}")
+    """Add to an error a note: what was called with what, and what to do, if the error is
+    not ours and does not say so. The outermost call is the one that the program wrote, and
+    its note stays."""
+    ours = isinstance(error, AutogradError)
+    notes = [n for n in getattr(error, "__notes__", ()) if CALLED not in n]
+    if not (ours and name in str(error)):
+        fitting = (text for kind, text in ADVICE.items() if isinstance(error, kind))
+        remedy = "" if ours else next(fitting, "")
+        given = ", ".join(map(described, args))
+        notes.append(f"{name}{CALLED}{given}. {remedy}".strip())
+    error.__notes__ = notes

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7ff4338a4de68c486275b453adf32681f4815da6e44ef679d9db5de66de8f704
+# sha256: d1d9f12dc0c690dad8bfdd1a9f5071521928b3d545697e192f289313f40b2823
 
 __all__ = [
     "Fun",
@@ -76,7 +76,7 @@ from copy import copy
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from threading import Lock
-from typing import Any, final
+from typing import Any, final, overload
 
 import numpy as np
 
@@ -255,7 +255,7 @@ class Protocols:
         if method == "__call__":
             return call(ufunc, inputs, kwargs)
         if (fun := getattr(ufunc, method)) in functions:
-            return functions[fun](*inputs, **kwargs)
+            return call(fun, inputs, kwargs)
         raise NoRuleError(
             f"{ufunc.__name__}.{method} was called with a Variable, and no derivative is "
             "known for it. Use np.sum, np.prod, np.max, np.cumsum or another function "
@@ -274,7 +274,7 @@ def expect_constant(variable: Any, what: str, remedy: str) -> None:
     if variable.node is not None:
         raise DifferentiationTypeError(
             f"a Variable of shape {variable.shape} that needs a gradient was {what}, which "
-            f"would drop its gradient. {remedy} if that is meant."
+            f"would drop its gradient. {remedy} if a constant is meant."
         )
 
 
@@ -285,14 +285,20 @@ class Guards:
     __slots__ = ()
 
     def __array__(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        expect_constant(self, "converted to a plain array", "Use .numpy(), or .detach()")
+        expect_constant(
+            self,
+            "converted to a plain array",
+            "Build arrays of Variables with np.stack, call NumPy's functions on them, and "
+            "use .numpy() or .detach()",
+        )
         return np.array(self.numpy(), dtype) if copy else np.asarray(self.numpy(), dtype)
 
     def __float__(self: Any) -> float:
         expect_constant(
             self,
             "converted to a plain number",
-            "Use .item(), and NumPy's functions instead of math's",
+            "Use NumPy's functions instead of math's, np.stack or x.at[index].set(value) "
+            "instead of writing into an array, and .item()",
         )
         return float(self.value)
 
@@ -497,6 +503,16 @@ class Gradients:
         """Whether operations on it are recorded."""
         return self.node is not None
 
+    @requires_grad.setter
+    def requires_grad(self: Any, value: bool) -> None:
+        if bool(value) != self.requires_grad:
+            raise DifferentiationTypeError(
+                f"requires_grad={value!r} was assigned to a Variable of shape {self.shape}, "
+                "whose kind is settled when it is made. Use .detach() for a constant, "
+                "Variable(x.numpy()) for a leaf, and leave out of the optimizer what "
+                "should stay as it is."
+            )
+
     @property
     def grad(self: Any) -> "Variable | None":
         """Gradient delivered by `backward`, of this Variable's shape; None before, and on
@@ -611,7 +627,13 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
             "a Variable was made of a Variable. Use it as it is, or its .detach() for a "
             "constant."
         )
-    value = np.array(data)
+    try:
+        value = np.array(data)
+    except ValueError as error:
+        raise DifferentiationValueError(
+            f"a {type(data).__name__} of rows of unlike lengths is no array. Give rows of "
+            "one length, or a list of Variables."
+        ) from error
     if not (differentiable(value.dtype) or (value.dtype.kind in "iub" and not requires_grad)):
         raise DifferentiationTypeError(
             f"data of dtype {value.dtype} cannot "
@@ -934,12 +956,17 @@ class NoGrad(Interpreter):
         return out if plain else tie(Variable, out, None, None)
 
 
-def no_grad() -> push:
-    """Context manager, or decorator, under which nothing is recorded.
+@overload
+def no_grad() -> push: ...
+@overload
+def no_grad(fun: Fun) -> Fun: ...
+def no_grad(fun: Fun | None = None) -> Any:
+    """Context manager, or decorator with or without parentheses, under which nothing is
+    recorded.
 
     Results of Variables are constants: Variables with ``requires_grad=False``.
     """
-    return push(NoGrad)
+    return push(NoGrad) if fun is None else push(NoGrad)(fun)
 
 
 # book/graph/variable.md: Gradients of gradients

@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d45242d78255eb1f13d7d40cfb7ccf2fe2b872366b65e0dc829e3cb9e251372a
+# sha256: 5a6a6165e7c3af7131fbbdc99a182e06db0785b748b81845ee61e433409e7999
 
 __all__ = [
     "OneForAllError",
@@ -59,7 +59,7 @@ from autograd_book.graph.errors import (
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
 from autograd_book.graph.variable import Methods, Operators, Protocols, call, push, top
-from autograd_book.modes.transforms import Fun, name_of
+from autograd_book.modes.transforms import Fun, expect_function, name_of
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.rules import indexing, linear, reductions, shapes
 
@@ -459,8 +459,17 @@ def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
         If arguments disagree about the number of examples, or none is batched.
     """
 
+    expect_function(f, "vmap")
+    given = in_axes if isinstance(in_axes, (tuple, list)) else (in_axes,)
+    if not all(axis is None or isinstance(axis, (int, np.integer)) for axis in given):
+        raise DifferentiationTypeError(
+            f"vmap of {name_of(f)} was given in_axes={in_axes!r}. Give for each argument the "
+            "number of an axis, or None, as in in_axes=(0, None); all arrays of one argument "
+            "are batched along the same axis."
+        )
+
     def transformed(*args: Any, **kwargs: Any) -> Tree:
-        axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
+        axes = tuple(in_axes) if isinstance(in_axes, (tuple, list)) else (in_axes,) * len(args)
         size = number_of_examples(f, args, axes)
         with push(Batch, size) as level:
             inputs = [

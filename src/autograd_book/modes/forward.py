@@ -12,7 +12,7 @@ value together with its tangent.
     print(f"{value:.2f} {tangent:.1f}")
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8599a788329160c73b8ffa33c94e7f27c43d8a3784cb889d4a626b9853027ed4
+# sha256: 5bd5acf6275cc3317a11949f88766b47d7e86bbaf47dd999f3fefdb252f528d5
 
 __all__ = [
     "along_elements",
@@ -42,7 +42,9 @@ from autograd_book.graph.record import (
     Node, Record, expect_below, new, next_index, no_number, recordable, tie,
 )
 from autograd_book.graph.variable import Variable, bind, expect_kind, push, top
-from autograd_book.modes.transforms import Fun, expect_number, name_of, primal
+from autograd_book.modes.transforms import (
+    Fun, expect_function, expect_number, name_of, primal,
+)
 from autograd_book.modes.trees import Tree, expect_like, kind_of, tree_map
 
 
@@ -206,6 +208,7 @@ def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[
     DifferentiationValueError
         If a tangent does not have the form or the shape of its primal.
     """
+    expect_function(f, "jvp")
     for name, given in (("primals", primals), ("tangents", tangents)):
         if type(given) not in (tuple, list):
             raise DifferentiationTypeError(

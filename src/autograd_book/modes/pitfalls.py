@@ -17,7 +17,7 @@ the line of the program.
         print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 125fd7ded5a26df4b8f847a15e0292da9d64303047bdf21f51ccc7355a28ce45
+# sha256: 3c7fdc9f85534a37be1437ebb3843ebcd75c02cc1d455d27edaf6f3c5688a9fe
 
 __all__ = [
     "plain",
@@ -35,7 +35,7 @@ __all__ = [
 # book/modes/pitfalls.md: Who made it, and who passed it on
 import sys
 from bisect import bisect_right
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -44,7 +44,7 @@ from autograd_book.graph.errors import NonFiniteError
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, differentiable
 from autograd_book.graph.record import Node, next_index
-from autograd_book.graph.variable import Variable, push
+from autograd_book.graph.variable import Fun, Variable, push
 from autograd_book.modes.batch import Batched
 
 
@@ -171,9 +171,13 @@ NUMBERS = (np.ndarray, np.generic, float)  #: What has a range.
 
 
 # book/modes/pitfalls.md: The level that looks
-def debug_nans() -> push:
-    """Context manager, or decorator, under which the first NaN or infinity made of finite
-    numbers raises an error.
+@overload
+def debug_nans() -> push: ...
+@overload
+def debug_nans(fun: Fun) -> Fun: ...
+def debug_nans(fun: Fun | None = None) -> Any:
+    """Context manager, or decorator with or without parentheses, under which the first NaN
+    or infinity made of finite numbers raises an error.
 
     Raises
     ------
@@ -181,4 +185,4 @@ def debug_nans() -> push:
         Names the operation, forward or on the way back, the ranges of its operands, and the
         line of the program.
     """
-    return push(Finite)
+    return push(Finite) if fun is None else push(Finite)(fun)

@@ -13,13 +13,14 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 06d05ba0240fe06f104aa119dad9557db5e60ed118185ba77137e53f9c60e758
+# sha256: ca564959550a0ba27c6b2e1c03413fbf92ce6f1b33d9b9100230ba387e25f815
 
 __all__ = [
     "Fun",
     "name_of",
     "primal",
     "run",
+    "expect_function",
     "expect_number",
     "zeros",
     "vjp",
@@ -28,6 +29,7 @@ __all__ = [
     "expect_pair",
     "cotangent_of",
     "of_chosen",
+    "positions_of",
     "value_and_grad",
     "grad",
     "expect_real_number",
@@ -69,11 +71,15 @@ def primal(value: Any) -> Any:
     outer Variable."""
     if isinstance(value, Operators):
         return value
-    return (
-        value
-        if isinstance(value, np.ndarray) and differentiable(value.dtype)
-        else admissible(value, True)[()]
-    )
+    if isinstance(value, np.ndarray) and differentiable(value.dtype):
+        return value
+    if not isinstance(value, str) and np.asarray(value).dtype == object:
+        raise DifferentiationTypeError(
+            f"an argument of type {type(value).__name__} was to be differentiated. Give "
+            "arrays, numbers, and lists, tuples and dictionaries of them, or enter its class "
+            "in autograd_book.modes.trees.containers."
+        )
+    return admissible(value, True)[()]
 
 
 # book/modes/transforms.md: One recorded run
@@ -87,6 +93,15 @@ def run(f: Fun, primals: tuple[Tree, ...]) -> tuple[Any, Record, tuple[Tree, ...
 
 
 # book/modes/transforms.md: One recorded run
+def expect_function(f: Any, transformation: str) -> None:
+    """Raise DifferentiationTypeError if f cannot be called."""
+    if not callable(f):
+        raise DifferentiationTypeError(
+            f"{transformation} was given a {type(f).__name__} in place of a function. Give "
+            "the function itself, f and not f(x)."
+        )
+
+
 def expect_number(f: Fun, result: Any) -> Any:
     """The result of f, or the error that says why it has no derivative."""
     if not isinstance(result, (np.ndarray, np.generic, Handle, int, float, complex)):
@@ -143,6 +158,7 @@ def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
     MutatedValueError
         From the pullback, if a primal was changed in place since.
     """
+    expect_function(f, "vjp")
     seals = [(p, seal(p)) for p in leaves(primals)]
     result, record, inputs = run(f, primals)
     result, aux = expect_pair(f, result) if has_aux else (result, None)
@@ -245,6 +261,17 @@ def of_chosen(
 
 
 # book/modes/transforms.md: Gradients
+def positions_of(f: Fun, argnums: Any) -> tuple[int, ...]:
+    """The positions of arguments as a tuple, or the error that says what came instead."""
+    positions = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    if not all(isinstance(i, (int, np.integer)) for i in positions):
+        raise DifferentiationTypeError(
+            f"{name_of(f)} was to be differentiated at argnums={argnums!r}. Give positions "
+            "counted from 0, as in argnums=(0, 1); arguments passed by name are constants."
+        )
+    return tuple(map(int, positions))
+
+
 def value_and_grad(
     f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False
 ) -> Fun:
@@ -272,9 +299,8 @@ def value_and_grad(
         From the returned function, if the result is not a single number, or there is no
         argument at a position.
     """
-    single = isinstance(argnums, (int, np.integer))
-    given: Any = argnums
-    positions: tuple[int, ...] = (int(given),) if single else tuple(given)
+    expect_function(f, "grad")
+    single, positions = isinstance(argnums, (int, np.integer)), positions_of(f, argnums)
 
     def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         chosen = of_chosen(f, positions, args, kwargs)

@@ -13,7 +13,7 @@ A tree is an array, or a list, tuple, named tuple or dictionary of trees.
     print(leaves(step))
 """
 # Generated from book/modes/trees.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b315e2c94862e5dfe98daaccac6bab161fae599b6eaf5e0d47c9e797a6fd3b43
+# sha256: 058236d298954b261dd521c3efab8794321ba428cf64a964358d9768ef8e4c09
 
 __all__ = [
     "Tree",
@@ -28,6 +28,7 @@ __all__ = [
 
 
 # book/modes/trees.md: Taking apart, putting together
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -44,6 +45,14 @@ containers: dict[
     list: (list, lambda like, parts: parts),
     tuple: (list, lambda like, parts: tuple(parts)),
     dict: (lambda tree: tree.values(), lambda like, parts: dict(zip(like, parts))),
+    OrderedDict: (
+        lambda tree: tree.values(),
+        lambda like, parts: OrderedDict(zip(like, parts)),
+    ),
+    defaultdict: (
+        lambda tree: tree.values(),
+        lambda like, parts: defaultdict(like.default_factory, zip(like, parts)),
+    ),
     type(None): (lambda tree: (), lambda like, parts: None),
 }
 

@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 936a3f2aa56781bbf2f34e36653717e7fc98821dc1418af92018852f028d832f
+# sha256: feb4686029ab6cdd35f48640c43801c8cc70c9fe371b7bef8a8579e400adbc84
 
 __all__ = ["linspace", "PLAIN", "reasons", "status", "Entry", "AREAS", "survey"]
 
@@ -77,11 +77,8 @@ for old, name in {
 
 
 # book/rules/vocabulary.md: Last entries
-refuse(
-    "Write start * ratio ** np.arange(num) / num, or 10 ** np.linspace(a, b, num).",
-    np.logspace,
-    np.geomspace,
-)
+refuse("Write base ** np.linspace(start, stop, num).", np.logspace)
+refuse("Write start * (stop / start) ** np.linspace(0, 1, num).", np.geomspace)
 refuse(
     "Convert first, as in np.sqrt(x.astype(complex)), and likewise for the others.",
     *(np.emath.sqrt, np.emath.log, np.emath.log2, np.emath.log10, np.emath.logn),
