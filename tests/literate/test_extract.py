@@ -173,9 +173,11 @@ LOST = {
     "of another language": export("y = 2").replace("{code-cell} ipython3", "python"),
     "after a fence that is not closed": "```python\nx\n\n" + export("y = 2"),
     "after a cell that is not closed": "```{code-cell} ipython3\nx\n\n" + export("y = 2"),
+    "after a fence of the other sign that is not closed": "~~~\nx\n\n" + export("y = 2"),
     "after a comment that is not closed": "<!-- begins\n\n" + export("y = 2"),
     "in a raw cell": export("y = 2").replace("code-cell", "raw-cell"),
     "under a misspelt option": export("y = 2").replace(":tags:", ":tag:"),
+    "under an option behind a sign": export("y = 2").replace(":tags:", "}:tags:"),
     "under an option with a capital": export("y = 2").replace(":tags:", ":Tags:"),
     "under a misspelt option between dashes": cell("---\ntag: [export]\n---\ny = 2"),
     "under an option without its first colon": export("y = 2").replace(":tags:", "tags:"),
@@ -628,15 +630,16 @@ def test_a_file_that_was_not_generated_is_never_overwritten(small):
     assert problem.startswith("src/autograd_book/a.py:1: this file was not generated; ")
 
 
-def test_an_orphan_goes_with_its_chapter_and_its_folder(small):
+def test_an_orphan_goes_with_its_chapter_and_its_folder_and_with_a_word(small, capsys):
     small.chapter("a", synopsis(), export("x = 1"))
-    small.chapter("graph/b", synopsis(), export("x = 1")).unlink
+    small.chapter("graph/b", synopsis(), export("x = 1"))
     extract(small.root)
     (small.root / "book/graph/b.md").unlink()
     small.listed.remove("graph/b")
     small.contents()
-    extract(small.root)
+    assert main(["extract", "--root", str(small.root)]) == 0
     assert not small.module("graph/b").parent.exists() and small.module("a").exists()
+    assert "src/autograd_book/graph/b.py: removed, since no chapter exports to it\n" in capsys.readouterr().out
 
 
 def test_an_orphan_that_was_edited_stays_and_is_reported(small):
@@ -824,7 +827,7 @@ def test_an_error_of_the_extractor_itself_is_not_blamed_on_the_chapter(small, mo
         extract(small.root)
 
 
-@pytest.mark.parametrize("matter", ["- a\n- list", "word", "a: [1", "kernelspec: python"])
+@pytest.mark.parametrize("matter", ["- a\n- list", "word", "a: [1", "kernelspec: python", "jupytext:\n- a", "jupytext: {text_representation: 3}"])
 def test_front_matter_that_the_reader_can_not_take_is_reported(small, matter):
     small.raw("a", f"---\n{matter}\n---\n\n" + export("x = 1") + "\n")
     [problem] = refused(small)

@@ -179,6 +179,15 @@ def test_a_cell_that_changed_since_the_extraction_is_found_by_the_lines_around(b
     assert abs(found - book.line("graph/a", answer)) <= 2 and chapter.read_text().split("\n")[found - 1].strip()
 
 
+@pytest.mark.parametrize("query", ["graph/a.py:3", "book/graph/a.md:30", "autograd_book.graph.a.f", "f"])
+@pytest.mark.parametrize("damaged", ["src/autograd_book/graph/a.py", "book/graph/a.md"])
+def test_a_file_that_is_no_text_is_reported(book, query, damaged, capsys):
+    (book.root / damaged).write_bytes(b"\n\xff\xfe")
+    main(["where", query, "--root", str(book.root)])
+    told = capsys.readouterr()
+    assert bool(told.out) != bool(re.match(r"\S+: .+; ", told.err))
+
+
 def test_a_name_in_a_module_that_is_no_python_is_answered_with_the_line_at_fault(book):
     book.module("graph/a").write_text("x = 1\ny = = 2\n")
     with pytest.raises(BookError, match=r"graph/a\.py:2: this is no Python"):

@@ -15,7 +15,7 @@ never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c279e11285da6b6dd54933a207213ea562393ed967af6dc57b29d78954b3b294
+# sha256: 740959912ad85cd354927b5fb46557acbcf9d224286b75c2a6bac46e964fafdd
 
 __all__ = [
     "PACKAGE",
@@ -275,7 +275,7 @@ def trim(source: str) -> str:
 
 # book/literate/extract.md: What looks like a cell
 _OPENS = re.compile(r"[\s>*+\-.)\d]*(`{3,}|~{3,}|:{3,})[ \t]*\{?[ \t]*code[ \t_-]*cell", re.I)
-_ASKS = re.compile(r"[\s>*+\-.)\d:]*tags?\s*:\s*(?:\[.*)?['\"]?export\b", re.I)
+_ASKS = re.compile(r"\W*tags?\s*:\s*(?:\[.*)?['\"]?export\b", re.I)
 _VERBATIM = re.compile(r"[^{]|\{(?:code|code-block|sourcecode|parsed-literal)\}|$")
 
 
@@ -301,8 +301,10 @@ def _spans(lines: list[str], tokens: list[Any]) -> tuple[set[int], set[int]]:
         shown = not read and _VERBATIM.match(token.info.strip())
         if token.type == "fence" and (read or shown):
             inside = range(first + 2, last + 1)
+            ends = lines[last - 1].lstrip("> \t").startswith(token.markup)
+            sign = token.markup if ends else ""  # what is never closed may hold anything
             opened = ((n, _OPENS.match(lines[n - 1])) for n in inside)
-            swallowed = {n for n, m in opened if m and m[1].startswith(token.markup)}
+            swallowed = {n for n, m in opened if m and m[1].startswith(sign)}
             known |= set(inside) - swallowed | ({first + 1} if read else set())
             asking |= {first + 2} if shown else set()
         elif token.type == "html_block" and re.match(r"\s*<!--.*-->", token.content, re.S):
@@ -407,7 +409,7 @@ def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, "", error) from error
     chapter = parse_chapter(path, text, enabled)
-    if chapter.cells and not _is_notebook(text):
+    if chapter.cells and not _is_notebook(path, text):
         raise BookError(
             [
                 f"{path}:1: this is not a MyST notebook, so its cells are not read; "
@@ -427,10 +429,13 @@ def _unreadable(path: str, text: str, error: Exception) -> BookError:
 
 
 # book/literate/extract.md: A survey that does not stop
-def _is_notebook(text: str) -> bool:
+def _is_notebook(path: str, text: str) -> bool:
     from myst_nb.core.read import is_myst_markdown_notebook
 
-    return bool(is_myst_markdown_notebook(text.removeprefix("\ufeff")))
+    try:
+        return bool(is_myst_markdown_notebook(text.removeprefix("\ufeff")))
+    except Exception as error:  # front matter of a kind that it does not expect
+        raise _unreadable(path, "", error) from error
 
 
 # book/literate/extract.md: A survey that does not stop
@@ -890,16 +895,17 @@ def on_disk(root: Path) -> dict[str, str]:
     """Return the files of the package that are there, by name."""
     files = [*sorted((root / SOURCE).rglob("*.py")), root / SOURCE / "py.typed"]
     names = {f.relative_to(root).as_posix(): f for f in files if f.is_file()}
-    return {name: _decoded(name, file.read_bytes()) for name, file in names.items()}
+    return {name: _decoded(file, name) for name, file in names.items()}
 
 
-def _decoded(name: str, data: bytes) -> str:
+def _decoded(file: Path, name: str = "") -> str:
+    data = file.read_bytes()
     try:
         return data.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        fact = f"this is no UTF-8 ({error.reason})"
-        raise BookError([f"{name}:{line}: {fact}; correct the file, or delete it"]) from None
+        fact = f"this is no UTF-8 ({error.reason}); correct the file, or delete it"
+        raise BookError([f"{name or file}:{line}: {fact}"]) from None
 
 
 # book/literate/extract.md: Nothing is lost
@@ -1235,7 +1241,7 @@ def where(query: str, package: Path) -> str:
     file, number = (
         (_file(name, package), 1) if name.endswith(".py") else find(name, package)
     )
-    last = len(file.read_text(encoding="utf-8").split("\n")) - 1
+    last = _decoded(file).count("\n")
     number = number if line is None else line
     if not 1 <= number <= last:
         raise BookError([f"{query}: the file has {last} lines; give one from 1 to {last}"])
@@ -1247,14 +1253,14 @@ def where(query: str, package: Path) -> str:
 
 # book/literate/extract.md: From a traceback to a paragraph
 def _place(file: Path, line: int, package: Path) -> str | None:
-    text = file.read_text(encoding="utf-8")
+    text = _decoded(file)
     return locate(text, line, _page(text, package))
 
 
 def _page(text: str, package: Path) -> str:
     origin = _ORIGIN.search(text)
     page = package.resolve().parents[1] / (origin[1] if origin else "")
-    return page.read_text(encoding="utf-8") if page.is_file() else ""
+    return _decoded(page) if page.is_file() else ""
 
 
 # book/literate/extract.md: From a traceback to a paragraph
@@ -1302,7 +1308,7 @@ def exported(text: str, page: str) -> dict[int, int]:
 # book/literate/extract.md: From a traceback to a paragraph
 def _module_line(query: str, name: str, line: int | None, package: Path) -> str:
     file = _file(name, package)
-    text = file.read_text(encoding="utf-8")
+    text = _decoded(file)
     if not MARKER.search(text):
         raise _orphan(query, file, package)
     lines = exported(text, _page(text, package))
@@ -1380,7 +1386,7 @@ def _find(parts: list[str], package: Path) -> _Found:
 
 
 def _body(file: Path) -> list[ast.stmt]:
-    tree = parse(file.read_text(encoding="utf-8"))
+    tree = parse(_decoded(file))
     if isinstance(tree, SyntaxError):
         fact = f"this is no Python ({tree.msg})"
         raise BookError(
@@ -1448,8 +1454,11 @@ def find_root(start: Path) -> Path:
 
 # book/literate/extract.md: The command line
 def _extract(options: Namespace) -> int:
-    changed, shown = extract(options.root or find_root(Path.cwd()), options.check)
-    print(shown if options.check else "\n".join(changed), end="\n" if changed else "")
+    root = options.root or find_root(Path.cwd())
+    changed, shown = extract(root, options.check)
+    gone = ": removed, since no chapter exports to it"
+    lines = (file + gone * (not (root / file).is_file()) for file in changed)
+    print(shown if options.check else "\n".join(lines), end="\n" if changed else "")
     verb = "stale" if options.check else "changed"
     print(f"{len(changed)} files {verb}" if changed else "the package is up to date")
     return int(bool(changed and options.check))
