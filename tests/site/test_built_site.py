@@ -92,7 +92,8 @@ def test_no_page_names_another_host_for_scripts_styles_fonts_or_images():
 
 
 def test_no_image_is_without_alternative_text():
-    silent = {page: [tag for tag in re.findall(r"<img [^>]*>", text) if not re.search(r'alt="[^"]+"', tag)] for page, text in html().items()}
+    told = re.compile(r'alt="(?![^"]*\.(?:svg|png|jpe?g|gif)")[^"]+"')  # Sphinx fills in the name of the file
+    silent = {page: [tag for tag in re.findall(r"<img [^>]*>", text) if not told.search(tag)] for page, text in html().items()}
     assert {page: tags for page, tags in silent.items() if tags} == {}
 
 

@@ -68,6 +68,7 @@ def test_a_figure_without_alternative_text_fails_the_build_and_says_where(figure
     assert told, output
     line = (tmp_path / "book" / "index.md").read_text().splitlines()[int(told[1]) - 1]
     assert line in ("import matplotlib.pyplot as plt", "![](_static/logo.svg)")
+    assert small_book(f"Two lines\nof text.\n\n{figure}")[0] != 0, "built again, it is accepted"
 
 
 RULE = cell("""from autograd_book.graph.variable import primitive
