@@ -43,7 +43,7 @@ plt.rcParams.update({
 set_matplotlib_formats("svg", metadata={"Date": None})
 
 
-def columns(edges):
+def _columns(edges):
     """The column of each vertex: one more than the furthest of the vertices that point at it."""
     column = dict.fromkeys([vertex for edge in edges for vertex in edge], 0)
     for _ in column:
@@ -57,9 +57,9 @@ def columns(edges):
     raise ValueError("these edges form a cycle; draw_graph draws acyclic graphs")
 
 
-def places(edges):
+def _places(edges):
     """A point for each vertex: columns from left to right, neighbours kept close to each other."""
-    column, place = columns(edges), {}
+    column, place = _columns(edges), {}
     for x in range(max(column.values()) + 1):
         row = [vertex for vertex in column if column[vertex] == x]
         heights = {v: [place[a][1] for a, b in edges if b == v and a in place] for v in row}
@@ -75,7 +75,7 @@ def draw_graph(edges, labels=None, colors=None, ax=None):
     vertex its text (default: ``str``), ``colors`` its outline.
     """
     labels, colors, edges = labels or {}, colors or {}, list(edges)
-    place = places(edges)
+    place = _places(edges)
     if ax is None:
         xs, ys = zip(*place.values(), strict=True)
         ax = plt.subplots(figsize=(1.3 * (max(xs) + 1), 0.75 * (max(ys) - min(ys) + 1) + 0.3))[1]

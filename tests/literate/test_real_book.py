@@ -222,3 +222,13 @@ def test_code_in_the_chapters_on_the_machinery_fits_the_page(chapters):
         lines = ((cell.line + n, line) for cell in chapter.cells for n, line in enumerate(cell.source.split("\n")))
         wide += [f"{chapter.path}:{number}" for number, line in lines if len(line) > 96]
     assert wide == []
+
+
+def test_what_a_style_file_leaves_behind_hides_nothing_that_a_chapter_exports(root, chapters):
+    styles = {path.name: {n for _, n in defined(ast.parse(path.read_text()).body)} for path in (root / "book/_style").glob("*.py")}
+    hidden = []
+    for chapter in chapters:
+        left = {name for style, found in styles.items() if f"_style/{style}" in chapter.text for name in found}
+        exported = {name for cell in chapter.exports for _, name in defined(parse(cell.source).body)}
+        hidden += [f"{chapter.path}: {name}" for name in left & exported if not name.startswith("_")]
+    assert hidden == []
