@@ -15,8 +15,6 @@ BOOK = survey(find_root(Path(__file__).parent))[0]
 CHAPTERS = [chapter for chapter in BOOK if DROPDOWN.search(chapter.text)]
 #: Chapters whose solutions are still to be put into cells; to be emptied, and never added to.
 PENDING = {
-    "stability/scaling",
-    "memory/saved",
 }
 by_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.docname)
 
