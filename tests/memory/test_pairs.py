@@ -156,3 +156,32 @@ def test_with_vmap_a_feature_gives_the_bits_of_vmap_alone(name):
             np.testing.assert_allclose(a, b, atol=ERRORS[name] * np.max(np.abs(a)))
         else:
             assert a.tobytes() == b.tobytes()
+
+
+def pass_by_pass(first: str | None, second: str | None) -> bytes:
+    """Gradient of a checkpointed function that differentiates constants, with features around
+    one of its passes, or both."""
+    if "bfloat16" in (first, second):
+        pytest.importorskip("ml_dtypes")
+    rng = np.random.default_rng(3)
+    x = ab.Variable(rng.normal(size=(200, 200)).astype(np.float32))
+    constant = rng.normal(size=(200, 200)).astype(np.float32)
+
+    @checkpoint
+    def inner(v):
+        slope = ab.grad(lambda t: np.sum(np.tanh(np.exp(t) * t)))(constant)
+        return np.sum(np.sin(v * slope) * np.tanh(v @ slope))
+
+    with REGIONS[first]() if first else nullcontext():
+        out = inner(x)
+    with REGIONS[second]() if second else nullcontext():
+        out.backward()
+    return x.grad.numpy().tobytes()
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_a_feature_around_one_pass_of_a_checkpoint_is_no_other_function(name):
+    both, plain = pass_by_pass(name, name), pass_by_pass(None, None)
+    assert pass_by_pass(name, None) == both
+    assert pass_by_pass(None, name) == plain
+    assert name in CASTS | LOSSY or both == plain

@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7cc6c12275d2e73725242b721cb2122db060d24f09481a51ebeda64d4ff6e386
+# sha256: 134447eea7624623007692cfae1be3d6b64722e862d462478c4e94d20b13f969
 
 __all__ = [
     "CATEGORIES",
@@ -847,6 +847,7 @@ class memory_profile:
 from threading import Lock, get_ident
 
 from autograd_book.graph.record import tie
+from autograd_book.graph.variable import base, top
 
 LEAST = 1 << 16  #: Bytes from which a buffer is worth keeping.
 
@@ -908,7 +909,7 @@ class Pool(Interpreter):
 
     def pull(self, node: Node, g: Any) -> Any:
         """Let the rules of a node compute with constant Variables, whose operations come
-        back to `bind`."""
+        back to `bind`, and to no level above, which would not see them without a pool."""
         plan: Any = node.plan
         large = type(g) is np.ndarray and g.nbytes >= LEAST
         # Variables among the values belong to a derivative of a higher order
@@ -917,7 +918,11 @@ class Pool(Interpreter):
             return self.below.pull(node, g)
         origins = plan.origins(node)
         saved = [v if o is None else constant(v) for v, o in zip(node.saved, origins)]
-        parts = plan.pull(constant(g), saved, node.params)
+        token = top.set(base)
+        try:
+            parts = plan.pull(constant(g), saved, node.params)
+        finally:
+            top.reset(token)
         return tuple([p.value if type(p) is Variable else p for p in parts])
 
 
@@ -927,9 +932,6 @@ def constant(value: Any) -> Any:
 
 
 # book/memory/meter.md: What an allocation costs
-from autograd_book.graph.variable import base
-
-
 class recycle:
     """Context manager under which large results are written into buffers of dead values.
 
