@@ -13,9 +13,6 @@ QUOTED = re.compile(r"(?<![}`])`([^`]+)`")
 FENCE = re.compile(r"^ *(`{3,}|~{3,}) *(?:py|python|ipython)3?\b", re.M)
 BOOK = survey(find_root(Path(__file__).parent))[0]
 CHAPTERS = [chapter for chapter in BOOK if DROPDOWN.search(chapter.text)]
-#: Chapters whose solutions are still to be put into cells; to be emptied, and never added to.
-PENDING = {
-}
 by_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.docname)
 
 
@@ -47,7 +44,7 @@ def unrun(chapter):
 
 @by_chapter
 def test_code_in_a_solution_stands_in_a_cell_that_the_build_runs(chapter):
-    assert bool(unrun(chapter)) == (chapter.docname in PENDING), unrun(chapter)
+    assert unrun(chapter) == []
 
 
 def test_what_counts_as_code_is_more_than_a_name():
