@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f1140fe151e89bbc2daf6e9e97eb4815314def0b75ac0cab27a33a87285faa8f
+# sha256: 647d23b90a3edc117199d6595022199c455174e0b19b01617a4d9256219e4b4f
 
 __all__ = [
     "integers",
@@ -36,13 +36,13 @@ import numpy as np
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.variable import Operators
-from autograd_book.rules.indexing import everything, places
+from autograd_book.rules.indexing import as_places, everything
 from autograd_book.rules.reductions import logsumexp
 
 
 def integers(labels: Any) -> Any:
     """Labels as an array of integers, or the error that says what they are instead."""
-    labels = places(labels)
+    labels = as_places(labels)
     if labels.dtype.kind not in "iu":
         raise DifferentiationTypeError(
             f"labels of dtype {labels.dtype} do not name classes. "

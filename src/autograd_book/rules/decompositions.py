@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a744fec8d9da0d93226f7ce44052ee44920a7a56178446ced22afbf8d6996c4f
+# sha256: c284e33419fc97fbc183ed0f728cdf88f0b177fec94f4286c9f7dc78b57d1173
 
 __all__ = [
     "transposed",
@@ -218,7 +218,7 @@ def packed_slogdet(a: Any) -> Any:
 
 
 # book/rules/decompositions.md: Several results in one node
-from autograd_book.rules.linear import scalar
+from autograd_book.rules.linear import positions, scalar
 
 
 def real(x: Any) -> Any:
@@ -694,8 +694,10 @@ def misfit(x: Any, ord: Any, axis: Any, remedy: str) -> DifferentiationValueErro
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     """One axis, several, or all for None, as a tuple."""
-    axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
-    return tuple(int(a) for a in axes)
+    if isinstance(axis, list):
+        raise misfit(x, None, axis, "Pass an integer, or a tuple of them.")
+    axes = range(x.ndim) if axis is None else np.atleast_1d(constant(axis)).tolist()
+    return tuple(positions(axes, x.ndim))
 
 
 # book/rules/decompositions.md: Norms
@@ -703,6 +705,8 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
     axes = axes_of(x, axis)
+    if len({*axes}) < len(axes):
+        raise misfit(x, ord, axis, "Name each axis once.")
     if isinstance(ord, (str, Variable)):
         raise misfit(x, ord, axis, "Pass a number as the order, or two axes for matrices.")
     out = VECTORS[ord](x, axes) if ord in VECTORS else p_norm(x, ord, axes)
@@ -727,7 +731,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     axes = axes_of(x, axis)
     if len(axes) == 1:
         return vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
-    if len(axes) != 2:
+    if len({*axes}) != 2 or len(axes) != 2:
         raise misfit(x, ord, axis, "Pass one axis for vectors, or two for matrices.")
     out = matrix_norm(np.moveaxis(x, axes, (-2, -1)), ord=ord)
     return reduced(out, x, axes, keepdims)
@@ -757,8 +761,13 @@ def cond(x: Any, p: Any = None) -> Any:
 @implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""
+    if ind <= 0:
+        raise DifferentiationValueError(
+            f"np.linalg.tensorinv of shape {a.shape} was given ind={ind!r}. Give a positive "
+            "number of axes."
+        )
     rows, columns = a.shape[:ind], a.shape[ind:]
-    square = np.reshape(a, (math.prod(rows), math.prod(columns)))
+    square = np.reshape(a, (math.prod(rows), -1))
     return np.linalg.inv(square).reshape(columns + rows)
 
 

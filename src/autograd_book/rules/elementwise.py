@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 16d64e0f41eef80b70fe0e1ca6eaa6d12854f4e4ddd108e80705d3a8cdbfc76e
+# sha256: 98a40b933b8ff3ce6f2fb508e688eb3b4bb8e86316090cba64b92f2d50ee48cb
 
 __all__ = [
     "nonzero_base",
@@ -388,6 +388,7 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 
 
 # book/rules/elementwise.md: Clipping
+from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import refuse_unread
 from autograd_book.graph.variable import functions, implements, refuse
 
@@ -404,6 +405,12 @@ def clip_as_numpy(
     **options: Any,
 ) -> Any:
     """`numpy.clip`, with its names of all versions; a limit that is None is infinite."""
+    by_position, by_name = (a_min, a_max) != (None, None), (min, max) != (None, None)
+    if by_position and by_name:
+        raise DifferentiationValueError(
+            "np.clip was given limits under both of their names. Give them as a_min and "
+            "a_max, or as min and max."
+        )
     given = options if out is None else {"out": out, **options}
     refuse_unread(primitives[clip], given)
     low, high = a_min if min is None else min, a_max if max is None else max

@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 953b95e379e4cdd19ff239e08b97938b02a0b70f9eb2b65c01b58d49c7c144d6
+# sha256: f18e3456a5c2ea15365e681ee27800d9b4ecec23c242ba78dee0cb2c65051ca6
 
 __all__ = [
     "BASIC",
@@ -29,7 +29,8 @@ __all__ = [
     "getitem",
     "FIXED",
     "differs",
-    "places",
+    "as_places",
+    "numbers",
     "everything",
     "frozen",
     "pick",
@@ -162,9 +163,15 @@ def differs(index: Any) -> bool:
     return isinstance(index, Operators) and type(index) is not Variable
 
 
-def places(index: Any) -> Any:
+def as_places(index: Any) -> Any:
     """An index as an array; a batch as it is."""
     return index if differs(index) else np.asarray(plain(index))
+
+
+def numbers(index: Any) -> Any:
+    """An index as an array of numbers: truth values count as 0 and 1, and are no mask."""
+    index = as_places(index)
+    return np.asarray(index, np.intp) if not differs(index) and index.dtype == bool else index
 
 
 def everything(index: Any) -> np.ndarray:
@@ -212,8 +219,9 @@ def take(
     expect_no_out(np.take, out)
     if axis is None:
         a, axis = np.ravel(a), 0
-    indices, n = places(indices), shape_of(a)[axis]
+    indices, n = numbers(indices), shape_of(a)[axis]
     if mode != "raise":
+        np.take([0], 0, mode=mode)  # complains about a mode that it does not know
         indices = np.remainder(indices, n) if mode == "wrap" else np.clip(indices, 0, n - 1)
     return along(a, axis, indices if indices.size else indices.astype(np.intp))
 
@@ -223,8 +231,8 @@ def take(
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """As `numpy.take_along_axis`."""
     if axis is None:
-        return pick(np.ravel(arr), places(indices))
-    n, indices = np.ndim(arr), places(indices)
+        return pick(np.ravel(arr), as_places(indices))
+    n, indices = np.ndim(arr), as_places(indices)
     if indices.ndim != n:
         raise DifferentiationValueError(
             f"take_along_axis was given indices with {indices.ndim} axes, x with {n}. "
@@ -258,7 +266,7 @@ def extract(condition: Any, arr: Any) -> Any:
 def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     """For each place the element of the choice that `a` names there, as `numpy.choose`."""
     expect_no_out(np.choose, out)
-    which, *spread = np.broadcast_arrays(places(a), *choices)
+    which, *spread = np.broadcast_arrays(numbers(a), *choices)
     if mode != "raise":
         n = len(spread)
         which = np.remainder(which, n) if mode == "wrap" else np.clip(which, 0, n - 1)

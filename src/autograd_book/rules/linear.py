@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1c4401348e08b08ed3c62cb9f49ae96cb9d797e9fbbaf14de86b26727c0b3295
+# sha256: 5ecc88f3a98613311ec3e5f916ef4c727873ffc716649eee6b64af5451f02a03
 
 __all__ = [
     "Shape",
@@ -70,6 +70,7 @@ __all__ = [
 
 # book/rules/linear.md: Make everything a matrix
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -250,6 +251,11 @@ LETTERS = string.ascii_uppercase + string.ascii_lowercase  #: As NumPy numbers t
 
 def letters_of(labels: Any) -> str:
     """A list of numbers, the other way to write subscripts, as letters."""
+    if not all(n is Ellipsis or 0 <= n < len(LETTERS) for n in labels):
+        raise DifferentiationValueError(
+            f"einsum was given the subscripts {labels!r}. Number them from 0 to "
+            f"{len(LETTERS) - 1}, or use an ellipsis."
+        )
     return "".join("..." if n is Ellipsis else LETTERS[n] for n in labels)
 
 
@@ -363,7 +369,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
 # book/rules/linear.md: Matrix products of rearranged operands
 def positions(axes: Any, n: int) -> list[int]:
     """Axes of n, given as a number or several, counted from the front."""
-    numbers = [int(axis) for axis in np.ravel(axes)]
+    numbers = [operator.index(axis) for axis in (axes if np.ndim(axes) else [axes])]
     if not all(-n <= axis < n for axis in numbers):
         raise DifferentiationValueError(
             f"the axes {numbers} were asked for, of an array with {n} axes. "
@@ -379,6 +385,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     a, b = array(a), array(b)
     m, n = a.shape, b.shape
     pair: Any = axes if np.iterable(axes) else (range(len(m) - axes, len(m)), range(axes))
+    if len(pair) != 2:
+        raise misfit("tensordot", (a, b), f"Give axes for each of both; it was {axes!r}.")
     k, l = positions(pair[0], len(m)), positions(pair[1], len(n))
     if [m[axis] for axis in k] != [n[axis] for axis in l]:
         remedy = f"Let axes name pairs of equal lengths; it was {axes!r}."
@@ -533,9 +541,6 @@ def cross(
 
 
 # book/rules/linear.md: Chains and powers
-import operator
-
-
 @implements(np.linalg.multi_dot)
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     """The product of a chain of matrices, as `numpy.linalg.multi_dot`."""

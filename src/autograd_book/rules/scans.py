@@ -14,7 +14,7 @@ interpolation and covariance.
     print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e6fb220e87698e4c60bfd5f66f32d7c4c3ba9a7f9b84d7bb489320db42a4bfe3
+# sha256: cb89ea286f895cce76ec25f2aff1726b2789f56a197a0897ef16440ed4383325
 
 __all__ = [
     "cumsum_x",
@@ -551,6 +551,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """Weights of each number added up, differentiable in them, as `numpy.bincount`."""
     bins = np.asarray(plain(x))
+    bins = bins.astype(np.intp) if bins.dtype == bool else bins
     if weights is None:
         return np.bincount(bins, None, minlength)
     if bins.shape != shape_of(weights) or len(bins.shape) != 1 or (bins < 0).any():
@@ -611,6 +612,8 @@ def cov(
     expect_table(sets, ddof, fweights, aweights)
     dtype = dtype or np.result_type(np.float64, *(np.asarray(plain(x)).dtype for x in sets))
     rows = [in_rows(x, rowvar, dtype) for x in sets]
+    if rows[0].shape[0] == 0:
+        return np.zeros((0, 0), dtype)
     x = np.concatenate(rows, axis=0) if len(rows) > 1 else rows[0]
     ddof = (0 if bias else 1) if ddof is None else ddof
     counts = 1.0 if fweights is None else np.asarray(plain(fweights), float)

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8d1aa3254864b629911e6811e12f99b826e037b2ec76d58be2327b57f55d2a0e
+# sha256: 3dee7ccfc27cd6fb17d5c25d7bf57ace4b085c5ffd342f2d5df7ccdbb4b23ec7
 
 __all__ = [
     "reshape",
@@ -57,6 +57,7 @@ __all__ = [
 
 
 # book/rules/shapes.md: Reshape
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -384,7 +385,9 @@ def concatenate(
     """Arrays joined along an axis, or flattened if it is None, as `numpy.concatenate`."""
     expect_no_out(np.concatenate, out)
     parts = [converted(a, dtype, casting) for a in arrays]
-    return bind(joined, *(map(np.ravel, parts) if axis is None else parts), axis=axis or 0)
+    if axis is None:
+        return bind(joined, *map(np.ravel, parts), axis=0)
+    return bind(joined, *parts, axis=operator.index(axis))
 
 
 # book/rules/shapes.md: Concatenate and stack
@@ -399,6 +402,7 @@ def stack(
 ) -> Any:
     """Arrays of one shape joined along a new axis, as `numpy.stack`."""
     expect_no_out(np.stack, out)
+    axis = operator.index(axis)
     return concatenate(
         [np.expand_dims(a, axis) for a in arrays], axis, dtype=dtype, casting=casting
     )

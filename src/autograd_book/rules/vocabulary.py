@@ -12,20 +12,35 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: feb4686029ab6cdd35f48640c43801c8cc70c9fe371b7bef8a8579e400adbc84
+# sha256: b7cc4f3d65e3fa1fffe0320614dbd18f9dfc8ac9d82025b97ea83fc0733a1ef4
 
-__all__ = ["linspace", "PLAIN", "reasons", "status", "Entry", "AREAS", "survey"]
+__all__ = [
+    "linspace",
+    "ASKED",
+    "stand_in",
+    "asked",
+    "PLAIN",
+    "reasons",
+    "status",
+    "Entry",
+    "AREAS",
+    "survey",
+]
 
 
 # book/rules/vocabulary.md: Last entries
 from collections.abc import Callable
+from functools import wraps
 from types import ModuleType
 from typing import Any, NamedTuple
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
 from autograd_book.graph.primitive import primitives
-from autograd_book.graph.variable import functions, implements, refusals, refuse
+from autograd_book.graph.variable import (
+    Operators, Variable, functions, implements, refusals, refuse,
+)
 from autograd_book.rules import (
     convolution,
     decompositions,
@@ -60,7 +75,8 @@ def linspace(
     line = start + share * span
     line = np.moveaxis(line, 0, axis) if axis else line
     line = line if dtype is None else line.astype(dtype)
-    return (line, span / max(num - bool(endpoint), 1)) if retstep else line
+    gaps = num - bool(endpoint)
+    return (line, span / gaps if gaps > 0 else np.nan) if retstep else line
 
 
 # book/rules/vocabulary.md: Last entries
@@ -74,6 +90,49 @@ for old, name in {
 }.items():
     if old in vars(np):  # before NumPy 2
         functions[vars(np)[old]] = getattr(np, name)
+
+
+# book/rules/vocabulary.md: Last entries
+#: Compositions that leave it to NumPy to look at their options, by name.
+ASKED = (
+    "average bincount choose compress correlate corrcoef cov cross diag diagonal diff "
+    "full_like gradient linspace median nanmedian nanpercentile nanquantile pad percentile "
+    "quantile repeat resize size trapezoid trapz trim_zeros vander"
+)
+
+
+def stand_in(value: Any) -> Any:
+    """What NumPy can be asked about in place of an argument: ones for what is
+    differentiated, a constant's value, anything else as it is."""
+    if isinstance(value, (list, tuple)):
+        return type(value)([stand_in(part) for part in value])
+    if type(value) is Variable and not value.requires_grad:
+        return value.numpy()
+    if not isinstance(value, Operators):
+        return value
+    other: Any = value
+    one = other.dtype.kind not in "iub"  # a batch of places may be of any, and 0 is one
+    return np.full(other.shape, one, other.dtype)
+
+
+def asked(fun: Any, ours: Any) -> Any:
+    """Our composition of a NumPy function, which raises what NumPy raises for arguments that
+    it accepts itself."""
+
+    @wraps(ours)
+    def composed(*args: Any, **options: Any) -> Any:
+        result = ours(*args, **options)
+        with np.errstate(all="ignore"), catch_warnings():
+            simplefilter("ignore")
+            fun(*map(stand_in, args), **{k: stand_in(v) for k, v in options.items()})
+        return result
+
+    return composed
+
+
+for name in ASKED.split():
+    if hasattr(np, name):
+        functions[getattr(np, name)] = asked(getattr(np, name), functions[getattr(np, name)])
 
 
 # book/rules/vocabulary.md: Last entries
