@@ -22,19 +22,23 @@ CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 1
 
 # One process for each core, each with one thread.
 SPREAD := -n auto --maxprocesses 4 --dist worksteal
-test test-floor: export OPENBLAS_NUM_THREADS := 1
+test test-quick test-floor: export OPENBLAS_NUM_THREADS := 1
 
 # What a shell has set for other projects stays outside.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV MPLBACKEND JUPYTER_PATH
 export PYTHONNOUSERSITE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help book test serve bench extract clean distclean test-floor test-oracle lock
+.PHONY: help book site page test test-quick serve bench extract clean distclean test-floor test-oracle lock forget
 
 help:
-	@echo "make book        extract the package, execute the chapters, build the site in _build/html"
+	@echo "make book        build the site in _build/html, executing the chapters whose outputs are stale, and look at it with a browser"
+	@echo "                 FRESH=1 executes every chapter"
+	@echo "make site        the same without the browser"
+	@echo "make page        one chapter in its full style, FILE=book/rules/scans.md"
+	@echo "make serve       build the site, serve it on 127.0.0.1:$(PORT), and build and reload when a source changes"
 	@echo "make test        stale-package check, ruff, mypy, pytest"
-	@echo "make serve       build the site and serve it on 127.0.0.1:$(PORT)"
+	@echo "make test-quick  of these tests, those that name what was changed since the last commit but one; SINCE=main says since when"
 	@echo "make extract     write src/ from the chapters"
 	@echo "make bench       run the benchmarks"
 	@echo "make test-floor  run the tests with the oldest NumPy supported"
@@ -61,6 +65,13 @@ test: $(ENV)
 	$(PY) -m mypy
 	$(PY) -m pytest -m "not site" $(SPREAD)
 
+# What the changes since a commit, and those not yet committed, can break nearest to them.
+SINCE ?= HEAD~1
+test-quick: $(ENV)
+	$(EXTRACT) --check
+	$(PY) -m ruff check .
+	$(PY) -m pytest -m "not site" --since "$(SINCE)" $(SPREAD)
+
 # The chapters whose outputs are stale are executed, the pages that show something new are written, and a browser looks at the site.
 # What a browser complains of is looked at again by the next `make book`, without a build.
 book: site
@@ -76,13 +87,26 @@ forget:
 	rm -rf _build
 endif
 
+CONFIGURED = --config "$(CURDIR)/_config.yml" --toc
+
 $(BUILT): $(ENV) $(SOURCES)
-	$(VENV)/bin/jupyter-book build -W -n --keep-going --path-output "$(CURDIR)" --config "$(CURDIR)/_config.yml" --toc "$(CURDIR)/book/_toc.yml" book
+	$(VENV)/bin/jupyter-book build -W -n --keep-going --path-output "$(CURDIR)" $(CONFIGURED) "$(CURDIR)/book/_toc.yml" book
 	@touch $@
 
 $(SEEN): $(BUILT) $(wildcard tests/site/*.py)
 	$(PY) -m pytest -m site tests/site $(SPREAD)
 	@touch $@
+
+# A contents file of the page and the lists that it refers to. Links to other chapters stay dead.
+page: extract
+	@test -f "$(FILE)" || { echo "There is no $(FILE). Name a chapter: make page FILE=book/rules/scans.md"; exit 1; }
+	@mkdir -p _build/page
+	@printf 'format: jb-book\nroot: %s\nchapters:\n- file: glossary\n- file: references\n' "$(patsubst book/%.md,%,$(FILE))" > _build/page/_toc.yml
+	@$(VENV)/bin/jupyter-book build --path-output "$(CURDIR)/_build/page" $(CONFIGURED) "$(CURDIR)/_build/page/_toc.yml" book
+	@echo "Open file://$(CURDIR)/_build/page/_build/html/$(patsubst book/%.md,%,$(FILE)).html"
+
+serve: site
+	$(PY) book/_ext/serve.py _build/html $(PORT) $(MAKE) --no-print-directory site
 
 bench: $(ENV)
 	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done

@@ -21,7 +21,7 @@ from sphinx.errors import ExtensionError
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.logging import get_node_location, getLogger
 
-from autograd_book.literate.extract import find_root, survey
+from autograd_book.literate.extract import contents, find_root, survey
 from autograd_book.literate.weave import explained, explanation, weave
 
 RULES = "rules/"  # the chapters that are set as formula sheets
@@ -43,8 +43,11 @@ def read_chapters(app):
 
 def set_up(app, config):
     """Keep outputs in one folder for all builds of a book, and use all cores: Jupyter Book's command has no option for either."""
-    config.nb_execution_cache_path = str(find_root(Path(app.srcdir)) / "_build" / ".jupyter_cache")
+    root = find_root(Path(app.srcdir))
+    config.nb_execution_cache_path = str(root / "_build" / ".jupyter_cache")
     app.parallel = CORES
+    if not {name for _, name in contents(root)} <= set(config.external_site_map):
+        config.suppress_warnings = [*config.suppress_warnings, "ref", "myst.xref_missing"]  # In a part of the book links may lead out of it.
     for name in ("sphinx_multitoc_numbering", "sphinx-mathjax-offline"):  # They work when all is read, and do not say so.
         if name in app.extensions:
             app.extensions[name].parallel_read_safe = True
@@ -322,7 +325,7 @@ def setup(app):
     """Connect all of this to Sphinx."""
     app.setup_extension("autograd_book_notebooks")
     app.connect("config-inited", leave_out_doors)
-    app.connect("config-inited", set_up)
+    app.connect("config-inited", set_up, priority=950)  # after sphinx-external-toc has read the contents
     # Before sphinx-codeautolink reads its settings, and asks which pages are outdated.
     app.connect("builder-inited", read_chapters, priority=100)
     app.connect("builder-inited", execute_chapters, priority=110)

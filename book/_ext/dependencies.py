@@ -45,8 +45,8 @@ class Imports:
         """The modules whose import changes others."""
         return {module for module, tree in self.trees.items() if speaks(tree, above(self.chapters[module]))}
 
-    def named(self, tree, package, spoken_of=True):
-        """The modules that some code imports, and, where it is ``spoken_of`` in a string, the whole package."""
+    def named(self, tree, package, whole=True):
+        """The modules that some code imports; the ``whole`` package, if it speaks of that in a string or hands the face on."""
         aliases = set()
         for home, name in from_imports(tree, package):
             yield from self.homes(home, name)
@@ -57,10 +57,11 @@ class Imports:
                         aliases.add(alias.asname or PACKAGE)
                     else:
                         yield from self.below(alias.name)
-            elif spoken_of and isinstance(node, ast.Constant) and isinstance(node.value, str) and PACKAGE in node.value:
+            elif whole and isinstance(node, ast.Constant) and isinstance(node.value, str) and PACKAGE in node.value:
                 yield from self.chapters
         for name in attributes(tree, aliases):
-            yield from self.homes(PACKAGE, name)
+            if whole or name.strip("_") == name != "":
+                yield from self.homes(PACKAGE, name)
 
     def homes(self, module, name):
         """Where a name of a module is defined; of the face without a name, everywhere."""

@@ -9,6 +9,7 @@ import ast
 import asyncio
 import hashlib
 import json
+import math
 import os
 import platform
 import re
@@ -154,7 +155,7 @@ class Kept:
 
     async def alone(self, chapter, seats, whole):
         """Execute one chapter in a kernel of its own, and keep its outputs if no cell fails that should not."""
-        notebook, number = deepcopy(self.notebook(chapter)), 0
+        notebook, number, start = deepcopy(self.notebook(chapter)), 0, time.time()
         measures = list(measuring(chapter.cells))
         client = NotebookClient(notebook, timeout=self.timeout, record_timing=False, extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
                                 resources={"metadata": {"path": str((self.root / chapter.path).parent)}})
@@ -174,12 +175,13 @@ class Kept:
             return Failure(chapter.path, chapter.cells[number - 1].line, number, re.sub(r"\x1b\[[\d;]*m", "", str(error)))
         finally:
             await kernel.__aexit__(None, None, None)
-        self.keep(chapter, notebook, files)
+        self.keep(chapter, notebook, files, changed_since=start)
         return None
 
-    def keep(self, chapter, notebook, files=()):
-        """Put an executed notebook into the cache, with its key."""
-        data = {"key": self.key(chapter, files), "files": list(files)}
+    def keep(self, chapter, notebook, files=(), changed_since=math.inf):
+        """Put an executed notebook into the cache, with its key; with none if a file was changed while it was executed."""
+        mixed = any((self.root / file).stat().st_mtime > changed_since for file in [chapter.path, *files] if (self.root / file).is_file())
+        data = {"key": "" if mixed else self.key(chapter, files), "files": list(files)}
         self.cache.cache_notebook_bundle(CacheBundleIn(notebook, str(self.root / chapter.path), data=data), check_validity=False, overwrite=True)
 
     def files(self, chapter, opened, loaded):
