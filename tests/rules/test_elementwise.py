@@ -256,7 +256,6 @@ REFUSED = {
     "nan_to_num in place": (lambda: np.nan_to_num(X, copy=False), "copy=False"),
     "spacing": (lambda: np.spacing(X), "x.numpy()"),
     "nextafter": (lambda: np.nextafter(X, 1.0), "x.numpy()"),
-    "real_if_close": (lambda: np.real_if_close(X), "np.real"),
     "complex sign": (lambda: ab.vjp(np.sign, np.ones(2) * 1j)[1](np.ones(2)), "z / np.abs(z)"),
     "differentiated condition": (lambda: np.where(X, 1.0, 0.0), "condition"),
 }

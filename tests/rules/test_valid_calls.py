@@ -73,3 +73,27 @@ def test_a_jacobian_knows_complex_results_however_deep_it_stands() -> None:
     inner = lambda t: np.sum(np.real(ab.jacobian(f)(t)))
     x = np.array([0.3, 0.7])
     np.testing.assert_allclose(ab.hvp(inner)(x, np.ones(2)), np.sin(x), rtol=1e-12)
+
+
+def test_lists_of_variables_are_appended() -> None:
+    f = lambda x: np.sum(np.append(x, [x[0] * 2.0, x[1] * x[2]]) * np.arange(1.0, 6.0))
+    ab.check_gradients(f, np.array([1.0, 2.0, 3.0]))
+    assert np.append(ab.Variable(np.ones((1, 2))), [[1.0, 2.0]], axis=0).shape == (2, 2)
+
+
+@pytest.mark.skipif(not hasattr(np, "vecdot"), reason="from NumPy 2 on")
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+def test_products_of_vectors_may_keep_their_axis(axis) -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 3, 4, 2))
+    f = lambda x, y: np.vecdot(x, y, axis=axis, keepdims=True)
+    np.testing.assert_allclose(f(ab.Variable(x), y).numpy(), f(x, y))
+    ab.check_gradients(f, x, y)
+
+
+def test_numbers_that_are_real_but_for_rounding_become_real() -> None:
+    z = np.array([1 + 1e-16j, 2.0])
+    for case in (z, z + 1j, z.real):
+        ours, plain = np.real_if_close(ab.Variable(case)), np.real_if_close(case)
+        assert ours.dtype == plain.dtype
+        np.testing.assert_array_equal(ours.numpy(), plain)
+    np.testing.assert_allclose(ab.grad(lambda x: np.sum(np.real_if_close(x * (1 + 0j)) ** 2))(np.array([1.0, 2.0])), [2.0, 4.0])

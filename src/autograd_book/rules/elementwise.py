@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 98a40b933b8ff3ce6f2fb508e688eb3b4bb8e86316090cba64b92f2d50ee48cb
+# sha256: c98f81f127c9a910e2b232a5092d2289667b023b5eaf1322fd84a5f4151c8404
 
 __all__ = [
     "nonzero_base",
@@ -54,6 +54,7 @@ __all__ = [
     "isclose",
     "allclose",
     "angle",
+    "real_if_close",
     "finite_part",
     "sinc_derivative",
     "bessel_i",
@@ -405,8 +406,8 @@ def clip_as_numpy(
     **options: Any,
 ) -> Any:
     """`numpy.clip`, with its names of all versions; a limit that is None is infinite."""
-    by_position, by_name = (a_min, a_max) != (None, None), (min, max) != (None, None)
-    if by_position and by_name:
+    by_position = a_min is not None or a_max is not None
+    if by_position and (min is not None or max is not None):
         raise DifferentiationValueError(
             "np.clip was given limits under both of their names. Give them as a_min and "
             "a_max, or as min and max."
@@ -603,7 +604,11 @@ def angle(z: Any, deg: bool = False) -> Any:
     return np.rad2deg(radians) if deg else radians
 
 
-refuse("Take np.real, and test with np.isclose(np.imag(z), 0).", np.real_if_close)
+@implements(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """The real part, if no imaginary part differs from 0 by more than rounding, as
+    `numpy.real_if_close`."""
+    return np.real(a) if np.isrealobj(np.real_if_close(a.numpy(), tol)) else a
 
 
 # book/rules/elementwise.md: Infinities and not-a-numbers

@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5ecc88f3a98613311ec3e5f916ef4c727873ffc716649eee6b64af5451f02a03
+# sha256: 9244eda46d95a093e4b5cb78b5655a392afa5f23155e570e439632555ddb503a
 
 __all__ = [
     "Shape",
@@ -447,11 +447,14 @@ def vdot(a: Any, b: Any) -> Any:
 
 
 # book/rules/linear.md: Products of vectors
-def vecdot(x1: Any, x2: Any, *, axis: int = -1, **options: Any) -> Any:
+def vecdot(
+    x1: Any, x2: Any, *, axis: int = -1, keepdims: bool = False, **options: Any
+) -> Any:
     """Products of vectors along an axis, the first conjugated, as `numpy.vecdot`."""
     decline("vecdot", **options)
     x, y = np.moveaxis(array(x1), axis, -1), np.moveaxis(array(x2), axis, -1)
-    return scalar(np.matmul(conjugated(x)[..., None, :], y[..., None])[..., 0, 0])
+    out = np.matmul(conjugated(x)[..., None, :], y[..., None])[..., 0, 0]
+    return np.expand_dims(out, axis) if keepdims else scalar(out)
 
 
 # book/rules/linear.md: Products of vectors

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3dee7ccfc27cd6fb17d5c25d7bf57ace4b085c5ffd342f2d5df7ccdbb4b23ec7
+# sha256: ca5dcd8a85f925c8e01562ea7c05e59e264ed08075f623657fc70aa8fd7657b1
 
 __all__ = [
     "reshape",
@@ -46,6 +46,7 @@ __all__ = [
     "concatenate",
     "stack",
     "joins",
+    "gathered",
     "append",
     "block",
     "resize",
@@ -437,10 +438,15 @@ if hasattr(np, "row_stack"):
 
 
 # book/rules/shapes.md: The other names
+def gathered(x: Any) -> Any:
+    """Nested lists, of Variables among others, as one array."""
+    return np.stack([gathered(part) for part in x]) if isinstance(x, (list, tuple)) and x else x
+
+
 @implements(np.append)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
-    """As `numpy.append`."""
-    return concatenate((arr, values), axis)
+    """As `numpy.append`; lists may hold Variables."""
+    return concatenate((gathered(arr), gathered(values)), axis)
 
 
 # book/rules/shapes.md: The other names
