@@ -25,8 +25,9 @@ def affected(files, chapters):
 
     graph = Imports(chapters)
     changed = {chapter.module for chapter in chapters if chapter.path in files}
-    tested = {f"tests/{chapter.docname}".rpartition("/") for chapter in chapters if chapter.path in files}
-    tested = {f"{folder}/test_{name.strip('_')}" for folder, _, name in tested}
+    # tests/rules/test_scans.py is about book/rules/scans.md; what stands directly below tests, about the whole.
+    places = [chapter.docname.rpartition("/") for chapter in chapters if chapter.path in files]
+    tested = tuple(f"tests/{folder}/test_{name}" if folder else "tests/test_" for folder, _, name in places)
 
     def helpers(path):
         tree = ast.parse(path.read_text())
@@ -37,7 +38,7 @@ def affected(files, chapters):
 
     def touched(path, seen=()):
         name = path.relative_to(ROOT).as_posix()
-        if name in files or any(name.startswith(stem) for stem in tested):
+        if name in files or name.startswith(tested):
             return True
         named = set(graph.named(tree_of([path.read_text()]), PACKAGE, whole=False))
         return bool(named & changed) or any(touched(helper, (*seen, path)) for helper in helpers(path) if helper not in seen)
