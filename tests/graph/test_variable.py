@@ -751,3 +751,35 @@ def test_weak_scalars_are_provided_where_numpy_has_none() -> None:
 def test_an_array_like_a_variable_is_plain(fun):
     made = fun(Variable(np.ones((2, 3), np.float32)))
     assert type(made) is np.ndarray and made.shape == (2, 3) and made.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_a_number_that_would_become_infinite_is_not_assigned(dtype):
+    v = Variable(np.ones(2, dtype))
+    with pytest.raises(ab.DifferentiationValueError, match=r"1e\+300 in it was assigned to a Variable of dtype"):
+        v.data = np.array([1.0, 1e300])
+    np.testing.assert_array_equal(v.numpy(), [1, 1])
+    v.data = np.array([np.inf, np.nan])
+    assert v.dtype == dtype and np.isinf(v.numpy()[0])
+
+
+def test_a_hook_that_takes_itself_off_does_not_hide_the_next_one():
+    v, seen = Variable(1.0), []
+    off = v.register_hook(lambda g: off())
+    v.register_hook(lambda g: seen.append(float(g.numpy())) or g * 2.0)
+    (v * 3.0).backward()
+    (v * 3.0).backward()
+    assert seen == [3.0, 3.0] and v.grad.item() == 12.0
+
+
+def test_one_hook_registered_twice_is_called_twice_and_taken_off_once():
+    v, double = Variable(1.0), lambda g: g * 2.0
+    off = v.register_hook(double)
+    v.register_hook(double)
+    (v * 1.0).backward()
+    assert v.grad.item() == 4.0
+    off()
+    off()
+    v.zero_grad()
+    (v * 1.0).backward()
+    assert v.grad.item() == 2.0

@@ -267,3 +267,45 @@ def test_a_network_prints_its_structure():
 def test_under_no_grad_a_network_returns_a_constant():
     with ab.no_grad():
         assert not small()(np.ones((1, 3))).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "fact"),
+    [
+        (np.array([1e300, 1.0]), ab.DifferentiationValueError, "1e.300 in it was given in a state for last of dtype float32"),
+        (np.array([1j, 1.0]), ab.DifferentiationTypeError, "complex128 was given in a state for last"),
+        (np.array(["a", "b"]), ab.DifferentiationTypeError, "<U1 was given in a state for last"),
+        (np.array([None, 1.0]), ab.DifferentiationTypeError, "object was given in a state for last"),
+    ],
+)
+def test_numbers_that_would_be_lost_are_refused_and_nothing_is_changed(given, kind, fact):
+    class Two(Module):
+        def __init__(self):
+            self.first, self.last = ab.Variable(np.float32(1.0)), ab.Variable(np.ones(2, np.float32))
+
+    network = Two()
+    with pytest.raises(kind, match=fact):
+        network.load_state_dict({"first": 5.0, "last": given})
+    assert network.first.item() == 1.0
+    network.load_state_dict({"first": 5, "last": np.float64([np.inf, np.nan])})
+    assert network.first.item() == 5.0 and network.last.dtype == np.float32
+
+
+def test_two_parameters_of_one_name_are_refused_and_not_lost():
+    class Keyed(Module):
+        def __init__(self, parts):
+            self.parts = parts
+
+    for parts in ({1: ab.Variable(1.0), "1": ab.Variable(2.0)}, {"a.b": ab.Variable(1.0), "a": {"b": ab.Variable(2.0)}}):
+        network = Keyed(parts)
+        assert len(list(network.parameters())) == 2
+        for look in (network.state_dict, network.named_parameters, lambda network=network: network.load_state_dict({})):
+            with pytest.raises(ab.DifferentiationValueError, match="two parameters of a network are named parts"):
+                look()
+
+
+def test_layout_in_memory_goes_with_a_state():
+    network, twin = Linear(2, 3), Linear(2, 3)
+    network.weight.value = np.asfortranarray(network.weight.value)
+    twin.load_state_dict(network.state_dict())
+    assert twin.weight.value.flags.f_contiguous

@@ -219,13 +219,109 @@ def test_a_state_is_a_copy():
 def test_the_state_of_another_network_is_refused_and_changes_nothing(key):
     optimizer = SGD([ab.Variable([1.0])], 0.1)
     with pytest.raises(ab.DifferentiationValueError, match=key):
-        optimizer.load_state_dict({"lr": 5.0, key: [1.0]})
+        optimizer.load_state_dict(optimizer.state_dict() | {"lr": 5.0, key: [1.0]})
     assert optimizer.lr == 0.1 and optimizer.state == [{}]
 
 
 def test_a_state_of_another_shape_is_refused():
+    optimizer = SGD([ab.Variable([1.0])], 0.1)
     with pytest.raises(ab.DifferentiationValueError, match=r"shape \(2,\)"):
-        SGD([ab.Variable([1.0])], 0.1).load_state_dict({"lr": 5.0, "0.velocity": [1.0, 2.0]})
+        optimizer.load_state_dict(optimizer.state_dict() | {"lr": 5.0, "0.velocity": [1.0, 2.0]})
+    assert optimizer.lr == 0.1 and optimizer.state == [{}]
+
+
+def stepped(make, value=(1.0, -2.0), dtype=np.float32):
+    """An optimiser that has taken a step."""
+    p = ab.Variable(np.array(value, dtype))
+    optimizer = make([p])
+    p.grad = np.ones(p.shape, dtype)
+    optimizer.step()
+    return optimizer
+
+
+MAKERS = [lambda p: SGD(p, 0.1, 0.9, 0.01, True), lambda p: Adam(p, 0.1, (0.8, 0.9), 1e-5, 0.2), lambda p: AdamW(p, 0.1, weight_decay=0.3)]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_settings_come_back_with_the_memories(make):
+    first = stepped(make)
+    second = type(first)([ab.Variable(np.zeros(2, np.float32))])
+    file = io.BytesIO()
+    np.savez(file, **first.state_dict())
+    file.seek(0)
+    second.load_state_dict(np.load(file, allow_pickle=False))
+    settings = [{name: getattr(o, name) for name in ("lr", *o.settings)} for o in (first, second)]
+    assert settings[0] == settings[1]
+    assert [type(v) for v in settings[0].values()] == [type(v) for v in settings[1].values()]
+
+
+@pytest.mark.parametrize(("one", "other"), [(a, b) for a in MAKERS for b in MAKERS if a is not b])
+def test_the_state_of_another_kind_is_refused_and_changes_nothing(one, other):
+    first, second = stepped(one), stepped(other)
+    before = second.state_dict()
+    with pytest.raises(ab.DifferentiationValueError, match=f"kind {type(first).__name__} .* kind {type(second).__name__} "):
+        second.load_state_dict(first.state_dict())
+    np.testing.assert_equal(second.state_dict(), before)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_memories_take_the_dtype_that_a_fresh_one_has(make):
+    first, second = stepped(make), stepped(make)
+    for dtype in (np.float64, np.float16):
+        other = {k: a.astype(dtype) for k, a in first.state_dict().items() if k[:2] == "0." and a.ndim}
+        second.load_state_dict(first.state_dict() | other)
+        fresh = second.remembered({}, second.parameters[0].value)
+        assert {k: a.dtype for k, a in second.state[0].items()} == {k: a.dtype for k, a in fresh.items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [
+        ({"0.mean": [1e300, 0.0]}, "1e.300 in it was given in a state for 0.mean of dtype float32"),
+        ({"0.mean": [1j, 0.0]}, "complex128 was given in a state for 0.mean"),
+        ({"0.steps": np.float16(2048)}, "float16 was given in a state for 0.steps of dtype int64"),
+        ({"0.steps": None}, "lacks .*0.steps"),
+        ({"0.slow": [0.0, 0.0]}, "has .*0.slow.* too many"),
+        ({"1.mean": [0.0, 0.0]}, "has .*1.mean.* too many"),
+        ({"betas": [0.9, 1.0]}, r"betas\[1\]=1.0"),
+        ({"eps": None}, "settings .*betas.*eps"),
+        ({"parameters": 2}, "with 2 parameters"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(change, fact):
+    optimizer = stepped(lambda p: Adam(p, 0.1))
+    state = {name: value for name, value in (optimizer.state_dict() | {"lr": 7.0} | change).items() if value is not None}
+    before = optimizer.state_dict()
+    with pytest.raises((ab.DifferentiationValueError, ab.DifferentiationTypeError), match=fact):
+        optimizer.load_state_dict(state)
+    np.testing.assert_equal(optimizer.state_dict(), before)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("value", [1 + 2j, [1 + 2j, 3.0]])
+def test_a_state_of_complex_parameters_goes_round(make, value):
+    first, second = stepped(make, value, complex), stepped(make, value, complex)
+    first.step()
+    second.load_state_dict(first.state_dict())
+    np.testing.assert_equal(second.state_dict(), first.state_dict())
+
+
+def test_a_momentum_that_was_switched_off_on_the_way_does_not_lose_its_state():
+    first = stepped(lambda p: SGD(p, 0.1, 0.9))
+    first.momentum = 0.0
+    second = SGD(first.parameters, 0.1)
+    second.load_state_dict(first.state_dict())
+    np.testing.assert_equal(second.state[0]["velocity"], [1.0, 1.0])
+
+
+def test_layout_in_memory_goes_with_a_state_and_with_a_step():
+    values = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    p = ab.Variable(values)
+    optimizer = SGD([p], 0.1, 0.9)
+    held, p.grad = p.value, np.ones((2, 3))
+    optimizer.step()
+    assert held is not p.value and p.value.flags.f_contiguous
+    assert optimizer.state_dict()["0.velocity"].flags.f_contiguous
 
 
 # Careless use
@@ -320,7 +416,7 @@ def test_what_is_no_mapping_is_refused_as_a_state(state):
 def test_a_state_with_a_rate_in_words_changes_nothing():
     optimizer = SGD([ab.Variable([1.0])], 0.1)
     with pytest.raises(ab.DifferentiationTypeError, match="lr=.*fast"):
-        optimizer.load_state_dict({"lr": "fast", "0.velocity": [1.0]})
+        optimizer.load_state_dict(optimizer.state_dict() | {"lr": "fast", "0.velocity": [1.0]})
     assert optimizer.lr == 0.1 and optimizer.state == [{}]
 
 
@@ -341,7 +437,7 @@ def test_an_optimiser_lets_go_of_its_parameters():
 def test_a_state_with_an_impossible_rate_changes_nothing():
     optimizer = SGD([ab.Variable([1.0])], 0.1)
     with pytest.raises(ab.DifferentiationValueError, match="lr=-5.0"):
-        optimizer.load_state_dict({"lr": -5.0, "0.velocity": [1.0]})
+        optimizer.load_state_dict(optimizer.state_dict() | {"lr": -5.0, "0.velocity": [1.0]})
     assert optimizer.lr == 0.1 and optimizer.state == [{}]
 
 
@@ -381,3 +477,14 @@ def test_descent_subtracts_a_real_gradient_from_the_real_part():
     p.grad = np.array([1.0, 2.0])
     ab.optim.SGD([p], lr=1.0).step()
     np.testing.assert_array_equal(p.numpy(), [1j, 2j])
+
+
+@pytest.mark.parametrize("nesterov", ["no", 1, None])
+def test_a_flag_that_is_none_is_refused(nesterov):
+    with pytest.raises(ab.DifferentiationTypeError, match="nesterov=.*Give True or False"):
+        SGD([ab.Variable(1.0)], 0.1, 0.9, nesterov=nesterov)
+
+
+def test_a_setting_that_a_kind_does_not_have_is_refused():
+    with pytest.raises(ab.DifferentiationValueError, match="momentum"):
+        ab.optim.Optimizer([ab.Variable(1.0)], 0.1, momentum=0.9)

@@ -1,5 +1,6 @@
 """Clipping: against norms computed in exact or wider arithmetic, and against careless use."""
 
+import io
 import math
 import tracemalloc
 from decimal import Decimal, localcontext
@@ -569,3 +570,58 @@ def test_a_recurrence_diverges_without_and_arrives_with_clipping():
 
     assert not math.isfinite(train(math.inf))
     assert train(1.0) == pytest.approx(1.0, abs=0.02)
+
+
+# States
+
+
+def test_a_clip_continues_from_its_state_with_its_settings():
+    first, weight = AutoClip(40.0, window=5, norm_type=1.0), ab.Variable(np.zeros(2))
+    for size in (3.0, 1.0, 4.0, 1.5, 9.0, 2.0):
+        weight.grad = [size, 0.0]
+        first(weight)
+    second = AutoClip()
+    file = io.BytesIO()
+    np.savez(file, **first.state_dict())
+    file.seek(0)
+    second.load_state_dict(np.load(file, allow_pickle=False))
+    assert vars(first) == vars(second) and second.norms.maxlen == 5
+    unlimited = AutoClip()
+    unlimited.load_state_dict(AutoClip().state_dict())
+    assert unlimited.norms.maxlen is None
+
+
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [({"percentile": 101.0}, "percentile=101"), ({"window": -1}, "window=-1"), ({"norms": [[1.0]]}, "norms of dtype"), ({"norms": [-1.0]}, "norms of dtype"), ({"norms": ["a"]}, "norms of dtype"), ({"more": 1}, "more")],
+)
+def test_a_state_of_a_clip_that_does_not_fit_changes_nothing(change, fact):
+    clip = AutoClip(20.0)
+    clip.norms.append(2.0)
+    with pytest.raises(ab.DifferentiationValueError, match=fact):
+        clip.load_state_dict(AutoClip().state_dict() | change)
+    assert clip.percentile == 20.0 and list(clip.norms) == [2.0]
+
+
+def test_a_monitor_continues_from_its_state():
+    w = {"a": ab.Variable(np.zeros(2)), "b": ab.Variable(0.0)}
+    first, second = GradientMonitor(w, 1.0), GradientMonitor(w)
+    w["a"].grad = [1.0, np.nan]
+    first.record()
+    w["a"].grad = [1.0, 2.0]
+    first.record()
+    second.load_state_dict(first.state_dict())
+    np.testing.assert_equal([second.total, second.layers, second.norm_type], [first.total, first.layers, 1.0])
+    for change in ({"total": np.ones(3)}, {"layers.a": np.ones((2, 1))}, {"layers.c": np.ones(2)}):
+        with pytest.raises(ab.DifferentiationValueError):
+            second.load_state_dict(first.state_dict() | change)
+    np.testing.assert_equal([second.total, second.layers, second.norm_type], [first.total, first.layers, 1.0])
+
+
+@pytest.mark.parametrize("watch", [lambda w: [w, w], lambda w: {"one": w, "two": w}])
+def test_a_parameter_that_is_watched_twice_counts_once(watch):
+    w = ab.Variable(np.zeros(2))
+    w.grad = [3.0, 4.0]
+    monitor = GradientMonitor(watch(w))
+    assert monitor.record() == 5.0 == ab.clip_gradients([w, w], np.inf)
+    assert list(monitor.layers.values()) == [[5.0], [5.0]]

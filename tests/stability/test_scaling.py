@@ -654,3 +654,57 @@ def test_gradients_clipped_before_they_are_unscaled_move_by_the_scale_too_little
     gradient = p.grad.numpy()
     scaler.step(optimizer)
     assert np.hypot(*(gradient if unscale_first else p.grad.numpy())) == pytest.approx(length, rel=1e-5)
+
+
+# Shared parameters
+
+
+def sharing(rate=0.5):
+    """Two optimisers that share a parameter, and a scaler; gradients of 2 w are there, scaled."""
+    shared, own = ab.Variable(np.float32([3.0])), ab.Variable(np.float32([5.0]))
+    first, second = ab.optim.SGD([shared], rate), ab.optim.SGD([shared, own], rate)
+    scaler = GradScaler(init_scale=8.0)
+    scaler.scale(np.sum(shared * shared) + np.sum(own * own)).backward()
+    return scaler, first, second, shared, own
+
+
+def test_a_parameter_that_two_optimisers_share_is_unscaled_once():
+    scaler, first, second, shared, own = sharing()
+    scaler.unscale_(first)
+    scaler.unscale_(second)
+    assert shared.grad.item() == 6.0 and own.grad.item() == 10.0
+    ab.clip_gradients([shared], 3.0)
+    scaler.step(first)
+    scaler.step(second)
+    scaler.update()
+    assert shared.item() == 0.0 and own.item() == 0.0 and scaler.get_scale() == 8.0
+
+
+def test_an_overflow_in_a_shared_parameter_stops_both_optimisers():
+    scaler, first, second, shared, own = sharing()
+    shared.grad = np.float32([np.inf])
+    scaler.step(first)
+    scaler.step(second)
+    assert shared.item() == 3.0 and own.item() == 5.0
+
+
+def test_another_gradient_of_a_shared_parameter_is_refused_until_the_update():
+    scaler, first, second, shared, own = sharing()
+    scaler.step(first)
+    scaler.scale(np.sum(shared * shared)).backward()
+    with pytest.raises(ScalingOrderError, match="shared by two optimisers.*update"):
+        scaler.step(second)
+    assert own.item() == 5.0
+    scaler.update()
+    first.zero_grad()
+    scaler.scale(np.sum(shared * shared)).backward()
+    scaler.step(second)
+    assert shared.item() == 0.0
+
+
+def test_a_loaded_scale_does_not_divide_a_gradient_of_another_scale():
+    scaler, first, *_ = sharing()
+    scaler.unscale_(first)
+    scaler.load_state_dict(GradScaler(init_scale=2.0).state_dict())
+    with pytest.raises(ScalingOrderError, match="not scaled any loss"):
+        scaler.step(first)

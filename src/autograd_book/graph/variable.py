@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d1d9f12dc0c690dad8bfdd1a9f5071521928b3d545697e192f289313f40b2823
+# sha256: fdc279c1c814597edd4a5448c39566091b443853b1a39f2f348a6bed0b987882
 
 __all__ = [
     "Fun",
@@ -42,6 +42,7 @@ __all__ = [
     "Variable",
     "admissible",
     "replacement",
+    "converted",
     "base",
     "top",
     "bind",
@@ -657,12 +658,24 @@ def replacement(variable: Variable, data: Any) -> np.ndarray:
             f"{variable.shape}. Assign an array of the Variable's shape, or make a new "
             "Variable."
         )
-    if not np.can_cast(value.dtype, variable.dtype, "same_kind"):
+    return converted(value, variable.dtype, "assigned to a Variable")
+
+
+def converted(value: np.ndarray, dtype: Any, how: str) -> np.ndarray:
+    """An array in another dtype of its kind, or the error that says what would be lost."""
+    if not np.can_cast(value.dtype, dtype, "same_kind"):
         raise DifferentiationTypeError(
-            f"data of dtype {value.dtype} was assigned to a Variable of dtype "
-            f"{variable.dtype}. Convert it first, with .astype."
+            f"data of dtype {value.dtype} was {how} of dtype {dtype}. Convert it first, "
+            "with .astype."
         )
-    return value.astype(variable.dtype, copy=False)
+    with np.errstate(over="ignore"):
+        fresh = value.astype(dtype, copy=False)
+    if fresh is not value and (lost := np.isfinite(value) & ~np.isfinite(fresh)).any():
+        raise DifferentiationValueError(
+            f"data of dtype {value.dtype} with {value[lost][0]} in it was {how} of dtype "
+            f"{dtype}, where that is infinite. Use {value.dtype} there, or smaller numbers."
+        )
+    return fresh
 
 
 # book/graph/variable.md: The Record that is always there
@@ -909,7 +922,11 @@ def hang(variable: Variable, hook: Fun) -> Fun:
         return turned(g if answer is None else fit_answer(answer, node))
 
     node.hooks = [*(node.hooks or ()), shown]
-    return lambda: node.hooks.remove(shown) if shown in node.hooks else None
+
+    def take_off() -> None:  # a new list: a walk may be going through the old one
+        node.hooks = [hook for hook in node.hooks if hook is not shown]
+
+    return take_off
 
 
 def fit_answer(answer: Any, node: Node) -> Any:

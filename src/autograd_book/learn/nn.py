@@ -14,12 +14,16 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5dce4a5997482ecc19143a858d90bb5cd2e1af38144403c9aa401262bb85eef2
+# sha256: df9a2c6fe633fe7b4b5549d5e4d1a86806f0da25c5ba70916eb042caba7030a5
 
 __all__ = [
+    "is_parameter",
     "leaves",
     "Module",
+    "distinct",
     "expect_state",
+    "expect_names",
+    "fitted",
     "fitting",
     "expect_sizes",
     "he_normal",
@@ -35,7 +39,7 @@ __all__ = [
 
 
 # book/learn/nn.md: Finding the parameters
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral
 from typing import Any
 
@@ -43,16 +47,24 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.record import Leaf
-from autograd_book.graph.variable import Variable
+from autograd_book.graph.variable import Variable, converted
 from autograd_book.rules.elementwise import relu
 
 
-def leaves(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Variable]]:
-    """Names and parameters in a value: a Variable, a module, or a container of those."""
+def is_parameter(value: Any) -> bool:
+    """Whether a value is a Variable that was made, and not computed."""
+    return isinstance(value, Variable) and isinstance(value.node, Leaf)
+
+
+def leaves(
+    value: Any, name: str, seen: set[int], wanted: Callable[[Any], bool] = is_parameter
+) -> Iterator[tuple[str, Any]]:
+    """Names and parameters in a value: a Variable, a module, or a container of those; or
+    whatever else is wanted."""
     if id(value) in seen:
         return
     seen.add(id(value))
-    if isinstance(value, Variable) and isinstance(value.node, Leaf):
+    if wanted(value):
         yield name, value
     elif isinstance(value, Module):
         value = vars(value)
@@ -60,7 +72,7 @@ def leaves(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Variabl
         value = dict(enumerate(value))
     if isinstance(value, dict):
         for key, part in value.items():
-            yield from leaves(part, f"{name}.{key}" if name else str(key), seen)
+            yield from leaves(part, f"{name}.{key}" if name else str(key), seen, wanted)
 
 
 # book/learn/nn.md: The module
@@ -80,11 +92,11 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Variable]]:
         """Pairs of name and Variable, in the order of definition; a shared one comes
         once."""
-        return leaves(self, "", set())
+        return iter(distinct(leaves(self, "", set())).items())
 
     def parameters(self) -> Iterator[Variable]:
         """The Variables to be learned, in the order of definition, each once."""
-        return (parameter for _, parameter in self.named_parameters())
+        return (parameter for _, parameter in leaves(self, "", set()))
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -93,12 +105,11 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters as plain arrays, by name."""
-        return {
-            name: parameter.numpy().copy() for name, parameter in self.named_parameters()
-        }
+        named = self.named_parameters()
+        return {name: parameter.numpy().copy(order="K") for name, parameter in named}
 
     def load_state_dict(self, state: Any) -> None:
-        """Copy arrays into the parameters; dtypes of the parameters are kept.
+        """Copy arrays into the parameters, all or none; their dtypes are kept.
 
         Parameters
         ----------
@@ -108,14 +119,30 @@ class Module:
         Raises
         ------
         DifferentiationTypeError
-            If it is not a mapping.
+            If it is not a mapping, or an array is of another kind, such as complex
+            numbers for a real parameter.
         DifferentiationValueError
-            If names or shapes differ; nothing is changed then.
+            If names or shapes differ, or a number is too large for a parameter's dtype.
+            In any case nothing is changed.
         """
         own = dict(self.named_parameters())
-        fitting(own, state)
-        for name, parameter in own.items():
-            parameter.data = np.asarray(state[name]).astype(parameter.dtype)
+        for name, value in fitting(own, state).items():
+            own[name].value = value
+
+
+# book/learn/nn.md: The module
+def distinct(named: Iterator[tuple[str, Any]]) -> dict[str, Any]:
+    """What was found, by name, or the error that two things share one."""
+    found: dict[str, Any] = {}
+    for name, value in named:
+        if name in found:
+            raise DifferentiationValueError(
+                f"two parameters of a network are named {name}, of shapes "
+                f"{found[name].shape} and {value.shape}. Give the dictionaries that they "
+                "stand in keys that differ as texts, and have no dots."
+            )
+        found[name] = value
+    return found
 
 
 # book/learn/nn.md: What does not fit
@@ -129,22 +156,31 @@ def expect_state(state: Any) -> None:
 
 
 # book/learn/nn.md: What does not fit
-def fitting(own: dict[str, Variable], state: Any) -> None:
-    """Raise unless `state` has one array of the right shape for each parameter in `own`."""
+def expect_names(own: Any, state: Any) -> None:
+    """Raise unless a state has the names that it should have, and no others."""
     expect_state(state)
-    missing, unknown = sorted(own.keys() - set(state)), sorted(set(state) - own.keys())
+    missing, unknown = sorted(set(own) - set(state)), sorted(map(str, set(state) - set(own)))
     if missing or unknown:
         raise DifferentiationValueError(
             f"a state lacks {missing or 'nothing'} and has {unknown or 'nothing'} too "
-            "many. Load it into a network built like the one that it was taken from."
+            "many. Load it into what was built like that from which it was taken."
         )
-    for name, parameter in own.items():
-        if np.shape(state[name]) != parameter.shape:
-            raise DifferentiationValueError(
-                f"a state has shape {np.shape(state[name])} for {name}, "
-                f"which has shape {parameter.shape}. "
-                "Build the network with the sizes that the state was taken from."
-            )
+
+
+def fitted(name: str, like: Any, given: Any) -> np.ndarray:
+    """A fresh array from a state for a name, of the shape and the dtype of what is there."""
+    if np.shape(given) != like.shape:
+        raise DifferentiationValueError(
+            f"a state has shape {np.shape(given)} for {name}, which has shape {like.shape}. "
+            "Build what it is loaded into with the sizes that the state was taken from."
+        )
+    return converted(np.array(given), like.dtype, f"given in a state for {name}")
+
+
+def fitting(own: Mapping[str, Any], state: Any) -> dict[str, np.ndarray]:
+    """Fresh arrays for everything in `own`, or the error that says what does not fit."""
+    expect_names(own, state)
+    return {name: fitted(name, like, state[name]) for name, like in own.items()}
 
 
 # book/learn/nn.md: The linear layer

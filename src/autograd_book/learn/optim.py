@@ -17,7 +17,7 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7cb5f026ddfc5ab616cb830c034c532d6390ed0d642fa003a98dd301c734be46
+# sha256: 5610596be97f14e6036504825c6e9a2aa4001cbcc8b9da934d093375d16d97d2
 
 __all__ = [
     "writable_value",
@@ -26,10 +26,14 @@ __all__ = [
     "listed",
     "movable",
     "within",
-    "remembered",
+    "admitted",
+    "fraction",
+    "flag",
+    "zeros",
+    "parted",
+    "fresh_memories",
     "SGD",
     "blend",
-    "begin",
     "pair",
     "Adam",
     "AdamW",
@@ -37,17 +41,17 @@ __all__ = [
 
 
 # book/learn/optim.md: What all of them share
-from collections.abc import Iterable
-from sys import getrefcount
+from collections.abc import Callable, Iterable
 from numbers import Real
-from typing import Any
+from sys import getrefcount
+from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable
-from autograd_book.learn.nn import expect_state
+from autograd_book.learn.nn import expect_state, fitting
 
 
 def writable_value(parameter: Variable) -> np.ndarray:
@@ -55,7 +59,7 @@ def writable_value(parameter: Variable) -> np.ndarray:
     into."""
     # the parameter's own reference, and the call's
     alone = getrefcount(parameter.value) <= 2
-    return parameter.value if alone else parameter.value.copy()
+    return parameter.value if alone else parameter.value.copy(order="K")
 
 
 def as_reals(array: np.ndarray) -> np.ndarray:
@@ -70,12 +74,17 @@ def as_reals(array: np.ndarray) -> np.ndarray:
 class Optimizer:
     """Base of optimisers: moves parameters along their gradients.
 
+    A subclass defines `update`, and names in its tables what settings it has besides the
+    rate, and what it remembers of a parameter; so both come into its state.
+
     Parameters
     ----------
     parameters : iterable of Variable
         What to move; each must be a leaf that requires a gradient, and appear once.
     lr : float
         Learning rate: the step for a gradient of one. May be changed at any time.
+    **settings
+        What the table `settings` of a subclass admits.
 
     Raises
     ------
@@ -86,11 +95,18 @@ class Optimizer:
         If there are no parameters, one appears twice, or `lr` is negative or infinite.
     """
 
-    def __init__(self, parameters: Iterable[Variable], lr: float) -> None:
+    #: What admits a setting, by its name: takes name and value, and returns the value.
+    settings: ClassVar[dict[str, Callable[[str, Any], Any]]] = {}
+    #: What is remembered of a parameter, by name: None stands for an array like its value,
+    #: a dtype for one number.
+    memories: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, parameters: Iterable[Variable], lr: float, **settings: Any) -> None:
         self.parameters = movable(parameters)  #: List of Variables.
         #: What is remembered of each.
         self.state: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]
         self.lr = within("lr", lr)
+        vars(self).update(admitted(self.settings, settings))
 
     def update(
         self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]
@@ -108,32 +124,41 @@ class Optimizer:
                 self.update(as_reals(value), as_reals(parameter.grad.numpy()), state)
                 parameter.value = value
 
+    def remembered(self, state: dict[str, Any], value: np.ndarray) -> dict[str, np.ndarray]:
+        """What is remembered of a parameter with some value; zeros before its first step."""
+        if not state:
+            state |= {name: zeros(value, dtype) for name, dtype in self.memories.items()}
+        return state
+
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters:
             parameter.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
-        """The rate, and copies of what is remembered, as ``"<number of
-        parameter>.<name>"``."""
-        found: dict[str, Any] = {"lr": self.lr}
+        """The kind of optimiser, the number of its parameters, its settings, and copies of
+        what it remembers, as ``"<number of parameter>.<name>"``."""
+        found: dict[str, Any] = {"kind": type(self).__name__, "parameters": len(self.state)}
+        found |= {name: getattr(self, name) for name in ("lr", *self.settings)}
         for i, state in enumerate(self.state):
-            found |= {f"{i}.{name}": array.copy() for name, array in state.items()}
+            found |= {f"{i}.{name}": a.copy(order="K") for name, a in state.items()}
         return found
 
     def load_state_dict(self, state: Any) -> None:
-        """Continue where the optimiser stood from which `state` was taken.
+        """Continue where the optimiser stood from which `state` was taken, with its settings.
 
         Raises
         ------
         DifferentiationTypeError
-            If it is not a mapping, or its rate is no number.
+            If it is not a mapping, or a setting or an array is of the wrong kind.
         DifferentiationValueError
-            If it speaks of a parameter that is not there, or has another shape.
-            In either case nothing is changed.
+            If it was taken from another kind of optimiser, or of other parameters, or has a
+            setting or a number that is out of range. In any case nothing is changed.
         """
-        found = remembered(state, self.parameters)
-        self.lr, self.state = within("lr", np.asarray(state.get("lr", self.lr))[()]), found
+        settings, arrays = parted(self, state)
+        admit = {"lr": within, **self.settings}
+        settings, found = admitted(admit, settings), fresh_memories(self, arrays)
+        vars(self).update(settings, state=found)
 
 
 # book/learn/optim.md: What may come in
@@ -186,23 +211,69 @@ def within(name: str, value: Any, end: float = np.inf) -> float:
     return number
 
 
+# book/learn/optim.md: What may come in
+def admitted(table: dict[str, Callable[[str, Any], Any]], given: dict[str, Any]) -> Any:
+    """Settings by name as a table admits them, or the error that says which is missing or
+    unknown."""
+    if given.keys() != table.keys():
+        raise DifferentiationValueError(
+            f"an optimiser was given the settings {sorted(given)}. Give it {sorted(table)}."
+        )
+    return {name: admit(name, given[name]) for name, admit in table.items()}
+
+
+def fraction(name: str, value: Any) -> float:
+    """The setting as a float if ``0 <= value < 1``."""
+    return within(name, value, 1.0)
+
+
+def flag(name: str, value: Any) -> bool:
+    """The setting as True or False, or the error that names it."""
+    if not isinstance(value, bool | np.bool_):
+        raise DifferentiationTypeError(
+            f"{name}={value!r} was given to an optimiser. Give True or False."
+        )
+    return bool(value)
+
+
 # book/learn/optim.md: What is remembered
-def remembered(state: Any, parameters: list[Variable]) -> list[dict[str, np.ndarray]]:
-    """The arrays of a flat state, as one dictionary for each parameter."""
+def zeros(value: np.ndarray, dtype: Any) -> np.ndarray:
+    """What is remembered at first: zeros like a value, or one zero of a dtype."""
+    return np.zeros_like(value) if dtype is None else np.zeros((), dtype)
+
+
+# book/learn/optim.md: What is remembered
+def parted(optimizer: Optimizer, state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings and arrays of a state, or the error that it is not of such an optimiser."""
     expect_state(state)
-    found: list[dict[str, np.ndarray]] = [{} for _ in parameters]
-    for key in state:
+    arrays = {name: state[name] for name in state if "." in str(name)}
+    plain = {k: np.asarray(state[k]).tolist() for k in state if k not in arrays}
+    own = type(optimizer).__name__, len(optimizer.parameters)
+    found = plain.pop("kind", None), plain.pop("parameters", None)
+    if found != own:
+        raise DifferentiationValueError(
+            f"a state of kind {found[0]} with {found[1]} parameters was given to an "
+            f"optimiser of kind {own[0]} with {own[1]}. Load it into one like that from which "
+            "it was taken."
+        )
+    return plain, arrays
+
+
+# book/learn/optim.md: What is remembered
+def fresh_memories(optimizer: Optimizer, arrays: dict[str, Any]) -> list[dict[str, np.ndarray]]:
+    """Memories of each parameter from the arrays of a state, or the error that says what
+    does not fit."""
+    known = {key.partition(".")[0] for key in arrays}
+    likes: dict[str, np.ndarray] = {}
+    for i, parameter in enumerate(optimizer.parameters):
+        if str(i) in known:
+            fresh = optimizer.remembered({}, as_reals(parameter.value))
+            likes |= {f"{i}.{name}": like for name, like in fresh.items()}
+    values = fitting(likes, arrays)
+    found: list[dict[str, np.ndarray]] = [{} for _ in optimizer.parameters]
+    for key, value in values.items():
         number, _, name = key.partition(".")
-        if not name:
-            continue
-        i = int(number) if number.isdigit() else len(found)
-        if i >= len(found) or np.shape(state[key]) not in ((), parameters[i].shape):
-            raise DifferentiationValueError(
-                f"a state remembers {key} with shape {np.shape(state[key])}, "
-                f"which fits none of the {len(found)} parameters. "
-                "Load it into an optimiser of the network that it was taken from."
-            )
-        found[i][name] = np.array(state[key])
+        found[int(number)][name] = value
     return found
 
 
@@ -224,6 +295,12 @@ class SGD(Optimizer):
         Look one step ahead.
     """
 
+    settings: ClassVar = {"momentum": fraction, "weight_decay": within, "nesterov": flag}
+    memories: ClassVar = {"velocity": None}
+    momentum: float
+    weight_decay: float
+    nesterov: bool
+
     def __init__(
         self,
         parameters: Iterable[Variable],
@@ -232,10 +309,8 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        super().__init__(parameters, lr)
-        self.momentum = within("momentum", momentum, 1.0)
-        self.weight_decay = within("weight_decay", weight_decay)
-        self.nesterov = nesterov
+        given = {"momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov}
+        super().__init__(parameters, lr, **given)
 
     def update(
         self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]
@@ -244,9 +319,7 @@ class SGD(Optimizer):
         if self.weight_decay:
             gradient = gradient + self.weight_decay * value
         if self.momentum:
-            if "velocity" not in state:
-                state["velocity"] = np.zeros_like(value)
-            velocity = state["velocity"]
+            velocity = self.remembered(state, value)["velocity"]
             velocity *= self.momentum
             velocity += gradient
             gradient = gradient + self.momentum * velocity if self.nesterov else velocity
@@ -261,25 +334,15 @@ def blend(mean: np.ndarray, sample: np.ndarray, beta: float) -> None:
     mean += (1 - beta) * sample
 
 
-def begin(state: dict[str, np.ndarray], value: np.ndarray) -> dict[str, np.ndarray]:
-    """The given state with the running means and the count of steps set to zero."""
-    state |= {
-        "steps": np.zeros((), np.int64),
-        "mean": np.zeros_like(value),
-        "square": np.zeros_like(value),
-    }
-    return state
-
-
 # book/learn/optim.md: Adam
-def pair(betas: Any) -> tuple[float, float]:
+def pair(name: str, value: Any) -> tuple[float, float]:
     """Both memories, or the error that says what came in their place."""
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise DifferentiationValueError(
-            f"betas={betas!r} was given to an optimiser. Give two numbers, as in (0.9, "
+            f"{name}={value!r} was given to an optimiser. Give two numbers, as in (0.9, "
             "0.999)."
         )
-    return within("betas[0]", betas[0], 1.0), within("betas[1]", betas[1], 1.0)
+    return fraction(f"{name}[0]", value[0]), fraction(f"{name}[1]", value[1])
 
 
 # book/learn/optim.md: Adam
@@ -301,6 +364,11 @@ class Adam(Optimizer):
     """
 
     decoupled = False  #: Whether weight decay goes around the quotient.
+    settings: ClassVar = {"betas": pair, "eps": within, "weight_decay": within}
+    memories: ClassVar = {"steps": np.int64, "mean": None, "square": None}
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
 
     def __init__(
         self,
@@ -310,18 +378,14 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters, lr)
-        self.betas = pair(betas)
-        self.eps, self.weight_decay = (
-            within("eps", eps),
-            within("weight_decay", weight_decay),
-        )
+        given = {"betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(parameters, lr, **given)
 
     def update(
         self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]
     ) -> None:
         """Change `value` in place."""
-        state = state or begin(state, value)
+        state = self.remembered(state, value)
         if self.decoupled:
             value *= 1 - self.lr * self.weight_decay
         elif self.weight_decay:

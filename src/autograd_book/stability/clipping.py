@@ -14,7 +14,7 @@ norm of all gradients together, as it was before.
     print(clip_gradients(weights, max_norm=1.0), [w.grad.numpy() for w in weights])
 """
 # Generated from book/stability/clipping.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 81a26d9944279768310354245967b02ab7ee995f232755d4e684de97ea158457
+# sha256: d2f5682fd94035d86ad6b51fa463dee905c650516d57574cd28c4e1ccab8452c
 
 __all__ = [
     "wide",
@@ -32,6 +32,7 @@ __all__ = [
     "clip_gradients",
     "named",
     "GradientMonitor",
+    "history",
     "AutoClip",
     "clip_gradient_values",
     "clip_gradient_layers",
@@ -55,7 +56,7 @@ from autograd_book.graph.errors import (
 )
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable
-from autograd_book.learn.nn import Module
+from autograd_book.learn.nn import Module, expect_names
 from autograd_book.learn.optim import as_reals, writable_value
 from autograd_book.learn.training import expect_count
 
@@ -275,12 +276,48 @@ class GradientMonitor:
 
     def record(self) -> float:
         """Note the norms of this moment; return that of all gradients together."""
+        latest: dict[int, float] = {}  # a parameter that has two names counts once
         for name, variable in self.parameters.items():
             g = 0.0 if variable.grad is None else variable.grad.value
-            self.layers[name].append(float(norm(g, self.norm_type)))
-        latest = [sizes[-1] for sizes in self.layers.values()]
-        self.total.append(float(norm(latest, self.norm_type)))
+            size = latest[id(variable.node)] = float(norm(g, self.norm_type))
+            self.layers[name].append(size)
+        self.total.append(float(norm(list(latest.values()), self.norm_type)))
         return self.total[-1]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The exponent, and all norms so far as arrays, ``"total"`` and ``"layers.<name>"``."""
+        layers = {f"layers.{name}": np.array(sizes) for name, sizes in self.layers.items()}
+        return {"norm_type": self.norm_type, "total": np.array(self.total), **layers}
+
+    def load_state_dict(self, state: Any) -> None:
+        """Go on with the norms of another monitor of such parameters.
+
+        Raises
+        ------
+        DifferentiationTypeError, DifferentiationValueError
+            If it is no mapping, or a state of other parameters; nothing is changed then.
+        """
+        expect_names(self.state_dict(), state)
+        norm_type = bound("norm_type", np.asarray(state["norm_type"]).tolist(), zero=False)
+        total = history("total", state)
+        layers = {name: history(f"layers.{name}", state) for name in self.layers}
+        if (lengths := {len(sizes) for sizes in (total, *layers.values())}) != {len(total)}:
+            raise DifferentiationValueError(
+                f"a state of a GradientMonitor has lists of {sorted(lengths)} norms. Give "
+                "what state_dict() of one returned, where all lists have one length."
+            )
+        self.norm_type, self.total, self.layers = norm_type, total, layers
+
+
+def history(name: str, state: Any) -> list[float]:
+    """A list of norms from a state, or the error that says why it is none."""
+    found = np.asarray(state[name])
+    if found.ndim != 1 or found.dtype.kind != "f" or (found < 0).any():
+        raise DifferentiationValueError(
+            f"a state has {name} of dtype {found.dtype} and shape {found.shape}, which should "
+            "be a row of norms. Give what state_dict() returned."
+        )
+    return found.tolist()  # type: ignore[no-any-return]
 
 
 # book/stability/clipping.md: A threshold that finds itself
@@ -326,6 +363,27 @@ class AutoClip:
         if np.isfinite(size):
             self.norms.append(size)
         return shorten(holders, size, self.threshold, error_if_nonfinite)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The settings, and the norms as an array; a window of 0 stands for none."""
+        plain = {"percentile": self.percentile, "norm_type": self.norm_type}
+        return plain | {"window": self.norms.maxlen or 0, "norms": np.array(self.norms)}
+
+    def load_state_dict(self, state: Any) -> None:
+        """Continue where the one stood from which `state` was taken, with its settings.
+
+        Raises
+        ------
+        DifferentiationTypeError, DifferentiationValueError
+            If it is no mapping, lacks a name, or has a value out of range.
+            Nothing is changed then.
+        """
+        expect_names(self.state_dict(), state)
+        names = ("percentile", "window", "norm_type")
+        percentile, window, p = (np.asarray(state[name]).tolist() for name in names)
+        fresh = AutoClip(percentile, None if window == 0 else window, p)
+        fresh.norms.extend(filter(np.isfinite, history("norms", state)))
+        vars(self).update(vars(fresh))
 
 
 # book/stability/clipping.md: One by one, layer by layer, unit by unit

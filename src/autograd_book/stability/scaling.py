@@ -19,7 +19,7 @@ factor to what it meets.
     print(weight, scaler.get_scale())
 """
 # Generated from book/stability/scaling.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0a6c8ef531758e1501319234a528b0ce0a5dee2cc432f07ac9ece66d21f9730d
+# sha256: cb6d29f8fc787c1262fe92084b086c784d93af614a23df3a4925fbf1225d29cf
 
 __all__ = [
     "factor",
@@ -39,6 +39,7 @@ __all__ = [
     "scaled",
     "expect_optimizer",
     "expect_wide",
+    "still_scaled",
     "Scaling",
     "GradScaler",
 ]
@@ -49,6 +50,7 @@ from collections.abc import Iterable
 from enum import Enum
 from numbers import Integral, Real
 from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -285,6 +287,20 @@ def expect_wide(variables: list[Any]) -> None:
 
 
 # book/stability/scaling.md: What needs no optimiser
+def still_scaled(found: list[Any], done: dict[Any, "ref[Variable]"]) -> list[Any]:
+    """Those whose gradients no optimiser has unscaled yet, or the error that a gradient came
+    after one had."""
+    for variable in found:
+        if variable.node in done and done[variable.node]() is not variable.grad:
+            raise ScalingOrderError(
+                f"a parameter of shape {variable.shape} is shared by two optimisers, and got "
+                "another gradient after the first of them was unscaled. Unscale both before "
+                "the next backward pass, or call update() between the two."
+            )
+    return [variable for variable in found if variable.node not in done]
+
+
+# book/stability/scaling.md: What needs no optimiser
 class Scaling:
     """The part of a `GradScaler` that needs no optimiser."""
 
@@ -300,6 +316,8 @@ class Scaling:
         self.enabled = bool(enabled)
         self.begun = False  #: Whether a loss was scaled.
         self.progress: dict[Optimizer, Progress] = {}  #: Since the last update.
+        #: Gradients that were unscaled since then, by leaf.
+        self.done: dict[Any, ref[Variable]] = {}
 
     def scale(self, outputs: Tree) -> Tree:
         """A loss, or each loss of a tree, times the scale; it can be walked back from."""
@@ -325,8 +343,9 @@ class Scaling:
             If it is no mapping, lacks a name, or has a value out of range.
             Nothing is changed then.
         """
-        if self.enabled:
-            self.state = admitted(*restored(state))
+        if self.enabled:  # a loss of before was scaled otherwise
+            found = admitted(*restored(state))
+            self.state, self.begun, self.progress, self.done = found, False, {}, {}
 
     def expect_begun(self, call: str) -> None:
         """Raise unless a loss was scaled."""
@@ -373,9 +392,11 @@ class GradScaler(Scaling):
             return
         progress = self.progress_of(optimizer, "unscale_", Stage.READY)
         found, inverse = carriers(optimizer.parameters), single(1.0 / self.state.scale)
-        expect_wide(found)
-        for variable in found:
+        fresh = still_scaled(found, self.done)
+        expect_wide(fresh)
+        for variable in fresh:
             put(variable, unscaled(variable.grad, np.multiply, inverse))
+            self.done[variable.node] = ref(variable.grad)
         progress.stage = Stage.UNSCALED
         progress.overflow = not finite(v.grad.numpy() for v in found) if found else None
 
@@ -400,4 +421,4 @@ class GradScaler(Scaling):
             self.state = self.state.after(overflow)
         else:
             self.state = self.state._replace(scale=factor("new_scale", new_scale))
-        self.progress = {}
+        self.progress, self.done = {}, {}
