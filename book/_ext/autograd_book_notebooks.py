@@ -132,7 +132,7 @@ def point_buttons(app, pagename, templatename, context, doctree):
     if "download-buttons" in groups:
         kept = [button | {"type": "download"} if button["type"] == "link" else button
                 for button in groups["download-buttons"] if button["label"] != "download-notebook-button"]
-        groups["download-buttons"][:] = [download(context["pathto"](file, 1))] * bool(file) + kept
+        groups["download-buttons"][:] = ([download(context["pathto"](file, 1))] if file else []) + kept
 
 
 def launch(button, file):
