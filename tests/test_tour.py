@@ -161,7 +161,7 @@ def test_integers_have_no_derivative():
 
 
 def test_a_gradient_is_never_dropped_silently():
-    with pytest.raises(ab.AutogradError, match=r"Use \.numpy\(\), or \.detach\(\)"):
+    with pytest.raises(ab.AutogradError, match=r"use .numpy"):
         np.asarray(ab.Variable([1.0]) * 2.0)
 
 

@@ -84,3 +84,20 @@ def test_smooth_maxima_of_more_halves_than_a_half_can_count_are_those_of_doubles
 def test_ties_of_halves_share_one_on_both_sides_of_what_a_half_can_count(n) -> None:
     shares = ab.grad(np.max)(np.ones(n, np.float16))
     np.testing.assert_allclose(shares, np.float16(1 / n), rtol=1e-3)
+
+
+STRETCHED = {
+    "a product": lambda x, ones: x * ones,
+    "a choice": lambda x, ones: np.where(ones == 1, x, x * 0),
+    "a limit": lambda x, ones: np.clip(x, 0 * ones, 3 * ones),
+    "a bias": lambda x, ones: ones + x,
+}
+
+
+@pytest.mark.parametrize("form", STRETCHED)
+@pytest.mark.parametrize("rows", [2000, 5000])
+def test_the_gradient_of_a_half_that_was_broadcast_counts_every_row(form, rows):
+    ones = np.ones((rows, 3), np.float16)
+    found = ab.grad(lambda x: np.sum(STRETCHED[form](x, ones).astype(np.float32)))(np.ones(3, np.float16))
+    np.testing.assert_array_equal(found, np.float16(rows))
+    assert found.dtype == np.float16

@@ -155,10 +155,10 @@ REFUSED = {
     "integers": (lambda x: np.concatenate([x, x], dtype=int, casting="unsafe"), "would drop its gradient"),
     "copyto": (lambda x: np.copyto(np.zeros(2), x), "Write y = x.at"),
     "apply_along_axis": (lambda x: np.apply_along_axis(np.sum, 0, x), "Give the function an axis"),
-    "asarray": (np.asarray, "Use .numpy"),
-    "ascontiguousarray": (np.ascontiguousarray, "Use .numpy"),
-    "asfortranarray": (np.asfortranarray, "Use .numpy"),
-    "require": (lambda x: np.require(x, requirements="C"), "Use .numpy"),
+    "asarray": (np.asarray, "use .numpy"),
+    "ascontiguousarray": (np.ascontiguousarray, "use .numpy"),
+    "asfortranarray": (np.asfortranarray, "use .numpy"),
+    "require": (lambda x: np.require(x, requirements="C"), "use .numpy"),
     "subok": (lambda x: np.copy(x, subok=True), "Leave that parameter out"),
 }
 

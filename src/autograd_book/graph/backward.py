@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c9c34f7bd4149ca9cfdafe53217509138c6b4d2daaf7979b5ce31c3bcd620af2
+# sha256: 1c1362d089f6d5342d272120333a0a934ec1158fc968b7899c615a174cf612c7
 
 __all__ = ["reachable", "unbroadcast", "conversions", "fit", "recalled", "walk"]
 
@@ -65,7 +65,11 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
         i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
     ]
     axes = (*range(extra), *stretched)
-    return np.sum(g, axis=axes).reshape(shape) if axes else g
+    if not axes:
+        return g
+    # A sum of halves in halves would come to a halt; the walk rounds what it gets.
+    wide = np.float32 if g.dtype.itemsize < 4 else None
+    return np.sum(g, axis=axes, dtype=wide).reshape(shape)
 
 
 # book/graph/backward.md: Fitting

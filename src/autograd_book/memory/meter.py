@@ -17,7 +17,7 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 134447eea7624623007692cfae1be3d6b64722e862d462478c4e94d20b13f969
+# sha256: 035eff0e9d9edc7b1d8d5029ffc1378a8dc6cf4196a1a3d9bf56b44385701e4e
 
 __all__ = [
     "CATEGORIES",
@@ -285,8 +285,8 @@ class Books:
         #: Table of the walk, and the nodes to which it adds what was pulled last.
         self.table: Any = {}
         self.due: Any = ()
-        #: What the program is doing, and since when; the innermost last.
-        self.doing: list[tuple[Place, int]] = []
+        #: What the program is doing, since when, and what was unseen then; the innermost last.
+        self.doing: list[tuple[Place, int, int]] = []
         self.idle = Place("the program", "forward", BEFORE)  #: Between operations.
         self.program = 0  #: Bytes of the program at this moment.
         self.older = 0  #: Bytes of buffers that tracemalloc has not seen.
@@ -309,9 +309,11 @@ class Books:
         """Enter a moment."""
         other, live = self.program - dying - self.known, self.live.copy()
         total = sum(live.values()) + other
+        # What an operation has allocated so far is its own until its result is entered.
+        unseen = min(other, self.doing[-1][2]) if self.doing else other
         top = self.gauge.most + max(self.older, sum(live.values()) - self.known)
         now = perf_counter_ns()
-        self.moments.append(Moment(now, self.place(), live, other, max(top, total)))
+        self.moments.append(Moment(now, self.place(), live, unseen, max(top, total)))
         self.gauge.most = 0
         self.gauge.close(dying)
 
@@ -397,13 +399,13 @@ class Books:
 
     def start(self, what: Place) -> None:
         """Note that an operation begins."""
-        self.doing.append((what, perf_counter_ns()))
+        self.doing.append((what, perf_counter_ns(), self.program - self.known))
         self.idle = Place("the program", what.phase, what.line)
 
     def stop(self) -> None:
         """Note that it is over."""
         self.gauge.open()
-        what, start = self.doing.pop()
+        what, start, _ = self.doing.pop()
         self.spans.append(Span(what, start, perf_counter_ns()))
         self.gauge.close()
 
