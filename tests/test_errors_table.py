@@ -97,6 +97,25 @@ def with_rule(rule: Any, **options: Any) -> Callable[..., Any]:
     return ab.primitive("x", x=rule, **options)(custom)
 
 
+def beside() -> Any:
+    other = x()
+    return ab.primitive("x", x=lambda g: g)(scaled_by(other))(x())
+
+
+def scaled_by(other: Variable) -> Callable[..., Any]:
+    def custom(x):
+        return x * other
+
+    return custom
+
+
+def carried() -> None:
+    weight, state = x(), x()
+    for _ in range(2):
+        state = np.tanh(state * weight)
+        state.sum().backward()
+
+
 def ended() -> Any:
     yield x()
 
@@ -268,7 +287,7 @@ MISTAKES = [
     Mistake("piecewise", lambda: np.piecewise(x(), [x() > 0], [1.0]), RULE, "piecewise was called", "np.select"),
     Mistake("sum of whole numbers", lambda: np.sum(x(), dtype=int), TYPE, "dtype=<class 'int'>", "floating point"),
     Mistake("ufunc where", lambda: np.add(x(), 1.0, where=[True, False]), RULE, "where=[True, False]", "np.where"),
-    Mistake("ufunc out", lambda: np.add(x(), 1.0, out=np.zeros(2)), RULE, "out=(array([0., 0.]),)", "a = a - b"),
+    Mistake("ufunc out", lambda: np.add(x(), 1.0, out=np.zeros(2)), RULE, "out=tuple of float64 of shape (2,)", "a = a - b"),
     Mistake("nan_to_num in place", lambda: np.nan_to_num(x(), copy=False), RULE, "copy=False", "Leave that parameter out"),
     Mistake("nextafter", lambda: np.nextafter(x(), 1.0), RULE, "nextafter was called", "x.numpy()"),
     Mistake("product of matrices", lambda: x(2, 3) @ x(2, 3), VALUE, "do not fit: (2, 3) and (2, 3)", "x @ y.T"),
@@ -312,10 +331,28 @@ MISTAKES = [
     Mistake("singular inverse", lambda: np.linalg.inv(x(2, 2)), np.linalg.LinAlgError, "inv was called with float64 of shape (2, 2)", "not singular"),
     Mistake("adding text", lambda: x() + "a", TypeError, "add was called with float64 of shape (2,), str 'a'", "arrays of numbers"),
     Mistake("times nothing", lambda: x() * None, TypeError, "multiply was called with float64 of shape (2,), NoneType None", "arrays of numbers"),
-    Mistake("missing argument", lambda: np.where(x() > 0, x()), TypeError, "where was called with bool of shape (2,)", "only parameters that NumPy's function has"),
+    Mistake("missing argument", lambda: np.where(x() > 0, x()), TypeError, "where was called with bool of shape (2,)", "only parameters that the function has"),
     Mistake("no samples", lambda: np.linspace(x(), 1.0, -3), ValueError, "linspace was called with float64 of shape (2,)", "Check the parameters"),
     Mistake("no points", lambda: np.fft.fft(x(), n=0), ValueError, "fft was called with float64 of shape (2,)", "Check the parameters"),
     Mistake("shape of a change", lambda: x(3).at[0:2].set(np.ones(3)), ValueError, "broadcast_to was called with float64 of shape (3,)", "make the shapes agree"),
+    # What a newcomer writes
+    Mistake("names in another order", lambda: ab.primitive("y x", x=lambda g: g)(lambda x, y: x - y), TYPE, "takes x, y, and its primitive names them y, x", "function's order"),
+    Mistake("rule that asks for nobody", lambda: with_rule(lambda g, z: g), TYPE, "asks for z", "Ask for one of these"),
+    Mistake("rule of another library", lambda: with_rule(lambda ctx, g: g), TYPE, "('ctx', 'g')", "lambda g"),
+    Mistake("rule of NumPy", lambda: with_rule(np.cos), TYPE, "not the cotangent", "lambda g"),
+    Mistake("Variable beside the arguments", beside, TYPE, "custom gave a Variable of shape (2,)", "Make that an argument"),
+    Mistake("length of a number", lambda: len(Variable(1.0)), TYPE, "asked for its length", "as the number that it is"),
+    Mistake("parts of a number", lambda: list(Variable(1.0)), TYPE, "its parts", ".reshape(1)"),
+    Mistake("number of an array", lambda: x().item(), VALUE, "shape (2,) was taken for a single number", ".mean()"),
+    Mistake("format of an array", lambda: f"{x():.2f}", VALUE, "shape (2,) was taken for a single number", ".numpy()"),
+    Mistake("nothing as data", lambda: Variable(None), TYPE, "data of NoneType cannot require a gradient", "Give numbers"),
+    Mistake("power as in mathematics", lambda: x() ^ 2, TypeError, "bitwise_xor was called with", "Write x ** y"),
+    Mistake("not positive definite", lambda: np.linalg.cholesky(-x(1, 1)), np.linalg.LinAlgError, "cholesky was called with", "positive definite"),
+    Mistake("joined numbers", lambda: np.concatenate([x()[0], x()[1]]), ValueError, "concatenate was called with", "np.stack"),
+    Mistake("axis called dim", lambda: ab.relu(x(), dim=1), TypeError, "relu was called with", "such as axis"),
+    Mistake("function called without a value", lambda: ab.relu(), TypeError, "relu was called with", "Give numbers"),
+    Mistake("carried over from round to round", lambda: carried(), ab.FreedGraphError, "released", ".detach()"),
+    Mistake("matrix from rows of Variables", lambda: np.array([[x()[0], 1.0], [1.0, x()[1]]]), TYPE, "would drop its gradient", "np.block"),
     Mistake("check failed", lambda: ab.check_gradients(with_rule(lambda g: 2 * g), 1.0), ab.GradientCheckError, "analytic", "Check the rules"),
 ]
 
@@ -343,6 +380,29 @@ def test_writing_a_variable_into_an_array_is_answered_in_the_cause_of_numpys_err
     with pytest.raises(ValueError) as caught:
         y[0] = x(1)[0]
     assert "np.stack" in str(caught.value.__cause__) and ".at[index].set(value)" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(("name", "remedy"), [
+    ("to", "Leave it out"), ("float", "x.astype(np.float32)"), ("view", "x.reshape(shape)"), ("mm", "x @ y"), ("pow", "x * y"),
+    ("zero_", "x.zero_grad()"), ("add_", "with no_grad()"), ("exp", "np.exp(x)"), ("det", "np.linalg.det(x)"), ("sort", "np.sort(x)"),
+    ("softmax", "autograd_book.softmax(x)"), ("nbytes", "x.numpy().nbytes"), ("shpae", "Did you mean shape?"), ("qqq", "NumPy's functions"),
+])
+def test_an_unknown_attribute_is_answered_with_what_to_write_instead(name: str, remedy: str) -> None:
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'") as caught:
+        getattr(x(), name)
+    assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize("write", [
+    lambda v: np.block([[v[0], -v[1]], [v[1], v[0]]]),
+    lambda v: np.stack([v[0] * v[1], v[1]]),
+    lambda v: Variable(np.zeros(3), False).at[1].set(v[0] ** 2),
+    lambda v: np.concatenate([v, v * 2.0]),
+    lambda v: np.broadcast_to(v, (3, 2)) * v,
+    lambda v: v[:, np.newaxis].reshape(-1).T,
+], ids=["block", "stack", "at", "concatenate", "broadcast_to", "newaxis"])
+def test_what_remedies_tell_to_write_has_the_right_gradient(write) -> None:
+    ab.check_gradients(write, np.array([0.5, 1.5]))
 
 
 @pytest.mark.parametrize("remedy", [

@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1c1362d089f6d5342d272120333a0a934ec1158fc968b7899c615a174cf612c7
+# sha256: aa8e5e0a23347a74e60a45f96e6851044f6eecaaf1fcd97d3cdc55de94a87887
 
 __all__ = ["reachable", "unbroadcast", "conversions", "fit", "recalled", "walk"]
 
@@ -147,7 +147,8 @@ def walk(
     if any(node.saved is FREED for node in nodes):
         raise FreedGraphError(
             "this graph was released by an earlier backward pass. "
-            "Pass retain_graph=True to the earlier pass, or compute the result again."
+            "Start each round from leaves, and from .detach() of what an earlier one left, "
+            "and compute the result again; or pass retain_graph=True to the earlier pass."
         )
     while nodes:
         node = nodes.pop()

@@ -14,7 +14,7 @@ catch the second and old code keeps working.
         print(type(error).__name__, "is also a TypeError:", isinstance(error, TypeError))
 """
 # Generated from book/graph/errors.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7951d76d4914c1e60ea94150fbced794adaf3337abbdf6e952201d96cb8f6f44
+# sha256: 9c630d14f208d88d3d610dfa2c8f9b7b6a8fb963864ebfd7bc0ca0c0e062d6d7
 
 __all__ = [
     "AutogradError",
@@ -28,6 +28,7 @@ __all__ = [
     "GradientCheckError",
     "nearest",
     "ADVICE",
+    "CAUSES",
     "CALLED",
     "described",
     "advise",
@@ -83,7 +84,12 @@ class GradientCheckError(AutogradError, AssertionError):
 from collections.abc import Iterable
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(
+    name: str,
+    known: Iterable[str],
+    otherwise: str = "Write it in terms of functions that are, or define it with "
+    "autograd_book.primitive.",
+) -> str:
     """Word the remedy for an unknown name: the closest known ones, if any are close.
 
     Parameters
@@ -92,6 +98,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
         What was asked for.
     known : iterable of str
         What there is.
+    otherwise : str, optional
+        What to say if none is close; by default what helps with a function of NumPy's.
 
     Returns
     -------
@@ -102,12 +110,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     import difflib
 
     close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.75)
-    if close:
-        return f"Did you mean {' or '.join(close)}?"
-    return (
-        "Write it in terms of functions that are, or define it with "
-        "autograd_book.primitive."
-    )
+    return f"Did you mean {' or '.join(close)}?" if close else otherwise
 
 
 # book/graph/errors.md: Errors of others
@@ -123,8 +126,17 @@ ADVICE: dict[type[Exception], str] = {
     IndexError: "Index within the shape, with whole numbers, slices or truth values.",
     ValueError: "Check the parameters, and make the shapes agree, with reshape or new "
     "axes.",
-    TypeError: "Give numbers or arrays of numbers, and only parameters that NumPy's "
-    "function has.",
+    TypeError: "Give numbers or arrays of numbers, and only parameters that the "
+    "function has, such as axis and keepdims.",
+}
+#: The same for functions whose errors have a cause of their own, by name and kind.
+CAUSES: dict[tuple[str, type[Exception]], str] = {
+    ("bitwise_xor", TypeError): "Write x ** y for a power; ^ combines the bits of whole "
+    "numbers.",
+    ("cholesky", np.linalg.LinAlgError): "Give symmetric matrices that are positive "
+    "definite, as a.T @ a + np.eye(n) is.",
+    ("concatenate", ValueError): "Join arrays that agree in all axes but one, and numbers "
+    "with np.stack.",
 }
 
 
@@ -148,7 +160,7 @@ def advise(error: Exception, name: str, args: Iterable[Any]) -> None:
     notes = [n for n in getattr(error, "__notes__", ()) if CALLED not in n]
     if not (ours and name in str(error)):
         fitting = (text for kind, text in ADVICE.items() if isinstance(error, kind))
-        remedy = "" if ours else next(fitting, "")
+        remedy = "" if ours else CAUSES.get((name, type(error))) or next(fitting, "")
         given = ", ".join(map(described, args))
         notes.append(f"{name}{CALLED}{given}. {remedy}".strip())
     error.__notes__ = notes

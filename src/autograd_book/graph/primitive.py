@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7bb9ce78bcb2b1d2da093e5deef05575cc189b142edcbc22e78a9a7e9d69b3d7
+# sha256: 81ae9e171ab3a21c79063c6ed715583e5648b7bd9ad7fad3561b61263e236841
 
 __all__ = [
     "Rule",
@@ -41,6 +41,7 @@ __all__ = [
     "UFUNC_OPTIONS",
     "signature",
     "is_default",
+    "brief",
     "REMEDIES",
     "refuse_unread",
     "settled",
@@ -48,6 +49,7 @@ __all__ = [
     "differentiable",
     "arrange",
     "with_arrays",
+    "expect_fitting",
 ]
 
 
@@ -60,7 +62,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationTypeError, NoRuleError
+from autograd_book.graph.errors import DifferentiationTypeError, NoRuleError, described
 
 #: A derivative rule: the cotangent ``g`` first, then what it asks for by name.
 Rule = Callable[..., Any]
@@ -68,8 +70,8 @@ Rule = Callable[..., Any]
 
 def asked(rule: Rule) -> tuple[str, ...]:
     """Names of what a rule asks for besides the cotangent, in its order."""
-    code = rule.__code__
-    names = code.co_varnames[: code.co_argcount]
+    code = getattr(rule, "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code else (described(rule),)
     if names[:1] != ("g",):
         raise DifferentiationTypeError(
             f"a rule has the parameters {names}, and the first is not the cotangent g. "
@@ -401,6 +403,11 @@ def is_default(value: Any, default: Any) -> bool:
     return value is default or (simple and value == default)
 
 
+def brief(value: Any) -> str:
+    """The value of a parameter in a message: an array to write into only by its shape."""
+    return described(value) if isinstance(value, (np.ndarray, tuple)) else repr(value)
+
+
 #: By parameter.
 REMEDIES = {
     "out": "Write a = a - b instead of a -= b, or take the plain value with .numpy()."
@@ -416,7 +423,7 @@ def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
     for name in params:
         if name == "out" or not (primitive.flat or name in read):
             raise NoRuleError(
-                f"{primitive.name} was called with {name}={params[name]!r}, which its "
+                f"{primitive.name} was called with {name}={brief(params[name])}, which its "
                 "derivative rules do not read. "
                 + REMEDIES.get(
                     name, "Leave that parameter out, or apply it in a step of its own."
@@ -484,3 +491,28 @@ def with_arrays(primitive: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
     elementwise."""
     loose = (list, tuple) if primitive.elementwise else (list, tuple, int, float, complex)
     return tuple([np.asarray(a) if isinstance(a, loose) else a for a in args])
+
+
+# book/graph/primitive.md: What does not belong together
+def expect_fitting(primitive: Primitive) -> None:
+    """Raise if the arguments are named in another order than the function's, or a rule asks
+    for what is neither an argument nor a parameter."""
+    found = signature(primitive.fun, tuple(primitive.arguments)).parameters
+    given = [name for name in primitive.arguments if name in found]
+    if given != (inside := [name for name in found if name in given]):
+        raise DifferentiationTypeError(
+            f"{primitive.name} takes {', '.join(inside)}, and its primitive names them "
+            f"{', '.join(given)}. Name the array arguments in the function's order."
+        )
+    known = sources(primitive.arguments).keys() | found.keys()
+    loose = any(p.kind is p.VAR_KEYWORD for p in found.values())
+    rules = [primitive.joint] if primitive.joint else primitive.rules.values()
+    for rule in rules:
+        own = inspect.signature(rule).parameters
+        must = {name for name in asked(rule) if own[name].default is inspect.Parameter.empty}
+        if unknown := sorted(must - known) * (not loose):
+            raise DifferentiationTypeError(
+                f"a rule of {primitive.name} asks for {', '.join(unknown)}, and there are "
+                f"{', '.join(sorted(n for n in known if not n.endswith(SEAL)))}. Ask for "
+                "one of these."
+            )

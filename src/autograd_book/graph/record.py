@@ -18,7 +18,7 @@ nodes, never at the values a user holds, and never forward.
     print("saved by the product:", z.node.inputs[0].saved)
 """
 # Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3f04f7b4d8c74ed1c5f94dd8231908d4de50c2c89c66b056cb89b4a370f0eef8
+# sha256: 17debd95a92f83675eb5b683dc04b4e6c775f1744e6031e878ebb87fd4e2f65b
 
 __all__ = [
     "FREED",
@@ -31,6 +31,7 @@ __all__ = [
     "Handle",
     "recordable",
     "no_number",
+    "beside_arguments",
     "expect_below",
 ]
 
@@ -140,6 +141,8 @@ class Record(Interpreter):
         if mask and (plan := primitive.plans[mask]):
             if not recordable(out):
                 raise no_number(primitive, out)
+            if type(out) is handle and out.record is self:
+                raise beside_arguments(primitive, out)
             node: Node = new(Node)
             node.plan, node.inputs, node.saved = plan, inputs, plan.save(out, values)
             node.params, node.shape, node.dtype = params, out.shape, out.dtype
@@ -178,6 +181,15 @@ def no_number(primitive: Primitive, out: Any) -> DifferentiationTypeError:
         f"{out.dtype if ours else type(out).__name__}, which has no derivative. Give it "
         "floating-point numbers, as with np.asarray(x, float), and return an array or "
         "NumPy number."
+    )
+
+
+def beside_arguments(primitive: Primitive, out: Any) -> DifferentiationTypeError:
+    """The error for a function that used a Variable which is none of its arguments."""
+    return DifferentiationTypeError(
+        f"{primitive.name} gave a Variable of shape {out.shape}: inside it another Variable "
+        "was used, whose gradient no rule of it computes. Make that an argument with a rule "
+        "of its own, or use its .numpy() if a constant is meant."
     )
 
 

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: fdc279c1c814597edd4a5448c39566091b443853b1a39f2f348a6bed0b987882
+# sha256: db1f678337cf7b9c27f7b4529e0f3dc0ada2a6da104634d42bc56f4f2c6a05a7
 
 __all__ = [
     "Fun",
@@ -34,12 +34,17 @@ __all__ = [
     "Guards",
     "method",
     "Methods",
+    "HABITS",
+    "habits",
+    "numpy_name",
+    "attribute_remedy",
     "closed",
     "independent",
     "Conversions",
     "twin",
     "Gradients",
     "Variable",
+    "NUMBERS",
     "admissible",
     "replacement",
     "converted",
@@ -78,6 +83,7 @@ from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from threading import Lock
 from typing import Any, final, overload
+from warnings import warn
 
 import numpy as np
 
@@ -92,7 +98,8 @@ from autograd_book.graph.errors import (
 )
 from autograd_book.graph.interpreter import Interpreter, ground
 from autograd_book.graph.primitive import (
-    Primitive, Rule, arrange, differentiable, primitives, settled, shape_of,
+    Primitive, Rule, arrange, differentiable, expect_fitting, primitives, settled,
+    shape_of,
 )
 from autograd_book.graph.record import Handle, Leaf, Node, Record, tie
 
@@ -289,8 +296,9 @@ class Guards:
         expect_constant(
             self,
             "converted to a plain array",
-            "Build arrays of Variables with np.stack, call NumPy's functions on them, and "
-            "use .numpy() or .detach()",
+            "Compute with NumPy's functions, or with autograd_book.primitive for another "
+            "library's; build arrays of Variables with np.stack, np.concatenate or, from rows "
+            "of them, np.block; and use .numpy() or .detach()",
         )
         return np.array(self.numpy(), dtype) if copy else np.asarray(self.numpy(), dtype)
 
@@ -298,8 +306,9 @@ class Guards:
         expect_constant(
             self,
             "converted to a plain number",
-            "Use NumPy's functions instead of math's, np.stack or x.at[index].set(value) "
-            "instead of writing into an array, and .item()",
+            "Use NumPy's functions instead of math's; collect numbers in a list for np.stack "
+            "instead of writing them into an array y, or write y = Variable(y, "
+            "False).at[index].set(value); and use .item()",
         )
         return float(self.value)
 
@@ -322,8 +331,9 @@ class Guards:
         return complex(self.value)
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        place = described(index) if hasattr(index, "shape") else repr(index)
         raise DifferentiationTypeError(
-            f"item assignment [{index!r}] would overwrite a value that the graph may still "
+            f"item assignment [{place}] would overwrite a value that the graph may still "
             "need. Write y = x.at[index].set(value), or build the array with np.where or "
             "np.concatenate."
         )
@@ -403,6 +413,11 @@ class Methods:
         return functions[operator.getitem](self, index)
 
     def __len__(self: Any) -> int:
+        if not self.shape:
+            raise DifferentiationTypeError(
+                "a Variable of shape () was asked for its length or its parts. Use it as the "
+                "number that it is, or make an array of it with .reshape(1)."
+            )
         return len(self.value)
 
     def __iter__(self: Any) -> Iterator["Variable"]:
@@ -425,10 +440,74 @@ class Methods:
     def __getattr__(self, name: str) -> Any:
         if name in attributes:
             return attributes[name](self)
-        public = [known for known in dir(Variable) if not known.startswith("_")]
         raise AttributeError(
-            f"a Variable has no attribute {name!r}. {nearest(name, public)}"
+            f"a Variable has no attribute {name!r}. {attribute_remedy(name)}"
         )
+
+
+#: What other libraries' arrays are asked for, and what to write instead.
+HABITS = {
+    "Leave it out, as all arrays are in main memory; x.astype(dtype) changes the dtype.":
+        "to cuda cpu device is_cuda contiguous block_until_ready data_ptr",
+    "Write x.astype(np.float32).": "float",
+    "Write x.astype(np.float64).": "double",
+    "Write x.astype(np.float16).": "half",
+    "Write x.numpy().astype({name}), a plain array.": "int bool",
+    "Write x.numpy().astype(np.int64), a plain array.": "long",
+    "Write x.astype(dtype), or read x.dtype.": "type type_as",
+    "Write x.reshape(shape).": "view view_as reshape_as unflatten",
+    "Write x[np.newaxis], x[:, np.newaxis] or np.expand_dims(x, axis).": "unsqueeze",
+    "Write x.transpose(axes).": "permute",
+    "Write x.T.": "t",
+    "Write np.swapaxes(x, -1, -2).": "mT",
+    "Write np.broadcast_to(x, shape), or let operations broadcast.": "expand expand_as",
+    "Write x @ y.": "mm bmm mv",
+    "Write it as an operator, such as x * y.": "sub mul div pow neg eq ne lt le gt ge",
+    "Write x.copy() in the graph, or x.detach() for a constant.": "clone",
+    "Make it Variable(data), or Variable(data, requires_grad=False).": "requires_grad_",
+    "Write x = x.detach().": "detach_",
+    "Look at the gradient of a computed Variable with x.register_hook(print).":
+        "retain_grad",
+    "Ask x.requires_grad; x.node is its place in the graph.": "grad_fn is_leaf",
+    "Read x.size.": "numel nelement",
+    "Read x.ndim.": "dim",
+    "Write np.clip(x, low, high).": "clamp",
+    "Write np.where(mask, value, x).": "masked_fill",
+    "Write np.take_along_axis(x, indices, axis).": "gather",
+    "Write x.at[index].set(values) or x.at[index].add(values), and use the result.":
+        "scatter scatter_add put fill index_add",
+    "Write np.sort(x)[-k:], or x[np.argsort(x)[-k:]].": "topk",
+    "Write autograd_book.{name}(x).":
+        "softmax log_softmax logsumexp sigmoid relu gelu silu softplus",
+}
+#: By name.
+habits = {name: remedy for remedy, names in HABITS.items() for name in names.split()}
+
+
+def numpy_name(name: str) -> str:
+    """How the NumPy function of this name is written, or nothing if there is none."""
+    for prefix, area in (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft)):
+        fun = vars(area).get(name)
+        if callable(fun) and not isinstance(fun, type) and not name.startswith("_"):
+            return f"{prefix}.{name}"
+    return ""
+
+
+def attribute_remedy(name: str) -> str:
+    """What to write instead of an attribute that a Variable does not have."""
+    if name in habits:
+        return habits[name].format(name=name)
+    if name.endswith("_") and not name.startswith("_"):
+        return (
+            "Nothing is changed in place: write x = ... for a new result, 'with no_grad(): x "
+            "-= ...' or x.data = ... for an update, and x.zero_grad() to forget a gradient."
+        )
+    if numpy_name(name):
+        return f"Write {numpy_name(name)}(x)."
+    if hasattr(np.ndarray, name):
+        return f"Ask the plain array for it: x.numpy().{name}."
+    public = [known for known in dir(Variable) if not known.startswith("_")]
+    return nearest(name, public, "Compute it with NumPy's functions, such as np.sum(x).")
 
 
 # book/graph/variable.md: What leaves
@@ -457,8 +536,14 @@ class Conversions:
         value = self.value
         return value.numpy() if type(value) is Variable else np.asarray(closed(value))
 
-    def item(self) -> float:
+    def item(self: Any) -> float:
         """The value of a single number, as a Python float."""
+        if self.size != 1:
+            raise DifferentiationValueError(
+                f"a Variable of shape {self.shape} was taken for a single number, by .item() "
+                "or a format such as {x:.2f}. Reduce it first, for example with .mean(), or "
+                "use .numpy()."
+            )
         return self.numpy().item()
 
     def detach(self: Any) -> "Variable":
@@ -518,6 +603,14 @@ class Gradients:
     def grad(self: Any) -> "Variable | None":
         """Gradient delivered by `backward`, of this Variable's shape; None before, and on
         computed Variables."""
+        if self.node is not None and not isinstance(self.node, Leaf):
+            warn(
+                f"the gradient of a computed Variable of shape {self.shape} was asked for, "
+                "and only leaves keep one. Ask the Variable that was made with "
+                "Variable(data); update it under 'with no_grad():' with w -= ..., since w = "
+                "w - ... makes another; or look at it with register_hook.",
+                stacklevel=2,
+            )
         return getattr(self.node, "grad", None)
 
     @grad.setter
@@ -621,12 +714,20 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
 
 
 # book/graph/variable.md: What may come in
+#: What to give instead of data that is no floating-point number; of objects, under True.
+NUMBERS = {
+    True: "Give numbers, or lists and arrays of them.",
+    False: "Convert it to floating point, as 1.0 for 1 or with np.asarray(data, float); what "
+    "counts or indexes stays a plain array.",
+}
+
+
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
     if type(data) is Variable:
         raise DifferentiationTypeError(
-            "a Variable was made of a Variable. Use it as it is, or its .detach() for a "
-            "constant."
+            "a Variable was made of a Variable. Use it as it is, its .detach() for a "
+            "constant, or Variable(x.numpy()) for a leaf of its own."
         )
     try:
         value = np.array(data)
@@ -636,10 +737,11 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
             "one length, or a list of Variables."
         ) from error
     if not (differentiable(value.dtype) or (value.dtype.kind in "iub" and not requires_grad)):
+        foreign = value.dtype == object
         raise DifferentiationTypeError(
-            f"data of dtype {value.dtype} cannot "
-            f"{'require a gradient' if requires_grad else 'be a Variable'}. Convert it to "
-            "floating point, as in np.asarray(data, float), or keep it a plain array."
+            f"data of {type(data).__name__ if foreign else f'dtype {value.dtype}'} cannot "
+            f"{'require a gradient' if requires_grad else 'be a Variable'}. "
+            + NUMBERS[foreign]
         )
     return value
 
@@ -895,7 +997,7 @@ def place_gradient(variable: Variable, value: Any) -> None:
     if value is not None and shape_of(value) != variable.shape:
         raise DifferentiationValueError(
             f"a gradient of shape {shape_of(value)} was assigned to a Variable of shape "
-            f"{variable.shape}. Give it the Variable's shape."
+            f"{variable.shape}. Give it the Variable's shape, or None to forget it."
         )
     expect_kind(value, variable.dtype, "gradient")
     if value is not None and type(value) is not Variable:
@@ -1056,10 +1158,15 @@ def primitive(
 
     def make(fun: Fun) -> Fun:
         made = Primitive(fun, arguments, joint, flat, linear, elementwise, **rules)
+        expect_fitting(made)
 
         @wraps(fun)
         def bound(*args: Any, **kwargs: Any) -> Any:
-            arrays, params = arrange(made, args, kwargs)
+            try:
+                arrays, params = arrange(made, args, kwargs)
+            except Exception as error:
+                advise(error, made.name, args)
+                raise
             return top.get().bind(made, arrays, params)
 
         primitives[bound] = made
