@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6964a20a8c328f82aa030900eb2ffb552cd9129885c61191cdcbf034a698a741
+# sha256: 9538dbdb28c536ac2ecfdce8e95698a06be42fc02b659e5f8e6a439ed4b7109c
 
 __all__ = [
     "Variable",
@@ -52,6 +52,8 @@ __all__ = [
     "optim",
     "sequence",
     "load_digits",
+    "load",
+    "save",
     "AutoClip",
     "GradientMonitor",
     "clip_gradient_layers",
@@ -77,6 +79,7 @@ __all__ = [
     "MutatedValueError",
     "NonFiniteError",
     "NoRuleError",
+    "SavedFileError",
     "ReplayError",
     "MeterBusyError",
     "MissingAllocatorError",
@@ -136,6 +139,11 @@ from autograd_book.learn.digits import load_digits as load_digits
 
 
 # book/__init__.md: Names that are passed on
+from autograd_book.learn.saving import load as load
+from autograd_book.learn.saving import save as save
+
+
+# book/__init__.md: Names that are passed on
 from autograd_book.stability.clipping import AutoClip as AutoClip
 from autograd_book.stability.clipping import GradientMonitor as GradientMonitor
 from autograd_book.stability.clipping import clip_gradient_layers as clip_gradient_layers
@@ -173,6 +181,7 @@ from autograd_book.graph.errors import LeakedVariableError as LeakedVariableErro
 from autograd_book.graph.errors import MutatedValueError as MutatedValueError
 from autograd_book.graph.errors import NonFiniteError as NonFiniteError
 from autograd_book.graph.errors import NoRuleError as NoRuleError
+from autograd_book.learn.saving import SavedFileError as SavedFileError
 from autograd_book.memory.checkpoint import ReplayError as ReplayError
 from autograd_book.memory.meter import MeterBusyError as MeterBusyError
 from autograd_book.memory.meter import MissingAllocatorError as MissingAllocatorError

@@ -300,7 +300,7 @@ def test_two_parameters_of_one_name_are_refused_and_not_lost():
         network = Keyed(parts)
         assert len(list(network.parameters())) == 2
         for look in (network.state_dict, network.named_parameters, lambda network=network: network.load_state_dict({})):
-            with pytest.raises(ab.DifferentiationValueError, match="two parameters of a network are named parts"):
+            with pytest.raises(ab.DifferentiationValueError, match="two parts of a network are named parts"):
                 look()
 
 

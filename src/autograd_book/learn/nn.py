@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: df9a2c6fe633fe7b4b5549d5e4d1a86806f0da25c5ba70916eb042caba7030a5
+# sha256: 11de80ced905cc50980ceda704ff4a45b08e05e5f83cc290179f4642db65bf21
 
 __all__ = [
     "is_parameter",
@@ -137,8 +137,7 @@ def distinct(named: Iterator[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in named:
         if name in found:
             raise DifferentiationValueError(
-                f"two parameters of a network are named {name}, of shapes "
-                f"{found[name].shape} and {value.shape}. Give the dictionaries that they "
+                f"two parts of a network are named {name}. Give the dictionaries that they "
                 "stand in keys that differ as texts, and have no dots."
             )
         found[name] = value

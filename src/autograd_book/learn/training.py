@@ -15,7 +15,7 @@ what happened, epoch by epoch.
     print(history[-1])
 """
 # Generated from book/learn/training.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4bd4b8e0577a75ef5694577731c8c599fb6e60e566a3505a687e379653a4b6f1
+# sha256: a833620692027b097529576c37c009636529d0af4a8b3a0be3e78540271a8bed
 
 __all__ = [
     "perceptron",
@@ -135,7 +135,7 @@ def train(
     unseen: Digits,
     epochs: int = 30,
     batch_size: int = 32,
-    seed: int = 0,
+    seed: Any = 0,
     report: Callable[[Epoch], Any] = lambda epoch: None,
 ) -> list[Epoch]:
     """Train a network on digits.
@@ -150,8 +150,8 @@ def train(
         What to learn from, and what to judge by.
     epochs, batch_size : int
         How often to go over the data, and how many images to take at once.
-    seed : int
-        Of the order of the batches.
+    seed : int or numpy.random.Generator
+        Of the order of the batches; a generator is drawn from, and can be saved.
     report : callable
         Called with each `Epoch`.
 
