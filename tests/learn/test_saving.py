@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
-from autograd_book.learn.saving import DIGEST, FIRST, digest
 from autograd_book.learn.nn import Linear, Module, Sequential
+from autograd_book.learn.saving import DIGEST, FIRST, digest
 
 TYPE, VALUE, FILE = ab.DifferentiationTypeError, ab.DifferentiationValueError, ab.SavedFileError
 

@@ -16,11 +16,12 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9c59741d571416e99f67995d0a20e5a447697b059dbccd1af0977bf14c95982a
+# sha256: e7ce77a2c3f573aeac5d122f395229525231dc53c640181ef1799904036c25bd
 
 __all__ = [
     "Schedule",
     "flat",
+    "first_of",
     "forward",
     "backward",
     "events",
@@ -59,6 +60,7 @@ __all__ = [
 
 
 # book/memory/schedule.md: Schedules are trees
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,7 +69,21 @@ Schedule = list[Any]  #: Blocks by number, and lists of them that are checkpoint
 
 def flat(part: Any) -> list[int]:
     """Numbers of the blocks in a part of a schedule, in order."""
-    return [i for p in part for i in flat(p)] if isinstance(part, list) else [part]
+    found, todo = [], [part]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, list):
+            todo.extend(reversed(part))
+        else:
+            found.append(part)
+    return found
+
+
+def first_of(part: Any) -> int:
+    """Number of the first block in a part of a schedule."""
+    while isinstance(part, list):
+        part = part[0]
+    return int(part)
 
 
 def forward(schedule: Schedule) -> Iterator[tuple[str, int]]:
@@ -75,7 +91,7 @@ def forward(schedule: Schedule) -> Iterator[tuple[str, int]]:
     passes by, and which inputs are held."""
     for part in schedule:
         if isinstance(part, list):
-            yield "hold", flat(part)[0]
+            yield "hold", first_of(part)
             yield from (("skip", i) for i in flat(part))
         else:
             yield "keep", part
@@ -83,15 +99,17 @@ def forward(schedule: Schedule) -> Iterator[tuple[str, int]]:
 
 def backward(schedule: Schedule) -> Iterator[tuple[str, int]]:
     """What happens when a schedule is walked back."""
-    for part in reversed(schedule):
-        if isinstance(part, list):
+    todo: list[tuple[str, Any]] = [("back", part) for part in schedule]
+    while todo:
+        kind, part = todo.pop()
+        if kind == "back" and isinstance(part, list):
             *most, last = part
             yield from forward(most)
-            yield ("hold", flat(last)[0]) if isinstance(last, list) else ("again", last)
-            yield from backward(part)
-            yield "drop", flat(part)[0]
+            yield "hold" if isinstance(last, list) else "again", first_of(last)
+            todo.append(("drop", part))
+            todo.extend(("back", inner) for inner in part)
         else:
-            yield "back", part
+            yield kind, first_of(part)
 
 
 def events(schedule: Schedule) -> list[tuple[str, int]]:
@@ -101,8 +119,8 @@ def events(schedule: Schedule) -> list[tuple[str, int]]:
 
 def runs(schedule: Schedule) -> list[int]:
     """How often each block is run forward."""
-    found = [i for kind, i in events(schedule) if kind in ("keep", "again", "skip")]
-    return [found.count(i) for i in flat(schedule)]
+    counts = Counter(i for kind, i in events(schedule) if kind in ("keep", "again", "skip"))
+    return [counts[i] for i in flat(schedule)]
 
 
 # book/memory/schedule.md: Every k
@@ -126,12 +144,18 @@ def binomial(n: int, slots: int, start: int = 0) -> Schedule:
     After A. Griewank and A. Walther, *Algorithm 799: revolve* (2000).
     """
     schedule: Schedule = []
-    while n > 1 and slots > 0:
-        repeats = next(t for t in range(1, n + 1) if comb(slots + t, slots) >= n)
-        left = max(comb(slots + repeats - 2, slots), n - comb(slots + repeats - 1, slots - 1), 1)
-        schedule.append(binomial(left, slots, start))
-        n, slots, start = n - left, slots - 1, start + left
-    return [*schedule, *range(start, start + n)]
+    todo = [(schedule, n, slots, start)]
+    while todo:
+        into, n, slots, start = todo.pop()
+        while n > 1 and slots > 0:
+            repeats = next(t for t in range(1, n + 1) if comb(slots + t, slots) >= n)
+            least = n - comb(slots + repeats - 1, slots - 1)
+            left, inner = max(comb(slots + repeats - 2, slots), least, 1), []
+            into.append(inner)
+            todo.append((inner, left, slots, start))
+            n, slots, start = n - left, slots - 1, start + left
+        into.extend(range(start, start + n))
+    return schedule
 
 
 # book/memory/schedule.md: Costs
@@ -189,34 +213,42 @@ class Tally:
     """What is held in the course of a schedule, the most so far, and the time so far."""
 
     def __init__(self, costs: Costs) -> None:
-        self.costs, self.holders = costs, np.zeros(len(costs.inputs), int)
+        self.costs, self.holders = costs, [0] * len(costs.inputs)
+        self.chain = 0  #: Bytes of chain values that are held, without the caller's.
         self.blocks = self.graph = self.gradients = self.cotangent = 0
         self.peak = self.saved = 0
         self.time = 0.0
 
     def meet(self, rise: Any, time: Any, current: int | None = None) -> None:
         """Something that takes bytes for a time, above what is held and one chain value."""
-        held = self.costs.inputs * (self.holders > 0)
-        self.saved = max(self.saved, held[1:].sum() + self.blocks)
-        if current is not None:
-            held[current] = self.costs.inputs[current]
-        more = self.blocks + self.graph + self.gradients + self.cotangent
-        self.peak = max(self.peak, held[1:].sum() + more + rise)
+        held = self.chain + self.blocks
+        self.saved = max(self.saved, held)
+        if current and not self.holders[current]:
+            held = held + self.costs.inputs[current]
+        held = held + self.graph + self.gradients + self.cotangent
+        self.peak = max(self.peak, held + rise)
         self.time += time
+
+    def count(self, i: int, more: int) -> None:
+        """More hold a chain value than before, or fewer."""
+        before, now = self.holders[i], self.holders[i] + more
+        self.holders[i] = now
+        if i:
+            self.chain = self.chain + self.costs.inputs[i] * ((now > 0) - (before > 0))
 
     def block(self, i: int, count: int) -> None:
         """Saved values of block i begin to be held, or cease to be."""
-        self.holders[i] += count * self.costs.saves_input[i]
-        self.holders[i + 1] += count * self.costs.saves_output[i]
+        self.count(i, count * int(self.costs.saves_input[i]))
+        self.count(i + 1, count * int(self.costs.saves_output[i]))
         self.blocks += count * self.costs.kept[i]
 
     def hold(self, i: int) -> None:
         """The input of block i is held."""
-        self.holders[i] += 1
+        self.count(i, 1)
 
     def drop(self, i: int) -> None:
         """It is held no longer."""
-        self.holders[i] -= 1
+        self.count(i, -1)
 
     def skip(self, i: int) -> None:
         """Block i is run inside of a checkpoint."""
@@ -406,13 +438,14 @@ class Needs:
         By block, as in `Costs`; `keep` with the output, if that is saved.
     """
 
-    def __init__(self, costs: Costs) -> None:
+    def __init__(self, costs: Costs, final: bool = True) -> None:
         self.costs, self.inputs, self.n = costs, costs.inputs, len(costs.kept)
+        self.final = final  #: Whether nothing comes after the last block.
         self.kept = costs.kept + costs.inputs[1:] * costs.saves_output
         later = np.cumsum(costs.gradients[::-1])[::-1] - costs.gradients + costs.inputs[1:]
         self.walk = costs.back_peak + later
         #: Gradients and the cotangent, while blocks up to this one are run again.
-        self.replaying = np.append(later[:-1], 0)
+        self.replaying = np.append(later[:-1], 0 if final else later[-1])
 
     def holds(self, first: int, held: int) -> Any:
         """Bytes that a block takes when it is kept; `held` says whether its input is held
@@ -420,11 +453,14 @@ class Needs:
         saves = self.costs.saves_input[first] and not held
         return self.kept[first] + self.inputs[first] * saves
 
+    def ends(self, first: int, last: int) -> bool:
+        """Whether a run of the first block of a part ends a replay."""
+        return first == last and not (self.final and last == self.n - 1)
+
     def keep(self, first: int, last: int, held: int) -> Any:
         """Bytes to keep the first block of a part of the chain."""
         current = 0 if held else self.inputs[first]
-        ends = first == last < self.n - 1  # where a replay does
-        rise = (self.costs.again_peak if ends else self.costs.keep_peak)[first]
+        rise = (self.costs.again_peak if self.ends(first, last) else self.costs.keep_peak)[first]
         run = rise + self.replaying[last] + current
         return max(run, self.holds(first, held) + self.walk[first])
 
