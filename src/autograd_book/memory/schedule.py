@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e7ce77a2c3f573aeac5d122f395229525231dc53c640181ef1799904036c25bd
+# sha256: 5c2273835610d33668b4582e4f798adbc7bb2d4937180f3e94bde92a8fca15a9
 
 __all__ = [
     "Schedule",
@@ -44,8 +44,12 @@ __all__ = [
     "named",
     "expect_number_from",
     "Needs",
-    "stretches",
     "least",
+    "least_of",
+    "unfolded",
+    "groups",
+    "piece",
+    "merged",
     "Plan",
     "optimal",
     "Checkpointed",
@@ -150,7 +154,7 @@ def binomial(n: int, slots: int, start: int = 0) -> Schedule:
         while n > 1 and slots > 0:
             repeats = next(t for t in range(1, n + 1) if comb(slots + t, slots) >= n)
             least = n - comb(slots + repeats - 1, slots - 1)
-            left, inner = max(comb(slots + repeats - 2, slots), least, 1), []
+            left, inner = max(comb(slots + repeats - 2, slots), least, 1), list[Any]()
             into.append(inner)
             todo.append((inner, left, slots, start))
             n, slots, start = n - left, slots - 1, start + left
@@ -447,64 +451,127 @@ class Needs:
         #: Gradients and the cotangent, while blocks up to this one are run again.
         self.replaying = np.append(later[:-1], 0 if final else later[-1])
 
-    def holds(self, first: int, held: int) -> Any:
+    def holds(self, first: Any, held: Any) -> Any:
         """Bytes that a block takes when it is kept; `held` says whether its input is held
         already."""
-        saves = self.costs.saves_input[first] and not held
+        saves = self.costs.saves_input[first] & np.logical_not(held)
         return self.kept[first] + self.inputs[first] * saves
 
-    def ends(self, first: int, last: int) -> bool:
+    def ends(self, first: Any, last: Any) -> Any:
         """Whether a run of the first block of a part ends a replay."""
-        return first == last and not (self.final and last == self.n - 1)
+        return (first == last) & np.logical_not(self.final & (last == self.n - 1))
 
-    def keep(self, first: int, last: int, held: int) -> Any:
-        """Bytes to keep the first block of a part of the chain."""
+    def keep(self, first: Any, last: Any, held: int) -> Any:
+        """Bytes to keep the first block of a part of the chain, or of many parts."""
         current = 0 if held else self.inputs[first]
-        rise = (self.costs.again_peak if self.ends(first, last) else self.costs.keep_peak)[first]
-        run = rise + self.replaying[last] + current
-        return max(run, self.holds(first, held) + self.walk[first])
+        ends, rises = self.ends(first, last), (self.costs.again_peak, self.costs.keep_peak)
+        run = np.where(ends, *(rise[first] for rise in rises)) + self.replaying[last] + current
+        return np.maximum(run, self.holds(first, held) + self.walk[first])
 
-    def skip(self, first: int, last: int) -> Any:
-        """Bytes to pass by the first block of a part, the first two, and so on, when the input
-        is held."""
-        steps = self.costs.pass_peak[first:last].copy()
-        steps[1:] += self.inputs[first + 1 : last]
-        return np.maximum.accumulate(steps) + self.replaying[last]
+    def passing(self, first: int) -> Any:
+        """Bytes to pass by a block whose input is held, by two, and so on to the end."""
+        steps = self.costs.pass_peak[first:].copy()
+        steps[1:] += self.inputs[first + 1 : self.n]
+        return np.maximum.accumulate(steps)
 
 
 # book/memory/schedule.md: Optimal
-def stretches(n: int) -> Iterator[tuple[int, int]]:
-    """First and last block of all parts of a chain, short ones first."""
-    return ((first, first + size) for size in range(n) for first in range(n - size))
-
-
 def least(costs: Costs) -> tuple[int, Schedule]:
     """The smallest number of bytes in which a chain can be walked, and how."""
     needs, n = Needs(costs), len(costs.kept)
-    found, place = np.zeros((2, n, n)), np.zeros((2, n, n), int)
-    for first, last in stretches(n):
+    #: Bytes and first split of parts, by whether the input is held, first block and length.
+    found, place = np.zeros((2, n, n)), np.zeros((2, n, n), np.int16)
+    ending, passing = np.zeros((n, n)), np.zeros((n, n))  # the former by last block and length
+    for first in range(n):
+        passing[first, : n - first] = needs.passing(first)
+    for more in range(n):
+        firsts, lasts = np.arange(n - more), np.arange(more, n)
+        there, split, rest = np.full(n - more, np.inf), 0, 0
+        if more:
+            both = np.maximum(found[1, : n - more, :more], ending[more:, more - 1 :: -1])
+            run = passing[: n - more, :more] + needs.replaying[lasts, None]
+            there, split = least_of(np.maximum(both, run, out=both))
+            rest = found[costs.saves_output[firsts].astype(int), firsts + 1, more - 1]
         for held in (1, 0):
-            later = slice(first + 1, last + 1)
-            rest = found[int(costs.saves_output[first]), first + 1, last] if first < last else 0
-            ways = [max(needs.keep(first, last, held), needs.holds(first, held) + rest)]
-            if first < last:
-                both = np.maximum(found[1, first, first:last], found[0, later, last])
-                more = 0 if held else needs.inputs[first]
-                ways.extend(more + np.maximum(needs.skip(first, last), both))
-            place[held, first, last] = first + np.argmin(ways)
-            found[held, first, last] = min(ways)
-
-    def tree(first: int, last: int, held: int) -> Schedule:
-        schedule: Schedule = []
-        while first <= last:
-            split = int(place[held, first, last])
-            schedule.append(tree(first, split - 1, 1) if split > first else first)
-            held = 0 if split > first else int(costs.saves_output[first])
-            first = max(split, first + 1)
-        return schedule
-
+            keep = np.maximum(needs.keep(firsts, lasts, held), needs.holds(firsts, held) + rest)
+            again = there if held else there + needs.inputs[firsts]
+            place[held, firsts, more] = np.where(keep <= again, 0, split)
+            found[held, firsts, more] = np.minimum(keep, again)
+        ending[more:, more] = found[0, firsts, more]
     end = costs.gradients.sum() + costs.inputs[0] + delivery(costs)
-    return int(np.ceil(max(found[1, 0, n - 1], end) + costs.noted.sum())), tree(0, n - 1, 1)
+    smallest = max(found[1, 0, n - 1], end) + costs.noted.sum()
+    return int(np.ceil(smallest)), unfolded(place, costs.saves_output)
+
+
+def least_of(ways: Any) -> tuple[Any, Any]:
+    """The least number in each row, and its place from 1."""
+    place = ways.argmin(axis=1)
+    return np.take_along_axis(ways, place[:, None], axis=1)[:, 0], 1 + place
+
+
+def unfolded(place: Any, saves_output: Any) -> Schedule:
+    """The schedule of a chain from the first split of each part, 0 for a block that is kept."""
+    schedule: Schedule = []
+    todo = [(schedule, 0, len(saves_output), 1)]
+    while todo:
+        into, first, end, held = todo.pop()
+        while first < end:
+            split, inner = int(place[held, first, end - first - 1]), list[Any]()
+            into.append(inner if split else first)
+            if split:
+                todo.append((inner, first, first + split, 1))
+            held = 0 if split else int(saves_output[first])
+            first += split or 1
+    return schedule
+
+
+# book/memory/schedule.md: Optimal
+from itertools import pairwise
+
+
+def groups(costs: Costs, most: int) -> list[int]:
+    """Where groups of blocks begin, and the end; each group has about the same share of the
+    bytes, of the time and of the blocks."""
+    n = len(costs.kept)
+    parts = (costs.kept + costs.inputs[1:], costs.keep_time + costs.back_time, np.ones(n))
+    shares = np.cumsum(sum(part / max(part.sum(), 1e-300) for part in parts))
+    if n <= most:
+        return list(range(n + 1))
+    inside = 1 + np.searchsorted(shares, shares[-1] * np.arange(1, most) / most)
+    return sorted({0, *map(int, inside), n})
+
+
+def piece(costs: Costs, start: int, end: int) -> Costs:
+    """Costs of a part of a chain."""
+    rows = {name: row[start:end] for name, row in costs._asdict().items()}
+    return Costs(**{**rows, "inputs": costs.inputs[start : end + 1]})
+
+
+# book/memory/schedule.md: Optimal
+def merged(costs: Costs, cuts: list[int], final: bool = True) -> Costs:
+    """Costs of a chain whose blocks are groups of another's."""
+    needs, starts, ends = Needs(costs, final), np.array(cuts[:-1]), np.array(cuts[1:]) - 1
+    before = np.append(True, costs.saves_output[:-1].astype(bool))  # whether inputs are held
+    before[starts] = True  # or counted with the group's
+    holds = needs.holds(np.arange(needs.n), before)
+    held = np.cumsum(holds) - holds
+    own = held - np.repeat(held[starts], ends - starts + 1)  # by earlier blocks of the group
+    current = costs.inputs[:-1] * ~before
+    total = np.add.reduceat(holds, starts)
+    again = np.where(np.isin(np.arange(needs.n), ends), costs.again_peak, costs.keep_peak)
+    rises = {"keep_peak": own + current + costs.keep_peak, "again_peak": own + current + again}
+    rises["back_peak"] = own + holds + needs.walk
+    found = {name: np.maximum.reduceat(rise, starts) for name, rise in rises.items()}
+    found["back_peak"] = found["back_peak"] - total - (needs.walk - costs.back_peak)[ends]
+    sums = ("noted", "gradients", "keep_time", "pass_time", "back_time")
+    found |= {name: np.add.reduceat(getattr(costs, name), starts) for name in sums}
+    longer = [needs.passing(a)[b - a] for a, b in zip(starts, ends, strict=True)]
+    return Costs(
+        inputs=costs.inputs[cuts], kept=total - (needs.kept - costs.kept)[ends],
+        saves_input=costs.saves_input[starts], saves_output=costs.saves_output[ends],
+        pass_peak=np.array(longer),
+        again_time=found["keep_time"] - costs.keep_time[ends] + costs.again_time[ends], **found,
+    )
 
 
 # book/memory/schedule.md: Optimal
@@ -519,21 +586,47 @@ class Plan:
         Bytes.
     cells : int
         In how many equal cells the budget is counted; bytes are rounded up to whole cells.
+    most : int
+        A longer chain is planned in so many groups of blocks, and each group by itself.
+    start : int
+        Number of the first block.
+    final : bool
+        Whether nothing comes after the last.
 
     Notes
     -----
     After O. Beaumont and others, *Optimal checkpointing for heterogeneous chains* (2019).
     """
 
-    def __init__(self, costs: Costs, budget: float, cells: int = 400) -> None:
-        n = len(costs.kept)
-        self.costs, self.needs = costs, Needs(costs)
+    def __init__(
+        self,
+        costs: Costs,
+        budget: float,
+        cells: int = 400,
+        most: int = 100,
+        start: int = 0,
+        final: bool = True,
+    ) -> None:
         self.cells, self.unit = cells, budget / cells
+        cuts = groups(costs, most)
+        self.blocks = [range(start + a, start + b) for a, b in pairwise(cuts)]
+        self.costs = merged(costs, cuts, final)
+        self.needs, n = Needs(self.costs, final), len(cuts) - 1
+        #: By group: bytes of the gradients of later ones, and a plan of its own.
+        self.later = self.costs.gradients.sum() - np.cumsum(self.costs.gradients)
+        self.inner = [
+            Plan(piece(costs, a, b), budget, cells, most, start + a, final and b == cuts[-1])
+            if b - a > 1 else None
+            for a, b in pairwise(cuts)
+        ]
         #: By whether the input is held, first block, last block, and budget in cells.
         self.time = np.full((2, n, n, cells + 1), np.inf)
         self.place = np.zeros((2, n, n, cells + 1), np.int16)  #: Where to split.
-        for first, last in stretches(n):
-            self.fill(first, last)
+        for size in range(n):
+            for first in range(n - size):
+                self.fill(first, first + size)
+        self.best = self.time[:, 0, -1].copy()  #: Of the whole chain.
+        del self.time
 
     def in_cells(self, size: Any) -> Any:
         """Bytes in cells, rounded up; what is too large for the budget, one cell too large."""
@@ -554,44 +647,51 @@ class Plan:
     def fill(self, first: int, last: int) -> None:
         """Find the best way through a part of the chain."""
         costs, needs = self.costs, self.needs
-        whole = first < last or last == needs.n - 1
-        kept = (costs.keep_time if whole else costs.again_time)[first] + costs.back_time[first]
-        saves_output = int(costs.saves_output[first])
+        whole = costs.again_time if needs.ends(first, last) else costs.keep_time
+        kept, saves_output = whole[first] + costs.back_time[first], int(costs.saves_output[first])
         none = np.zeros(self.cells + 1)
         rest = self.time[saves_output, first + 1, last] if first < last else none
         split, best = np.full(self.cells + 1, np.inf), np.zeros(self.cells + 1, int)
         if first < last:
             passing = np.cumsum(costs.pass_time[first:last])[:, None]
             both = self.time[1, first, first:last] + self.time[0, first + 1 : last + 1, last]
-            ways = self.within(passing + both, needs.skip(first, last))
+            run = needs.passing(first)[: last - first] + needs.replaying[last]
+            ways = self.within(passing + both, run)
             split, best = ways.min(axis=0), first + 1 + ways.argmin(axis=0)
         for held in (1, 0):
             size = 0 if held else needs.inputs[first]
             there, place = self.after(split, size), self.after(best, size)
+            if first == last and (inner := self.inner[first]):
+                there, place = self.after(inner.best[held], self.later[first]), np.array(-1)
             keep = kept + self.after(rest, needs.holds(first, held))
             (keep,) = self.within(keep, needs.keep(first, last, held))
             self.place[held, first, last] = np.where(keep <= there, first, place)
             self.time[held, first, last] = np.minimum(keep, there)
 
-    def schedule(self, first: int, last: int, held: int, cells: int) -> Schedule:
-        """The best schedule of a part in so many cells."""
+    def schedule(self, cells: int, first: int = 0, last: int = -1, held: int = 1) -> Schedule:
+        """The best schedule of a part, or of the whole, in so many cells."""
         found: Schedule = []
+        last = last % len(self.blocks)
         while first <= last:
             split = int(self.place[held, first, last, cells])
-            if split > first:
-                cells -= 0 if held else self.in_cells(self.needs.inputs[first])
-                found.append(self.schedule(first, split - 1, 1, cells))
+            inner = self.inner[first]
+            if split < 0 and inner:
+                cells -= int(self.in_cells(self.later[first]))
+                found.extend(inner.schedule(cells, held=held))
+            elif split > first:
+                cells -= 0 if held else int(self.in_cells(self.needs.inputs[first]))
+                found.append(self.schedule(cells, first, split - 1))
                 held = 0
             else:
-                cells -= self.in_cells(self.needs.holds(first, held))
-                found.append(first)
+                cells -= int(self.in_cells(self.needs.holds(first, held)))
+                found.extend(self.blocks[first])
                 held = int(self.costs.saves_output[first])
             first = max(split, first + 1)
         return found
 
 
 # book/memory/schedule.md: Optimal
-def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
+def optimal(costs: Costs, budget: float, cells: int = 400, most: int = 100) -> Schedule:
     """The fastest schedule whose peak stays within a budget.
 
     Raises
@@ -606,10 +706,15 @@ def optimal(costs: Costs, budget: float, cells: int = 400) -> Schedule:
             f"that needs {smallest:,} with any schedule. Give at least {smallest:,} bytes, or make "
             "blocks or batches smaller."
         )
-    plan, last = Plan(costs, budget - costs.noted.sum(), cells), len(costs.kept) - 1
-    if not np.isfinite(plan.time[1, 0, last, cells]):  # by the rounding alone
-        return schedule
-    return plan.schedule(0, last, 1, cells)
+    more, free = cells + cells // 4, budget - costs.noted.sum()
+    plan, enough = Plan(costs, free * more / cells, more, most), cells
+    while enough < more:  # what was lost by rounding may be used
+        half = (enough + more + 1) // 2
+        if np.isfinite(plan.best[1, half]) and predict(plan.schedule(half), costs).peak <= budget:
+            enough = half
+        else:
+            more = half - 1
+    return plan.schedule(enough) if np.isfinite(plan.best[1, enough]) else schedule
 
 
 # book/memory/schedule.md: The network
