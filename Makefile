@@ -89,9 +89,11 @@ endif
 
 CONFIGURED = --config "$(CURDIR)/_config.yml" --toc
 
+# The mark bears the time at which the build began: what is written meanwhile is newer.
 $(BUILT): $(ENV) $(SOURCES)
+	@mkdir -p _build && touch _build/.begun
 	$(VENV)/bin/jupyter-book build -W -n --keep-going --path-output "$(CURDIR)" $(CONFIGURED) "$(CURDIR)/book/_toc.yml" book
-	@touch $@
+	@mv _build/.begun $@
 
 $(SEEN): $(BUILT) $(wildcard tests/site/*.py)
 	$(PY) -m pytest -m site tests/site $(SPREAD)

@@ -14,7 +14,6 @@ from importlib import import_module
 from pathlib import Path
 
 from docutils import nodes
-from jupyter_cache import get_cache
 from outputs import CORES, Kept
 from sphinx import addnodes
 from sphinx.errors import ExtensionError
@@ -67,14 +66,10 @@ def execute_chapters(app):
         raise ExtensionError("\n\n".join(map(str, failures)))
 
 
-def show_outputs(app, doctree):
-    """Put the outputs into the notebook behind the download button; myst-nb leaves them out when they come from the cache."""
-    chapter = app.book_chapters.get(app.env.docname)
-    if chapter and chapter.cells:
-        import nbformat
-
-        _, notebook = get_cache(app.config.nb_execution_cache_path).merge_match_into_notebook(app.book_outputs.notebook(chapter))
-        nbformat.write(notebook, Path(app.outdir).parent / "jupyter_execute" / f"{chapter.docname}.ipynb")
+def read_what_was_executed(app, docname, source):
+    """Set each page as it was when its outputs were looked up; what its author writes meanwhile is for the next build."""
+    if chapter := app.book_chapters.get(docname):
+        source[0] = chapter.text.replace("\r\n", "\n")
 
 
 # Pages made anew. Sphinx watches the files that a page is made of; the rest is watched here. A page that is to be made anew is taken
@@ -111,7 +106,7 @@ def page_digests(app):
 def note_pages(app, error):
     """Remember what the pages show, but of those that a warning names."""
     if not error:
-        complaints = app.book_complaints.pages
+        complaints = app.book_complaints.pages | {name for name, c in app.book_chapters.items() if Path(app.srcdir, f"{name}.md").read_text("utf-8") != c.text}
         fine = {} if None in complaints else {page: state for page, state in app.book_pages.items() if page not in complaints}
         pages_file(app).write_text(json.dumps(fine, indent=1))
 
@@ -330,9 +325,9 @@ def setup(app):
     app.connect("builder-inited", read_chapters, priority=100)
     app.connect("builder-inited", execute_chapters, priority=110)
     app.connect("builder-inited", take_away_stale_pages, priority=120)
+    app.connect("source-read", read_what_was_executed, priority=100)
     app.connect("source-read", list_modules)
     app.connect("autodoc-process-docstring", shorten_docstring)
-    app.connect("doctree-read", show_outputs)
     app.connect("doctree-read", mark_cells)
     app.connect("doctree-read", shorten_tracebacks)
     app.connect("doctree-read", lay_out_sheets)

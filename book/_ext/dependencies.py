@@ -20,9 +20,11 @@ class Imports:
         face = self.trees.get(PACKAGE, ast.Module([], []))
         self.face = {name: home for tree in [face] for home, name in from_imports(tree, PACKAGE)}
 
-    def needed(self, code, package=PACKAGE):
-        """The modules on which the outputs of some code depend, in the order of the contents."""
-        direct = set(self.named(tree_of(code), package))
+    def needed(self, cells):
+        """The modules on which the outputs of some cells depend, in the order of the contents."""
+        exported = [cell.source for cell in cells if "export" in cell.tags]
+        shown = [cell.source for cell in cells if "export" not in cell.tags]
+        direct = {*self.named(tree_of(exported), PACKAGE, whole=False), *self.named(tree_of(shown), PACKAGE)}
         return self.closed(direct | self.speaking) if direct else []
 
     def closed(self, modules):

@@ -16,7 +16,7 @@ import re
 import signal
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -102,12 +102,12 @@ class Kept:
     def state(self, chapter):
         """What changes whenever the chapter's outputs do."""
         record = self.record(chapter)
-        return [record.data["key"], str(record.created)] if chapter.cells and record else []
+        return [record.data.get("key"), str(record.created)] if chapter.cells and record else []
 
     def key(self, chapter, files):
         """One number for all that the outputs depend on."""
         code = [(cell.source, sorted(cell.metadata.items())) for cell in self.notebook(chapter).cells if cell.cell_type == "code"]
-        modules = self.imports.needed([cell.source for cell in chapter.cells])
+        modules = self.imports.needed(chapter.cells)
         package = [(module, [cell.source for cell in self.imports.chapters[module].exports]) for module in modules]
         return digest(code, str(Path(chapter.path).parent), package, [(file, content(self.root / file)) for file in files], surroundings(self.root))
 
@@ -162,8 +162,8 @@ class Kept:
         kernel = client.async_setup_kernel(env=os.environ | ({} if any(measures) else ONE_THREAD))
         async with seats.taken(1):
             await kernel.__aenter__()
-        # The library's handler would end one kernel only.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, whole.cancel)
+        with suppress(RuntimeError, ValueError):  # Signals come to the main thread alone. The library's handler would end one kernel only.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, whole.cancel)
         try:
             notebook.metadata["language_info"] = await introduced(client)
             for number, (cell, measure) in enumerate(zip(chapter.cells, measures, strict=True), 1):
