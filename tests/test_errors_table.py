@@ -116,6 +116,26 @@ def carried() -> None:
         state.sum().backward()
 
 
+class Arrays(ab.nn.Module):
+    def __init__(self) -> None:
+        self.w = np.ones(2)
+
+
+def read_twice() -> None:
+    network = ab.nn.Linear(2, 1, rng=0)
+    parameters = network.parameters()
+    ab.optim.SGD(parameters, 0.1)
+    ab.clip_gradients(parameters, 1.0)
+
+
+def unscaled_step() -> None:
+    weight = x()
+    optimizer, scaler = ab.optim.SGD(weight, 0.1), ab.GradScaler()
+    scaler.scale(weight.sum()).backward()
+    optimizer.step()
+    scaler.update()
+
+
 def ended() -> Any:
     yield x()
 
@@ -353,6 +373,23 @@ MISTAKES = [
     Mistake("function called without a value", lambda: ab.relu(), TypeError, "relu was called with", "Give numbers"),
     Mistake("carried over from round to round", lambda: carried(), ab.FreedGraphError, "released", ".detach()"),
     Mistake("matrix from rows of Variables", lambda: np.array([[x()[0], 1.0], [1.0, x()[1]]]), TYPE, "would drop its gradient", "np.block"),
+    Mistake("parameters read twice", read_twice, VALUE, "no Variables in it", "network.parameters() again"),
+    Mistake("network of arrays", lambda: ab.optim.SGD(Arrays().parameters(), 0.1), VALUE, "0 parameters", "Variables in its attributes"),
+    Mistake("optimiser of a dictionary", lambda: ab.optim.SGD({"w": x()}, 0.1), TYPE, "value of type dict", "list(d.values())"),
+    Mistake("labels in words", lambda: ab.nn.cross_entropy(x(2, 3), ["cat", "dog"]), TYPE, "dtype <U3", "np.unique(labels, return_inverse=True)[1]"),
+    Mistake("no return", lambda: ab.grad(lambda v: None)(1.0), TYPE, "returned a NoneType", "begins with return"),
+    Mistake("loss and predictions", lambda: ab.grad(lambda v: (v * v, v))(1.0), TYPE, "returned a tuple", "has_aux=True"),
+    Mistake("Jacobian of a list", lambda: ab.jacobian(lambda v: [v[0], v[1]])(np.ones(2)), TYPE, "returned a list", "np.stack"),
+    Mistake("point in place of argnums", lambda: ab.grad(np.sin, 1.0), TYPE, "argnums=1.0", "grad(f)(x)"),
+    Mistake("Jacobian of a number", lambda: ab.jacobian(1.0), TYPE, "jacobian was given a float", "f and not f(x)"),
+    Mistake("product of a number", lambda: ab.hvp(1.0), TYPE, "hvp was given a float", "f and not f(x)"),
+    Mistake("slope of a number", lambda: ab.elementwise_grad(1.0), TYPE, "elementwise_grad was given a float", "f and not f(x)"),
+    Mistake("check of a number", lambda: ab.check_gradients(1.0, 1.0), TYPE, "check_gradients was given a float", "f and not f(x)"),
+    Mistake("number among batches", lambda: ab.vmap(np.multiply)(np.ones(3), 2.0), VALUE, "shapes [(3,), ()]", "in_axes=(0, None)"),
+    Mistake("array of examples", lambda: ab.vmap(lambda v: np.array([v, v]))(np.ones(3)), TYPE, "differs between the examples", "np.stack"),
+    Mistake("step without the scaler", unscaled_step, ab.ScalingOrderError, "no gradient was checked", "scaler.step(optimizer)"),
+    Mistake("saving a Variable", lambda: np.save("w.npy", x()), RULE, "save was called with a Variable", "x.numpy()"),
+    Mistake("saving Variables", lambda: np.savez("w.npz", w=x()), RULE, "savez was called with a Variable", "state_dict()"),
     Mistake("check failed", lambda: ab.check_gradients(with_rule(lambda g: 2 * g), 1.0), ab.GradientCheckError, "analytic", "Check the rules"),
 ]
 
@@ -391,6 +428,25 @@ def test_an_unknown_attribute_is_answered_with_what_to_write_instead(name: str, 
     with pytest.raises(AttributeError, match=f"no attribute '{name}'") as caught:
         getattr(x(), name)
     assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize(("place", "name", "remedy"), [
+    (ab, "tensor", "autograd_book.Variable(data)"), (ab, "sin", "np.sin"), (ab, "zeros", "np.zeros"), (ab, "Linear", "autograd_book.nn.Linear"),
+    (ab, "Adam", "autograd_book.optim.Adam"), (ab, "jacrev", "autograd_book.jacobian(f)"), (ab.nn, "Tanh", "np.tanh"), (ab.nn, "Parameter", "Variable(data)"),
+    (ab.nn, "CrossEntropyLoss", "nn.cross_entropy"), (ab.nn.Linear(1, 1), "train", "Leave it out"), (ab.nn.Linear(1, 1), "forward", "__call__"),
+])
+def test_a_name_from_elsewhere_is_answered_with_the_name_here(place: Any, name: str, remedy: str) -> None:
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'") as caught:
+        getattr(place, name)
+    assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize("place", [ab, ab.nn, ab.nn.Linear(1, 1)], ids=["package", "layers", "network"])
+def test_a_misspelled_name_is_left_to_python_which_proposes_the_nearest(place: Any) -> None:
+    with pytest.raises(AttributeError) as caught:
+        place.weihgt_of
+    assert (caught.value.name, caught.value.obj) == ("weihgt_of", place)
+    assert str(caught.value).endswith("no attribute 'weihgt_of'")
 
 
 @pytest.mark.parametrize("write", [

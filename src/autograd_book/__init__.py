@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9538dbdb28c536ac2ecfdce8e95698a06be42fc02b659e5f8e6a439ed4b7109c
+# sha256: fa67e61d6be4a78f0844ae1883200e68f28385237350a05116de9cd919b85e89
 
 __all__ = [
     "Variable",
@@ -85,6 +85,8 @@ __all__ = [
     "MissingAllocatorError",
     "StorageError",
     "ScalingOrderError",
+    "HABITS",
+    "instead",
 ]
 
 
@@ -187,6 +189,48 @@ from autograd_book.memory.meter import MeterBusyError as MeterBusyError
 from autograd_book.memory.meter import MissingAllocatorError as MissingAllocatorError
 from autograd_book.memory.saved import StorageError as StorageError
 from autograd_book.stability.scaling import ScalingOrderError as ScalingOrderError
+
+
+# book/__init__.md: Errors, and a version
+import sys
+from typing import TYPE_CHECKING, Any
+
+from autograd_book.graph.variable import numpy_name
+
+#: What other libraries call it, and what to write here.
+HABITS = {
+    "Write autograd_book.Variable(data).": "tensor Tensor array asarray Parameter from_numpy",
+    "Write autograd_book.grad(f).": "gradient derivative",
+    "Write autograd_book.jacobian(f).": "jacrev jacfwd",
+    "Leave it out, as functions run as they are.": "jit compile",
+    "Leave it out, as all arrays are in main memory.": "cuda device device_put",
+    "Write rng = np.random.default_rng(seed), and hand it on as rng=rng.": "manual_seed random",
+    "Write autograd_book.clip_gradients(parameters, max_norm).": "clip_grad_norm_",
+    "Write autograd_book.clip_gradient_values(parameters, limit).": "clip_grad_value_",
+    "Write 'with autograd_book.debug_nans():'.": "detect_anomaly",
+    "Define it with autograd_book.primitive.": "custom_vjp custom_jvp custom_gradient Function",
+    "Write import numpy as np; its functions take Variables.": "numpy np",
+}
+
+
+def instead(name: str) -> str:
+    """What to write instead of a name that the package does not show, if anything is
+    known."""
+    told = [text for text, names in HABITS.items() if name in names.split()]
+    known = numpy_name(name)
+    parts = {"nn": nn, "optim": optim, "sequence": sequence}
+    found = [part for part, module in parts.items() if name in module.__all__]
+    written = [known] * bool(known) + [f"autograd_book.{part}.{name}" for part in found]
+    return (told or [f"Write {place}." for place in written] or [""])[0]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        fact = f"module 'autograd_book' has no attribute {name!r}"
+        remedy = "" if name.startswith("_") else instead(name)
+        text = f"{fact}. {remedy}" if remedy else fact
+        raise AttributeError(text, name=name, obj=sys.modules[__name__])
 
 
 # book/__init__.md: Errors, and a version

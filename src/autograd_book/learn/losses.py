@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 647d23b90a3edc117199d6595022199c455174e0b19b01617a4d9256219e4b4f
+# sha256: b4250ec28aeb9198ed841a380807227ba555728db5accb258752e449fbd071a0
 
 __all__ = [
     "integers",
@@ -46,7 +46,8 @@ def integers(labels: Any) -> Any:
     if labels.dtype.kind not in "iu":
         raise DifferentiationTypeError(
             f"labels of dtype {labels.dtype} do not name classes. "
-            "Give integers, for example labels.astype(int)."
+            "Give integers, for example labels.astype(int), or of names "
+            "np.unique(labels, return_inverse=True)[1]."
         )
     return labels
 

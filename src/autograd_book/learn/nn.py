@@ -14,12 +14,14 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 11de80ced905cc50980ceda704ff4a45b08e05e5f83cc290179f4642db65bf21
+# sha256: e04e3e6c3886a7397c6187b6303e10d797f9eee54e06355d44c3e71d800657e8
 
 __all__ = [
     "is_parameter",
     "leaves",
     "Module",
+    "HABITS",
+    "habits",
     "distinct",
     "expect_state",
     "expect_names",
@@ -35,6 +37,7 @@ __all__ = [
     "accuracy",
     "cross_entropy",
     "mean_squared_error",
+    "LAYERS",
 ]
 
 
@@ -86,7 +89,8 @@ class Module:
     def __call__(self, x: Any) -> Any:
         """The network's output for a batch of inputs."""
         raise NotImplementedError(
-            f"{type(self).__name__} does not say what it computes. Define __call__ in it."
+            f"{type(self).__name__} does not say what it computes. Define __call__ in it, in "
+            "place of forward."
         )
 
     def named_parameters(self) -> Iterator[tuple[str, Variable]]:
@@ -128,6 +132,30 @@ class Module:
         own = dict(self.named_parameters())
         for name, value in fitting(own, state).items():
             own[name].value = value
+
+    def __getattr__(self, name: str) -> Any:
+        kind, remedy = type(self).__name__, habits.get(name, "")
+        fact = f"{kind!r} object has no attribute {name!r}"
+        text = f"{fact}. {remedy}" if remedy else fact
+        raise AttributeError(text, name=name, obj=self)
+
+
+# book/learn/nn.md: The module
+#: What other libraries' networks are asked for, and what to do instead.
+HABITS = {
+    "Leave it out, as layers compute alike while they learn and afterwards.": "train eval",
+    "Leave it out, as all arrays are in main memory; Linear(..., dtype=float) chooses a "
+    "dtype.": "to cuda cpu float double half",
+    "Define __call__, and call the network itself.": "forward",
+    "Ask named_parameters(), or look at its attributes, as network[0] or network.layers.":
+        "children modules named_children named_modules",
+    "Write self.name = ...; there is nothing to register.":
+        "add_module register_parameter register_buffer",
+    "Write np.savez(path, **network.state_dict()).": "save",
+    "Leave out of the optimizer what should stay as it is.": "requires_grad_ freeze",
+}
+#: By name.
+habits = {name: remedy for remedy, names in HABITS.items() for name in names.split()}
 
 
 # book/learn/nn.md: The module
@@ -325,3 +353,38 @@ class Sequential(Module):
 from autograd_book.learn.losses import accuracy as accuracy
 from autograd_book.learn.losses import cross_entropy as cross_entropy
 from autograd_book.learn.losses import mean_squared_error as mean_squared_error
+
+
+# book/learn/nn.md: Nothing forgotten
+import sys
+from typing import TYPE_CHECKING
+
+#: What other libraries have among their layers, and what to write here.
+LAYERS = {
+    "Functions are layers, as in Sequential(Linear(3, 4), np.tanh, autograd_book.sigmoid); "
+    "there are relu, gelu, silu, softplus, softmax and log_softmax too.":
+        "Tanh Sigmoid GELU SiLU Softplus Softmax LogSoftmax LeakyReLU functional tanh "
+        "sigmoid gelu softmax log_softmax",
+    "Write nn.cross_entropy(logits, labels), of logits without softmax.":
+        "CrossEntropyLoss NLLLoss nll_loss",
+    "Write nn.mean_squared_error(predictions, targets).": "MSELoss mse_loss",
+    "With logits z and targets y write np.mean(autograd_book.softplus(z) - y * z).":
+        "BCELoss BCEWithLogitsLoss binary_cross_entropy binary_cross_entropy_with_logits",
+    "Write Variable(data), and set it as an attribute of a Module.": "Parameter",
+    "Keep modules in a list, tuple or dictionary that is an attribute.":
+        "ModuleList ModuleDict ParameterList",
+    "Write autograd_book.conv2d, max_pool2d or avg_pool2d, or their like for one axis.":
+        "Conv1d Conv2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d conv2d max_pool2d",
+    "It is in autograd_book.sequence.": "RNN LayerNorm Embedding Transformer",
+    "Write a function, as lambda x: x.reshape(len(x), -1).": "Flatten",
+    "Multiply by rng.binomial(1, keep, x.shape) / keep while the network learns.":
+        "Dropout dropout",
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        fact = f"module {__name__!r} has no attribute {name!r}"
+        remedies = [text for text, names in LAYERS.items() if name in names.split()]
+        text = ". ".join([fact, *remedies])
+        raise AttributeError(text, name=name, obj=sys.modules[__name__])

@@ -17,7 +17,7 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5610596be97f14e6036504825c6e9a2aa4001cbcc8b9da934d093375d16d97d2
+# sha256: d9bd490c7e17993f2f75649b222aa20a384a8937f85330ec900ed43c0f9f080c
 
 __all__ = [
     "writable_value",
@@ -166,10 +166,10 @@ def listed(parameters: Any) -> list[Any]:
     """What an optimiser was given as a list, or the error that says that it is none."""
     if isinstance(parameters, Variable):
         return [parameters]
-    if not isinstance(parameters, Iterable) or isinstance(parameters, np.ndarray):
+    if not isinstance(parameters, Iterable) or isinstance(parameters, (np.ndarray, dict)):
         raise DifferentiationTypeError(
             f"an optimiser was given a value of type {type(parameters).__name__}. "
-            "Give it network.parameters(), or Variables in a list."
+            "Give it network.parameters(), or Variables in a list, as list(d.values())."
         )
     return list(parameters)
 
@@ -186,11 +186,15 @@ def movable(parameters: Any) -> list[Variable]:
                 "as network.parameters() yields them."
             )
     different = len(set(map(id, found)))
-    if not found or different < len(found):
+    if not found:
+        raise DifferentiationValueError(
+            "an optimiser was given 0 parameters. Give it at least one: what a network is to "
+            "learn are Variables in its attributes, and network.parameters() yields them once."
+        )
+    if different < len(found):
         raise DifferentiationValueError(
             f"an optimiser was given {len(found)} parameters, "
-            f"of which {different} are different. "
-            "Give it at least one, and each once."
+            f"of which {different} are different. Give it each once."
         )
     return found
 

@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5a6a6165e7c3af7131fbbdc99a182e06db0785b748b81845ee61e433409e7999
+# sha256: a3a8d60c9293a82b307da99decbfaa11e49987914dd46d5d8e36dd2749e4c8f2
 
 __all__ = [
     "OneForAllError",
@@ -73,7 +73,8 @@ def no_single(self: Any, *args: Any, **kwargs: Any) -> Any:
     """Raise OneForAllError, where a program asks for a single array or number."""
     raise OneForAllError(
         f"one number or array was asked for of a value of shape {self.shape} that differs "
-        "between the examples of a vmap. Use np.where instead of a branch, "
+        "between the examples of a vmap. Use np.where instead of a branch, np.stack instead "
+        "of np.array or of writing into one, "
         "Variable(table, requires_grad=False)[i] instead of table[i], return the value "
         "instead of converting it, or loop over the examples."
     )
@@ -508,8 +509,8 @@ def number_of_examples(f: Fun, args: Any, axes: Any) -> int:
     if not all(-len(shape) <= k < len(shape) for shape, k in batches):
         raise DifferentiationValueError(
             f"vmap of {name_of(f)} was told to find examples along {axes} in arguments of "
-            f"shapes {[shape for shape, _ in batches]}. Give an axis that each argument "
-            "has, or None."
+            f"shapes {[shape for shape, _ in batches]}. Give in_axes an axis that each "
+            "argument has, or None for one that all examples share, as in in_axes=(0, None)."
         )
     sizes = {shape[k] for shape, k in batches}
     if len(sizes) != 1 or 0 in sizes:

@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a3278327e0d40ea59da823a3e0db8a008a4c746b1c51c5b3f1f45c568436510d
+# sha256: ad5c258f3a8daa87b41d35bfcd57e40cea4f28653b6e9c75c8438245238ed266
 
 __all__ = [
     "Fun",
@@ -44,7 +44,7 @@ import numpy as np
 from autograd_book.graph.errors import DifferentiationValueError, GradientCheckError
 from autograd_book.graph.variable import no_grad
 from autograd_book.modes.forward import jvp
-from autograd_book.modes.transforms import name_of, primal, vjp
+from autograd_book.modes.transforms import expect_function, name_of, primal, vjp
 
 Fun = Callable[..., Any]  #: Any function of arrays.
 #: Of the difference quotient, for arguments of size 1.
@@ -208,6 +208,7 @@ def check_gradients(
     DifferentiationValueError
         If a mode or the order is not known.
     """
+    expect_function(f, "check_gradients")
     if not modes or not set(modes) <= MODES.keys() or order < 1:
         raise DifferentiationValueError(
             f"check_gradients was asked for modes={modes} and order={order}. "
@@ -229,7 +230,7 @@ def check_gradients(
     if not all(line.error <= limit for line in report):
         raise GradientCheckError(
             f"derivatives of {name_of(f)} disagree with difference quotients beyond "
-            f"{limit:.0e}:\n{report}\nCheck the rules of its primitives, or move the "
-            "arguments away from corners and jumps."
+            f"{limit:.0e}:\n{report}\nCheck the rules of its primitives, draw no random "
+            "numbers in it, or move the arguments away from corners and jumps."
         )
     return report

@@ -16,7 +16,7 @@ treats each element by itself.
     print(ab.elementwise_grad(np.tanh)(x))
 """
 # Generated from book/modes/curvature.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f56402cd35b96b32c093b52a9622a68987ec9e931719d15568674314279c8bdd
+# sha256: 86344ae25c8f8667468e71108157c4d2dd525a6fd18608c1742fcc692057009a
 
 __all__ = [
     "basis",
@@ -41,7 +41,9 @@ import numpy as np
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
 from autograd_book.modes.forward import jvp
-from autograd_book.modes.transforms import Fun, grad, name_of, of_chosen, primal, vjp
+from autograd_book.modes.transforms import (
+    Fun, expect_function, grad, name_of, of_chosen, primal, vjp,
+)
 from autograd_book.modes.trees import Tree, kind_of, leaves, tree_map
 
 
@@ -124,6 +126,7 @@ def jacobian(f: Fun, argnums: int = 0, mode: str = "auto") -> Fun:
     DifferentiationValueError
         If the mode is not known.
     """
+    expect_function(f, "jacobian")
     if mode not in MODES:
         raise DifferentiationValueError(
             f"jacobian was given mode={mode!r}. Use one of {', '.join(map(repr, MODES))}."
@@ -133,7 +136,8 @@ def jacobian(f: Fun, argnums: int = 0, mode: str = "auto") -> Fun:
         if not isinstance(argnums, (int, np.integer)):
             raise DifferentiationTypeError(
                 f"jacobian of {name_of(f)} was given argnums={argnums!r}. Give one "
-                "position; call it once for each argument, or take them as one tree."
+                "position, and the arguments of f to what comes back, as in jacobian(f)(x); "
+                "call it once for each argument, or take them as one tree."
             )
         chosen = of_chosen(f, (int(argnums),), args, kwargs)
         x = args[argnums]
@@ -196,6 +200,8 @@ def hvp(f: Fun, argnums: int = 0) -> Fun:
         the product in the same form.
     """
 
+    expect_function(f, "hvp")
+
     def transformed(*args: Any, **kwargs: Any) -> Tree:
         before, v = args[:-1], args[-1]
         chosen = of_chosen(f, (argnums,), before, kwargs)
@@ -226,6 +232,8 @@ def elementwise_grad(f: Fun, argnums: int = 0) -> Fun:
         From the returned function, if the result of `f` does not have the shape of the
         argument.
     """
+
+    expect_function(f, "elementwise_grad")
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         chosen, x = of_chosen(f, (argnums,), args, kwargs), primal(args[argnums])

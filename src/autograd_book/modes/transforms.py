@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ca564959550a0ba27c6b2e1c03413fbf92ce6f1b33d9b9100230ba387e25f815
+# sha256: 9370d2d22986733be73660659e4fa78e0f0111ec2db5ff34f5f9f9e58709985f
 
 __all__ = [
     "Fun",
@@ -21,6 +21,7 @@ __all__ = [
     "primal",
     "run",
     "expect_function",
+    "RETURNED",
     "expect_number",
     "zeros",
     "vjp",
@@ -102,12 +103,22 @@ def expect_function(f: Any, transformation: str) -> None:
         )
 
 
+#: What to return instead, by what was returned.
+RETURNED: dict[type, str] = {
+    type(None): "Return one array or number, in a last line that begins with return.",
+    list: "Return one array or number, as np.stack makes one of a list.",
+    tuple: "Return one array or number, as np.stack makes one of a tuple; grad, "
+    "value_and_grad and vjp pass a second thing on if has_aux=True.",
+}
+
+
 def expect_number(f: Fun, result: Any) -> Any:
     """The result of f, or the error that says why it has no derivative."""
     if not isinstance(result, (np.ndarray, np.generic, Handle, int, float, complex)):
         raise DifferentiationTypeError(
             f"{name_of(f)} returned a {type(result).__name__}, which has no derivative. "
-            "Return one array or number of NumPy's, as the .data of an array with labels."
+            + RETURNED.get(type(result), "Return one array or number of NumPy's, as the .data "
+            "of an array with labels.")
         )
     dtype = getattr(result, "dtype", None) or np.asarray(result).dtype
     if not differentiable(dtype):
@@ -267,7 +278,8 @@ def positions_of(f: Fun, argnums: Any) -> tuple[int, ...]:
     if not all(isinstance(i, (int, np.integer)) for i in positions):
         raise DifferentiationTypeError(
             f"{name_of(f)} was to be differentiated at argnums={argnums!r}. Give positions "
-            "counted from 0, as in argnums=(0, 1); arguments passed by name are constants."
+            "counted from 0, as in argnums=(0, 1), and the arguments of f to what comes back, "
+            "as in grad(f)(x); those passed by name are constants."
         )
     return tuple(map(int, positions))
 

@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b7cc4f3d65e3fa1fffe0320614dbd18f9dfc8ac9d82025b97ea83fc0733a1ef4
+# sha256: 8def7101a3d57a06d201c613fbdd7c9140e9860aa2b31b3e558ef9454555e967
 
 __all__ = [
     "linspace",
@@ -145,6 +145,10 @@ refuse(
 )
 refuse("Choose between the pieces with np.where or np.select.", np.piecewise)
 refuse(
+    "Files hold plain arrays: pass x.numpy(), and network.state_dict() of a network.",
+    *(np.save, np.savez, np.savez_compressed, np.savetxt),
+)
+refuse(
     "Bits have no derivative; take the plain values with .numpy().",
     np.packbits,
     np.unpackbits,
@@ -170,8 +174,7 @@ PLAIN = {
     "format_float_positional format_float_scientific compare_chararrays",
     "makes functions": "frompyfunc",
     "reads or writes": "fromfile fromregex genfromtxt load loadtxt recfromcsv recfromtxt "
-    "save savetxt savez "
-    "savez_compressed disp",
+    "disp",
     "is about NumPy itself": "add_docstring add_newdoc add_newdoc_ufunc deprecate "
     "deprecate_with_doc get_include "
     "get_printoptions getbufsize geterr geterrcall geterrobj info lookfor printoptions "

@@ -14,7 +14,7 @@ norm of all gradients together, as it was before.
     print(clip_gradients(weights, max_norm=1.0), [w.grad.numpy() for w in weights])
 """
 # Generated from book/stability/clipping.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d2f5682fd94035d86ad6b51fa463dee905c650516d57574cd28c4e1ccab8452c
+# sha256: 9249ff25ecec50290bd11525cdb55df427d151f380c083a59f7c97cc897ff555
 
 __all__ = [
     "wide",
@@ -106,7 +106,13 @@ def listed(variables: Any) -> list[Any]:
             f"gradients of a value of type {type(variables).__name__} were asked for. "
             "Give network.parameters(), or Variables in a list."
         )
-    return list(variables)
+    found = list(variables)
+    if not found and iter(variables) is variables:
+        raise DifferentiationValueError(
+            "gradients of an iterator with no Variables in it were asked for, as one is that "
+            "was read before. Call network.parameters() again, or keep a list of it."
+        )
+    return found
 
 
 # book/stability/clipping.md: Whose gradients

@@ -19,7 +19,7 @@ factor to what it meets.
     print(weight, scaler.get_scale())
 """
 # Generated from book/stability/scaling.md by autograd-book extract; edit the chapter, not this file.
-# sha256: cb6d29f8fc787c1262fe92084b086c784d93af614a23df3a4925fbf1225d29cf
+# sha256: a1f17bb3605616453061999be25cd0e03e0bf30689ce433bc69715bc07391a6d
 
 __all__ = [
     "factor",
@@ -233,7 +233,8 @@ def expect_checks(call: str, seen: Iterable[Progress]) -> list[bool]:
     if not checks:
         raise ScalingOrderError(
             f"{call}() was called, and no gradient was checked for an overflow before. "
-            "Call backward on a scaled loss, and give the optimiser parameters of that loss."
+            "Call backward on a scaled loss, then scaler.step(optimizer) in place of "
+            "optimizer.step(), and give the optimiser parameters of that loss."
         )
     return checks
 
