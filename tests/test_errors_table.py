@@ -475,6 +475,7 @@ SQUARE, VECTOR = np.eye(3) + 1.0, np.ones(3)
 OPTIONS: list[dict[str, Any]] = [{}, {"axis": 99}, {"axis": "q"}, {"axes": (7,)}, {"dtype": int}, {"n": -3}, {"zz": 1}, {"axis1": 9},
                                  {"mode": "zz"}, {"shape": (7,)}, {"repeats": -2}, {"norm": "zz"}, {"s": (0, 0)}, {"order": "Q"}, {"out": np.zeros(3)}]
 PUBLIC = [f for f in (*functions, *primitives) if (getattr(f, "__module__", None) or "").startswith("numpy") and not isinstance(f, np.ufunc)
+          and f is not np.full  # which is asked with like= alone
           and f.__name__ != "row_stack"]  # an old name, under which NumPy itself calls vstack
 
 

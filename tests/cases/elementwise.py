@@ -7,7 +7,7 @@ import numpy as np
 from casework import BINARY_SHAPES, UNARY_SHAPES, Case, label, strided, transposed, uniform
 
 import autograd_book as ab
-from autograd_book.rules.elementwise import bessel_i, sinc_derivative
+from autograd_book.rules.elementwise import bessel_i, broken, sinc_derivative
 
 # Elementwise: a domain for each argument.
 ANY, POSITIVE, INSIDE, ABOVE_ONE = (-2.0, 2.0), (0.3, 2.5), (-0.9, 0.9), (1.2, 3.0)
@@ -109,6 +109,7 @@ def cases_of_corners() -> Iterator[tuple[str, Case]]:
         yield "sinc_derivative", Case(lambda x, n=n: sinc_derivative(x, n), (points,), label("sinc order", n))
         points = np.array([0.0, 1e-9, -1e-3, 0.5, -3.0])
         yield "bessel_i", Case(lambda x, n=n: bessel_i(x, n), (points,), label("bessel_i order", n))
+    yield "broken", Case(lambda x: broken(x, False), (zeros,), "broken nowhere")
     yield "sinc", Case(np.sinc, (np.array([0.0, 1e-9, -1e-3, 0.99, -1.01, 3.5]),), "sinc around zero")
     yield "i0", Case(np.i0, (np.array([0.0, 1e-9, -1e-3, 3.0, -3.0]),), "i0 around zero")
 

@@ -103,7 +103,7 @@ def fewer_and_more() -> Iterator[tuple[str, Case]]:
     options: list[dict[str, Any]] = [
         {"mode": "constant", "constant_values": 2.0}, {"mode": "constant", "constant_values": ((1, 2), (3, 4))},
         {"mode": "linear_ramp", "end_values": (1, -1)}, {"mode": "mean", "stat_length": 2}, {"mode": "maximum", "stat_length": ((1, 2), (2, 1))},
-        {"mode": "reflect", "reflect_type": "even"},
+        {"mode": "reflect", "reflect_type": "even"}, {"mode": "reflect", "reflect_type": "odd"}, {"mode": "symmetric", "reflect_type": "odd"},
     ]
     for option in options:
         yield squared("pad", lambda x, o=option: np.pad(x, ((1, 2), (2, 0)), **o), (3, 3), also=option)

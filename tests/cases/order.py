@@ -53,7 +53,7 @@ def filled(fun: Any, gaps: Any) -> Any:
 def cases() -> Iterator[tuple[str, Case]]:
     weights = np.arange(1.0, 25.0)
     for shape, axis in AXES:
-        f = lambda x, axis=axis: (y := np.sort(x, axis)) ** 2 * weights[: y.size].reshape(y.shape)
+        f = lambda x, axis=axis: np.square(y := np.sort(x, axis)) * weights[: y.size].reshape(y.shape)
         yield "sort", Case(f, (uniform(shape),), label("sort", shape, axis))
     order = np.argsort(uniform((3, 4), seed=5), axis=0)
     for layout in (transposed, strided):
@@ -78,6 +78,9 @@ def cases() -> Iterator[tuple[str, Case]]:
         yield "quantile", Case(f, (uniform((5, 2)),), label("quantile", method))
         f = lambda x, method=method: np.square(np.percentile(x, 37.0, method=method))
         yield "percentile", Case(f, (uniform((6,)),), label("percentile", method))
+    for q in ((), (2,)):
+        f = lambda x, q: np.quantile(x, q, axis=0)
+        yield "leaning", Case(f, (uniform((5, 2)), uniform(q, 0.3, 0.4)), label("quantile", "moving", q))
     gaps = with_gaps((3, 5))
     for axis in (None, 0, 1, (0, 1)):
         for keepdims in (False, True):

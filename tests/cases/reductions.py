@@ -26,7 +26,7 @@ AXES: list[tuple[tuple[int, ...], Any]] = [
     ((2, 0), 0),
 ]
 REDUCTIONS = {
-    **{"sum": np.sum, "prod": np.prod, "mean": np.mean, "max": np.max, "min": np.min, "logsumexp": ab.logsumexp},
+    **{"sum": np.sum, "prod": np.prod, "mean": np.mean, "max": np.max, "min": np.min, "log_sum": ab.logsumexp},
     **{"var": np.var, "std": np.std, "ptp": np.ptp},
 }
 NAN = {
@@ -92,6 +92,15 @@ def cases() -> Iterator[tuple[str, Case]]:
         for i, options in enumerate(options_of(name)):
             words = " ".join(key for key in options)
             yield name, Case(call(fun, **options), (uniform((3, 4)),), label(name, i, words))
+    for axis, keepdims in [(0, False), (1, True), (None, False), ((0, 1), True)]:
+        shape = (1, 4) if axis == 0 else (3, 1) if axis == 1 else ()
+        for b in ((3, 4), (4,), ()):
+            f = lambda x, b, axis=axis, keepdims=keepdims: ab.logsumexp(x, axis, keepdims, b)
+            yield "log_weighted", Case(f, (uniform((3, 4)), uniform(b, 0.2, 2.0)), label("logsumexp b", axis, b))
+        if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+            for fun in (np.var, np.std):
+                f = lambda x, mean, fun=fun, axis=axis, keepdims=keepdims: fun(x, axis, None, None, 1, keepdims, mean=mean)
+                yield fun.__name__ + "_about", Case(f, (uniform((3, 4)), uniform(shape)), label(fun.__name__, "mean", axis))
     for name in ("sum", "prod"):
         for shape in [(0,), (0, 3)]:
             yield name, Case(REDUCTIONS[name], (uniform(shape),), label(name, "of nothing", shape))

@@ -106,6 +106,8 @@ def copies() -> Iterator[tuple[str, Case]]:
     for shape, new in [((2, 3), (4, 4)), ((2, 3), 4), ((3,), (2, 3)), ((), (2,)), ((2, 3), (0, 2))]:
         yield squared("resize", lambda x, new=new: np.resize(x, new), shape, also=new)
     for shape in [(), (3,), (2, 1)]:
+        if shape:  # NumPy takes no number as like=
+            yield squared("full", lambda v: np.full((2, 3), v, like=v), shape)
         yield squared("full_like", lambda v: np.full_like(v * np.ones((2, 3)), v), shape)
         yield squared("full_like", lambda v: np.full_like(v, v, np.float64, shape=(4, *v.shape)), shape, also="shape")
 

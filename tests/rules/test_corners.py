@@ -62,6 +62,22 @@ def test_a_second_derivative_at_a_curved_corner_is_right_or_nan(name) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("power", [np.power, np.float_power])
+@pytest.mark.parametrize("y", [0.0, 0.5, 1.0, 1.5, 2.0, 3.0])
+def test_mixed_second_derivatives_of_a_power_of_zero_are_right_or_nan(power, y) -> None:
+    f, at = lambda z: power(z[0], z[1]), np.array([0.0, y])
+    finite = ab.grad(f)(np.array([0.0, y]))
+    assert finite[1] == 0.0 and finite[0] == (np.inf if 0 < y < 1 else float(y == 1))
+    for found in (ab.hessian(f)(at), ab.jacobian(ab.grad(f), mode="forward")(at)):
+        mixed = found[[0, 1], [1, 0]]
+        assert (np.isnan(mixed) | ((y > 1) & (mixed == 0))).all()
+        assert np.isnan(found[0, 0]) if y <= 1 else found[0, 0] == {1.5: np.inf, 2.0: 2, 3.0: 0}[y]
+    x = np.array([0.0, 2.0])  # what is at no corner keeps its derivatives
+    there = ab.grad(lambda x: ab.grad(lambda y: np.sum(power(x, y)))(np.array([1.0, 1.0]))[1])(x)
+    np.testing.assert_allclose(there[1], 1 + np.log(2.0))
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CORNERS)
 def test_a_second_derivative_that_does_not_exist_is_not_a_number(name) -> None:
     f, x = CORNERS[name]

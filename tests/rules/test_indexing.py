@@ -194,7 +194,6 @@ REFUSED = {
     "trace out": (lambda x: np.trace(x[None], out=np.zeros(())), "Leave out= away"),
     "pad empty": (lambda x: np.pad(x, 1, "empty"), "Use another mode"),
     "pad by a function": (lambda x: np.pad(x, 1, lambda *args: None), "Use another mode"),
-    "pad odd": (lambda x: np.pad(x, 1, "reflect", reflect_type="odd"), "Use another mode"),
     "pad unknown": (lambda x: np.pad(x, 1, "mirror"), "Use one of the modes"),
     "choices out of range": (lambda x: np.choose([2], [x, x]), "mode='wrap'"),
     "indices with too few axes": (lambda x: np.take_along_axis(x[None], np.array([0]), 1), "Give them the same number"),
@@ -225,6 +224,20 @@ def test_questions_about_places_have_plain_answers() -> None:
 
 
 # Padding, whose values are made in several ways.
+
+
+@pytest.mark.parametrize("mode", ["reflect", "symmetric"])
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_odd_reflections_have_the_values_of_numpy(mode, n) -> None:
+    far = 13 if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else n  # NumPy 1 loses its way further out
+    x = uniform((n, 2)).astype(np.float32)
+    for width in itertools.product((0, 1, n, far), repeat=2):
+        pad = lambda x, width=width: np.pad(x, (width, (1, 0)), mode, reflect_type="odd")
+        assert pad(ab.Variable(x)).dtype == np.float32
+        np.testing.assert_allclose(pad(ab.Variable(x)).numpy(), pad(x), rtol=1e-5, atol=1e-5)
+    for bad in (lambda x: np.pad(x[:0], 1, mode, reflect_type="odd"), lambda x: np.pad(x, 1, "edge", reflect_type="odd")):
+        with pytest.raises(ValueError, match="can't extend empty axis|unsupported keyword"):
+            bad(ab.Variable(x))
 
 
 @pytest.mark.parametrize("width", [0, 2, (1, 3), ((1, 0), (2, 4)), [[3], [1]], np.array([1, 2])], ids=str)

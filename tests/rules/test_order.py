@@ -1,5 +1,7 @@
 """The rules of book/rules/order.md."""
 
+import itertools
+
 import numpy as np
 import pytest
 from cases.order import METHODS
@@ -132,7 +134,6 @@ def test_all_parameters_may_be_given_by_position(name) -> None:
 REFUSED = {
     "out": (lambda x: np.median(x, out=np.ones(())), ab.NoRuleError, "out="),
     "order": (lambda x: np.sort(x, order="a"), ab.NoRuleError, "order='a'"),
-    "q that moves": (lambda x: np.quantile(x.numpy(), x / 4), ab.DifferentiationTypeError, "converted to a plain array"),
     "empty": (lambda x: np.median(x[:0]), ab.DifferentiationValueError, r"no elements.*\(0,\)"),
     "axis": (lambda x: np.median(x, axis=2), ab.DifferentiationValueError, r"\[2\].*1 axes"),
     "method": (lambda x: np.quantile(x, 0.5, method="best"), ValueError, "best"),
@@ -148,9 +149,58 @@ def test_what_is_not_supported_is_refused(name) -> None:
 
 
 @pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="NumPy 2 brought weights")
-def test_weights_are_refused() -> None:
-    with pytest.raises(ab.NoRuleError, match="weights="):
-        np.quantile(ab.Variable([1.0, 2.0]), 0.5, method="inverted_cdf", weights=[1.0, 2.0])
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("fun", [np.quantile, np.nanquantile])
+@pytest.mark.parametrize("axis", [0, 1, None, (1, 0)], ids=str)
+def test_weighted_quantiles_are_numpys_and_move_with_their_elements(fun, axis) -> None:
+    rng = np.random.default_rng(0)
+    options = {"axis": axis, "method": "inverted_cdf"}
+    for i in range(30):
+        x, w = rng.normal(size=(3, 4)).round(1), rng.integers(0, 3, (3, 4)) + 0.5 * (i % 2)
+        if i % 3 == 0:
+            x[0, 1] = np.nan
+        f = lambda x, w=w: fun(x, [0.0, 0.3, 0.6, 1.0], weights=w, **options)
+        try:
+            plain = f(x)
+        except ValueError:  # no weight at all
+            continue
+        np.testing.assert_array_equal(f(ab.Variable(x)).numpy(), plain)
+    x, weights = uniform((3, 4)), ab.Variable(np.arange(1.0, 13.0).reshape(3, 4))
+    ab.check_gradients(lambda x: fun(x, [0.3, 0.6], weights=weights, **options), x)
+    with pytest.raises(ValueError, match="non-negative"):
+        fun(ab.Variable(x), 0.5, weights=-weights.numpy(), **options)
+    with pytest.raises(ValueError, match="weights of shape"):
+        fun(ab.Variable(x), 0.5, weights=np.ones((2, 4)), **options)
+
+
+EVEN_METHODS = ("linear", "hazen", "weibull", "median_unbiased", "normal_unbiased", "interpolated_inverted_cdf")
+
+
+@pytest.mark.parametrize("method", [*EVEN_METHODS, "lower", "midpoint", "inverted_cdf", "averaged_inverted_cdf"])
+@pytest.mark.parametrize(("fun", "unit"), [(np.quantile, 1), (np.nanpercentile, 100)], ids=["quantile", "nanpercentile"])
+def test_quantiles_have_the_slopes_of_differences_in_what_is_asked_for(method, fun, unit) -> None:
+    h = 1e-6 * unit
+    for n, q in itertools.product((1, 2, 5, 6), unit * np.array([0.013, 0.1, 0.37, 0.5, 0.81, 0.99])):
+        x = uniform((n, 3))
+        if unit == 100 and n > 2:
+            x[1, 0] = np.nan
+        f = lambda q, x=x: np.sum(fun(x, q, axis=0, method=method) * np.arange(1.0, 4.0))
+        sides = (f(q + h) - f(q)) / h, (f(q) - f(q - h)) / h
+        if unit * max(map(abs, sides)) < 1e4:  # no jump
+            np.testing.assert_allclose(ab.grad(f)(q), sum(sides) / 2, rtol=1e-4, atol=1e-4 / unit)
+
+
+def test_a_quantile_moves_with_its_elements_and_with_what_is_asked_for_together() -> None:
+    x = uniform((5, 2))
+    for q in (np.float64(0.3), np.array([0.2, 0.7]), np.array([[0.1], [0.6]])):
+        ab.check_gradients(lambda x, q: np.quantile(x, q, axis=0), x, q)
+        ab.check_gradients(lambda q: np.nanquantile(x, q, keepdims=True), q)
+    ends = np.sort(x[:, 0])
+    slope = ab.grad(lambda q: np.quantile(x[:, 0], q))
+    np.testing.assert_allclose([slope(0.0), slope(1.0)], [4 * (ends[1] - ends[0]), 4 * (ends[4] - ends[3])])
+    open_end = np.array([1.0, 2.0, np.inf])
+    assert np.quantile(open_end, ab.Variable(0.5)).item() == 2.0
+    assert ab.grad(lambda q: np.quantile(open_end, q))(0.5) == np.inf
 
 
 def test_a_constant_quantile_may_be_a_variable() -> None:

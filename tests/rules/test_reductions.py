@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
+from autograd_book.rules import reductions
 from autograd_book.rules.reductions import log_softmax, softmax, winners
 
 
@@ -260,7 +261,7 @@ def test_linear_reductions_say_so() -> None:
     from autograd_book.graph.primitive import primitives
 
     assert primitives[np.sum].linear == primitives[np.mean].linear == ["x"]
-    assert not primitives[np.prod].linear and not primitives[np.var].linear
+    assert not primitives[np.prod].linear and not primitives[reductions.var].linear
 
 
 def test_the_mean_of_many_numbers_in_half_precision_keeps_its_gradient() -> None:
@@ -291,3 +292,36 @@ def test_the_gradient_of_an_extreme_goes_to_the_nan_that_it_is() -> None:
 def test_a_reduction_of_no_elements_has_a_gradient_of_none(fun, shape) -> None:
     for axis in (None, 0, -1):
         assert ab.grad(lambda x, axis=axis: np.sum(fun(x, axis=axis)))(np.ones(shape)).shape == shape
+
+
+def test_weights_of_logsumexp_are_those_of_a_plain_sum() -> None:
+    x, b = np.array([[1.0, 2.0, 900.0], [3.0, -1.0, 0.5]]), np.array([[2.0, 0.5, 0.0], [1.0, -2.0, 3.0]])
+    exact = np.log(np.sum(np.where(b == 0, 0, b * np.exp(np.where(b == 0, 0, x))), axis=1))
+    np.testing.assert_allclose(ab.logsumexp(x, axis=1, b=b), exact)
+    np.testing.assert_allclose(ab.logsumexp(ab.Variable(x), axis=1, keepdims=True, b=b).numpy(), exact[:, None])
+    np.testing.assert_allclose(ab.logsumexp([1000.0, 1000.0], b=[3.0, 1.0]), 1000 + np.log(4))
+    assert ab.logsumexp(np.float32([1, 2]), b=np.float32(2)).dtype == np.float32
+    assert ab.logsumexp(np.zeros(3), b=np.zeros(3)) == -INF
+    assert ab.grad(lambda b: ab.logsumexp(np.zeros(2), b=b))(np.array([2.0, 0.0])).tolist() == [0.5, 0.5]
+
+
+def test_weights_of_logsumexp_that_add_up_below_zero_give_nan_and_no_gradient() -> None:
+    for f in (lambda x: ab.logsumexp(x, b=np.array([1.0, -2.0])), lambda b: ab.logsumexp(np.zeros(2), b=b * np.array([1.0, -2.0]))):
+        value, slope = ab.value_and_grad(f)(np.ones(2))
+        assert np.isnan(value)
+        assert np.isnan(slope).all()
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="NumPy 2 brought mean=")
+@pytest.mark.parametrize("fun", [np.var, np.std])
+def test_a_spread_about_the_mean_that_is_given_is_the_spread(fun) -> None:
+    x = np.array([[1.0, 2.0, 6.0], [0.5, 3.0, 3.5]])
+    about = lambda x: fun(x, axis=1, mean=np.mean(x, axis=1, keepdims=True))
+    own = lambda x: fun(x, axis=1)
+    np.testing.assert_allclose(ab.jacobian(about)(x), ab.jacobian(own)(x), atol=1e-12)
+    np.testing.assert_allclose(ab.hessian(lambda x: np.sum(about(x)))(x), ab.hessian(lambda x: np.sum(own(x)))(x), atol=1e-12)
+    np.testing.assert_allclose(ab.grad(lambda x: fun(x, mean=np.array([5.0])))(np.array([2.0])), [2 * -3.0 if fun is np.var else -1.0])
+    assert fun(ab.Variable(np.float32([1, 2])), mean=0.25).dtype == np.float32
+    for bad in ({"correction": None}, {"correction": 1, "ddof": 1}):
+        with pytest.raises((TypeError, ValueError)):
+            fun(ab.Variable(x), **bad)

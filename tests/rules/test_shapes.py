@@ -159,6 +159,9 @@ REFUSED = {
     "ascontiguousarray": (np.ascontiguousarray, "use .numpy"),
     "asfortranarray": (np.asfortranarray, "use .numpy"),
     "require": (lambda x: np.require(x, requirements="C"), "use .numpy"),
+    "full": (lambda x: np.full((3, 2), x), "np.broadcast_to"),
+    "full of a dtype": (lambda x: np.full((3, 2), x, np.float32), r"np.broadcast_to\(value, shape\)"),
+    "full of integers": (lambda x: np.full((3, 2), x, int, like=x), "would drop its gradient"),
     "subok": (lambda x: np.copy(x, subok=True), "Leave that parameter out"),
 }
 

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: db1f678337cf7b9c27f7b4529e0f3dc0ada2a6da104634d42bc56f4f2c6a05a7
+# sha256: aaca48bab35da06c6be45b9b07bbada7433d1100452d688c885322d7f09f7004
 
 __all__ = [
     "Fun",
@@ -297,8 +297,8 @@ class Guards:
             self,
             "converted to a plain array",
             "Compute with NumPy's functions, or with autograd_book.primitive for another "
-            "library's; build arrays of Variables with np.stack, np.concatenate or, from rows "
-            "of them, np.block; and use .numpy() or .detach()",
+            "library's; build arrays of Variables with np.stack, np.concatenate, "
+            "np.broadcast_to or, from rows of them, np.block; and use .numpy() or .detach()",
         )
         return np.array(self.numpy(), dtype) if copy else np.asarray(self.numpy(), dtype)
 

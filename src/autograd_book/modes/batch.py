@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a3a8d60c9293a82b307da99decbfaa11e49987914dd46d5d8e36dd2749e4c8f2
+# sha256: 09774400838722f4f1a1399c399368a663a4a6f967262ecaa5f95b211d1460c6
 
 __all__ = [
     "OneForAllError",
@@ -220,7 +220,7 @@ def softmax_batch(
 
 
 # book/modes/batch.md: Rows for axes
-for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.logsumexp):
+for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.log_sum):
     batchings[primitives[fun]] = reduce_batch
 for fun in (reductions.softmax, reductions.log_softmax):
     batchings[primitives[fun]] = softmax_batch

@@ -14,11 +14,13 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c98f81f127c9a910e2b232a5092d2289667b023b5eaf1322fd84a5f4151c8404
+# sha256: 4348e87ea7d1dfa2ba63e03c20bac77a4227df986c71c25a477f4221cc24f9cc
 
 __all__ = [
     "nonzero_base",
     "log_base",
+    "broken",
+    "mixed_end",
     "lead",
     "slant",
     "leg",
@@ -70,7 +72,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.primitive import Primitive, primitives
-from autograd_book.graph.variable import primitive
+from autograd_book.graph.variable import Operators, primitive
 
 
 # book/rules/elementwise.md: Arithmetic
@@ -102,15 +104,38 @@ def log_base(x: Any, out: Any) -> Any:
 
 
 # book/rules/elementwise.md: Powers
+@primitive(
+    "a condition",
+    elementwise=True,
+    a=lambda g, condition: g * np.where(condition, np.nan, 0),
+)
+def broken(a: Any, condition: Any) -> Any:
+    """Zeros, whose derivative with respect to a is NaN where the condition holds."""
+    return np.zeros(np.broadcast_shapes(np.shape(a), np.shape(condition)), a.dtype)
+
+
+def mixed_end(moving: Any, x: Any, y: Any) -> Any:
+    """Zero, and no number to whoever differentiates it where the mixed derivative of a
+    power ends."""
+    if not isinstance(moving, Operators):
+        return 0
+    return broken(moving, np.equal(x, 0) & np.less_equal(y, 1))
+
+
+# book/rules/elementwise.md: Powers
 Primitive(
     np.power, "x y",
-    x=lambda g, x, y: g * (y * np.power(nonzero_base(x, y), y - 1.0)),
-    y=lambda g, x, out: g * (out * log_base(x, out)),
+    x=lambda g, x, y: g * (
+        (y + mixed_end(y, x, y)) * np.power(nonzero_base(x, y), y - 1.0)
+    ),
+    y=lambda g, x, y, out: g * (out * (log_base(x, out) + mixed_end(x, x, y))),
 )
 Primitive(
     np.float_power, "x y",
-    x=lambda g, x, y: g * (y * np.float_power(nonzero_base(x, y), y - 1.0)),
-    y=lambda g, x, out: g * (out * log_base(x, out)),
+    x=lambda g, x, y: g * (
+        (y + mixed_end(y, x, y)) * np.float_power(nonzero_base(x, y), y - 1.0)
+    ),
+    y=lambda g, x, y, out: g * (out * (log_base(x, out) + mixed_end(x, x, y))),
 )
 
 
@@ -712,5 +737,8 @@ functions.update({fun.outer: outer_of(fun) for fun in _TWO})
 # book/rules/elementwise.md: Options that stay refused
 from autograd_book.graph.primitive import REMEDIES
 
-REMEDIES["where"] = "Leave it out, and choose afterwards with np.where."
+REMEDIES["where"] = (
+    "Leave it out, and choose before and afterwards: "
+    "np.where(mask, f(np.where(mask, x, 1.0)), other)."
+)
 REMEDIES["dtype"] = "Leave it out, and convert before or afterwards with .astype."

@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f18e3456a5c2ea15365e681ee27800d9b4ecec23c242ba78dee0cb2c65051ca6
+# sha256: 379eca2d6e31e6c550026616015b3e0ba6bb4e9fab194176e28545fd3e0f292f
 
 __all__ = [
     "BASIC",
@@ -45,6 +45,7 @@ __all__ = [
     "insert",
     "repeat",
     "pairs",
+    "turned",
     "SHOWN_AGAIN",
     "STATISTICS",
     "pad",
@@ -81,7 +82,7 @@ from autograd_book.graph.primitive import Primitive, primitives, shape_of
 from autograd_book.graph.variable import (
     Fun, Operators, Variable, attributes, bind, functions, implements, primitive, refuse,
 )
-from autograd_book.rules.reductions import rounded, wide
+from autograd_book.rules.reductions import real_kind, rounded, wide
 from autograd_book.rules.shapes import concatenate, constant, converted
 from autograd_book.rules.shapes import expect_no_out, outline, plain
 
@@ -353,6 +354,23 @@ def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
 
 
 # book/rules/indexing.md: Padding
+def turned(array: Any, axis: int, places: Any, period: int) -> Any:
+    """What stands at places outside an array that is continued by half turns about its
+    ends, which are `period` places apart, or one more with themselves repeated."""
+    turns, rest = np.divmod(places, period)
+    odd = turns % 2 == 1
+    length = shape_of(array)[axis]
+    shape = [-1 if k == axis else 1 for k in range(np.ndim(array))]
+    sign, first, last = (
+        np.reshape(factor, shape).astype(real_kind(array.dtype))
+        for factor in (1 - 2 * odd, odd - turns, odd + turns)
+    )
+    seen = along(array, axis, np.where(odd, length - 1 - rest, rest))
+    ends = first * along(array, axis, [0]) + last * along(array, axis, [-1])
+    return ends + sign * seen
+
+
+# book/rules/indexing.md: Padding
 SHOWN_AGAIN = ("edge", "reflect", "symmetric", "wrap")  #: Modes that gather.
 STATISTICS: dict[str, Fun] = {"maximum": np.max, "minimum": np.min}  #: Of the edges.
 STATISTICS |= {"mean": np.mean, "median": np.median}
@@ -363,7 +381,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     """As `numpy.pad`, in all modes but ``"empty"`` and a function."""
     n = np.ndim(array)
     widths = pairs(pad_width, n)
-    if callable(mode) or mode == "empty" or options.get("reflect_type") == "odd":
+    if callable(mode) or mode == "empty":
         raise NoRuleError(
             f"np.pad with mode={mode!r} and options {options} has no derivative rule. "
             "Use another mode, or build the array with np.concatenate."
@@ -372,11 +390,15 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
         return scattered_into(array, widths)
     for axis, (before, after) in enumerate(widths):
         if mode in SHOWN_AGAIN:
-            array = along(
-                array,
-                axis,
-                np.pad(np.arange(shape_of(array)[axis]), (before, after), mode, **options),
-            )
+            n = shape_of(array)[axis]
+            places = np.pad(np.arange(n), (before, after), mode, **options)
+            if options.get("reflect_type") != "odd":
+                array = along(array, axis, places)
+            elif n:
+                sides = np.arange(-before, 0), np.arange(n, n + after)
+                period = max(n - (mode == "reflect"), 1)
+                ends = [turned(array, axis, side, period) for side in sides]
+                array = concatenate((ends[0], array, ends[1]), axis)
         else:
             if mode != "constant" and before + after and not shape_of(array)[axis]:
                 raise DifferentiationValueError(
@@ -645,7 +667,7 @@ refuse(
     np.putmask,
 )
 refuse(
-    "Write y = x.at[index].set(values), or np.broadcast_to(value, x.shape) for "
+    "Write y = x.at[index].set(values), or np.broadcast_to(value, shape) for np.full and "
     "np.full_like.",
     np.copyto,
 )

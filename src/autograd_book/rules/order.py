@@ -14,7 +14,7 @@ or without NaN.
     print(np.sort(x), np.quantile(x, [0.25, 0.9]))
 """
 # Generated from book/rules/order.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c5f9434c5e35c2b9575c774fa81a250e1286d2a7baa88571cb0b02b733d9491b
+# sha256: ae478204ec25fe8e7588c13c8eea8fb4ec49fd13dd6ed0de25e822932023622c
 
 __all__ = [
     "by_keys",
@@ -31,6 +31,11 @@ __all__ = [
     "between",
     "median_by",
     "quantile_by",
+    "EVEN",
+    "growth",
+    "gaps",
+    "leaning",
+    "moved",
     "present",
     "UNIQUE",
     "SETS",
@@ -47,8 +52,8 @@ from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.variable import bind, functions, implements, primitive, refuse
 from autograd_book.rules.linear import decline
-from autograd_book.rules.reductions import kept, real_kind
-from autograd_book.rules.shapes import reshape
+from autograd_book.rules.reductions import aligned, kept, real_kind
+from autograd_book.rules.shapes import plain, reshape
 
 for places in (np.argsort, np.argpartition):
     Primitive(places, "x", flat=True)
@@ -115,10 +120,12 @@ def partition(
 
 
 # book/rules/order.md: Between two elements
-def ranks(fun: Callable[..., Any], rows: Any, *q: Any, **method: Any) -> Any:
+def ranks(
+    fun: Callable[..., Any], rows: Any, *q: Any, weights: Any = None, **method: Any
+) -> Any:
     """Where among the sorted elements of a row `fun` finds its result.
 
-    One row of ranks for each row, or one for all if they have no NaN.
+    One row of ranks for each row, or one for all if they have no NaN and no weights.
     """
     n = rows.shape[1]
     missing = np.sum(np.isnan(rows), axis=1, keepdims=True)
@@ -126,6 +133,9 @@ def ranks(fun: Callable[..., Any], rows: Any, *q: Any, **method: Any) -> Any:
     places = np.arange(n, dtype=real if n < 1 / np.finfo(real).eps else float)[None]
     if missing.any():
         places = np.where(places < n - missing, places, np.nan)
+    if weights is not None:
+        places = np.broadcast_to(places, rows.shape)
+        method["weights"] = np.take_along_axis(weights, np.argsort(rows, axis=1), 1)
     return fun(places, *q, axis=1, **method)
 
 
@@ -157,29 +167,41 @@ def averaged(near: Any, far: Any, share: Any) -> Any:
 # book/rules/order.md: Between two elements
 import math
 
-from autograd_book.graph.variable import Variable
-from autograd_book.rules.linear import positions, scalar
+from autograd_book.graph.variable import Operators
+from autograd_book.rules.linear import array, positions, scalar
 
 
 def between(
-    fun: Callable[..., Any], x: Any, *q: Any, axis: Any, keepdims: bool, **method: Any
+    fun: Callable[..., Any], x: Any, *moving: Any,
+    axis: Any, keepdims: bool, weights: Any = None, **method: Any,
 ) -> Any:
     """The median or quantiles `fun` of x over `axis`, by the ranks that it finds."""
-    q = tuple(np.asarray(a) if type(a) is Variable else a for a in q)
+    x, q = array(x), tuple(map(plain, moving))
     n = len(x.shape)
     gone = positions(range(n) if axis is None else axis, n)
     left = [i for i in range(n) if i not in gone]
     lengths, count = [x.shape[i] for i in left], math.prod(x.shape[i] for i in gone)
-    rows = reshape(np.transpose(x, left + gone), (math.prod(lengths), count))
+
+    def laid(a: Any) -> Any:
+        return reshape(np.transpose(a, left + gone), (math.prod(lengths), count))
+
+    rows = laid(x)
+    if weights is not None:
+        weights = aligned(np.asarray(plain(weights)), x.shape, axis, fun.__name__)
+        method["weights"] = laid(np.broadcast_to(weights, x.shape))
     if count == 0:
         raise DifferentiationValueError(
             f"{fun.__name__} was asked of no elements, in an array of shape {x.shape}. "
             "Leave empty arrays out, or reduce over an axis that has elements."
         )
     rank = ranks(fun, rows, *q, **method)
+    method.pop("weights", None)
     kind = real_kind(fun(np.zeros(1, x.dtype), *q, **method).dtype)
-    near, far, share = neighbours(rows, rank.reshape(-1, rank.shape[-1]).T)
+    rank_of_rows = rank.reshape(-1, rank.shape[-1]).T
+    near, far, share = neighbours(rows, rank_of_rows)
     z = (stepped if q else averaged)(near, far, share.astype(kind))
+    if isinstance(moving[0] if moving else None, Operators) and weights is None:
+        z = moved(z, fun, rows, rank_of_rows, moving[0], method["method"])
     ends = kept(x.shape, tuple(gone)) if keepdims else lengths
     return scalar(reshape(np.transpose(z), (*rank.shape[:-1], *ends)))
 
@@ -205,8 +227,11 @@ def quantile_by(fun: Callable[..., Any]) -> Callable[..., Any]:
         a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
         method: str = "linear", keepdims: bool = False, **options: Any,
     ) -> Any:
+        weights = options.pop("weights", None)
         decline(fun.__name__, out=out, **options)
-        return between(fun, a, q, axis=axis, keepdims=keepdims, method=method)
+        return between(
+            fun, a, q, axis=axis, keepdims=keepdims, method=method, weights=weights
+        )
 
     return ours
 
@@ -215,6 +240,63 @@ for middle in (np.median, np.nanmedian):
     functions[middle] = median_by(middle)
 for part in (np.quantile, np.percentile, np.nanquantile, np.nanpercentile):
     functions[part] = quantile_by(part)
+
+
+# book/rules/order.md: Which quantile
+#: By method, where its ranks start, and how many more of them there are than elements.
+EVEN = {
+    "linear": (0, -1),
+    "interpolated_inverted_cdf": (-1, 0),
+    "hazen": (-1 / 2, 0),
+    "weibull": (-1, 1),
+    "median_unbiased": (-2 / 3, 1 / 3),
+    "normal_unbiased": (-5 / 8, 1 / 4),
+}
+
+
+def growth(n: Any, q: Any, method: str) -> Any:
+    """How fast the ranks of a method grow with q in rows of n numbers, a mean of both
+    sides."""
+    start, more = EVEN[method]
+    rank = start + (n + more) * q
+    below = (rank > 0) & (rank <= n - 1)
+    above = (rank >= 0) & (rank < n - 1)
+    return (n + more) * (1 * below + above) / (1 * (q > 0) + (q < 1))
+
+
+def gaps(rows: Any, rank: Any, n: Any) -> Any:
+    """From each rank to the next, the mean growth of the sorted rows on both sides."""
+    rank, n = np.broadcast_arrays(rank, n)
+    low = np.clip(np.ceil(rank) - 1, 0, None)
+    high = np.clip(np.floor(rank) + 1, None, n - 1)
+    span = np.maximum(high - low, 1)
+    lost = np.isnan(rank)
+    low, high = (np.where(lost, rows.shape[1] - 1, k).astype(int) for k in (low, high))
+    order = np.argpartition(rows, np.unique([low, high]), axis=1)
+    row = np.arange(rows.shape[0])[:, None]
+    return (rows[row, order[row, high]] - rows[row, order[row, low]]) / span
+
+
+# book/rules/order.md: Which quantile
+@primitive(
+    "q slope",
+    elementwise=True,
+    q=lambda g, slope: g * slope,
+    slope=lambda g, q: leaning(q, g),
+)
+def leaning(q: Any, slope: Any) -> Any:
+    """Zeros that grow with q, by a slope."""
+    return np.zeros(np.broadcast_shapes(np.shape(q), np.shape(slope)), slope.dtype)
+
+
+def moved(z: Any, fun: Callable[..., Any], rows: Any, rank: Any, q: Any, method: str) -> Any:
+    """The quantiles z, one row for each row, as they move with q."""
+    if method not in EVEN:
+        return z
+    n = rows.shape[1] - np.sum(np.isnan(rows), axis=1, keepdims=True)
+    q, unit = np.reshape(q, -1), 100 if "percentile" in fun.__name__ else 1
+    speed = growth(n, plain(q) / unit, method) / unit
+    return z + leaning(q, (gaps(rows, rank, n) * speed).astype(z.dtype))
 
 
 # book/rules/order.md: Sets

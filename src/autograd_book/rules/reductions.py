@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c9e678327ff1f39b524c70f29b253d192c46756cb93243971430f26d4c17f7c2
+# sha256: a329f83b81c2941d65409b6dfa17e5403d60549b7daf72d051d3e60979388f17
 
 __all__ = [
     "kept",
@@ -41,11 +41,21 @@ __all__ = [
     "softmax",
     "log_total",
     "logsumexp_x",
+    "log_sum",
+    "weighed",
+    "log_weighted_x",
+    "log_weighted_b",
+    "log_weighted",
     "logsumexp",
     "log_softmax_x",
     "log_softmax",
     "var_x",
+    "var",
+    "var_about",
     "std_x",
+    "std",
+    "std_about",
+    "spread_by",
     "aligned",
     "in_common_dtype",
     "average",
@@ -62,8 +72,11 @@ from typing import Any
 
 import numpy as np
 
+from autograd_book.graph.backward import unbroadcast
 from autograd_book.graph.errors import DifferentiationValueError
-from autograd_book.graph.primitive import Primitive, differentiable, shape_of
+from autograd_book.graph.primitive import (
+    Primitive, differentiable, primitives, refuse_unread, shape_of,
+)
 from autograd_book.graph.variable import Fun, functions, implements, primitive
 from autograd_book.rules.elementwise import over
 
@@ -303,7 +316,55 @@ def logsumexp_x(g: Any, x: Any, axis: Any) -> Any:
 
 @primitive("x", x=lambda g, x, axis=None, keepdims=False: logsumexp_x(g, x, axis))
 @in_single
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def log_sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Logarithm of the sum of exponentials, each counted once."""
+    low, top = lowered(x, axis)
+    out = log_total(low, axis) + top
+    return out if keepdims else np.sum(out, axis=axis)
+
+
+# book/rules/reductions.md: Logsumexp and its rule
+def weighed(x: Any, b: Any, axis: Any) -> tuple[Any, Any, Any]:
+    """Exponentials of x, lowered by the maximum of what has a weight, their sum by
+    weights, NaN below zero, and that maximum."""
+    idle = np.equal(b, 0)
+    low, top = lowered(np.where(idle, -np.inf, x), axis)
+    with np.errstate(over="ignore", invalid="ignore"):
+        terms = np.exp(np.where(idle, x - top, low))
+        total = np.sum(np.where(idle, 0, b * terms), axis=axis, keepdims=True)
+    return terms, np.where(np.less(total, 0), np.nan, total), top
+
+
+def log_weighted_x(g: Any, x: Any, b: Any, axis: Any) -> Any:
+    """Cotangent of the numbers: g times their shares."""
+    terms, total, _ = weighed(wide(x), wide(b), axis)
+    shares = np.where(np.equal(b, 0), 0, b * terms) / total
+    return np.reshape(wide(g), kept(x.shape, axis)) * shares
+
+
+def log_weighted_b(g: Any, x: Any, b: Any, axis: Any) -> Any:
+    """Cotangent of the weights: g times the shares that a weight of 1 has."""
+    terms, total, _ = weighed(wide(x), wide(b), axis)
+    return np.reshape(wide(g), kept(x.shape, axis)) * (terms / total)
+
+
+@primitive(
+    "x b",
+    x=lambda g, x, b, axis=None, keepdims=False: log_weighted_x(g, x, b, axis),
+    b=lambda g, x, b, axis=None, keepdims=False: log_weighted_b(g, x, b, axis),
+)
+def log_weighted(x: Any, b: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Logarithm of a weighted sum of exponentials, for numbers and weights of one shape."""
+    kind = np.result_type(x, b)
+    _, total, top = weighed(wide(x), wide(b), axis)
+    with np.errstate(divide="ignore"):
+        out = np.log(total) + top
+    out = rounded(out, kind if differentiable(kind) else np.float64)
+    return out if keepdims else np.sum(out, axis=axis)
+
+
+# book/rules/reductions.md: Logsumexp and its rule
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False, b: Any = None) -> Any:
     """Logarithm of the sum of exponentials, without overflow.
 
     Parameters
@@ -314,15 +375,19 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         Axes to reduce; all of them for None.
     keepdims : bool
         Keep the reduced axes with length 1.
+    b : array_like or Variable, optional
+        Weights of the exponentials, broadcast against `x`.
 
     Returns
     -------
     array or Variable
-        The shape of ``np.sum(x, axis, keepdims=keepdims)``; minus infinity for no elements.
+        The shape of ``np.sum(x, axis, keepdims=keepdims)``; minus infinity for no elements,
+        NaN for a sum below zero.
     """
-    low, top = lowered(x, axis)
-    out = log_total(low, axis) + top
-    return out if keepdims else np.sum(out, axis=axis)
+    if b is None:
+        return log_sum(x, axis=axis, keepdims=keepdims)
+    x, b = np.broadcast_arrays(x, b)
+    return log_weighted(x, b, axis=axis, keepdims=keepdims)
 
 
 # book/rules/reductions.md: Logsumexp and its rule
@@ -351,44 +416,113 @@ def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
 
 
 # book/rules/reductions.md: Spread around the mean
-Primitive(
-    np.var, "x",
+@primitive(
+    "x",
     x=lambda g, x, axis=None, dtype=None, ddof=0, keepdims=False,
-        where=True, mean=None, correction=None: var_x(
-            g, x, axis, ddof if correction is None else correction,
-            where, mean,
-        ),
+        where=True: var_x(g, x, axis, ddof, where, None),
 )
+def var(
+    x: Any, axis: Any = None, dtype: Any = None,
+    ddof: Any = 0, keepdims: bool = False, where: Any = True,
+) -> Any:
+    """Variance about the mean of the data."""
+    return np.var(x, axis, dtype, None, ddof, keepdims, where=where)
+
+
+@primitive(
+    "x mean",
+    x=lambda g, x, mean, axis=None, dtype=None, ddof=0, keepdims=False,
+        where=True: var_x(g, x, axis, ddof, where, mean),
+    mean=lambda g, x, mean, axis=None, dtype=None, ddof=0, keepdims=False,
+        where=True: -unbroadcast(var_x(g, x, axis, ddof, where, mean), np.shape(mean)),
+)
+def var_about(
+    x: Any, mean: Any, axis: Any = None, dtype: Any = None,
+    ddof: Any = 0, keepdims: bool = False, where: Any = True,
+) -> Any:
+    """Variance about a number that is given."""
+    return np.var(x, axis, dtype, None, ddof, keepdims, where=where, mean=mean)
 
 
 # book/rules/reductions.md: Spread around the mean
 def std_x(g: Any, x: Any, out: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     """Cotangent of a standard deviation, 0 where that is 0."""
     size = 2 * np.reshape(wide(out), kept(x.shape, axis))
-    alone = np.equal(count(x.shape, axis, where), 1)  # never away from its mean
+    alone = mean is None and np.equal(count(x.shape, axis, where), 1)  # is its mean
     slope = over(var_x(g, x, axis, ddof, where, mean), np.where(alone, 1, size))
     return masked(slope, where)
 
 
-Primitive(
-    np.std, "x",
+@primitive(
+    "x",
     x=lambda g, x, out, axis=None, dtype=None, ddof=0, keepdims=False,
-        where=True, mean=None, correction=None: std_x(
-            g, x, out, axis, ddof if correction is None else correction,
-            where, mean,
+        where=True: std_x(g, x, out, axis, ddof, where, None),
+)
+def std(
+    x: Any, axis: Any = None, dtype: Any = None,
+    ddof: Any = 0, keepdims: bool = False, where: Any = True,
+) -> Any:
+    """Standard deviation about the mean of the data."""
+    return np.std(x, axis, dtype, None, ddof, keepdims, where=where)
+
+
+@primitive(
+    "x mean",
+    x=lambda g, x, mean, out, axis=None, dtype=None, ddof=0, keepdims=False,
+        where=True: std_x(g, x, out, axis, ddof, where, mean),
+    mean=lambda g, x, mean, out, axis=None, dtype=None, ddof=0, keepdims=False,
+        where=True: -unbroadcast(
+            std_x(g, x, out, axis, ddof, where, mean), np.shape(mean)
         ),
 )
+def std_about(
+    x: Any, mean: Any, axis: Any = None, dtype: Any = None,
+    ddof: Any = 0, keepdims: bool = False, where: Any = True,
+) -> Any:
+    """Standard deviation about a number that is given."""
+    return np.std(x, axis, dtype, None, ddof, keepdims, where=where, mean=mean)
+
+
+# book/rules/reductions.md: Spread around the mean
+def spread_by(fun: Fun, around_own: Fun, around_given: Fun) -> Fun:
+    """Our composition of `numpy.var` or `numpy.std`, by their primitives."""
+
+    def ours(
+        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
+        keepdims: bool = False, *, where: Any = True, mean: Any = None,
+        correction: Any = np._NoValue,
+    ) -> Any:
+        if out is not None:
+            refuse_unread(primitives[around_own], {"out": out})
+        if correction is not np._NoValue:
+            fun(np.ones(2), ddof=ddof, correction=correction)  # NumPy complains of both
+            ddof = correction
+        options = {"axis": axis, "dtype": dtype, "ddof": ddof, "keepdims": keepdims}
+        options["where"] = where
+        if mean is None:
+            return around_own(a, **options)
+        if isinstance(mean, (int, float)):
+            mean = np.asarray(mean, getattr(a, "dtype", None))
+        return around_given(a, mean, **options)
+
+    return ours
+
+
+functions[np.var] = spread_by(np.var, var, var_about)
+functions[np.std] = spread_by(np.std, std, std_about)
 
 
 # book/rules/reductions.md: Weights that learn
-def aligned(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
+def aligned(
+    weights: Any, shape: tuple[int, ...], axis: Any, name: str = "average"
+) -> Any:
     """Weights of some axes, with axes of length 1 for the others."""
     if shape_of(weights) == shape:
         return weights
     axes = [a % len(shape) for a in axes_of(shape, axis)] if axis is not None else []
     if shape_of(weights) != tuple(shape[a] for a in axes):
         raise DifferentiationValueError(
-            f"np.average of shape {shape} over axis={axis} was given "
+            f"np.{name} of shape {shape} over axis={axis} was given "
             f"weights of shape {shape_of(weights)}. "
             "Give weights of the same shape, or of the lengths of the axes that are named."
         )
@@ -468,7 +602,7 @@ REDUCED: dict[np.ufunc, Fun] = {
     np.minimum: np.min,
     np.fmax: np.nanmax,
     np.fmin: np.nanmin,
-    np.logaddexp: logsumexp,
+    np.logaddexp: log_sum,
     np.logical_and: np.all,
     np.logical_or: np.any,
 }  #: From a universal function to what it does when it reduces.

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ca5dcd8a85f925c8e01562ea7c05e59e264ed08075f623657fc70aa8fd7657b1
+# sha256: f46316522c3c7380e2a9bf08cbf3d4a1a118bd07cbf7b83b354eac72d3137e2a
 
 __all__ = [
     "reshape",
@@ -32,6 +32,7 @@ __all__ = [
     "meshgrid",
     "blank",
     "full_like",
+    "full",
     "converted",
     "constant",
     "untile",
@@ -270,6 +271,16 @@ def full_like(
         converted(fill_value, dtype or a.dtype, "unsafe"),
         shape_of(a) if shape is None else shape,
     )
+
+
+@implements(np.full)
+def full(
+    shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **options: Any
+) -> Any:
+    """As `numpy.full`, which asks a Variable only where it is given as ``like=``."""
+    if not isinstance(fill_value, Operators):
+        return np.full(shape, fill_value, dtype, order, **options)
+    return np.broadcast_to(converted(fill_value, dtype, "unsafe"), shape)
 
 
 # book/rules/shapes.md: Grids, tiles and constants

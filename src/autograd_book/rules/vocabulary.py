@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8def7101a3d57a06d201c613fbdd7c9140e9860aa2b31b3e558ef9454555e967
+# sha256: 706b63fb81c22ce92ad0b16d8711876306129f1b4cd0e47427c4c4dd2906513e
 
 __all__ = [
     "linspace",
@@ -160,7 +160,7 @@ refuse(
 PLAIN = {
     "makes arrays": "arange array asanyarray asarray asarray_chkfinite ascontiguousarray "
     "asfarray asfortranarray asmatrix "
-    "bmat empty eye from_dlpack frombuffer fromfunction fromiter fromstring full identity "
+    "bmat empty eye from_dlpack frombuffer fromfunction fromiter fromstring identity "
     "mat ones require tri zeros bartlett blackman hamming hanning kaiser fftfreq rfftfreq "
     "fastCopyAndTranspose get_array_wrap",
     "makes indices or shapes": "broadcast_shapes diag_indices indices ix_ mask_indices "

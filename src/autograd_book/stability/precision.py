@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: fb3096649490b9dbed85413cabdb58bb23ecfb364ab2ee8b280060ebafa71b63
+# sha256: dd891c081ba58e7202a6b9fbfc7e25aa91466b9af4e6a4e18059066a9fbcc3f0
 
 __all__ = [
     "half_format",
@@ -329,8 +329,8 @@ def widened(primitive: Primitive, kind: str, dtype: Any) -> Widened:
 KINDS = {
     "low": "matmul contract conv convolve",
     "single": "exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 power float_power "
-    "square reciprocal tan sinh cosh arcsin arccos arccosh sum mean average var logsumexp "
-    "softmax log_softmax",
+    "square reciprocal tan sinh cosh arcsin arccos arccosh sum mean average var log_sum "
+    "log_weighted softmax log_softmax",
     "exact": "maximum minimum fmax fmin clip astype",
     "move": "reshape transpose flip fliplr flipud rot90 roll tril triu copy broadcast_to tile "
     "join scatter getitem replaced fftshift ifftshift rearranged put_back windows",
