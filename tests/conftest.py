@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import sys
 
 from hypothesis import settings
@@ -35,3 +36,9 @@ def pytest_collection_modifyitems(config, items):
         other = {id(case) for chapter, table in vocabulary.CASES.items() for cases in table.values() for case in cases
                  if not {f"book/{chapter.replace('.', '/')}.md", f"tests/cases/{chapter.rpartition('.')[2]}.py"} & config.changed}
         items[:] = [item for item in items if id(getattr(item, "callspec", None) and item.callspec.params.get("case")) not in other]
+
+
+def pytest_collection_finish(session):
+    """Leave what collecting made, thousands of tests, out of every collection of garbage that a test asks for."""
+    gc.collect()
+    gc.freeze()
