@@ -136,6 +136,20 @@ def unscaled_step() -> None:
     scaler.update()
 
 
+def writing() -> None:
+    def centred(x):
+        x -= x.mean()
+        return x
+
+    ab.primitive("x", x=lambda g: g)(centred)(Variable([1.0, 2.0]))
+
+
+def sharing() -> None:
+    middle = np.sin(x())
+    (middle * middle).sum().backward()
+    (middle * 2.0).sum().backward()
+
+
 def ended() -> Any:
     yield x()
 
@@ -390,6 +404,9 @@ MISTAKES = [
     Mistake("step without the scaler", unscaled_step, ab.ScalingOrderError, "no gradient was checked", "scaler.step(optimizer)"),
     Mistake("saving a Variable", lambda: np.save("w.npy", x()), RULE, "save was called with a Variable", "x.numpy()"),
     Mistake("saving Variables", lambda: np.savez("w.npz", w=x()), RULE, "savez was called with a Variable", "state_dict()"),
+    Mistake("primitive that writes", writing, VALUE, "wrote into its argument x, an array of shape (2,)", "x = x.copy()"),
+    Mistake("two losses that share", sharing, ab.FreedGraphError, "released", "go back once"),
+    Mistake("names among parameters", lambda: ab.grad(lambda p: p["w"])({"w": 1.0, "name": "a"}), TYPE, "dtype <U1", "names apart"),
     Mistake("check failed", lambda: ab.check_gradients(with_rule(lambda g: 2 * g), 1.0), ab.GradientCheckError, "analytic", "Check the rules"),
 ]
 

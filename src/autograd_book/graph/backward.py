@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: aa8e5e0a23347a74e60a45f96e6851044f6eecaaf1fcd97d3cdc55de94a87887
+# sha256: e27de685dc13583ede1742d991b0f2c2a037d05181b5487b6982e446c6d1223e
 
 __all__ = ["reachable", "unbroadcast", "conversions", "fit", "recalled", "walk"]
 
@@ -147,8 +147,9 @@ def walk(
     if any(node.saved is FREED for node in nodes):
         raise FreedGraphError(
             "this graph was released by an earlier backward pass. "
-            "Start each round from leaves, and from .detach() of what an earlier one left, "
-            "and compute the result again; or pass retain_graph=True to the earlier pass."
+            "Add results that share it and go back once; start each round of a loop from "
+            "leaves and .detach() of what the last one left, and compute the result again; or "
+            "pass retain_graph=True to the earlier pass."
         )
     while nodes:
         node = nodes.pop()

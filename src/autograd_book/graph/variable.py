@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: aaca48bab35da06c6be45b9b07bbada7433d1100452d688c885322d7f09f7004
+# sha256: 8d070b485c368ca5717cd870d1ddc4a38e8e9ce69d3e738a1a4d61c6306d870a
 
 __all__ = [
     "Fun",
@@ -69,6 +69,7 @@ __all__ = [
     "NoGrad",
     "no_grad",
     "Link",
+    "watched",
     "primitive",
 ]
 
@@ -717,8 +718,8 @@ class Variable(Operators, Protocols, Guards, Methods, Conversions, Gradients):
 #: What to give instead of data that is no floating-point number; of objects, under True.
 NUMBERS = {
     True: "Give numbers, or lists and arrays of them.",
-    False: "Convert it to floating point, as 1.0 for 1 or with np.asarray(data, float); what "
-    "counts or indexes stays a plain array.",
+    False: "Convert it to floating point, as 1.0 for 1 or with np.asarray(data, float), and "
+    "keep what counts, indexes or names apart, in plain arrays.",
 }
 
 
@@ -1124,6 +1125,29 @@ class Link(Interpreter):
 
 
 # book/graph/variable.md: A primitive of one's own
+def watched(made: Primitive) -> Fun:
+    """The function of a primitive, which raises at its first call if it writes into an
+    argument, and puts itself in its place otherwise."""
+    fun = made.fun
+
+    @wraps(fun)
+    def first(*args: Any, **params: Any) -> Any:
+        before = [a.tobytes() if isinstance(a, np.ndarray) else None for a in args]
+        out = fun(*args, **params)
+        for name, a, noted in zip(made.arguments, args, before):
+            if noted is not None and a.tobytes() != noted:
+                raise DifferentiationValueError(
+                    f"{made.name} wrote into its argument {name}, an array of shape {a.shape} "
+                    "that others use as well. Write x = x - ... in place of x -= ..., or "
+                    "begin with x = x.copy()."
+                )
+        made.fun = fun
+        return out
+
+    return first
+
+
+# book/graph/variable.md: A primitive of one's own
 def primitive(
     arguments: str,
     joint: Rule | None = None,
@@ -1159,6 +1183,7 @@ def primitive(
     def make(fun: Fun) -> Fun:
         made = Primitive(fun, arguments, joint, flat, linear, elementwise, **rules)
         expect_fitting(made)
+        made.fun = watched(made)
 
         @wraps(fun)
         def bound(*args: Any, **kwargs: Any) -> Any:
