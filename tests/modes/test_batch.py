@@ -21,7 +21,7 @@ def looped(f, args, batched):
 
 #: Functions that look at values to decide how to go on; they are refused, and do not go wrong.
 DECIDED_BY_VALUES = {
-    *("median", "quantile", "percentile", "nanmedian", "nanquantile", "nanpercentile", "interp", "average", "cov", "corrcoef"),
+    *("median", "quantile", "percentile", "leaning", "nanmedian", "nanquantile", "nanpercentile", "interp", "average", "cov", "corrcoef"),
     *("packed_eigh", "packed_eig", "packed_svd", "least_squares", "frexp", "insert", "trim_zeros", "ravel"),
     *("maximum.accumulate", "minimum.accumulate"),
 }

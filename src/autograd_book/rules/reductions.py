@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a329f83b81c2941d65409b6dfa17e5403d60549b7daf72d051d3e60979388f17
+# sha256: 342746f9edd81dae2e7d01e71e3367480a6ab5dd0666f20e1c9b2fc529b55c0d
 
 __all__ = [
     "kept",
@@ -328,9 +328,10 @@ def weighed(x: Any, b: Any, axis: Any) -> tuple[Any, Any, Any]:
     """Exponentials of x, lowered by the maximum of what has a weight, their sum by
     weights, NaN below zero, and that maximum."""
     idle = np.equal(b, 0)
-    low, top = lowered(np.where(idle, -np.inf, x), axis)
+    counted = np.where(idle, -np.inf, x)
+    top = np.max(counted, axis=axis, keepdims=True, initial=-np.inf)
     with np.errstate(over="ignore", invalid="ignore"):
-        terms = np.exp(np.where(idle, x - top, low))
+        terms = np.exp(np.where(np.equal(counted, top), 0, x - top))
         total = np.sum(np.where(idle, 0, b * terms), axis=axis, keepdims=True)
     return terms, np.where(np.less(total, 0), np.nan, total), top
 
