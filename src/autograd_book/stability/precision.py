@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: dd891c081ba58e7202a6b9fbfc7e25aa91466b9af4e6a4e18059066a9fbcc3f0
+# sha256: ea1b31627411eb2a5d1cd7fb3e604445cf5df83efa161ef8d4ed358ed2f91c0b
 
 __all__ = [
     "half_format",
@@ -329,8 +329,8 @@ def widened(primitive: Primitive, kind: str, dtype: Any) -> Widened:
 KINDS = {
     "low": "matmul contract conv convolve",
     "single": "exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 power float_power "
-    "square reciprocal tan sinh cosh arcsin arccos arccosh sum mean average var log_sum "
-    "log_weighted softmax log_softmax",
+    "square reciprocal tan sinh cosh arcsin arccos arccosh sum mean average var var_about "
+    "log_sum log_weighted softmax log_softmax",
     "exact": "maximum minimum fmax fmin clip astype",
     "move": "reshape transpose flip fliplr flipud rot90 roll tril triu copy broadcast_to tile "
     "join scatter getitem replaced fftshift ifftshift rearranged put_back windows",
