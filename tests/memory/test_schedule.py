@@ -464,3 +464,106 @@ def test_a_budget_inside_vmap_asks_for_a_measurement_outside_of_it():
     np.sum(network(ab.Variable(xs[0]))).backward()
     one = ab.grad(lambda x: np.sum(checkpoint_sequential(blocks, schedule=list(range(6)))(x)))
     np.testing.assert_allclose(slope(xs).numpy(), [one(x).numpy() for x in xs], rtol=1e-12)
+
+
+# Long chains
+
+
+def like_transformers(n):
+    """Equal blocks that save much more than their inputs."""
+    ones = np.ones(n, int)
+    sizes = [ones * size for size in (12 * 10**6, 3000, 1, 1, 14 * 10**6, 8 * 10**6, 14 * 10**6, 9 * 10**6, 2 * 10**5)]
+    sizes[2:4] = [ones > 0, ones > 0]
+    return Costs(np.full(n + 1, 10**6), *sizes, *(ones * time for time in (1.0, 1.05, 0.9, 2.0)))
+
+
+def budget_of(costs, share):
+    smallest, everything = least(costs)[0], predict(list(range(len(costs.kept))), costs).peak
+    return smallest + share * (everything - smallest)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.3, 0.6, 0.9])
+def test_a_plan_in_groups_is_within_a_percent_of_the_optimum_of_a_hundred_blocks(share) -> None:
+    costs = like_transformers(100)
+    budget = budget_of(costs, share)
+    best, grouped = (predict(optimal(costs, budget, most=most), costs) for most in (100, 50))
+    assert grouped.peak <= budget and grouped.time <= 1.01 * best.time
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.9])
+def test_a_plan_in_groups_is_within_three_percent_for_blocks_that_differ_at_random(share) -> None:
+    costs = costs_of(np.random.default_rng(0), 100)
+    budget = budget_of(costs, share)
+    best, grouped = (predict(optimal(costs, budget, most=most), costs) for most in (100, 50))
+    assert grouped.peak <= budget and grouped.time <= 1.03 * best.time
+
+
+@pytest.mark.parametrize("most", [2, 3, 5])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.2, 0.7])
+def test_a_plan_in_any_number_of_groups_names_each_block_once_and_keeps_the_budget(share, most) -> None:
+    rng = np.random.default_rng(1)
+    costs = costs_of(rng, 23)._replace(gradients=rng.integers(0, 9, 23), noted=rng.integers(0, 3, 23), saves_input=rng.random(23) < 0.5, saves_output=rng.random(23) < 0.5)
+    costs = costs._replace(**{name: rng.integers(1, 20, 23) for name in ("keep_peak", "pass_peak", "again_peak", "back_peak")})
+    budget = budget_of(costs, share)
+    schedule = optimal(costs, budget, most=most)
+    assert flat(schedule) == list(range(23))
+    assert predict(schedule, costs).peak <= budget
+
+
+def test_a_thousand_blocks_are_planned_in_two_hundred_megabytes() -> None:
+    costs = like_transformers(1000)
+    budget = budget_of(costs, 0.3)
+    gc.collect()
+    tracemalloc.start()
+    schedule = optimal(costs, budget)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 * 10**6
+    plan, whole = predict(schedule, costs), predict(list(range(1000)), costs)
+    assert flat(schedule) == list(range(1000)) and plan.peak <= budget
+    small = like_transformers(100)
+    best = predict(optimal(small, budget_of(small, 0.3)), small).time / predict(list(range(100)), small).time
+    assert plan.time / whole.time <= 1.01 * best
+
+
+def test_a_thousand_blocks_in_one_slot() -> None:
+    schedule = binomial(1000, 1)
+    assert flat(schedule) == list(range(1000)) and most_held(schedule) == 1
+    assert sum(runs(schedule)) == 1000 + 1000 * 999 // 2
+
+
+def test_checkpoints_may_be_nested_deeper_than_python_calls_by_itself() -> None:
+    schedule = [0]
+    for i in range(1, 300):
+        schedule = [schedule, i] if i < 12 else [schedule]
+    blocks, v, w = [np.tanh] * 12, ab.Variable(np.ones(2)), ab.Variable(np.ones(2))
+    network = checkpoint_sequential(blocks, schedule=schedule)
+    np.sum(network(v)).backward()
+    np.sum(ab.nn.Sequential(*blocks)(w)).backward()
+    np.testing.assert_array_equal(v.grad.numpy(), w.grad.numpy())
+    assert list(network.parameters()) == [] and repr(network).startswith("Checkpointed(12 blocks, [[[")
+
+
+def test_each_shape_is_measured_once() -> None:
+    calls = []
+    blocks = chain(4)
+    network = checkpoint_sequential([lambda v: calls.append(1) or blocks[0](v), *blocks[1:]], budget=10**8)
+    for x in (X, X[:4], X.astype(np.float32)):
+        network(x)
+    measured = len(calls)
+    costs = network.costs
+    for x in (X, X[:4], X, X[:4], X.astype(np.float32)):
+        network(x)
+    assert len(calls) == measured + 5
+    assert network.costs is costs and network(X) is not None and network.costs is not costs
+
+
+def test_a_block_that_is_used_again_has_its_gradient_counted_once() -> None:
+    block = ab.nn.Linear(64, 64, rng=0)
+    x = np.ones((8, 64), np.float32)
+    network = checkpoint_sequential([block] * 6, schedule=list(range(6)))
+    predicted = predict(network.schedule, measure_blocks(network.blocks, x, rounds=1)).peak
+    found = allocated(network, x, np.ones((8, 64), np.float32))
+    size = block.weight.value.nbytes
+    assert measure_blocks(network.blocks, x, rounds=1).gradients.sum() == size + block.bias.value.nbytes
+    assert predicted < found + size

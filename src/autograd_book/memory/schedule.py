@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5c2273835610d33668b4582e4f798adbc7bb2d4937180f3e94bde92a8fca15a9
+# sha256: dd39885e6681179e5da3fe2ce71b183c461d4c1795a42fa654515090f711fab4
 
 __all__ = [
     "Schedule",
@@ -26,6 +26,9 @@ __all__ = [
     "backward",
     "events",
     "runs",
+    "CALLS",
+    "depth",
+    "make_room",
     "segments",
     "binomial",
     "Costs",
@@ -40,6 +43,7 @@ __all__ = [
     "block_bytes",
     "block_times",
     "measure_blocks",
+    "counted_once",
     "expect_one",
     "named",
     "expect_number_from",
@@ -49,8 +53,13 @@ __all__ = [
     "unfolded",
     "groups",
     "piece",
-    "merged",
+    "PRICES",
+    "forms",
+    "cheapest",
+    "as_block",
+    "as_blocks",
     "Plan",
+    "shifted",
     "optimal",
     "Checkpointed",
     "checkpoint_sequential",
@@ -125,6 +134,28 @@ def runs(schedule: Schedule) -> list[int]:
     """How often each block is run forward."""
     counts = Counter(i for kind, i in events(schedule) if kind in ("keep", "again", "skip"))
     return [counts[i] for i in flat(schedule)]
+
+
+# book/memory/schedule.md: Schedules are trees
+import sys
+
+CALLS = 12  #: Most calls of Python for each level of a schedule.
+
+
+def depth(schedule: Schedule) -> int:
+    """How many lists of a schedule are inside of each other."""
+    deepest, todo = 0, [(schedule, 1)]
+    while todo:
+        parts, level = todo.pop()
+        deepest = max(deepest, level)
+        todo.extend((part, level + 1) for part in parts if isinstance(part, list))
+    return deepest
+
+
+def make_room(schedule: Schedule) -> None:
+    """Let Python nest its calls as deeply as a schedule does."""
+    needed = 1000 + CALLS * depth(schedule)
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), needed))
 
 
 # book/memory/schedule.md: Every k
@@ -334,7 +365,7 @@ def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
     memory = saved_arrays(reachable(out.node))
     _, _, table = weighed(partial(reachable, out.node))  # of the walk
     found, _, back_peak = weighed(partial(cotangents, out))
-    gradients = sum(part.nbytes for leaf, part in found.items() if leaf is not v.node)
+    gradients = {leaf: part.nbytes for leaf, part in found.items() if leaf is not v.node}
     del found, out
     out, noted, pass_peak = weighed(lambda: checkpoint(checkpoint(block))(v))
     recall, size = last_recall(out), value.nbytes
@@ -374,6 +405,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
     """
     expect_one(x)
     blocks, value, rows = list(blocks), np.asarray(bottom(x)), []
+    gradients: list[dict[Leaf, int]] = []
     inputs = [value.nbytes]
     before = [(s, state_of(s)) for s in sources_of_chance(blocks)]
     gc.collect()
@@ -386,6 +418,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
             following, *row = block_bytes(block, value)
             if not tracing:
                 tracemalloc.stop()
+            gradients.append(row.pop())
             rows.append([*row, *np.min(times, axis=0)])
             value = following
             inputs.append(value.nbytes)
@@ -393,7 +426,19 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
         if not tracing:
             tracemalloc.stop()
         put_back(before)
+    rows = [[*row[:8], g, *row[8:]] for row, g in zip(rows, counted_once(gradients))]
     return Costs(np.array(inputs), *map(np.array, zip(*rows)))
+
+
+def counted_once(found: list[dict[Leaf, int]]) -> list[int]:
+    """Bytes of the gradients of each block; those of a parameter that several blocks share
+    count for the last of them, which is walked first."""
+    seen: set[Leaf] = set()
+    sums = []
+    for gradients in reversed(found):
+        sums.append(sum(size for leaf, size in gradients.items() if leaf not in seen))
+        seen |= gradients.keys()
+    return sums[::-1]
 
 
 # book/memory/schedule.md: Measured
@@ -470,9 +515,8 @@ class Needs:
 
     def passing(self, first: int) -> Any:
         """Bytes to pass by a block whose input is held, by two, and so on to the end."""
-        steps = self.costs.pass_peak[first:].copy()
-        steps[1:] += self.inputs[first + 1 : self.n]
-        return np.maximum.accumulate(steps)
+        inside = np.append(0, self.inputs[first + 1 : self.n])
+        return np.maximum.accumulate(self.costs.pass_peak[first:] + inside)
 
 
 # book/memory/schedule.md: Optimal
@@ -548,30 +592,73 @@ def piece(costs: Costs, start: int, end: int) -> Costs:
 
 
 # book/memory/schedule.md: Optimal
-def merged(costs: Costs, cuts: list[int], final: bool = True) -> Costs:
-    """Costs of a chain whose blocks are groups of another's."""
-    needs, starts, ends = Needs(costs, final), np.array(cuts[:-1]), np.array(cuts[1:]) - 1
-    before = np.append(True, costs.saves_output[:-1].astype(bool))  # whether inputs are held
-    before[starts] = True  # or counted with the group's
-    holds = needs.holds(np.arange(needs.n), before)
-    held = np.cumsum(holds) - holds
-    own = held - np.repeat(held[starts], ends - starts + 1)  # by earlier blocks of the group
-    current = costs.inputs[:-1] * ~before
-    total = np.add.reduceat(holds, starts)
-    again = np.where(np.isin(np.arange(needs.n), ends), costs.again_peak, costs.keep_peak)
-    rises = {"keep_peak": own + current + costs.keep_peak, "again_peak": own + current + again}
-    rises["back_peak"] = own + holds + needs.walk
-    found = {name: np.maximum.reduceat(rise, starts) for name, rise in rises.items()}
-    found["back_peak"] = found["back_peak"] - total - (needs.walk - costs.back_peak)[ends]
-    sums = ("noted", "gradients", "keep_time", "pass_time", "back_time")
-    found |= {name: np.add.reduceat(getattr(costs, name), starts) for name in sums}
-    longer = [needs.passing(a)[b - a] for a, b in zip(starts, ends, strict=True)]
-    return Costs(
-        inputs=costs.inputs[cuts], kept=total - (needs.kept - costs.kept)[ends],
-        saves_input=costs.saves_input[starts], saves_output=costs.saves_output[ends],
-        pass_peak=np.array(longer),
-        again_time=found["keep_time"] - costs.keep_time[ends] + costs.again_time[ends], **found,
+PRICES = np.append(0.0, np.geomspace(2e-2, 1e2, 25))  #: Of all bytes, in units of all time.
+
+
+def forms(costs: Costs) -> list[Schedule]:
+    """Ways to keep a group of blocks: for each price of a byte, the one that costs least."""
+    n, needs = len(costs.kept), Needs(costs, False)
+    if n == 1:
+        return [[0]]
+    holds = needs.holds(np.arange(n), np.append(1, costs.saves_output[:-1]))
+    time, held = np.full((n + 1, n + 1), np.inf), np.zeros((n + 1, n + 1))
+    for first in range(n):  # a row of blocks that is run again, up to each end
+        run = np.cumsum(costs.keep_time[first:]) - costs.keep_time[first:] + costs.again_time[first:]
+        time[first, first + 1 :] = np.cumsum(costs.pass_time[first:]) + run
+        held[first, first + 1 :] = costs.inputs[first]
+    each = np.arange(n)
+    found: list[Schedule] = []
+    for price in PRICES * (costs.keep_time.sum() / max(holds.sum(), 1e-300)):
+        again, keep = time + price * held, costs.keep_time + price * holds
+        form = cheapest(again, keep, each)
+        if form not in found:
+            found.append(form)
+    return found
+
+
+def cheapest(again: Any, keep: Any, blocks: Any) -> Schedule:
+    """The form of least cost, from the costs of rows of blocks that are run again, by start
+    and end, and of single blocks that are kept."""
+    cost, form = [0.0], [list[Any]()]
+    for end in (*blocks[1:], len(blocks)):
+        ways = np.array(cost) + again[:end, end]
+        start, kept = int(ways.argmin()), cost[-1] + keep[end - 1]
+        row = [[*range(start, end)]] if ways[start] < kept else [end - 1]
+        form.append([*form[start if ways[start] < kept else end - 1], *row])
+        cost.append(min(ways[start], kept))
+    return form[-1]
+
+
+# book/memory/schedule.md: Optimal
+def as_block(costs: Costs, form: Schedule) -> Costs:
+    """Costs of a group of blocks in some form, as if it were one block."""
+    bare, last = costs._replace(noted=0 * costs.noted), form[-1]
+    tally, replay = Tally(bare), Tally(bare)
+    for kind, i in forward(form):
+        getattr(tally, kind)(i)
+    held, rise, time = tally.chain + tally.blocks, tally.peak, tally.time
+    saves_input, saves_output = tally.holders[0] > 0, tally.holders[-1] > 0
+    tally.peak, tally.cotangent = 0, costs.inputs[-1]
+    for kind, i in backward(form):
+        getattr(tally, kind)(i)
+    for kind, i in (*forward(form[:-1]), ("hold" if isinstance(last, list) else "again", first_of(last))):
+        getattr(replay, kind)(i)
+    passing = Needs(costs).passing(0)[-1]
+    numbers = (
+        held - costs.inputs[-1] * saves_output, costs.noted.sum(), saves_input, saves_output,
+        rise, passing, replay.peak, tally.peak - held - costs.inputs[-1],
+        costs.gradients.sum(), time, costs.pass_time.sum(), replay.time, tally.time - time,
     )
+    return Costs(costs.inputs[[0, -1]], *map(np.array, numbers))
+
+
+def as_blocks(costs: Costs, cuts: list[int], kept: list[list[Schedule]], rank: int) -> Costs:
+    """Costs of a chain whose blocks are groups of another's, in their form of some rank."""
+    rows = [
+        as_block(piece(costs, a, b), known[min(rank, len(known) - 1)])
+        for (a, b), known in zip(pairwise(cuts), kept, strict=True)
+    ]
+    return Costs(costs.inputs[cuts], *(np.array(row) for row in zip(*(r[1:] for r in rows), strict=True)))
 
 
 # book/memory/schedule.md: Optimal
@@ -609,9 +696,12 @@ class Plan:
     ) -> None:
         self.cells, self.unit = cells, budget / cells
         cuts = groups(costs, most)
-        self.blocks = [range(start + a, start + b) for a, b in pairwise(cuts)]
-        self.costs = merged(costs, cuts, final)
-        self.needs, n = Needs(self.costs, final), len(cuts) - 1
+        self.start, self.cuts, n = start, cuts, len(cuts) - 1
+        self.forms = [forms(piece(costs, a, b)) for a, b in pairwise(cuts)]
+        ranks = range(max(map(len, self.forms)))
+        #: What groups need in their forms, the fastest first.
+        self.needs = [Needs(as_blocks(costs, cuts, self.forms, k), final) for k in ranks]
+        self.costs = self.needs[0].costs
         #: By group: bytes of the gradients of later ones, and a plan of its own.
         self.later = self.costs.gradients.sum() - np.cumsum(self.costs.gradients)
         self.inner = [
@@ -646,11 +736,7 @@ class Plan:
 
     def fill(self, first: int, last: int) -> None:
         """Find the best way through a part of the chain."""
-        costs, needs = self.costs, self.needs
-        whole = costs.again_time if needs.ends(first, last) else costs.keep_time
-        kept, saves_output = whole[first] + costs.back_time[first], int(costs.saves_output[first])
-        none = np.zeros(self.cells + 1)
-        rest = self.time[saves_output, first + 1, last] if first < last else none
+        costs, needs = self.costs, self.needs[0]
         split, best = np.full(self.cells + 1, np.inf), np.zeros(self.cells + 1, int)
         if first < last:
             passing = np.cumsum(costs.pass_time[first:last])[:, None]
@@ -660,34 +746,53 @@ class Plan:
             split, best = ways.min(axis=0), first + 1 + ways.argmin(axis=0)
         for held in (1, 0):
             size = 0 if held else needs.inputs[first]
-            there, place = self.after(split, size), self.after(best, size)
+            ways = [(self.after(split, size), self.after(best, size))]
+            ways += [(self.kept(rank, first, last, held), -1 - rank) for rank in range(len(self.forms[first]))]
             if first == last and (inner := self.inner[first]):
-                there, place = self.after(inner.best[held], self.later[first]), np.array(-1)
-            keep = kept + self.after(rest, needs.holds(first, held))
-            (keep,) = self.within(keep, needs.keep(first, last, held))
-            self.place[held, first, last] = np.where(keep <= there, first, place)
-            self.time[held, first, last] = np.minimum(keep, there)
+                ways += [(self.after(inner.best[held], self.later[first]), -1 - len(self.forms[first]))]
+            time, place = ways[1]
+            for other, its in (*ways[2:], ways[0]):
+                place = np.where(time <= other, place, its)
+                time = np.minimum(time, other)
+            self.time[held, first, last], self.place[held, first, last] = time, place
+
+    def kept(self, rank: int, first: int, last: int, held: int) -> Any:
+        """Times by budget, if the first group of a part is kept in its form of some rank."""
+        needs = self.needs[rank]
+        costs, rest = needs.costs, np.zeros(self.cells + 1)
+        if first < last:
+            rest = self.time[int(costs.saves_output[first]), first + 1, last]
+        run = (costs.again_time if needs.ends(first, last) else costs.keep_time)[first]
+        times = run + costs.back_time[first] + self.after(rest, needs.holds(first, held))
+        (times,) = self.within(times, needs.keep(first, last, held))
+        return times
 
     def schedule(self, cells: int, first: int = 0, last: int = -1, held: int = 1) -> Schedule:
         """The best schedule of a part, or of the whole, in so many cells."""
         found: Schedule = []
-        last = last % len(self.blocks)
+        last = last % len(self.forms)
         while first <= last:
             split = int(self.place[held, first, last, cells])
-            inner = self.inner[first]
-            if split < 0 and inner:
-                cells -= int(self.in_cells(self.later[first]))
-                found.extend(inner.schedule(cells, held=held))
-            elif split > first:
-                cells -= 0 if held else int(self.in_cells(self.needs.inputs[first]))
+            known, inner = self.forms[first], self.inner[first]
+            if split >= 0:
+                cells -= 0 if held else int(self.in_cells(self.costs.inputs[first]))
                 found.append(self.schedule(cells, first, split - 1))
                 held = 0
-            else:
-                cells -= int(self.in_cells(self.needs.holds(first, held)))
-                found.extend(self.blocks[first])
-                held = int(self.costs.saves_output[first])
+            elif -1 - split < len(known):
+                needs = self.needs[-1 - split]
+                cells -= int(self.in_cells(needs.holds(first, held)))
+                found.extend(shifted(known[-1 - split], self.start + self.cuts[first]))
+                held = int(needs.costs.saves_output[first])
+            elif inner:
+                cells -= int(self.in_cells(self.later[first]))
+                found.extend(inner.schedule(cells, held=held))
             first = max(split, first + 1)
         return found
+
+
+def shifted(schedule: Schedule, start: int) -> Schedule:
+    """A schedule whose blocks have larger numbers."""
+    return [shifted(p, start) if isinstance(p, list) else p + start for p in schedule]
 
 
 # book/memory/schedule.md: Optimal
@@ -735,23 +840,28 @@ class Checkpointed(Module):
         Numbers of blocks, and lists of them that are checkpointed; None before the first call
         if it depends on a budget.
     costs : Costs or None
-        What was measured for a budget.
+        What was measured for a budget, for inputs like the last one.
     """
 
     def __init__(self, blocks: Any, plan: Any, policy: Any = None, check: bool = True) -> None:
         self.blocks, self.plan, self.policy, self.check = blocks, plan, policy, check
         self.schedule: Schedule | None = None if callable(plan) else plan
         self.costs: Costs | None = None
-        self.measured: Any = None  #: Shape and dtype of what was measured.
+        #: Costs and schedule by shape and dtype of what was measured.
+        self.known: dict[Any, tuple[Costs, Schedule]] = {}
+        make_room(self.schedule or [])
 
     def __call__(self, x: Any) -> Any:
         """The output of the last block."""
         if not recording():  # nothing is kept
             return self.run(range(len(self.blocks)), x)
-        kind = np.shape(x), getattr(bottom(x), "dtype", None)
-        if callable(self.plan) and self.measured != kind:
-            self.costs = measure_blocks(self.blocks, x)
-            self.schedule, self.measured = self.plan(self.costs), kind
+        if callable(self.plan):
+            kind = np.shape(x), getattr(bottom(x), "dtype", None)
+            if kind not in self.known:
+                costs = measure_blocks(self.blocks, x)
+                self.known[kind] = costs, self.plan(costs)
+            self.costs, self.schedule = self.known[kind]
+            make_room(self.schedule)
         return self.run(self.schedule, x)
 
     def run(self, schedule: Any, x: Any) -> Any:
@@ -794,7 +904,7 @@ def checkpoint_sequential(
         Hold no more inputs than this at a time, with the fewest runs.
     budget : float, optional
         Bytes that a forward and a backward pass may take above those before. The blocks are
-        measured in the first call, and whenever the shape of the input changes.
+        measured in the first call, and once for each other shape of the input.
     schedule : list, optional
         Numbers of blocks in order, and lists of them that are checkpointed.
     policy, check
