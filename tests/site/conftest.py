@@ -41,7 +41,7 @@ def chromium():
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop is in the way of other tests
 def browser(chromium):
     from playwright.sync_api import sync_playwright
 
