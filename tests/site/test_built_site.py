@@ -125,7 +125,7 @@ def test_the_site_can_be_published_as_it_is():
 # A page is loaded once, and looked at in several ways.
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def context(browser):
     context = browser.new_context(viewport=DESK, color_scheme="light", reduced_motion="reduce")
     context.add_init_script(f"({DRESS})('widest')")
