@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 09a93b96f36014d67ce2677527b8d94ea54ad843055a510406aa6e8e567159aa
+# sha256: 79e3d0e6282b756cbd726a3fcd3c34aa4e02e1ff222f745bd9565d2ed67f1ba6
 
 __all__ = [
     "Rule",
@@ -508,8 +508,8 @@ def expect_fitting(primitive: Primitive) -> None:
     loose = any(p.kind is p.VAR_KEYWORD for p in found.values())
     rules = [primitive.joint] if primitive.joint else primitive.rules.values()
     for rule in rules:
-        own = inspect.signature(rule).parameters
-        must = {name for name in asked(rule) if own[name].default is inspect.Parameter.empty}
+        names, own = asked(rule), inspect.signature(rule).parameters
+        must = {name for name in names if own[name].default is inspect.Parameter.empty}
         if unknown := sorted(must - known) * (not loose):
             raise DifferentiationTypeError(
                 f"a rule of {primitive.name} asks for {', '.join(unknown)}, and there are "
