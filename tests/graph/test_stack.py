@@ -70,6 +70,17 @@ def inside_grad(make: Callable[[], Any]) -> None:
     ab.grad(f)(1.0)
 
 
+def out_of_order(make: Callable[[], Any]) -> None:
+    def waiting() -> Iterator[None]:
+        with make():
+            yield
+
+    generator = waiting()
+    next(generator)
+    with ab.debug_nans(), ab.autocast():
+        generator.close()
+
+
 def lines_of(run: Callable[[], None], stop_at: int) -> int:
     """Run under a trace that raises KeyboardInterrupt at one line of the module; how many lines there were."""
     count = 0
@@ -96,7 +107,7 @@ def lines_of(run: Callable[[], None], stop_at: int) -> int:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("form", [entered, decorated, nested, held, inside_grad])
+@pytest.mark.parametrize("form", [entered, decorated, nested, held, inside_grad, out_of_order])
 @pytest.mark.parametrize("name", ["no_grad", "autocast", "saved_values"])
 def test_an_interrupt_at_any_line_of_entering_and_leaving_leaves_no_level_behind(form: Any, name: str) -> None:
     lines = lines_of(lambda: form(BLOCKS[name]), -1)

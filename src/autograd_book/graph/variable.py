@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8d070b485c368ca5717cd870d1ddc4a38e8e9ce69d3e738a1a4d61c6306d870a
+# sha256: 175784c2c2cc489ea8e9b169888bd8a3867657ed7b5689ef002c1c97dd00a308
 
 __all__ = [
     "Fun",
@@ -834,6 +834,7 @@ def settle() -> None:
         stack, inner = known[oldest - 1].was, known[oldest - 1].around
         for block in reversed(known[: oldest - 1]):
             if block.open:
+                block = copy(block)  # the notes change in the last line, and all at once
                 block.was, block.around = stack, inner
                 stack, inner = stack.under(block.seat)[0], block
                 block.stack = stack
