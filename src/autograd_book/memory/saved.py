@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5615222dc0b186b297db7ffcc21f8424e720707933aac057f8328959526e0494
+# sha256: 26967a39bf107e0a094fb94aa4b57e6f99aed234b2a6a0be8f6bd4d36efab99c
 
 __all__ = [
     "Policy",
@@ -37,6 +37,7 @@ __all__ = [
     "bytes_of",
     "POSITIONED",
     "forks",
+    "Closing",
     "Store",
     "transfer",
     "Place",
@@ -394,6 +395,20 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=lambda: forks.append(os.getpid()))
 
 
+class Closing:
+    """Closes a file when its store is gone; the store itself could still be found by a weak
+    reference while it did so."""
+
+    def __init__(self, **options: Any) -> None:
+        from tempfile import TemporaryFile  # here, since it is slow to load
+
+        self.file: Any = TemporaryFile(**options)  # noqa: SIM115
+
+    def __del__(self) -> None:
+        if hasattr(self, "file"):
+            self.file.close()
+
+
 class Store:
     """A file without a name, in which the places of what is gone are used again.
 
@@ -406,10 +421,8 @@ class Store:
     """
 
     def __init__(self, folder: Any = None) -> None:
-        from tempfile import TemporaryFile  # here, since it is slow to load
-
-        options = {"prefix": "autograd-book-", "dir": folder, "buffering": 0}
-        self.file: Any = TemporaryFile(**options)  # noqa: SIM115
+        self.closing = Closing(prefix="autograd-book-", dir=folder, buffering=0)
+        self.file: Any = self.closing.file
         self.end, self.lock = 0, Lock()
         self.origin = os.getpid(), len(forks)  #: The process, and its forks so far.
         self.spare: dict[int, list[int]] = {}  #: Where free places start, by their size.
@@ -428,10 +441,6 @@ class Store:
     def is_ours(self) -> bool:
         """Whether no other process can have values in this file."""
         return self.origin == (os.getpid(), len(forks))
-
-    def __del__(self) -> None:
-        if hasattr(self, "file"):
-            self.file.close()
 
     def put(self, data: Any, start: int) -> int:
         """Write from a position on; how many bytes were written."""
