@@ -11,6 +11,7 @@ PACKAGES := $(VENV)/.packages-$(PLACE)
 ENV := $(VENV)/.ready-$(PLACE)
 FLOOR := $(VENV)-floor/.ready-$(PLACE)
 ORACLE := $(VENV)-oracle/.ready-$(PLACE)
+PEERS := $(VENV)-peers/.ready-$(PLACE)
 BUILT := _build/.built
 SEEN := _build/.seen
 
@@ -40,7 +41,7 @@ help:
 	@echo "make test        stale-package check, ruff, mypy, pytest"
 	@echo "make test-quick  of these tests, those that name what was changed since the last commit but one; SINCE=main says since when"
 	@echo "make extract     write src/ from the chapters"
-	@echo "make bench       run the benchmarks"
+	@echo "make bench       run the benchmarks beside other engines, in an environment of their own"
 	@echo "make test-floor  run the tests with the oldest NumPy supported"
 	@echo "make test-oracle compare gradients with PyTorch's, in an environment of its own"
 	@echo "make lock        pin the requirement files anew"
@@ -110,8 +111,15 @@ page: extract
 serve: site
 	$(PY) book/_ext/serve.py _build/html $(PORT) $(MAKE) --no-print-directory site
 
-bench: $(ENV)
-	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
+# The engines that ours is measured beside. Without them a benchmark leaves their columns out: $(PY) benchmarks/peers.py.
+$(PEERS): requirements/peers.txt
+	@$(CHECK_PYTHON)
+	$(PYTHON) -m venv --clear $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --quiet -r requirements/peers.txt
+	@touch $@
+
+bench: $(PEERS)
+	@for file in benchmarks/*.py; do echo "== $$file"; PYTHONPATH=src $(VENV)-peers/bin/python "$$file" || exit 1; done
 
 $(FLOOR): requirements/floor.txt
 	@$(CHECK_PYTHON)
@@ -146,4 +154,4 @@ clean:
 	find book src tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean
-	rm -rf $(VENV) $(VENV)-floor $(VENV)-oracle
+	rm -rf $(VENV) $(VENV)-floor $(VENV)-oracle $(VENV)-peers

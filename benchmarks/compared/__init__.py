@@ -1,0 +1,1 @@
+"""What `benchmarks/peers.py` compares: the workloads, and the engines that run them."""
