@@ -28,7 +28,8 @@ import numpy as np
 import autograd_book as ab
 from autograd_book import nn
 from autograd_book.learn.sequence import RNN, Transformer, next_token_loss
-from autograd_book.memory.meter import keep_pages, memory_profile, recycle
+from autograd_book.memory.pool import keep_pages, recycle
+from autograd_book.memory.report import memory_profile
 
 PROCESSES, TURNS = 3, 7
 Step = Callable[[], Any]

@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: fa67e61d6be4a78f0844ae1883200e68f28385237350a05116de9cd919b85e89
+# sha256: 0e7733afb4438749354dd942877298b2e216473c50414814236709d67919c4e3
 
 __all__ = [
     "Variable",
@@ -164,9 +164,9 @@ from autograd_book.stability.scaling import (
 # book/__init__.md: Names that are passed on
 from autograd_book.memory.checkpoint import checkpoint as checkpoint
 from autograd_book.memory.checkpoint import keeping as keeping
-from autograd_book.memory.meter import keep_pages as keep_pages
-from autograd_book.memory.meter import memory_profile as memory_profile
-from autograd_book.memory.meter import recycle as recycle
+from autograd_book.memory.pool import keep_pages as keep_pages
+from autograd_book.memory.report import memory_profile as memory_profile
+from autograd_book.memory.pool import recycle as recycle
 from autograd_book.memory.saved import saved_values as saved_values
 from autograd_book.memory.schedule import checkpoint_sequential as checkpoint_sequential
 
@@ -186,7 +186,7 @@ from autograd_book.graph.errors import NoRuleError as NoRuleError
 from autograd_book.learn.saving import SavedFileError as SavedFileError
 from autograd_book.memory.checkpoint import ReplayError as ReplayError
 from autograd_book.memory.meter import MeterBusyError as MeterBusyError
-from autograd_book.memory.meter import MissingAllocatorError as MissingAllocatorError
+from autograd_book.memory.pool import MissingAllocatorError as MissingAllocatorError
 from autograd_book.memory.saved import StorageError as StorageError
 from autograd_book.stability.scaling import ScalingOrderError as ScalingOrderError
 

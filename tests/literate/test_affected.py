@@ -6,7 +6,7 @@ from affected import ROOT, affected
 
 @pytest.mark.parametrize(("changed", "run", "left"), [
     ("book/memory/schedule.md", "memory/test_schedule.py", "modes/test_trees.py"),
-    ("book/modes/trees.md", "modes/test_trees.py", "memory/test_meter.py"),
+    ("book/modes/trees.md", "modes/test_trees.py", "memory/test_report.py"),
     ("book/__init__.md", "test_tour.py", "modes/test_trees.py"),
     ("book/rules/scans.md", "rules/test_rules.py", "learn/test_nn.py"),
     ("tests/casework.py", "rules/test_rules.py", "modes/test_trees.py"),

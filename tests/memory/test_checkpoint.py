@@ -17,7 +17,7 @@ from autograd_book.graph.primitive import primitives
 from autograd_book.graph.variable import push, top
 from autograd_book.learn.sequence import TransformerBlock
 from autograd_book.memory.checkpoint import ReplayError, Ticket, checkpoint, keeping, replay
-from autograd_book.memory.meter import recycle
+from autograd_book.memory.pool import recycle
 from autograd_book.memory.saved import saved_values
 
 

@@ -1,80 +1,24 @@
 """Every buffer of a step is accounted for, and what the accounts say is what tracemalloc sees (book/memory/meter.md)."""
 
 import gc
-import json
-import os
-import subprocess
-import sys
 import threading
 import tracemalloc
-from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from programs import execute, points, programs, seeds
+from steps import MODELS, perceptron, training
 
 import autograd_book as ab
-from autograd_book import Variable, nn
+from autograd_book import Variable
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.variable import push, top
-from autograd_book.learn.optim import SGD, AdamW
-from autograd_book.learn.sequence import RNN, Transformer, next_token_loss
+from autograd_book.learn.optim import SGD
 from autograd_book.memory import meter
 from autograd_book.memory.checkpoint import checkpoint
-from autograd_book.memory.meter import keep_pages, memory_profile, plan_arena, recycle
+from autograd_book.memory.report import memory_profile
 from autograd_book.stability.precision import nodes_of
-
-rng = np.random.default_rng(0)
-
-
-def perceptron():
-    network = nn.Sequential(*(nn.Linear(256, 256, rng=i) if i % 2 == 0 else nn.ReLU() for i in range(5)))
-    x, labels = rng.normal(size=(512, 256)).astype(np.float32), rng.integers(0, 256, 512)
-    return [network], lambda: nn.cross_entropy(network(x), labels)
-
-
-def recurrent():
-    layer, readout = RNN(32, 256, rng=0), nn.Linear(256, 10, rng=1)
-    x, labels = rng.normal(size=(128, 10, 32)).astype(np.float32), rng.integers(0, 10, 128)
-    return [layer, readout], lambda: nn.cross_entropy(readout(layer(x)[:, -1]), labels)
-
-
-def convolutional():
-    kernels = [Variable(0.3 * rng.normal(size=s).astype(np.float32)) for s in ((16, 1, 3, 3), (16, 16, 3, 3))]
-    readout = nn.Linear(16 * 7 * 7, 10, rng=1)
-    x, labels = rng.normal(size=(32, 1, 28, 28)).astype(np.float32), rng.integers(0, 10, 32)
-
-    def loss():
-        h = x
-        for kernel in kernels:
-            h = ab.max_pool2d(ab.relu(ab.conv2d(h, kernel, padding=1)), 2)
-        return nn.cross_entropy(readout(h.reshape(32, -1)), labels)
-
-    return [kernels, readout], loss
-
-
-def transformer():
-    network = Transformer(64, width=128, heads=4, blocks=1, context=64)
-    tokens = rng.integers(0, 64, (8, 65))
-    return [network], lambda: next_token_loss(network, tokens)
-
-
-MODELS = [perceptron, recurrent, convolutional, transformer]
-
-
-def training(model):
-    """Owners, optimiser, and one training step of a model; warmed up, so that lazy work is done."""
-    owners, loss = model()
-    optimizer = AdamW([v for owner in owners for v in meter.parameters_of(owner)])
-
-    def step():
-        optimizer.zero_grad()
-        loss().backward()
-        optimizer.step()
-
-    step()
-    return [*owners, optimizer], step
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
@@ -215,42 +159,6 @@ def test_packed_saved_values_are_counted_by_the_arrays_they_hold():
     assert held == 2000 and profile.moments[-1].live["saved value"] == 0 and profile.never_read() != []
 
 
-def test_second_derivatives_by_create_graph_pass_through_meter_and_pool():
-    answers = []
-    for region in (nullcontext, memory_profile, recycle):
-        x = Variable(np.linspace(0.1, 1.0, 20_000))
-        with region():
-            np.sum(np.exp(np.tanh(x))).backward(create_graph=True)
-            g, x.grad = x.grad, None
-            np.sum(g * g).backward()
-        answers.append(x.grad.numpy())
-    assert np.any(answers[0]) and all(np.array_equal(answers[0], other) for other in answers[1:])
-
-
-def test_the_owner_is_the_last_array_behind_views_and_variables(tmp_path):
-    x, outside = np.zeros((6, 6)), np.frombuffer(bytearray(288)).reshape(6, 6)
-    v = Variable(x)
-    mapped = np.memmap(tmp_path / "numbers", np.float64, "w+", shape=(6, 6))
-    windows = np.lib.stride_tricks.sliding_window_view
-    matrix = x.view(np.ma.MaskedArray)  # a view of another class
-    cases = [
-        (x, x), (x[1:].T[::2], x), (np.broadcast_to(x, (3, 6, 6)), x), (x.view(np.uint8)[2:], x), (matrix[1:], x),
-        (windows(x, (2, 2)), x), (windows(x.T, (2, 2))[1:], x),
-        (np.lib.stride_tricks.as_strided(x, (36, 36), (8, 0))[2:], x),
-        (v[1:].T, v.value), (ab.grad, None), (np.float64(3.0), None), (3.0, None), (None, None), ((6, 6), None),
-    ]
-    for value, expected in cases:
-        assert meter.owner_of(value) is expected
-    seen = []
-    ab.grad(lambda v: np.sum(v * (seen.append(v[1:]) or 1.0)))(x)  # a Variable of a Record of its own
-    assert meter.owner_of(seen[0]).shape == (6, 6)
-    for array in (outside, mapped):  # memory of others: the array next to it, which owns nothing
-        owner = meter.owner_of(np.asarray(array)[1:].T[1:])
-        assert isinstance(owner, np.ndarray) and not owner.flags.owndata
-        assert owner is meter.owner_of(array[::2]) and np.shares_memory(owner, array)
-        assert owner.__array_interface__["data"][0] == array.__array_interface__["data"][0]
-
-
 def test_memory_that_is_not_numpys_has_no_entry():
     x = Variable(np.ones(100))
     with memory_profile() as profile:
@@ -272,30 +180,6 @@ def test_views_count_once():
     with memory_profile(x) as profile:
         views = [x.T, x.reshape(-1), x[2:4], np.flip(x, 0)]
     assert sum(b.nbytes for b in profile.buffers) == 80000 and len(views) == 4
-
-
-def test_lines_and_primitives_are_named_forward_and_backward():
-    x = Variable(np.ones(1000))
-    np.sum(np.exp(x)).backward()  # what is made once
-    x.zero_grad()
-    with memory_profile(x) as profile:
-        loss = np.sum(np.exp(x))  # here
-        loss.backward()
-    here = "test_meter.py:" + str(test_lines_and_primitives_are_named_forward_and_backward.__code__.co_firstlineno + 5)
-    made = [b.place for b in profile.buffers if b.place.name == "exp"]
-    assert [place.phase for place in made] == ["forward", "backward"]
-    assert all(place.line.endswith(here) for place in made)
-    assert "exp, backward" in profile.by_primitive()
-    assert any(line.endswith(here) for line in profile.by_line())
-
-
-def test_phases_follow_one_another():
-    owners, step = training(perceptron)
-    with memory_profile(*owners) as profile:
-        step()
-    phases = [span.place.phase for span in profile.spans]
-    assert list(dict.fromkeys(phases)) == ["forward", "backward", "update"]
-    assert phases == sorted(phases, key=["forward", "backward", "update"].index)
 
 
 def test_under_autocast_what_is_saved_is_counted_in_half():
@@ -363,13 +247,6 @@ def test_an_error_in_a_primitive_leaves_the_books_in_order():
     assert [span.place.name for span in profile.spans][:2] == ["add", "multiply"]
 
 
-def test_an_empty_block_is_a_profile():
-    with memory_profile() as profile:
-        pass
-    assert profile.peak < 10_000 and profile.holders() == [] and len(profile.table().rows) == 0
-    assert profile.never_read() == profile.never_used() == profile.lifetimes() == []
-
-
 def test_numbers_have_no_buffer():
     x = Variable(2.0)
     with memory_profile() as profile:
@@ -421,369 +298,6 @@ def test_an_owner_without_parameters_is_refused(owner):
         memory_profile(owner)
 
 
-def test_what_is_saved_and_never_read_is_listed_with_its_line():
-    x = Variable(np.ones(1000))
-    with memory_profile(x) as profile:
-        np.sum(np.exp(x)).backward()
-        unused = np.tanh(x)  # nobody differentiates it
-    (found,) = profile.never_read()
-    assert (found.place.name, found.nbytes) == ("tanh", 8000) and unused.shape == (1000,)
-
-
-def test_what_is_computed_and_never_used_is_listed_with_what_it_was_made_of():
-    x = Variable(np.ones(1000))
-    with memory_profile(x) as profile:
-        np.sqrt(np.exp(x) + 1.0)  # all three for nothing
-        y = np.sin(x)  # used
-        np.cos(y)  # for nothing
-        np.sum(y).backward()
-    assert [b.place.name for b in profile.never_used()] == ["exp", "add", "sqrt", "cos"]
-
-
-#: What each kind of event has to have, by the Trace Event Format.
-EVENTS = {
-    "X": {"name": str, "cat": str, "ts": (int, float), "dur": (int, float), "pid": int, "tid": int, "args": dict},
-    "C": {"name": str, "cat": str, "ts": (int, float), "pid": int, "tid": int, "args": dict},
-    "M": {"name": str, "ts": (int, float), "pid": int, "tid": int, "args": dict},
-}
-
-
-def faults(text):
-    """What in a text would keep a reader of the Trace Event Format from showing all of it."""
-    found = []
-
-    def refuse(word):
-        raise ValueError(f"{word} is no number in JSON")
-
-    trace = json.loads(text, parse_constant=refuse)
-    if trace.get("displayTimeUnit") not in ("ms", "ns"):
-        found.append("unit")
-    open_until, last, series = {}, 0.0, {}
-    for event in trace["traceEvents"]:
-        fields = EVENTS.get(event.get("ph"))
-        if fields is None:
-            found.append(f"kind {event.get('ph')}")
-            continue
-        if set(event) != {"ph", *fields}:
-            found.append(f"fields {sorted(event)}")
-            continue
-        found += [key for key, kind in fields.items() if not isinstance(event[key], kind) or isinstance(event[key], bool)]
-        if event["ts"] < last or event["ts"] > 3.6e9:  # an hour in microseconds
-            found.append("order")
-        last = event["ts"]
-        if event["ph"] == "M" and (event["name"] not in ("process_name", "thread_name") or not isinstance(event["args"].get("name"), str)):
-            found.append("name")
-        if event["ph"] == "C":
-            values = event["args"].values()
-            if not values or not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
-                found.append("counter")
-            if series.setdefault(event["name"], set(event["args"])) != set(event["args"]):
-                found.append("series")
-        if event["ph"] == "X":
-            stack, end = open_until.setdefault((event["pid"], event["tid"]), []), event["ts"] + event["dur"]
-            while stack and stack[-1] <= event["ts"]:
-                stack.pop()
-            if event["dur"] < 0 or (stack and end > stack[-1] + 1e-3):  # a nanosecond of rounding
-                found.append("nesting")
-            stack.append(end)
-    return found
-
-
-def test_the_trace_is_in_the_format_that_perfetto_reads(tmp_path):
-    owners, step = training(perceptron)
-    with memory_profile(*owners) as profile:
-        step()
-        ab.grad(lambda v: np.sum(np.tanh(v) * v))(np.ones(100))
-    file = tmp_path / "trace.json"
-    profile.save_chrome_trace(file)
-    text = file.read_text()
-    assert faults(text) == []
-    events = json.loads(text)["traceEvents"]
-    kinds = {kind: [e for e in events if e["ph"] == kind] for kind in "MXC"}
-    assert [e["args"]["name"] for e in kinds["M"]] == ["memory_profile", "operations"]
-    assert len(kinds["X"]) == len(profile.spans) and len(kinds["C"]) == len(profile.moments)
-    assert {e["cat"] for e in kinds["X"]} == {"forward", "backward", "update"} and all(e["args"]["line"] for e in kinds["X"])
-    assert [e["args"] for e in kinds["C"]] == [meter.composition(m) for m in profile.moments]
-    assert max(sum(event["args"].values()) for event in kinds["C"]) == profile.peak
-    first, last = profile.moments[0].time, profile.moments[-1].time
-    assert kinds["C"][0]["ts"] == 0 and kinds["C"][-1]["ts"] == (last - first) / 1000
-
-
-def test_of_operations_in_one_another_the_outer_comes_first_in_a_trace():
-    there = meter.Place("x", "forward", "here:1")
-    spans = [meter.Span(there, 5, 7), meter.Span(there, 5, 9), meter.Span(there, 1, 9)]  # as they end
-    books = meter.Books()
-    books.spans, books.moments = spans, [meter.Moment(0, there, dict.fromkeys(meter.CATEGORIES, 0), 0, 0)]
-    events = meter.events(meter.MemoryProfile(books))
-    assert [e["dur"] for e in events if e["ph"] == "X"] == [0.008, 0.004, 0.002]
-    text = json.dumps({"traceEvents": events, "displayTimeUnit": "ns"})
-    assert faults(text) == []
-    assert faults(json.dumps({"traceEvents": events[::-1], "displayTimeUnit": "ns"})) != []
-
-
-def test_a_table_is_html_on_a_page_and_text_elsewhere():
-    table = meter.Table(("a", "b"), [("<x>", 1)])
-    assert repr(table) == "a    b\n<x>  1"
-    assert table._repr_html_().count("<tr>") == 2 and "&lt;x&gt;" in table._repr_html_()
-
-
-def overlaps(lifetimes, offsets):
-    """Pairs that lie on each other while both are alive, by comparing each with each."""
-    placed = [(s, e, o, o + n) for (s, e, n), o in zip(lifetimes, offsets, strict=True)]
-    return [
-        (a, b)
-        for i, a in enumerate(placed)
-        for b in placed[:i]
-        if a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
-    ]
-
-
-def most_alive(lifetimes):
-    """Lower bound for any plan."""
-    return max((sum(n for s, e, n in lifetimes if s <= t < e) for t, _, _ in lifetimes), default=0)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_an_arena_has_no_overlaps_and_lies_between_its_bounds(seed):
-    made = np.random.default_rng(seed)
-    starts, spans, sizes = made.integers(0, 60, 50), made.integers(1, 30, 50), made.integers(1, 1000, 50)
-    lifetimes = [(int(s), int(s + d), int(n)) for s, d, n in zip(starts, spans, sizes, strict=True)]
-    offsets, size = plan_arena(lifetimes)
-    assert overlaps(lifetimes, offsets) == []
-    assert most_alive(lifetimes) <= size <= sum(n for *_, n in lifetimes)
-    assert min(offsets) == 0 and max(o + n for o, (_, _, n) in zip(offsets, lifetimes, strict=True)) == size
-
-
-def test_arenas_that_can_be_planned_by_hand():
-    assert plan_arena([]) == ([], 0)
-    assert plan_arena([(0, 1, 8), (1, 2, 8)]) == ([0, 0], 8)  # one after the other
-    assert plan_arena([(0, 2, 8), (1, 3, 8)]) == ([0, 8], 16)
-    assert plan_arena([(0, 9, 4), (0, 1, 8), (1, 9, 8)])[1] == 12
-
-
-def test_the_arena_of_a_real_step_is_near_its_lower_bound():
-    owners, step = training(perceptron)
-    with memory_profile(*owners) as profile:
-        step()
-    lifetimes = profile.lifetimes()
-    offsets, size = plan_arena(lifetimes)
-    assert overlaps(lifetimes, offsets) == [] and size <= 1.2 * most_alive(lifetimes)
-
-
-@settings(max_examples=15, deadline=None)
-@given(programs, seeds)
-def test_random_programs_give_equal_bits_with_a_pool(program, seed):
-    def f(a, b):
-        return execute(program, [a, b], np)
-
-    def second(a):
-        return ab.grad(lambda v: np.sum(ab.grad(lambda u: f(u, at[1]))(v) ** 2))(a)
-
-    at = points(seed)
-    small, curvature = meter.LEAST, second(at[0])
-    meter.LEAST = 1  # so that the small arrays of these programs are recycled
-    try:
-        plain = ab.value_and_grad(f, argnums=(0, 1))(*at)
-        with recycle():
-            for _ in range(3):
-                pooled = ab.value_and_grad(f, argnums=(0, 1))(*at)
-                assert plain[0] == pooled[0] and all(map(np.array_equal, plain[1], pooled[1]))
-            assert np.array_equal(second(at[0]), curvature)
-    finally:
-        meter.LEAST = small
-
-
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_training_gives_equal_bits_with_a_pool(model):
-    results = []
-    for region in (nullcontext, recycle):
-        global rng
-        rng = np.random.default_rng(0)
-        owners, step = training(model)
-        with region():
-            step(), step()
-        results.append([v.numpy().copy() for v in owners[-1].parameters])
-    assert all(map(np.array_equal, *results))
-
-
-def test_a_value_that_somebody_holds_is_never_overwritten():
-    x = Variable(np.full((300, 300), 0.5))
-    with recycle() as pool:
-        for _ in range(3):
-            np.tanh(x) * 2.0
-        held = np.tanh(x).numpy()
-        part = (x * 3.0)[2:5]
-        before = held.copy(), part.numpy().copy()
-        for _ in range(5):
-            np.exp(x) * np.sin(x) + np.tanh(x)
-            x * 7.0
-        assert pool.lent > 5
-    assert np.array_equal(held, before[0]) and np.array_equal(part.numpy(), before[1])
-
-
-def test_a_saved_value_is_never_overwritten():
-    x = Variable(np.full((300, 300), 0.5))
-    with recycle():
-        for _ in range(3):
-            np.tanh(x) * 2.0
-        loss = np.sum(np.exp(np.tanh(x)))
-        for _ in range(5):
-            np.tanh(x) * 7.0
-        loss.backward()
-    t = np.tanh(0.5)
-    assert np.allclose(x.grad.numpy(), np.exp(t) * (1 - t * t), rtol=1e-15)
-
-
-def test_dead_buffers_find_new_values_and_are_given_back_at_the_end():
-    x = Variable(np.ones((300, 300)))
-    with recycle() as pool:
-        for _ in range(10):
-            np.tanh(x)
-        assert pool.lent == 8 and len(pool.shelf[x.value.nbytes]) == 1  # one to learn, one to make
-    assert not pool.shelf
-    assert type(ab.graph.variable.base.below) is not type(pool)
-
-
-def test_the_pool_serves_its_own_thread_only_and_is_left_after_an_error():
-    below = ab.graph.variable.base.below
-    x = Variable(np.ones((300, 300)))
-
-    def work():
-        for _ in range(5):
-            np.tanh(x)
-
-    with pytest.raises(ValueError, match="halt"), recycle() as pool:
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-        assert pool.lent == 0
-        raise ValueError("halt")
-    assert ab.graph.variable.base.below is below
-
-
-def test_pools_can_be_left_in_any_order():
-    below, x = ab.graph.variable.base.below, Variable(np.ones((300, 300)))
-    first, second = recycle(), recycle()
-    first.__enter__(), second.__enter__()
-    first.__exit__(), np.tanh(x), second.__exit__()
-    assert ab.graph.variable.base.below is below
-
-
-def test_one_pool_manager_can_be_entered_again_before_it_is_left():
-    below, x, pools = ab.graph.variable.base.below, Variable(np.ones((300, 300))), recycle()
-    with pools as outer:
-        with pools as inner:
-            for _ in range(5):
-                np.tanh(x)
-            assert inner is not outer and inner.lent + outer.lent == 3
-        assert ab.graph.variable.base.below is outer and not inner.shelf
-        with pytest.raises(KeyError), pools:
-            raise KeyError
-        for _ in range(5):
-            np.tanh(x)
-        assert outer.lent >= 3
-    assert ab.graph.variable.base.below is below and not outer.shelf
-
-
-def test_one_pool_manager_serves_two_threads_each_by_a_pool_of_its_own():
-    below, pools = ab.graph.variable.base.below, recycle()
-    entered, left, seen = threading.Event(), threading.Event(), []
-
-    def lent(pool):
-        x, before = Variable(np.ones((300, 300))), pool.lent
-        for _ in range(5):
-            np.tanh(x)
-        return pool.lent - before
-
-    def work():
-        with pools as pool:
-            seen.append(lent(pool))
-            entered.set()
-            left.wait(60)
-            seen.append(lent(pool))
-
-    thread = threading.Thread(target=work)
-    with pools as pool:
-        thread.start()
-        entered.wait(60)
-        assert lent(pool) == 3
-    left.set()
-    thread.join()
-    assert seen == [3, 5] and ab.graph.variable.base.below is below
-
-
-def test_threads_that_enter_and_leave_pools_at_once_lose_none():
-    below, pools = ab.graph.variable.base.below, recycle()
-
-    def work():
-        for _ in range(300):
-            with pools, recycle():
-                pass
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
-    assert ab.graph.variable.base.below is below and not pools.pools
-
-
-PAGES = """
-import resource, sys
-import numpy as np
-from autograd_book.memory.checkpoint import checkpoint
-from autograd_book.memory.meter import keep_pages
-if sys.argv[1] == "keep":
-    keep_pages()
-def work():
-    return [np.ones(1 << 18) for _ in range(8)]
-work(); work()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(5):
-    work()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs glibc")
-def test_kept_pages_are_not_faulted_in_again():
-    # Otherwise the C library moves this limit as it likes, and may keep all pages by itself.
-    fixed = os.environ | {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072"}
-    faults = {
-        how: int(subprocess.run([sys.executable, "-c", PAGES, how], env=fixed, capture_output=True, text=True, check=True).stdout)
-        for how in ("as is", "keep")
-    }
-    assert faults["keep"] < 0.05 * faults["as is"]
-
-
-def test_where_there_is_no_glibc_keep_pages_says_so(monkeypatch):
-    monkeypatch.setattr(meter.sys, "platform", "win32")
-    with pytest.raises(meter.MissingAllocatorError, match="win32.*recycle"):
-        keep_pages()
-
-
-def test_micro_batches_give_the_gradients_of_the_large_batch_at_a_lower_peak():
-    network = nn.Sequential(nn.Linear(64, 256, rng=0), nn.ReLU(), nn.Linear(256, 10, rng=1))
-    x, labels = rng.normal(size=(512, 64)).astype(np.float32), rng.integers(0, 10, 512)
-    gradients, peaks = [], []
-    for count in (1, 8):
-        network.zero_grad()
-        with memory_profile(network) as profile:
-            for part in range(count):
-                some = slice(part * 512 // count, (part + 1) * 512 // count)
-                (nn.cross_entropy(network(x[some]), labels[some]) / count).backward()
-        gradients.append([v.grad.numpy() for v in network.parameters()])
-        peaks.append(profile.peak)
-    for one, many in zip(*gradients, strict=True):
-        assert np.allclose(one, many, rtol=1e-4, atol=1e-7)
-    assert peaks[1] < 0.6 * peaks[0]
-
-
 def test_what_was_checkpointed_in_a_profile_can_be_walked_after_it():
     w = Variable(np.full((40, 40), 0.5))
     with memory_profile() as profile:
@@ -793,18 +307,6 @@ def test_what_was_checkpointed_in_a_profile_can_be_walked_after_it():
     assert len(profile.moments) == moments
     expected = np.cos(np.tanh(0.5)) * (1 - np.tanh(0.5) ** 2)
     np.testing.assert_allclose(w.grad.numpy(), np.full((40, 40), expected))
-
-
-def test_the_iterator_over_the_parameters_may_be_given_and_used_twice():
-    network = nn.Linear(64, 32, rng=0)
-    block = memory_profile(network.parameters())
-    for _ in range(2):
-        with block as profile:
-            pass
-        assert profile.moments[-1].live["parameter"] == sum(v.value.nbytes for v in network.parameters())
-        assert repr(profile) == f"<MemoryProfile: peak {profile.peak:,} bytes, 2 moments>"
-    with pytest.raises(ab.DifferentiationTypeError, match="given list .*no parameter"):
-        memory_profile(iter([]))
 
 
 def test_an_optimiser_may_be_named_twice():

@@ -12,7 +12,7 @@ import pytest
 
 import autograd_book as ab
 from autograd_book.memory.checkpoint import checkpoint, levels_from
-from autograd_book.memory.meter import Pool, recycle
+from autograd_book.memory.pool import Pool, recycle
 from autograd_book.memory.saved import saved_values
 
 BLOCKS, ROWS, WIDTH = 8, 256, 64

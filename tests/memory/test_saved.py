@@ -16,7 +16,7 @@ from autograd_book.graph.primitive import primitives
 from autograd_book.graph.variable import top
 from autograd_book.learn.sequence import LastState, Transformer, next_token_loss
 from autograd_book.memory import saved
-from autograd_book.memory.meter import recycle
+from autograd_book.memory.pool import recycle
 from autograd_book.memory.saved import (
     ABSOLUTE,
     EXACT,

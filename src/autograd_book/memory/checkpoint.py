@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3c348d6ed8385f938814984652d1d0ae9434eb1bea6cce0efc608620bc7bdd5e
+# sha256: 62304709dd16e3c24df127f306c368bfa30bfff1865ce2fca55dec5345c948e9
 
 __all__ = [
     "ReplayError",
@@ -112,7 +112,8 @@ class Ticket:
 from autograd_book.graph.backward import recalled
 from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
 from autograd_book.graph.variable import NoGrad, Variable, bottom, innermost, push, top
-from autograd_book.memory.meter import Pool, owner_of
+from autograd_book.memory.books import owner_of
+from autograd_book.memory.pool import Pool
 from autograd_book.memory.saved import note_leaf
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.stability.precision import Autocast, Packed

@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 26967a39bf107e0a094fb94aa4b57e6f99aed234b2a6a0be8f6bd4d36efab99c
+# sha256: 1532ef1a0fc30bd0952cc8d34797f89a6a53d2c5757a81c2af1b67d7754fe3d7
 
 __all__ = [
     "Policy",
@@ -749,7 +749,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
 # book/memory/saved.md: One array, several nodes
 from numpy.lib.stride_tricks import as_strided
 
-from autograd_book.memory.meter import owner_of
+from autograd_book.memory.books import owner_of
 
 Back = Callable[[np.ndarray], Any]  #: From a recalled array to the saved value.
 

@@ -16,7 +16,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: dd39885e6681179e5da3fe2ce71b183c461d4c1795a42fa654515090f711fab4
+# sha256: a6179c10ee4edce91b00afef5474cecd1147f97fa0ddd58178f1f61c07547999
 
 __all__ = [
     "Schedule",
@@ -323,7 +323,7 @@ from autograd_book.memory.checkpoint import (
     Ticket, checkpoint, put_back, recording, saved_arrays, sources_of_chance,
     state_of,
 )
-from autograd_book.memory.meter import owner_of
+from autograd_book.memory.books import owner_of
 from autograd_book.modes.batch import Batched
 from autograd_book.modes.transforms import Fun, name_of
 

@@ -1,0 +1,235 @@
+"""Buffers used again.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    x = ab.Variable(np.full((300, 300), 0.5))
+    with ab.recycle() as pool:
+        for _ in range(5):
+            y = np.tanh(x) * 2.0
+        print(pool.lent, "results were written into buffers of dead values")
+"""
+# Generated from book/memory/pool.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 56a2c2ef9ff94a469d0b2c5d31f562c9c40afc31c960c63744a08799e224ee97
+
+__all__ = [
+    "LEAST",
+    "layout",
+    "Pool",
+    "constant",
+    "recycle",
+    "SETTINGS",
+    "MissingAllocatorError",
+    "keep_pages",
+    "plan_arena",
+    "smallest_gap",
+]
+
+
+# book/memory/pool.md: What an allocation costs
+import sys
+from threading import Lock, get_ident
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.primitive import Primitive
+from autograd_book.graph.record import Node, tie
+from autograd_book.graph.variable import Variable, base, top
+
+LEAST = 1 << 16  #: Bytes from which a buffer is worth keeping.
+
+
+def layout(value: Any) -> Any:
+    """What decides the form of a result: shape and dtype of a plain array in C order, the
+    type of a number; None for anything else."""
+    if type(value) is np.ndarray and value.flags.c_contiguous and value.dtype.kind == "f":
+        return value.shape, value.dtype
+    return type(value) if isinstance(value, (float, int, np.floating)) else None
+
+
+# book/memory/pool.md: What an allocation costs
+class Pool(Interpreter):
+    """Gives the results of universal functions the buffers of values that have died.
+
+    Parameters
+    ----------
+    below : Interpreter
+        The bottom of the stack.
+    """
+
+    __slots__ = ("shelf", "results", "home", "lent")
+
+    def __init__(self, below: Interpreter) -> None:
+        super().__init__(below)
+        self.shelf: dict[int, list[np.ndarray]] = {}  #: Buffers, by size in bytes.
+        self.results: dict[Any, Any] = {}  #: Layout of results, by function and layouts.
+        self.home = get_ident()  #: The thread that it serves.
+        self.lent = 0  #: How often a buffer has found a second value.
+
+    def take(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """An array in a buffer that nobody holds any more, or in a new one."""
+        size = int(np.prod(shape)) * dtype.itemsize
+        buffers = self.shelf.setdefault(size, [])
+        for i in range(len(buffers)):
+            # held by the shelf, and by the call
+            if sys.getrefcount(buffers[i]) <= 2:
+                self.lent += 1
+                return buffers[i].view(dtype).reshape(shape)
+        buffers.append(np.empty(size, np.uint8))
+        return buffers[-1].view(dtype).reshape(shape)
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive, into a buffer of the pool if its result is known to fit."""
+        forms = tuple(map(layout, args))
+        if (
+            type(primitive.fun) is not np.ufunc or params or None in forms
+            or get_ident() != self.home
+        ):
+            return self.below.bind(primitive, args, params)
+        key = primitive, forms
+        if known := self.results.get(key):
+            return self.below.bind(primitive, args, {"out": self.take(*known)})
+        out = self.below.bind(primitive, args, params)
+        if type(out) is np.ndarray and out.nbytes >= LEAST:
+            self.results[key] = layout(out)
+        return out
+
+    def pull(self, node: Node, g: Any) -> Any:
+        """Let the rules of a node compute with constant Variables, whose operations come
+        back to `bind`, and to no level above, which would not see them without a pool."""
+        plan: Any = node.plan
+        large = type(g) is np.ndarray and g.nbytes >= LEAST
+        # Variables among the values belong to a derivative of a higher order
+        recorded = any(type(value) is Variable for value in node.saved)
+        if not large or recorded or plan.primitive.joint or get_ident() != self.home:
+            return self.below.pull(node, g)
+        origins = plan.origins(node)
+        saved = [v if o is None else constant(v) for v, o in zip(node.saved, origins)]
+        token = top.set(base)
+        try:
+            parts = plan.pull(constant(g), saved, node.params)
+        finally:
+            top.reset(token)
+        return tuple([p.value if type(p) is Variable else p for p in parts])
+
+
+def constant(value: Any) -> Any:
+    """A Variable of a plain value that carries no gradient."""
+    return value if type(value) is Variable else tie(Variable, value, None, None)
+
+
+# book/memory/pool.md: What an allocation costs
+class recycle:
+    """Context manager under which large results are written into buffers of dead values.
+
+    It serves the thread that enters it. It may be entered again before it is left.
+
+    Returns
+    -------
+    Pool
+        From ``with recycle() as pool``.
+    """
+
+    guard = Lock()  #: All threads stand on the same bottom.
+
+    def __init__(self) -> None:
+        self.pools: list[Pool] = []  #: One for each time it was entered.
+
+    def __enter__(self) -> Pool:
+        with self.guard:
+            pool = base.below = Pool(base.below)
+            self.pools.append(pool)
+        return pool
+
+    def __exit__(self, *error: object) -> None:
+        with self.guard:
+            mine = [pool for pool in self.pools if pool.home == get_ident()]
+            pool = (mine or self.pools)[-1]
+            self.pools.remove(pool)
+            level: Interpreter = base
+            while level.below is not pool:  # others may have come in between
+                level = level.below
+            level.below = pool.below
+        pool.shelf.clear()
+
+
+# book/memory/pool.md: What an allocation costs
+import ctypes
+
+from autograd_book.graph.errors import AutogradError
+
+#: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
+SETTINGS = {
+    "M_MMAP_MAX": (-4, 0),  # no mapping of its own for a large block
+    "M_TRIM_THRESHOLD": (-1, 2**31 - 1),  # nothing at the end is given back
+    "M_TOP_PAD": (-2, 2**26),  # 64 MiB more each time
+}
+
+
+class MissingAllocatorError(AutogradError, NotImplementedError):
+    """A setting of the C library's allocator, where that has none."""
+
+
+def keep_pages() -> None:
+    """Tell the C library to keep memory that is freed, for the rest of the process.
+
+    Raises
+    ------
+    MissingAllocatorError
+        Where the C library is not glibc.
+    """
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    mallopt = getattr(library, "mallopt", None)
+    if not mallopt or not all(mallopt(*pair) for pair in SETTINGS.values()):
+        raise MissingAllocatorError(
+            f"keep_pages was called on {sys.platform}, where the C library has no mallopt. "
+            "Leave it out, or use recycle()."
+        )
+
+
+# book/memory/pool.md: An arena planned ahead
+def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
+    """Places for buffers in one block of memory, such that those alive at the same time do
+    not overlap.
+
+    Parameters
+    ----------
+    lifetimes : list of (int, int, int)
+        First moment, moment after the last, and bytes of each buffer.
+
+    Returns
+    -------
+    offsets : list of int
+        Where each buffer begins, in bytes.
+    size : int
+        Bytes of the block.
+
+    Notes
+    -----
+    The largest buffer first, each into the smallest gap that fits: after Y. Pisarchyk and
+    J. Lee, *Efficient memory management for deep neural net inference* (2020).
+    """
+    offsets = [0] * len(lifetimes)
+    placed: list[tuple[int, int, int, int]] = []
+    for i in sorted(range(len(lifetimes)), key=lambda i: -lifetimes[i][2]):
+        start, end, nbytes = lifetimes[i]
+        near = sorted((o, o + n) for o, s, e, n in placed if s < end and start < e)
+        offsets[i] = smallest_gap(near, nbytes)
+        placed.append((offsets[i], start, end, nbytes))
+    return offsets, max((o + n for o, _, _, n in placed), default=0)
+
+
+# book/memory/pool.md: An arena planned ahead
+def smallest_gap(taken: list[tuple[int, int]], nbytes: int) -> int:
+    """Beginning of the smallest gap between ranges, in order, that fits so many bytes; the
+    end of all if there is none."""
+    found, end = [], 0
+    for start, stop in taken:
+        if start - end >= nbytes:
+            found.append((start - end, end))
+        end = max(end, stop)
+    return min(found)[1] if found else end
