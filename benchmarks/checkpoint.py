@@ -23,7 +23,8 @@ from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.variable import push
 from autograd_book.learn.sequence import LayerNorm, TransformerBlock
 from autograd_book.memory.checkpoint import checkpoint, keeping, saved_bytes
-from autograd_book.memory.schedule import checkpoint_sequential, measure_blocks, predict
+from autograd_book.memory.costs import measure_blocks, predict
+from autograd_book.memory.sequential import checkpoint_sequential
 
 ROUNDS, N = 5, 12
 

@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0e7733afb4438749354dd942877298b2e216473c50414814236709d67919c4e3
+# sha256: 2e49a025d1ae92fdeff8b2063e6c10d80f7afd5e96c22e1bd420307a1b2bca4e
 
 __all__ = [
     "Variable",
@@ -168,7 +168,7 @@ from autograd_book.memory.pool import keep_pages as keep_pages
 from autograd_book.memory.report import memory_profile as memory_profile
 from autograd_book.memory.pool import recycle as recycle
 from autograd_book.memory.saved import saved_values as saved_values
-from autograd_book.memory.schedule import checkpoint_sequential as checkpoint_sequential
+from autograd_book.memory.sequential import checkpoint_sequential as checkpoint_sequential
 
 
 # book/__init__.md: Errors, and a version
@@ -184,7 +184,7 @@ from autograd_book.graph.errors import MutatedValueError as MutatedValueError
 from autograd_book.graph.errors import NonFiniteError as NonFiniteError
 from autograd_book.graph.errors import NoRuleError as NoRuleError
 from autograd_book.learn.saving import SavedFileError as SavedFileError
-from autograd_book.memory.checkpoint import ReplayError as ReplayError
+from autograd_book.memory.replay import ReplayError as ReplayError
 from autograd_book.memory.meter import MeterBusyError as MeterBusyError
 from autograd_book.memory.pool import MissingAllocatorError as MissingAllocatorError
 from autograd_book.memory.saved import StorageError as StorageError

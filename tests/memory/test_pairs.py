@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
-from autograd_book.memory.checkpoint import checkpoint, levels_from
+from autograd_book.memory.checkpoint import checkpoint
 from autograd_book.memory.pool import Pool, recycle
+from autograd_book.memory.replay import levels_from
 from autograd_book.memory.saved import saved_values
 
 BLOCKS, ROWS, WIDTH = 8, 256, 64

@@ -192,6 +192,6 @@ def test_a_chapter_of_the_book_depends_on_what_it_names_and_on_the_rules():
         return {module.removeprefix("autograd_book.") for module in graph.needed(by_name[docname].cells)}
 
     assert "rules.elementwise" in needed("modes/transforms") and "memory.schedule" not in needed("modes/transforms")
-    assert "memory.checkpoint" in needed("memory/schedule") and "memory.schedule" not in needed("memory/checkpoint")
+    assert "memory.checkpoint" in needed("memory/sequential") and "memory.sequential" not in needed("memory/checkpoint")
     assert needed("first") == set()
     assert needed("__main__") == {module.removeprefix("autograd_book.") for module in graph.chapters}

@@ -1,0 +1,508 @@
+"""Replays.
+
+A frame is one call of a function that can be run again. What its operations
+save is replaced by tickets, which the frame fills when they are recalled.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+    from autograd_book.memory.replay import Frame, run_first
+
+    frame = Frame(lambda v: np.sum(np.tanh(v * 2.0)), None, True)
+    x = ab.Variable(np.ones(3))
+    out = run_first(frame, (x,), {})
+    print([step.name for step in frame.steps], len(frame.tickets), "tickets")
+    out.backward()
+    print(x.grad)
+"""
+# Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 887fbacaad879c9960ba0293c4ba4cf89bf1784d8752ddaf9ea9feddd24fef1c
+
+__all__ = [
+    "ReplayError",
+    "Ticket",
+    "Shell",
+    "emptied",
+    "refilled",
+    "Step",
+    "Enough",
+    "Frame",
+    "run_first",
+    "replay",
+    "run_again",
+    "differs",
+    "OWN",
+    "GLOBAL",
+    "noted",
+    "is_older",
+    "nodes_and_records",
+    "levels_from",
+    "PLAIN",
+    "Checkpoint",
+    "with_result",
+    "Replay",
+    "expected",
+    "compare",
+]
+
+
+# book/memory/replay.md: Tickets
+import weakref
+from collections.abc import Iterator
+from copy import copy
+from threading import Lock, get_ident
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_book.graph.backward import recalled
+from autograd_book.graph.errors import AutogradError, MutatedValueError
+from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
+from autograd_book.graph.primitive import Primitive, shape_of
+from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
+from autograd_book.graph.variable import Variable, bottom, push, top
+from autograd_book.memory.pool import Pool
+from autograd_book.memory.repeat import (
+    alike, global_source, marks, moved, outcome, put_back, sources_of_chance, state_of,
+)
+from autograd_book.memory.saved import note_leaf
+from autograd_book.modes.batch import Batched
+from autograd_book.modes.transforms import Fun, name_of
+from autograd_book.modes.trees import Tree, leaves, tree_map
+from autograd_book.stability.precision import Autocast, Packed
+
+
+class ReplayError(AutogradError, RuntimeError):
+    """A function that was run again for its saved values, and did not do the same."""
+
+
+# book/memory/replay.md: Tickets
+class Ticket:
+    """What a node has in place of saved values: a promise of a frame to compute them again."""
+
+    __slots__ = ("frame", "number", "record", "saved", "__weakref__")
+
+    def __init__(self, frame: "Frame", number: int, record: Any) -> None:
+        self.frame, self.number, self.record = frame, number, record
+        self.saved: Any = None  #: What a node would have, from a replay until they are recalled.
+
+    def recall(self) -> tuple[Any, ...]:
+        """The saved values: once from the last replay, otherwise from another one."""
+        if self.saved is None:
+            replay(self.frame, self)
+        saved, self.saved = self.saved, None
+        return recalled(saved)
+
+    def arrays(self) -> list[Any]:
+        """Arrays that are held at the moment, for this ticket or for all of its frame."""
+        saved = getattr(self.saved, "parts", self.saved) or ()
+        return list(Packed([*saved, *self.frame.held()]).arrays())
+
+
+# book/memory/replay.md: Inputs without their arrays
+class Shell:
+    """A Variable without its array."""
+
+    __slots__ = ("layers",)
+
+    def __init__(self, variable: Any) -> None:
+        self.layers: list[tuple[Any, Any]] = []  #: Node and Record, from outside in.
+        while type(variable) is Variable:
+            self.layers.append((variable.node, variable.record))
+            variable = variable.value
+
+    def filled(self, value: Any) -> Any:
+        """The Variable, with an array in it again."""
+        for node, record in reversed(self.layers):
+            value = tie(Variable, value, node, record)
+        return value
+
+
+def emptied(tree: Tree) -> tuple[Tree, tuple[Any, ...]]:
+    """A tree with shells in place of Variables, and their arrays."""
+    arrays: list[Any] = []
+
+    def emptied_leaf(leaf: Any) -> Any:
+        value = bottom(leaf)
+        if type(leaf) is not Variable or not isinstance(value, (np.ndarray, np.generic)):
+            return leaf
+        arrays.append(value)
+        return Shell(leaf)
+
+    return tree_map(emptied_leaf, tree), tuple(arrays)
+
+
+def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
+    """The tree with Variables in place of the shells."""
+    rest = iter(arrays)
+    return tree_map(lambda v: v.filled(next(rest)) if type(v) is Shell else v, tree)
+
+
+# book/memory/replay.md: Notes
+class Step(NamedTuple):
+    """What is noted of an operation."""
+
+    name: str  #: Name of the primitive.
+    shape: Any  #: Shape of the result.
+    dtype: Any  #: Dtype of the result, or its type.
+    marks: Any  #: Of the constants that went in.
+    result: Any  #: Mark of what came out, if the primitive is not trusted.
+    unread: int  #: How many tickets it made, if none of them is for its result; else 0.
+    captured: Any  #: Arrays of Variables that came in by closure.
+
+
+# book/memory/replay.md: The frame
+class Enough(BaseException):
+    """Ends a replay when the last value that is needed exists."""
+
+
+class Frame:
+    """One call of a checkpointed function, which can be run again.
+
+    Parameters
+    ----------
+    f : callable
+        The function.
+    policy : callable or None
+        ``policy(primitive, args)``: whether to keep a result.
+    check : bool
+        Whether to compare values, and not only names, shapes and dtypes.
+    """
+
+    __slots__ = (
+        "f", "policy", "check", "stack", "start", "call", "given", "kept", "chance",
+        "tickets", "steps", "results", "last", "runner", "lock", "passing", "exact",
+        "moved",
+    )
+
+    call: Any  #: The arguments, without their arrays.
+    given: set[Any]  #: Nodes of the Variables among them.
+    kept: Any  #: The arrays, in the form in which they are held.
+
+    def __init__(self, f: Fun, policy: Any, check: bool) -> None:
+        self.f, self.policy, self.check = f, policy, check
+        self.stack, self.start = top.get(), next_index()
+        self.tickets: list[weakref.ref[Ticket]] = []  #: In the order of the operations.
+        self.steps: list[Any] = []  #: A Step for each operation, as they began.
+        self.results: dict[int, Any] = {}  #: What the policy keeps, by operation.
+        self.last = -1  #: The last operation with tickets, if none is for its result.
+        self.chance: list[tuple[Any, Any]] = []  #: Sources of randomness and their states.
+        self.runner: int | None = None  #: The thread that runs it at the moment.
+        self.lock, self.passing, self.exact = Lock(), False, True
+        self.moved = False  #: Whether NumPy's global generator moved during the first run.
+
+    def ticket(self, record: Any) -> Ticket:
+        """The next ticket."""
+        made = Ticket(self, len(self.tickets), record)
+        self.tickets.append(weakref.ref(made))
+        return made
+
+    def held(self) -> list[Any]:
+        """Values that are kept from the first time."""
+        forms = [self.kept, *self.results.values()]
+        return [value for form in forms if type(form) is tuple for value in form]
+
+    def forget(self) -> None:
+        """Drop what a failed replay has computed."""
+        for reference in self.tickets:
+            if (ticket := reference()) is not None:
+                ticket.saved = None
+
+
+# book/memory/replay.md: The frame
+def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
+    """Run the function of a frame for the first time."""
+    frame.call, arrays = emptied((args, kwargs))
+    frame.given = {v.node for v in leaves((args, kwargs)) if type(v) is Variable}
+    for variable in leaves((args, kwargs)):
+        note_leaf(variable)
+    before = [(s, state_of(s)) for s in sources_of_chance((frame.f, args, kwargs))]
+    world = state_of(global_source())
+    with push(Checkpoint, frame) as level:
+        frame.kept = level.kept(arrays) if arrays else ()
+        outer_is_exact = level.outer is None or level.outer.frame.exact
+        frame.exact = outer_is_exact and isinstance(frame.kept, (tuple, Ticket, Packed))
+        frame.check = frame.check and frame.exact  # not what is kept with a loss
+        frame.runner = get_ident()
+        del arrays, level
+        try:
+            return frame.f(*args, **kwargs)
+        finally:
+            frame.runner = None
+            frame.chance = [(s, state) for s, state in before if not alike(state_of(s), state)]
+            frame.moved = moved(world)
+            frame.results.pop(frame.last, None)
+
+
+# book/memory/replay.md: The frame
+def replay(frame: Frame, asked: Ticket) -> None:
+    """Run a function again, until what a ticket stands for exists; it and all that were made
+    before it get their values."""
+    if frame.runner == get_ident():
+        raise ReplayError(
+            f"a backward pass inside the checkpointed function {name_of(frame.f)} reached "
+            "a value of that very call. Take derivatives inside of it with grad or vjp, "
+            "or call backward() after it has returned."
+        )
+    with frame.lock:
+        if asked.saved is None:
+            run_again(frame, asked)
+
+
+def run_again(frame: Frame, asked: Ticket) -> None:
+    """Replay, on the stack and with the random numbers of the first time."""
+    args, kwargs = refilled(frame.call, recalled(frame.kept))
+    later = [(source, state_of(source)) for source, _ in frame.chance]
+    world = state_of(global_source())
+    frame.runner, token = get_ident(), top.set(frame.stack)
+    try:
+        put_back(frame.chance)
+        with push(Replay, frame, asked):
+            frame.f(*args, **kwargs)
+    except Enough as enough:
+        if enough.args[0] is not asked:
+            raise
+    except BaseException:
+        frame.forget()
+        raise
+    finally:
+        put_back(later)
+        top.reset(token)
+        frame.runner = None
+    if asked.saved is None:
+        frame.forget()
+        raise differs(frame, "ended earlier when it was run again")
+    if frame.moved and not frame.check and moved(world):  # values were not compared
+        frame.forget()
+        raise differs(frame, "may have drawn other random numbers when it was run again")
+
+
+def differs(frame: Frame, how: str) -> ReplayError:
+    """The error for a replay that was not like the first run."""
+    return ReplayError(
+        f"the checkpointed function {name_of(frame.f)} {how}, and its gradient would be "
+        f"wrong. {GLOBAL if frame.moved else OWN}"
+    )
+
+
+#: Remedies for a function that did not do the same, without and with a suspicion.
+OWN = (
+    "Let it depend on its arguments and parameters alone, and draw random numbers from NumPy "
+    "generators that are among them."
+)
+GLOBAL = (
+    "NumPy's global generator moved in the first run, and it is not set back, since all "
+    "threads share it: in place of np.random's functions, let it draw from a generator "
+    "np.random.default_rng(seed) that is among its arguments or in its closure."
+)
+
+
+# book/memory/replay.md: The frame
+def noted(
+    frame: Frame, primitive: Primitive, args: Any, params: Any, out: Any, unread: int
+) -> Step:
+    """The note of an operation."""
+    value = bottom(out)
+    shape, dtype = getattr(value, "shape", ()), getattr(value, "dtype", type(value))
+    inside = result = None
+    if frame.check:
+        inside, result = marks(args, params), outcome(primitive, value)
+    older = [bottom(a) for a in args if type(a) is Variable and is_older(a.node, frame)]
+    return Step(primitive.name, shape, dtype, inside, result, unread, tuple(older))
+
+
+def is_older(node: Any, frame: Frame) -> bool:
+    """Whether a Variable with this node comes neither from the call of a frame nor from
+    inside the function."""
+    if not isinstance(node, Node) or node.index >= frame.start:
+        return False
+    return node not in frame.given or isinstance(node, Leaf) and frame.exact
+
+
+# book/memory/replay.md: The level
+def nodes_and_records(out: Any) -> Iterator[tuple[Any, Any]]:
+    """Nodes that were just made for a result and have saved something, with their Records."""
+    while type(out) in (Variable, Batched):
+        node = out.node
+        if isinstance(node, Node) and node.plan and node.saved and type(node.saved) is tuple:
+            yield node, out.record
+        out = out.value
+
+
+def levels_from(level: Any) -> Iterator[Any]:
+    """A level and those below it."""
+    while level is not None:
+        yield level
+        level = level.below
+
+
+# book/memory/replay.md: The level
+PLAIN = (Record, Evaluate, WeakScalars, Pool)  #: They know a primitive by its plans alone.
+
+
+class Checkpoint(Interpreter):
+    """Puts tickets in place of what the nodes below it save.
+
+    Pushed onto another level of its kind, it takes the place of that one.
+
+    Parameters
+    ----------
+    below : Interpreter
+        The next level.
+    frame : Frame
+        Whose tickets.
+    """
+
+    __slots__ = ("frame", "outer", "place", "uppermost", "plain")
+
+    def __init__(self, below: Interpreter, frame: Frame) -> None:
+        outer = below if isinstance(below, Checkpoint) else None
+        super().__init__(outer.below if outer else below)
+        self.frame, self.outer, self.place = frame, outer, 0
+        levels = list(levels_from(self.below))
+        self.uppermost = next(level for level in levels if isinstance(level, Record))
+        self.plain = all(type(level) in PLAIN for level in levels)
+        if outer is not None:
+            frame.passing = type(outer) is Replay or outer.frame.passing
+
+    def kept(self, values: tuple[Any, ...]) -> Any:
+        """Values in the form in which the frame around, or a level that packs saved values,
+        holds them."""
+        others = (v for v in levels_from(top.get()) if not isinstance(v, Checkpoint))
+        keeper = self.outer or next((v for v in others if hasattr(v, "hold")), None)
+        return keeper.hold(values) if keeper else values
+
+    def hold(self, values: tuple[Any, ...]) -> Any:
+        """A ticket for what a checkpoint inside of this one would keep."""
+        return self.frame.ticket(None)
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive, note it, and take what its nodes saved away from them."""
+        frame, place = self.frame, self.place
+        self.place += 1
+        if not frame.passing:
+            frame.steps.append(None)
+        out, first, read = self.below.bind(primitive, args, params), len(frame.tickets), False
+        for node, record in nodes_and_records(out):
+            node.saved = frame.ticket(record)
+            read = read or "out" in node.plan.asks
+            if frame.passing and record is self.uppermost:
+                node.inputs = ()
+        if not frame.passing:
+            unread = 0 if read else len(frame.tickets) - first
+            frame.steps[place] = noted(frame, primitive, args, params, out, unread)
+            if read or unread:
+                frame.last = place if unread else -1
+        if frame.policy is not None and self.plain and frame.policy(primitive, args):
+            frame.results[place] = self.kept((bottom(out),))
+        return out
+
+
+# book/memory/replay.md: The replay
+def with_result(primitive: Primitive, value: Any) -> Primitive:
+    """A primitive of the same rules that does not compute."""
+    made = copy(primitive)
+    made.fun = lambda *args, **params: value
+    return made
+
+
+class Replay(Checkpoint):
+    """Gives tickets of a frame their values, up to the one that is asked for."""
+
+    __slots__ = ("asked", "number")
+
+    def __init__(self, below: Interpreter, frame: Frame, asked: Ticket) -> None:
+        super().__init__(below, frame)
+        self.asked, self.number = asked, 0
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive as the first time, and hand over what its nodes save."""
+        frame, place = self.frame, self.place
+        self.place += 1
+        step = None if frame.passing else expected(frame, place, primitive)
+        known = self.known(place, step)
+        doing = primitive if known is None else with_result(primitive, known)
+        out = self.below.bind(doing, args, params)
+        if step is not None:
+            again = noted(frame, primitive, args, params, out, step.unread)
+            again = again if known is None else again._replace(result=step.result)
+            compare(frame, place, step, again)
+        for node, record in self.narrowed(out):
+            node.saved = self.give(node.saved, record)
+            if record is self.uppermost:
+                node.inputs = ()
+        return out
+
+    def narrowed(self, out: Any) -> list[tuple[Any, Any]]:
+        """The nodes of a result, with what they saved in the form that a region of mixed
+        precision, which is above, would have given it."""
+        found = list(nodes_and_records(out))
+        if region := next((v for v in levels_from(top.get()) if isinstance(v, Autocast)), None):
+            region.keep(out)
+        return found
+
+    def known(self, place: int, step: Step | None) -> Any:
+        """The result of an operation, if it need not be computed: the policy kept it, or
+        nobody will read it."""
+        if place in self.frame.results:
+            return recalled(self.frame.results[place])[0]
+        last = step and 0 <= self.asked.number - self.number < step.unread
+        if step is None or not last or not self.plain:
+            return None
+        return np.broadcast_to(np.zeros((), step.dtype), step.shape)
+
+    def hold(self, values: tuple[Any, ...]) -> Ticket:
+        """Hand over what a checkpoint inside of this one would keep."""
+        return self.give(values, None)
+
+    def give(self, saved: Any, record: Any) -> Ticket:
+        """Put values into the next ticket, if somebody waits for it."""
+        number, asked = self.number, self.asked
+        self.number += 1
+        if number == len(self.frame.tickets):
+            raise differs(self.frame, "saved more values when it was run again")
+        ticket = self.frame.tickets[number]()
+        ours = asked.record is None or record in (asked.record, None)
+        if ticket is None:
+            ticket = Ticket(self.frame, number, record)
+            self.frame.tickets[number] = weakref.ref(ticket)
+        elif ours and number <= asked.number:
+            ticket.saved = saved
+        if ticket is asked:
+            raise Enough(asked)
+        return ticket
+
+
+# book/memory/replay.md: The replay
+def expected(frame: Frame, place: int, primitive: Primitive) -> Step:
+    """What was noted of an operation, or the error that it was another one."""
+    step = frame.steps[place] if place < len(frame.steps) else None
+    if step is None or step.name != primitive.name:
+        raise differs(
+            frame,
+            f"did {step.name if step else 'nothing more'} as operation {place} of the "
+            f"forward pass, and {primitive.name} when it was run again",
+        )
+    return step
+
+
+def compare(frame: Frame, place: int, step: Step, again: Step) -> None:
+    """Raise ReplayError unless an operation was the same, and MutatedValueError if it used
+    a parameter that has another value now."""
+    then, now = step.captured, again.captured
+    if len(then) != len(now) or any(a is not b for a, b in zip(then, now)):
+        raise MutatedValueError(
+            f"a Variable of shape {shape_of((*now, *then)[0])} that the checkpointed "
+            f"function {name_of(frame.f)} uses was changed between the forward pass "
+            "and the backward pass, which runs it again. Call backward() before the "
+            "change, such as the step of an optimiser."
+        )
+    if again[:-1] != step[:-1]:
+        told = [f"{s.name} of {s.dtype} and shape {s.shape}" for s in (step, again)]
+        told[1] = "the same of other values" if told[0] == told[1] else told[1]
+        raise differs(
+            frame,
+            f"did {told[0]} as operation {place} of the forward pass, and "
+            f"{told[1]} when it was run again",
+        )
