@@ -28,7 +28,8 @@ import numpy as np
 
 import autograd_book as ab
 from autograd_book.learn.sequence import Transformer, next_token_loss
-from autograd_book.memory.saved import policy_of, saved_values
+from autograd_book.memory.policies import policy_of
+from autograd_book.memory.saved import saved_values
 from autograd_book.rules.convolution import conv2d, max_pool2d
 from autograd_book.rules.elementwise import relu
 

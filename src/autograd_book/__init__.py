@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2e49a025d1ae92fdeff8b2063e6c10d80f7afd5e96c22e1bd420307a1b2bca4e
+# sha256: 7b77bd1dc369c08851868d06aa5ffa12d97db76ee006b56020e6a8002b98e853
 
 __all__ = [
     "Variable",
@@ -80,10 +80,10 @@ __all__ = [
     "NonFiniteError",
     "NoRuleError",
     "SavedFileError",
-    "ReplayError",
+    "StorageError",
     "MeterBusyError",
     "MissingAllocatorError",
-    "StorageError",
+    "ReplayError",
     "ScalingOrderError",
     "HABITS",
     "instead",
@@ -184,10 +184,10 @@ from autograd_book.graph.errors import MutatedValueError as MutatedValueError
 from autograd_book.graph.errors import NonFiniteError as NonFiniteError
 from autograd_book.graph.errors import NoRuleError as NoRuleError
 from autograd_book.learn.saving import SavedFileError as SavedFileError
-from autograd_book.memory.replay import ReplayError as ReplayError
+from autograd_book.memory.disk import StorageError as StorageError
 from autograd_book.memory.meter import MeterBusyError as MeterBusyError
 from autograd_book.memory.pool import MissingAllocatorError as MissingAllocatorError
-from autograd_book.memory.saved import StorageError as StorageError
+from autograd_book.memory.replay import ReplayError as ReplayError
 from autograd_book.stability.scaling import ScalingOrderError as ScalingOrderError
 
 

@@ -14,8 +14,10 @@ import pytest
 
 import autograd_book as ab
 from autograd_book.graph.backward import reachable
-from autograd_book.memory import saved
-from autograd_book.memory.saved import OnDisk, Packed, Slot, StorageError, saved_values
+from autograd_book.memory import disk, policies
+from autograd_book.memory.disk import OnDisk, StorageError
+from autograd_book.memory.saved import Slot, saved_values
+from autograd_book.stability.precision import Packed
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, limits and /proc are those of POSIX")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="maps are read from /proc")
@@ -24,7 +26,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="maps ar
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty folder, in which a new policy "disk" puts its files."""
-    saved.named.cache_clear()
+    policies.named.cache_clear()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
@@ -111,16 +113,16 @@ def test_files_go_when_their_graph_goes(folder, way):
 
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError(errno.EDQUOT, "Quota exceeded")])
 def test_a_full_disk_is_said_and_loses_nothing(folder, monkeypatch, failure):
-    put, room = saved.Store.put, [250_000]  # for two arrays of 120,000 bytes
+    put, room = disk.Nameless.put, [250_000]  # for two arrays of 120,000 bytes
 
-    def full(store, data, start):
+    def full(file, data, start):
         if not room[0]:
             raise failure
-        done = put(store, data[: room[0]], start)
+        done = put(file, data[: room[0]], start)
         room[0] -= done
         return done
 
-    monkeypatch.setattr(saved.Store, "put", full)
+    monkeypatch.setattr(disk.Nameless, "put", full)
     x = ab.Variable(normal(300, 100))
     steps = [x]
     with pytest.raises(StorageError, match=r"120,000 bytes could not be written to the folder '.*': .*\. Free space there") as caught, saved_values("disk"):
@@ -137,7 +139,7 @@ def test_a_full_disk_is_said_and_loses_nothing(folder, monkeypatch, failure):
 
 def program(text, *args, **options):
     """Run a program in a process of its own."""
-    head = "import sys, os, signal, numpy as np, autograd_book as ab\nfrom autograd_book.memory.saved import *\nfolder = sys.argv[1]\n"
+    head = "import sys, os, signal, numpy as np, autograd_book as ab\nfrom autograd_book.memory.disk import *\nfrom autograd_book.memory.saved import *\nfolder = sys.argv[1]\n"
     head += "x = ab.Variable(np.linspace(-1, 1, 100_000))\nf = lambda x: np.sum(np.tanh(np.tanh(np.tanh(x))))\n"
     return subprocess.run([sys.executable, "-c", head + text, *map(str, args)], capture_output=True, text=True, check=False, **options)
 
@@ -174,7 +176,7 @@ def test_a_process_that_is_killed_in_the_middle_of_writing_leaves_nothing(folder
         "with saved_values(OnDisk(folder)):\n"
         "    while True: out = f(x)"
     )
-    head = "import signal, sys, numpy as np, autograd_book as ab\nfrom autograd_book.memory.saved import *\nfolder = sys.argv[1]\n"
+    head = "import signal, sys, numpy as np, autograd_book as ab\nfrom autograd_book.memory.disk import *\nfrom autograd_book.memory.saved import *\nfolder = sys.argv[1]\n"
     head += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell lets its background jobs ignore it
     head += "x = ab.Variable(np.linspace(-1, 1, 1_000_000))\nf = lambda x: np.sum(np.tanh(np.tanh(x)))\n"
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
@@ -196,7 +198,7 @@ def test_what_cannot_be_read_back_is_said(folder):
     (form,) = [n.saved for n in reachable(out.node) if isinstance(n.saved, Packed)]
     (part,) = form.parts
     assert type(part) is Slot
-    part.item.packed[0].store.file.truncate(100_000)
+    part.item.packed[0].store.file.raw.truncate(100_000)
     with pytest.raises(StorageError, match=r"120,000 bytes could not be read back: 100,000 of 120,000 bytes.*Compute the result again"):
         out.backward(np.ones(out.shape, np.float32))
     assert x.grad is None
@@ -227,11 +229,11 @@ def test_a_forked_process_does_not_write_into_the_file_of_its_parent(folder):
 
 @posix
 def test_reads_and_writes_leave_the_position_that_a_forked_process_shares(folder):
-    store = saved.Store(folder)
-    os.lseek(store.file.fileno(), 7, os.SEEK_SET)
+    store = disk.Store(folder)
+    os.lseek(store.file.raw.fileno(), 7, os.SEEK_SET)
     first, second = store.write(memoryview(b"first")), store.write(memoryview(b"second"))
     assert bytes(first.read()) == b"first" and bytes(second.read()) == b"second"
-    assert os.lseek(store.file.fileno(), 0, os.SEEK_CUR) == 7
+    assert os.lseek(store.file.raw.fileno(), 0, os.SEEK_CUR) == 7
 
 
 @posix
@@ -304,7 +306,7 @@ def test_what_the_system_takes_in_parts_is_written_and_read_whole(folder, monkey
 
 
 def test_where_the_system_has_no_positions_the_one_of_the_file_is_set(folder, monkeypatch):
-    monkeypatch.setattr(saved, "POSITIONED", False)
+    monkeypatch.setattr(disk, "POSITIONED", False)
     x = normal(300, 100)
     np.testing.assert_array_equal(ab.grad(saved_values("disk")(network))(x), ab.grad(network)(x))
 
