@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6415bb70a4d37b278e44d74f6dc26f6ce71ec77b5b254cc4bc106c41faeb67d4
+# sha256: 5bae6c1bf8cdb386713ae410bfad83d60252536f192b6583837e48005d863915
 
 __all__ = [
     "windows",
@@ -40,6 +40,7 @@ __all__ = [
     "conv1d",
     "conv2d",
     "over_places",
+    "shared",
     "highest",
     "average",
     "pooling",
@@ -414,7 +415,7 @@ def conv2d(
 # book/rules/convolution.md: Pooling
 from functools import reduce
 
-from autograd_book.rules.reductions import in_single, rounded, wide, winners
+from autograd_book.rules.reductions import in_single, rounded, wide
 
 
 def over_places(fun: Any, w: Any, n: int) -> Any:
@@ -423,12 +424,20 @@ def over_places(fun: Any, w: Any, n: int) -> Any:
 
 
 # book/rules/convolution.md: Pooling
-@primitive(
-    "w",
-    w=lambda g, w, out, n, where=True: winners(
-        g, w, out, tuple(range(-n, 0)), where=where
-    ),
-)
+def shared(g: Any, w: Any, out: Any, n: int, where: Any) -> Any:
+    """Cotangent of windows with n axes: each shares that of its maximum `out` between the
+    places that attained it."""
+    places = [(..., *place) for place in np.ndindex(w.shape[-n:])]
+    won = [np.equal(w[place], out) | np.isnan(w[place]) for place in places]
+    if where is not True:
+        won = [hit & where[place] for hit, place in zip(won, places)]
+    ones, precise = np.stack(won).astype(g.dtype), wide(g)
+    part = rounded(precise / np.sum(ones, axis=0, dtype=precise.dtype), g.dtype)
+    return np.reshape(np.moveaxis(part * ones, 0, -1), w.shape)
+
+
+# book/rules/convolution.md: Pooling
+@primitive("w", w=lambda g, w, out, n, where=True: shared(g, w, out, n, where))
 def highest(w: Any, n: int, where: Any = True) -> Any:
     """The maximum of each window; ties of those `where` it is true share the cotangent."""
     return over_places(np.maximum, w, n)
