@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5bae6c1bf8cdb386713ae410bfad83d60252536f192b6583837e48005d863915
+# sha256: e77b610954d0e3b749d1b1a5e315070b5ee3b797db4be5abc167ef1c7edf20d7
 
 __all__ = [
     "windows",
@@ -40,6 +40,7 @@ __all__ = [
     "conv1d",
     "conv2d",
     "over_places",
+    "winning",
     "shared",
     "highest",
     "average",
@@ -175,20 +176,20 @@ def all_folds(w: Any, lengths: tuple[int, ...], how: Sliding) -> Any:
 
 # book/rules/convolution.md: A product of matrices
 def columns(w: Any, groups: int) -> Any:
-    """Windows as columns: (groups, channels and places inside, examples and windows)."""
+    """Windows as columns: (groups, channels and places inside, windows and examples)."""
     n = (w.ndim - 2) // 2
-    order = (1, *range(n + 2, 2 * n + 2), 0, *range(2, n + 2))
+    order = (1, *range(n + 2, 2 * n + 2), *range(2, n + 2), 0)
     height = w.shape[1] // groups * math.prod(w.shape[n + 2 :])
     return w.transpose(order).reshape(
-        groups, height, w.shape[0] * math.prod(w.shape[2 : n + 2])
+        groups, height, math.prod(w.shape[2 : n + 2]) * w.shape[0]
     )
 
 
 # book/rules/convolution.md: A product of matrices
 def rows(z: Any, groups: int) -> Any:
-    """Results as rows: (groups, channels, examples and windows)."""
-    return z.swapaxes(0, 1).reshape(
-        groups, z.shape[1] // groups, z.shape[0] * math.prod(z.shape[2:])
+    """Results as rows: (groups, channels, windows and examples)."""
+    return np.moveaxis(z, 0, -1).reshape(
+        groups, z.shape[1] // groups, math.prod(z.shape[2:]) * z.shape[0]
     )
 
 
@@ -208,7 +209,7 @@ def conv(x: Any, w: Any, how: Sliding) -> Any:
     """The result z of weights w on all windows of x."""
     seen, n = all_windows(x, how), len(how.sizes)
     z = matrix(w, how.groups) @ columns(seen, how.groups)
-    return z.reshape(w.shape[0], x.shape[0], *seen.shape[2 : n + 2]).swapaxes(0, 1)
+    return np.moveaxis(z.reshape(w.shape[0], *seen.shape[2 : n + 2], x.shape[0]), -1, 0)
 
 
 # book/rules/convolution.md: The three functions
@@ -221,8 +222,8 @@ def conv_x(z: Any, w: Any, shape: tuple[int, ...], how: Sliding) -> Any:
     """The transpose of `conv` in x: from results to an array of the shape of x."""
     n = len(how.sizes)
     spread = matrix(w, how.groups).swapaxes(1, 2) @ rows(z, how.groups)
-    spread = spread.reshape(shape[1], *how.sizes, z.shape[0], *z.shape[2:])
-    order = (n + 1, 0, *range(n + 2, 2 * n + 2), *range(1, n + 1))
+    spread = spread.reshape(shape[1], *how.sizes, *z.shape[2:], z.shape[0])
+    order = (2 * n + 1, 0, *range(n + 1, 2 * n + 1), *range(1, n + 1))
     return all_folds(spread.transpose(order), shape[2:], how)
 
 
@@ -424,16 +425,23 @@ def over_places(fun: Any, w: Any, n: int) -> Any:
 
 
 # book/rules/convolution.md: Pooling
-def shared(g: Any, w: Any, out: Any, n: int, where: Any) -> Any:
-    """Cotangent of windows with n axes: each shares that of its maximum `out` between the
-    places that attained it."""
+@primitive("w out", flat=True)
+def winning(w: Any, out: Any, n: int, where: Any = True) -> Any:
+    """For each place of windows with n axes, where it attained the maximum `out`."""
     places = [(..., *place) for place in np.ndindex(w.shape[-n:])]
     won = [np.equal(w[place], out) | np.isnan(w[place]) for place in places]
-    if where is not True:
-        won = [hit & where[place] for hit, place in zip(won, places)]
-    ones, precise = np.stack(won).astype(g.dtype), wide(g)
-    part = rounded(precise / np.sum(ones, axis=0, dtype=precise.dtype), g.dtype)
-    return np.reshape(np.moveaxis(part * ones, 0, -1), w.shape)
+    allowed = [True if where is True else where[place] for place in places]
+    return np.stack([hit & own for hit, own in zip(won, allowed)])
+
+
+# book/rules/convolution.md: Pooling
+def shared(g: Any, w: Any, out: Any, n: int, where: Any) -> Any:
+    """Cotangent of windows with n axes: that of each maximum, in equal parts, at the places
+    that attained it."""
+    won, precise = winning(w, out, n, where).astype(g.dtype), wide(g)
+    number = np.sum(won, axis=0, dtype=precise.dtype)
+    parts = rounded(precise / number, g.dtype) * won
+    return np.reshape(np.moveaxis(parts, 0, -1), w.shape)
 
 
 # book/rules/convolution.md: Pooling
