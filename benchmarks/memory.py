@@ -27,6 +27,7 @@ import numpy as np
 
 import autograd_book as ab
 from autograd_book import nn
+from autograd_book.graph.stack import floor
 from autograd_book.learn.sequence import RNN, Transformer, next_token_loss
 from autograd_book.memory.pool import keep_pages, recycle
 from autograd_book.memory.report import memory_profile
@@ -133,12 +134,12 @@ def measure(name: str) -> None:
         step(), step()
 
         def pooled() -> None:
-            ab.graph.variable.base.below = pool
+            floor.set(pool)
             step()
 
         below, turns = pool.below, []
         for _ in range(TURNS):
-            ab.graph.variable.base.below = below
+            floor.set(below)
             plain = measured(step)
             pooled()  # the step before has used other memory
             turns.append((plain, measured(pooled)))

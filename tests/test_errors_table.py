@@ -14,8 +14,8 @@ import autograd_book as ab
 from autograd_book import Variable
 from autograd_book.graph.backward import walk
 from autograd_book.graph.interpreter import ground
-from autograd_book.graph.primitive import Primitive, asked
-from autograd_book.graph.variable import functions, primitives
+from autograd_book.graph.primitive import Primitive, asked, primitives
+from autograd_book.graph.protocols import functions
 from autograd_book.modes.trees import tree_map
 
 TYPE, VALUE, RULE = ab.DifferentiationTypeError, ab.DifferentiationValueError, ab.NoRuleError

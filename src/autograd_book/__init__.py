@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7b77bd1dc369c08851868d06aa5ffa12d97db76ee006b56020e6a8002b98e853
+# sha256: 2b402de5ede1a71c7caef45ba4babea618431aba1af31fb07aadbafc04be6d06
 
 __all__ = [
     "Variable",
@@ -92,8 +92,8 @@ __all__ = [
 
 # book/__init__.md: Names that are passed on
 from autograd_book.graph.variable import Variable as Variable
-from autograd_book.graph.variable import no_grad as no_grad
-from autograd_book.graph.variable import primitive as primitive
+from autograd_book.graph.stack import no_grad as no_grad
+from autograd_book.graph.protocols import primitive as primitive
 
 
 # book/__init__.md: Names that are passed on
@@ -195,7 +195,7 @@ from autograd_book.stability.scaling import ScalingOrderError as ScalingOrderErr
 import sys
 from typing import TYPE_CHECKING, Any
 
-from autograd_book.graph.variable import numpy_name
+from autograd_book.graph.methods import numpy_name
 
 #: What other libraries call it, and what to write here.
 HABITS = {

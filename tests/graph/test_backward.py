@@ -12,7 +12,7 @@ import autograd_book as ab
 from autograd_book import Variable
 from autograd_book.graph.backward import reachable, unbroadcast, walk
 from autograd_book.graph.interpreter import Interpreter, ground
-from autograd_book.graph.variable import push
+from autograd_book.graph.stack import push
 
 
 @pytest.fixture

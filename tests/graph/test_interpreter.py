@@ -10,7 +10,7 @@ from vocabulary import ROWS
 import autograd_book as ab
 from autograd_book import Variable
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars, ground
-from autograd_book.graph.variable import base, push, top
+from autograd_book.graph.stack import base, push, top
 
 
 class Log(Interpreter):

@@ -1,19 +1,25 @@
 """A block restores what it found: whatever interrupts it, and in whatever order blocks are left."""
 
 import contextlib
+import gc
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 import autograd_book as ab
-from autograd_book.graph import variable
-from autograd_book.graph.variable import base, blocks, top
+from autograd_book import Variable
+from autograd_book.graph import stack
+from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.methods import Operators
+from autograd_book.graph.stack import base, floor, places, push, top
+from autograd_book.memory.pool import recycle
 
 BLOCKS: dict[str, Callable[[], Any]] = {
     "no_grad": ab.no_grad,
@@ -21,6 +27,7 @@ BLOCKS: dict[str, Callable[[], Any]] = {
     "debug_nans": ab.debug_nans,
     "saved_values": lambda: ab.saved_values("int8"),
     "memory_profile": ab.memory_profile,
+    "recycle": recycle,
 }
 
 
@@ -33,13 +40,23 @@ def levels() -> list[str]:
     return found
 
 
+BARE = levels()
+
+
+def expect_bare(when: str = "") -> None:
+    """No level has been left behind, and no note of one, at either end."""
+    assert levels() == BARE, when
+    assert [place.blocks.get() for place in places.values()] == [None, None], when
+
+
 @pytest.fixture(autouse=True)
 def clean() -> Iterator[None]:
-    assert top.get() is base
-    assert blocks.get() is None
+    expect_bare()
+    stacks = [(place, place.stack.get()) for place in places.values()]
     yield
-    top.set(base)
-    blocks.set(None)
+    for place, found in stacks:
+        place.stack.set(found)
+        place.blocks.set(None)
 
 
 def entered(make: Callable[[], Any]) -> None:
@@ -87,7 +104,7 @@ def lines_of(run: Callable[[], None], stop_at: int) -> int:
 
     def trace(frame: Any, event: str, arg: Any) -> Any:
         nonlocal count
-        if frame.f_code.co_filename != variable.__file__ or frame.f_code.co_name == "__del__":
+        if frame.f_code.co_filename != stack.__file__ or frame.f_code.co_name == "__del__":
             return None
         if event == "line":
             count += 1
@@ -108,14 +125,13 @@ def lines_of(run: Callable[[], None], stop_at: int) -> int:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("form", [entered, decorated, nested, held, inside_grad, out_of_order])
-@pytest.mark.parametrize("name", ["no_grad", "autocast", "saved_values"])
+@pytest.mark.parametrize("name", ["no_grad", "autocast", "saved_values", "recycle"])
 def test_an_interrupt_at_any_line_of_entering_and_leaving_leaves_no_level_behind(form: Any, name: str) -> None:
     lines = lines_of(lambda: form(BLOCKS[name]), -1)
     assert lines > 15
     for stop_at in range(1, lines + 1):
         lines_of(lambda: form(BLOCKS[name]), stop_at)
-        assert top.get() is base, f"line {stop_at} of {lines}: {levels()}"
-        assert blocks.get() is None, f"line {stop_at} of {lines}"
+        expect_bare(f"line {stop_at} of {lines}")
 
 
 class Alarm(Exception):
@@ -135,7 +151,7 @@ def test_random_signals_leave_no_level_behind() -> None:
     def toil() -> None:  # a call, since Python 3.13 does not guard the jump of a loop in a try block
         signal.setitimer(signal.ITIMER_REAL, float(rng.uniform(2e-5, 4e-4)))
         while armed:  # what is raised inside of __del__ goes no further
-            with ab.no_grad(), ab.autocast():
+            with ab.no_grad(), ab.autocast(), recycle():
                 pass
             ab.no_grad()(abs)(-1)
 
@@ -148,7 +164,7 @@ def test_random_signals_leave_no_level_behind() -> None:
                 toil()
             except Alarm:
                 raised += 1
-            assert top.get() is base, levels()
+            expect_bare()
     finally:
         signal.signal(signal.SIGALRM, before)
     assert raised > 200
@@ -170,7 +186,7 @@ def test_a_generator_closed_late_takes_its_own_level_and_no_other(first: str, se
     with BLOCKS[second]():
         generator.close()
         assert levels() == alone
-    assert top.get() is base
+    expect_bare()
 
 
 @pytest.mark.parametrize("first, second", ORDERS)
@@ -183,7 +199,7 @@ def test_blocks_left_in_the_order_in_which_they_were_entered(first: str, second:
     one.__exit__(None, None, None)
     assert levels() == alone
     two.__exit__(None, None, None)
-    assert top.get() is base
+    expect_bare()
 
 
 def test_three_blocks_and_the_one_in_the_middle_leaves_first() -> None:
@@ -194,7 +210,7 @@ def test_three_blocks_and_the_one_in_the_middle_leaves_first() -> None:
     assert not (x * x).requires_grad
     two.__exit__(None, None, None)
     assert (x * x).requires_grad
-    assert levels() == ["Finite", "Finite", "Record", *levels()[3:]]
+    assert levels() == ["Finite", "Finite", "Base", *levels()[3:]]
     one.__exit__(None, None, None)
     three.__exit__(None, None, None)
     assert top.get() is base
@@ -291,3 +307,123 @@ def test_objects_that_live_until_the_end_of_the_program_say_nothing_then() -> No
     code = "import autograd_book as ab\nkept = ab.no_grad()\nopen_one = ab.no_grad()\nopen_one.__enter__()\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_no_grad_makes_constants() -> None:
+    x = Variable([1.0, 2.0])
+    with ab.no_grad():
+        y = np.exp(x) * x
+    assert type(y) is Variable
+    assert not y.requires_grad
+    np.testing.assert_array_equal(y.numpy(), np.exp(x.numpy()) * x.numpy())
+    assert (x * x).requires_grad
+
+
+def test_no_grad_decorates() -> None:
+    @ab.no_grad()
+    def predict(x):
+        return x * 2.0
+
+    x = Variable(1.0)
+    assert not predict(x).requires_grad
+    assert not predict(x).requires_grad
+    assert (x * 2.0).requires_grad
+
+
+def test_no_grad_and_debug_nans_decorate_without_parentheses_too() -> None:
+    for decorator in (ab.no_grad, ab.no_grad()):
+        assert not decorator(lambda x: x * 2.0)(Variable(1.0)).requires_grad
+    for decorator in (ab.debug_nans, ab.debug_nans()):
+        with pytest.raises(ab.NonFiniteError), np.errstate(divide="ignore"):
+            decorator(np.log)(Variable(0.0))
+
+
+def test_no_grad_refuses_to_decorate_what_runs_later() -> None:
+    def steps(x):
+        yield x * 2.0
+
+    async def step(x):
+        return x * 2.0
+
+    async def stream(x):
+        yield x * 2.0
+
+    for fun in (steps, step, stream, partial(steps, 1.0)):
+        for manager in (ab.no_grad(), ab.debug_nans()):
+            with pytest.raises(ab.DifferentiationTypeError, match="runs after the call .* Write the with block inside"):
+                manager(fun)
+
+
+def test_one_decorator_serves_nested_calls() -> None:
+    quiet = ab.no_grad()
+    x = Variable(1.0)
+
+    @quiet
+    def count(n):
+        return count(n - 1) + x if n else x * 1.0
+
+    assert not count(3).requires_grad
+    assert (x * 1.0).requires_grad
+
+
+def test_no_grad_keeps_no_graph_alive() -> None:
+    gc.collect()
+    before = sum(type(o).__name__ == "Node" for o in gc.get_objects())
+    x = Variable(np.ones(3))
+    with ab.no_grad():
+        for _ in range(10):
+            x = x * 1.5
+        assert sum(type(o).__name__ == "Node" for o in gc.get_objects()) == before
+
+
+def test_no_grad_inside_a_transformation_stops_only_what_stands_inside() -> None:
+    def f(x):
+        with ab.no_grad():
+            c = x * x
+        return x * c.item()
+
+    assert ab.grad(f)(3.0) == 9.0
+
+
+class Heard(Interpreter):
+    """Notes what kinds of arguments reach it."""
+
+    def __init__(self, below: Interpreter, heard: list[Any]) -> None:
+        super().__init__(below)
+        self.heard = heard
+
+    def bind(self, primitive: Any, args: Any, params: Any) -> Any:
+        self.heard.append([type(a) for a in args])
+        return super().bind(primitive, args, params)
+
+
+def test_a_level_at_the_bottom_meets_the_arrays_of_every_variable_and_one_at_the_top_the_variables() -> None:
+    below: list[Any] = []
+    above: list[Any] = []
+    x = Variable(np.ones(2))
+    with push(Heard, below, at="bottom"), push(Heard, above):
+        ab.grad(lambda v: np.sum(np.tanh(v)))(x)
+    assert below and not any(issubclass(kind, Operators) for args in below for kind in args)
+    assert Variable in above[0]
+
+
+def test_a_level_at_the_bottom_is_seen_by_its_own_thread_alone() -> None:
+    heard: list[Any] = []
+    x = Variable(np.ones(2))
+    with push(Heard, heard, at="bottom"):
+        thread = threading.Thread(target=lambda: np.tanh(x))
+        thread.start()
+        thread.join()
+        assert heard == []
+        np.tanh(x)
+    assert len(heard) == 1
+
+
+def test_a_level_at_the_bottom_that_is_left_late_stays_when_another_goes() -> None:
+    one, two = push(Heard, [], at="bottom"), push(Heard, [], at="bottom")
+    first, second = one.__enter__(), two.__enter__()
+    assert base.below is second and second.below is first
+    one.__exit__(None, None, None)
+    assert floor.get() is second and second.below is not first
+    two.__exit__(None, None, None)
+    expect_bare()

@@ -4,7 +4,7 @@ import numpy as np
 
 import autograd_book as ab
 from autograd_book.graph.interpreter import Interpreter
-from autograd_book.graph.variable import push
+from autograd_book.graph.stack import push
 
 
 class Counts(Interpreter):

@@ -10,7 +10,7 @@ import autograd_book as ab
 from autograd_book.graph.backward import reachable
 from autograd_book.graph.errors import DifferentiationTypeError
 from autograd_book.graph.interpreter import Interpreter
-from autograd_book.graph.variable import push
+from autograd_book.graph.stack import push
 from autograd_book.memory.checkpoint import saved_bytes
 from autograd_book.memory.costs import Costs, measure_blocks, predict
 from autograd_book.memory.sequential import checkpoint_sequential

@@ -13,7 +13,7 @@ from steps import MODELS, perceptron, training
 import autograd_book as ab
 from autograd_book import Variable
 from autograd_book.graph.interpreter import Interpreter
-from autograd_book.graph.variable import push, top
+from autograd_book.graph.stack import push, top
 from autograd_book.learn.optim import SGD
 from autograd_book.memory import meter
 from autograd_book.memory.checkpoint import checkpoint

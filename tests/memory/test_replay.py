@@ -12,7 +12,7 @@ import autograd_book as ab
 from autograd_book.graph.backward import reachable
 from autograd_book.graph.errors import MutatedValueError
 from autograd_book.graph.primitive import primitives
-from autograd_book.graph.variable import top
+from autograd_book.graph.stack import top
 from autograd_book.memory.checkpoint import checkpoint, keeping
 from autograd_book.memory.replay import ReplayError, Ticket, replay
 

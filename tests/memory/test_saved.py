@@ -13,7 +13,7 @@ from vocabulary import CASES
 import autograd_book as ab
 from autograd_book.graph.backward import reachable
 from autograd_book.graph.primitive import primitives
-from autograd_book.graph.variable import top
+from autograd_book.graph.stack import top
 from autograd_book.learn.sequence import LastState, Transformer, next_token_loss
 from autograd_book.memory import saved
 from autograd_book.memory.policies import Bits, Blocks, Half, Policy, Zipped, policy_of

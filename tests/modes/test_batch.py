@@ -117,7 +117,7 @@ def test_what_cannot_be_done_for_all_examples_is_refused(call, fact) -> None:
 
 def test_rows_are_used_and_no_loop_hides_behind_them() -> None:
     seen = []
-    with ab.graph.variable.push(Counting, seen):
+    with ab.graph.stack.push(Counting, seen):
         ab.vmap(lambda r: np.sum(np.tanh(r @ np.ones((3, 2)))[1:] * r[0]))(np.ones((50, 3)))
     assert len(seen) < 12 and len(batchings) > 10
 

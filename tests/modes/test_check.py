@@ -141,7 +141,7 @@ def test_a_wrong_forward_function_is_caught() -> None:
     row = ROWS["sin"]
     wrong = Primitive(lambda x: np.cos(x), "x", x=row.rules["x"])
     from autograd_book.graph.primitive import primitives
-    from autograd_book.graph.variable import bind
+    from autograd_book.graph.stack import bind
 
     del primitives[wrong.fun]
     with pytest.raises(ab.GradientCheckError):

@@ -9,7 +9,7 @@ from casework import uniform
 import autograd_book as ab
 from autograd_book.graph.backward import reachable
 from autograd_book.graph.primitive import primitives
-from autograd_book.graph.variable import functions
+from autograd_book.graph.protocols import functions
 from autograd_book.rules.shapes import reshape, tile
 
 WINDOWS = np.lib.stride_tricks.sliding_window_view

@@ -11,7 +11,7 @@ from vocabulary import CASES, ROWS
 
 import autograd_book as ab
 import autograd_book.rules
-from autograd_book.graph.variable import call, refusals
+from autograd_book.graph.protocols import call, refusals
 from autograd_book.rules.vocabulary import AREAS, PLAIN, status, survey
 
 ENTRIES = survey()

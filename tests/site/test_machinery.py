@@ -71,7 +71,7 @@ def test_a_figure_without_alternative_text_fails_the_build_and_says_where(figure
     assert small_book(f"Two lines\nof text.\n\n{figure}")[0] != 0, "built again, it is accepted"
 
 
-RULE = cell("""from autograd_book.graph.variable import primitive
+RULE = cell("""from autograd_book.graph.protocols import primitive
 
 
 @primitive("x", x=lambda g, x: 3.0 * g * x**2)

@@ -17,7 +17,7 @@ from vocabulary import CASES, kept_layout
 import autograd_book as ab
 from autograd_book.graph.backward import reachable
 from autograd_book.graph.primitive import primitives
-from autograd_book.graph.variable import top
+from autograd_book.graph.stack import top
 from autograd_book.learn.sequence import LastState, Transformer, next_token_loss
 from autograd_book.stability import precision
 from autograd_book.stability.precision import (

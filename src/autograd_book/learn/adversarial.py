@@ -16,7 +16,7 @@ A generator turns noise into images, a discriminator scores images, and
         print(adversarial.adversarial_step(forger, judge, optimizers, images, rng))
 """
 # Generated from book/learn/adversarial.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 291b0ae1e91d92dffe5f3860a52ec057d48a02613c08b6646d44e957a114663c
+# sha256: 3ece82fde023445e30c7c982fba0f176f8160d89f56fe5ed9aa1775c352ac3d5
 
 __all__ = [
     "discriminator_loss",
@@ -43,7 +43,7 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
-from autograd_book.graph.variable import no_grad
+from autograd_book.graph.stack import no_grad
 from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
 from autograd_book.learn.optim import Adam, Optimizer
 from autograd_book.rules.elementwise import sigmoid, softplus

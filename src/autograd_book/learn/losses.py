@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b4250ec28aeb9198ed841a380807227ba555728db5accb258752e449fbd071a0
+# sha256: 4ca1188e526b73e54e8fa3173259c78d07e626e44dae414657cf0ea94e726d4b
 
 __all__ = [
     "integers",
@@ -35,7 +35,7 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
-from autograd_book.graph.variable import Operators
+from autograd_book.graph.methods import Operators
 from autograd_book.rules.indexing import as_places, everything
 from autograd_book.rules.reductions import logsumexp
 

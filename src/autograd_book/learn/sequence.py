@@ -17,7 +17,7 @@ at once. Both are modules like any other.
     print(letters.decode(generate(network, letters.encode("to"), 5, rng=0)))
 """
 # Generated from book/learn/sequence.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b695671d46b9f55bb7b9a03b64ad3fd252afe4e200aad71290752acda7479a33
+# sha256: 0d5df769da97aae2e29d878862efb4684e7157ea59d710d963f8def15b012251
 
 __all__ = [
     "orthogonal",
@@ -55,7 +55,8 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
-from autograd_book.graph.variable import Variable, no_grad
+from autograd_book.graph.stack import no_grad
+from autograd_book.graph.variable import Variable
 from autograd_book.learn.losses import cross_entropy, integers
 from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
 from autograd_book.learn.nn import expect_length, expect_sizes

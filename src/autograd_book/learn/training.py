@@ -15,7 +15,7 @@ what happened, epoch by epoch.
     print(history[-1])
 """
 # Generated from book/learn/training.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a833620692027b097529576c37c009636529d0af4a8b3a0be3e78540271a8bed
+# sha256: 63c774e75740ff9cdef46b3e14723d00de3dc1a2e6400d6daefc53e6c011ecc3
 
 __all__ = [
     "perceptron",
@@ -44,7 +44,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError
-from autograd_book.graph.variable import no_grad
+from autograd_book.graph.stack import no_grad
 from autograd_book.learn.digits import Digits, load_digits, split
 from autograd_book.learn.losses import accuracy, cross_entropy
 from autograd_book.learn.nn import Linear, Module, ReLU, Sequential

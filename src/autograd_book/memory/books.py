@@ -16,7 +16,7 @@
     print(books.buffers[0].nbytes, "bytes, gone in moment", books.buffers[0].died)
 """
 # Generated from book/memory/books.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 630c0a533987fa03dce943ea4b4f6002750caec434060aa3c8bdb71a9805ffdb
+# sha256: 93f77ae3e04e369d6e7f33172f3841c06c88eb76b758c8559892d1b7d6b5f542
 
 __all__ = [
     "CATEGORIES",
@@ -43,7 +43,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.variable import innermost
+from autograd_book.graph.stack import innermost
 
 #: What a buffer is for. Of several reasons the first counts.
 CATEGORIES = (
@@ -101,7 +101,7 @@ import sys
 from typing import NamedTuple
 
 from autograd_book.graph.backward import walk
-from autograd_book.graph.variable import Gradients, deliver
+from autograd_book.graph.gradient import Gradients, deliver
 from autograd_book.learn.optim import Optimizer
 from autograd_book.modes.transforms import own
 

@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e1e7e966ccaf9e79e8641928d072b07b8e1f7b9f3aced7f650403fc81f3d3377
+# sha256: 2ae09e050dff6e1bdc1189f537d70bb057b8900ab6ce3f7ff05ad63cf9e6ed06
 
 __all__ = ["checkpoint", "LATER", "recording", "saved_arrays", "saved_bytes", "keeping"]
 
@@ -31,7 +31,7 @@ from autograd_book.graph.errors import (
 )
 from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.graph.record import Record
-from autograd_book.graph.variable import NoGrad, top
+from autograd_book.graph.stack import NoGrad, top
 from autograd_book.memory.books import owner_of
 from autograd_book.memory.replay import Frame, levels_from, run_first
 from autograd_book.modes.transforms import Fun

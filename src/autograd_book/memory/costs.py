@@ -13,7 +13,7 @@ Each block is measured once, and any schedule is then followed on paper.
     print(costs.kept.shape, predict([[0, 1], 2, 3], costs).saved)
 """
 # Generated from book/memory/costs.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7a92a2a0905e05f8e98499a029532a552bd8d9f1e1d512ed0c11c3510ffc9512
+# sha256: 6ceb74273e3e1c57f4cec35cd8f06616b2673f6206401607293e200270716701
 
 __all__ = [
     "Costs",
@@ -48,7 +48,8 @@ import numpy as np
 from autograd_book.graph.backward import reachable, walk
 from autograd_book.graph.errors import DifferentiationTypeError
 from autograd_book.graph.record import Leaf
-from autograd_book.graph.variable import Variable, bottom, top
+from autograd_book.graph.stack import bottom, top
+from autograd_book.graph.variable import Variable
 from autograd_book.memory.checkpoint import checkpoint, saved_arrays
 from autograd_book.memory.books import owner_of
 from autograd_book.memory.repeat import put_back, sources_of_chance, state_of

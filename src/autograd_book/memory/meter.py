@@ -12,7 +12,7 @@
     print([span.place.name for span in books.spans])
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 25c18e9b3de944bd801395f15a35a8fa55d0d849f90cc1e5c06c21a4c1cffb59
+# sha256: f65435a86a96c00ba8bcf4fef9a2dfa98f93beb4cc389e83690c9cbdc280b7b4
 
 __all__ = [
     "role_of",
@@ -142,7 +142,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 
 from autograd_book.graph.errors import AutogradError, DifferentiationTypeError, described
-from autograd_book.graph.variable import push
+from autograd_book.graph.stack import push
 from autograd_book.learn.nn import leaves
 from autograd_book.learn.optim import Optimizer
 

@@ -12,13 +12,12 @@
         print(pool.lent, "results were written into buffers of dead values")
 """
 # Generated from book/memory/pool.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 56a2c2ef9ff94a469d0b2c5d31f562c9c40afc31c960c63744a08799e224ee97
+# sha256: c7fda4ee6cf741ea7ae137a8e353b453acda00cbc02da4a5503e318914f609c9
 
 __all__ = [
     "LEAST",
     "layout",
     "Pool",
-    "constant",
     "recycle",
     "SETTINGS",
     "MissingAllocatorError",
@@ -30,15 +29,16 @@ __all__ = [
 
 # book/memory/pool.md: What an allocation costs
 import sys
-from threading import Lock, get_ident
+from collections import deque
 from typing import Any
 
 import numpy as np
 
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
-from autograd_book.graph.record import Node, tie
-from autograd_book.graph.variable import Variable, base, top
+from autograd_book.graph.record import Node
+from autograd_book.graph.stack import base, constant, noted, push, top
+from autograd_book.graph.variable import Variable
 
 LEAST = 1 << 16  #: Bytes from which a buffer is worth keeping.
 
@@ -61,34 +61,43 @@ class Pool(Interpreter):
         The bottom of the stack.
     """
 
-    __slots__ = ("shelf", "results", "home", "lent")
+    __slots__ = ("shelf", "results", "lent")
 
     def __init__(self, below: Interpreter) -> None:
         super().__init__(below)
-        self.shelf: dict[int, list[np.ndarray]] = {}  #: Buffers, by size in bytes.
+        self.shelf: dict[int, deque[np.ndarray]] = {}  #: Buffers, by size in bytes.
         self.results: dict[Any, Any] = {}  #: Layout of results, by function and layouts.
-        self.home = get_ident()  #: The thread that it serves.
         self.lent = 0  #: How often a buffer has found a second value.
 
     def take(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """An array in a buffer that nobody holds any more, or in a new one."""
         size = int(np.prod(shape)) * dtype.itemsize
-        buffers = self.shelf.setdefault(size, [])
-        for i in range(len(buffers)):
-            # held by the shelf, and by the call
-            if sys.getrefcount(buffers[i]) <= 2:
+        buffers = self.shelf.setdefault(size, deque())
+        buffer = self.unheld(buffers)
+        if buffer is None:
+            buffer = np.empty(size, np.uint8)
+        value = buffer.view(dtype).reshape(shape)
+        buffers.append(buffer)
+        return value
+
+    def unheld(self, buffers: deque[np.ndarray]) -> np.ndarray | None:
+        """One of the buffers that nobody holds any more, taken off the shelf."""
+        for _ in range(len(buffers)):
+            try:
+                # off the shelf while it is looked at: another thread may share this context
+                buffer = buffers.popleft()
+            except IndexError:
+                return None
+            if sys.getrefcount(buffer) <= 2:  # this name, and the call
                 self.lent += 1
-                return buffers[i].view(dtype).reshape(shape)
-        buffers.append(np.empty(size, np.uint8))
-        return buffers[-1].view(dtype).reshape(shape)
+                return buffer
+            buffers.append(buffer)
+        return None
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive, into a buffer of the pool if its result is known to fit."""
         forms = tuple(map(layout, args))
-        if (
-            type(primitive.fun) is not np.ufunc or params or None in forms
-            or get_ident() != self.home
-        ):
+        if type(primitive.fun) is not np.ufunc or params or None in forms:
             return self.below.bind(primitive, args, params)
         key = primitive, forms
         if known := self.results.get(key):
@@ -105,7 +114,7 @@ class Pool(Interpreter):
         large = type(g) is np.ndarray and g.nbytes >= LEAST
         # Variables among the values belong to a derivative of a higher order
         recorded = any(type(value) is Variable for value in node.saved)
-        if not large or recorded or plan.primitive.joint or get_ident() != self.home:
+        if not large or recorded or plan.primitive.joint:
             return self.below.pull(node, g)
         origins = plan.origins(node)
         saved = [v if o is None else constant(v) for v, o in zip(node.saved, origins)]
@@ -117,16 +126,11 @@ class Pool(Interpreter):
         return tuple([p.value if type(p) is Variable else p for p in parts])
 
 
-def constant(value: Any) -> Any:
-    """A Variable of a plain value that carries no gradient."""
-    return value if type(value) is Variable else tie(Variable, value, None, None)
-
-
 # book/memory/pool.md: What an allocation costs
-class recycle:
+class recycle(push):
     """Context manager under which large results are written into buffers of dead values.
 
-    It serves the thread that enters it. It may be entered again before it is left.
+    It serves the thread or task that enters it. It may be entered again before it is left.
 
     Returns
     -------
@@ -134,27 +138,14 @@ class recycle:
         From ``with recycle() as pool``.
     """
 
-    guard = Lock()  #: All threads stand on the same bottom.
-
     def __init__(self) -> None:
-        self.pools: list[Pool] = []  #: One for each time it was entered.
-
-    def __enter__(self) -> Pool:
-        with self.guard:
-            pool = base.below = Pool(base.below)
-            self.pools.append(pool)
-        return pool
+        super().__init__(Pool, at="bottom")
 
     def __exit__(self, *error: object) -> None:
-        with self.guard:
-            mine = [pool for pool in self.pools if pool.home == get_ident()]
-            pool = (mine or self.pools)[-1]
-            self.pools.remove(pool)
-            level: Interpreter = base
-            while level.below is not pool:  # others may have come in between
-                level = level.below
-            level.below = pool.below
-        pool.shelf.clear()
+        block = noted(self.place, self)
+        super().__exit__(*error)
+        if block:
+            block.level.shelf.clear()
 
 
 # book/memory/pool.md: What an allocation costs

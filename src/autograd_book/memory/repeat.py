@@ -16,7 +16,7 @@ have marks that differ when they do.
     print(mark(noisy(0.0)) == mark(first))
 """
 # Generated from book/memory/repeat.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bd7030f342cd2d82929891463d6a297881ffdaa3a32c43d1c0dc444f673852d8
+# sha256: 142134e751e671b786e3cbfc2a2813dcc2b05d1885138118b3fe76e139119da3
 
 __all__ = [
     "parts_of",
@@ -49,7 +49,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.primitive import Primitive, fingerprint
-from autograd_book.graph.variable import bottom
+from autograd_book.graph.stack import bottom
 from autograd_book.learn.nn import Module
 from autograd_book.modes.batch import Batched
 

@@ -17,7 +17,7 @@ save is replaced by tickets, which the frame fills when they are recalled.
     print(x.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 887fbacaad879c9960ba0293c4ba4cf89bf1784d8752ddaf9ea9feddd24fef1c
+# sha256: 6512141608b33ac271c90285712a63f4138838c85964fdfe058f979f12d397c6
 
 __all__ = [
     "ReplayError",
@@ -61,7 +61,8 @@ from autograd_book.graph.errors import AutogradError, MutatedValueError
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 from autograd_book.graph.primitive import Primitive, shape_of
 from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
-from autograd_book.graph.variable import Variable, bottom, push, top
+from autograd_book.graph.stack import bottom, push, top
+from autograd_book.graph.variable import Variable
 from autograd_book.memory.pool import Pool
 from autograd_book.memory.repeat import (
     alike, global_source, marks, moved, outcome, put_back, sources_of_chance, state_of,

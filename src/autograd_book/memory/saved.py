@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e38293ed39cae986ed326c35d43ac9c88c6ceb4314e3ea7c284fcfd4fbb9a4a4
+# sha256: 19593f8c652810493b98baad315b9057a248a57657de3f5e5bba8ddd6102a98d
 
 __all__ = [
     "Item",
@@ -363,7 +363,7 @@ class Saving(Interpreter):
 
 
 # book/memory/saved.md: The interpreter
-from autograd_book.graph.variable import push
+from autograd_book.graph.stack import push
 from autograd_book.memory.policies import policy_of
 
 

@@ -17,7 +17,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/sequential.md by autograd-book extract; edit the chapter, not this file.
-# sha256: df93fe9c1e29e225bf1604ce2f644bc8f1f2f4e1a7e720bc15f171558d1ed15a
+# sha256: 2d60250e1b6e86b99847dd199268f420b3181f39e39c582bae106a26f9cc653e
 
 __all__ = [
     "Checkpointed",
@@ -39,7 +39,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError
-from autograd_book.graph.variable import bottom
+from autograd_book.graph.stack import bottom
 from autograd_book.learn.nn import Module, expect_layer
 from autograd_book.memory.checkpoint import checkpoint, recording
 from autograd_book.memory.costs import Costs, measure_blocks, named

@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 09774400838722f4f1a1399c399368a663a4a6f967262ecaa5f95b211d1460c6
+# sha256: 5f8ace23ec182dc6bdbe76a650f6f6adfeb15a96fdf75a24afb6d02dcfc2c2a4
 
 __all__ = [
     "OneForAllError",
@@ -58,7 +58,9 @@ from autograd_book.graph.errors import (
 )
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
-from autograd_book.graph.variable import Methods, Operators, Protocols, call, push, top
+from autograd_book.graph.methods import Methods, Operators
+from autograd_book.graph.protocols import Protocols, call
+from autograd_book.graph.stack import push, top
 from autograd_book.modes.transforms import Fun, expect_function, name_of
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.rules import indexing, linear, reductions, shapes

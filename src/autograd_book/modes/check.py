@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ad5c258f3a8daa87b41d35bfcd57e40cea4f28653b6e9c75c8438245238ed266
+# sha256: 0b3d80d891ae1220898f966161f5dd5e61f57fc47169bcb18ec617e5683aad11
 
 __all__ = [
     "Fun",
@@ -42,7 +42,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError, GradientCheckError
-from autograd_book.graph.variable import no_grad
+from autograd_book.graph.stack import no_grad
 from autograd_book.modes.forward import jvp
 from autograd_book.modes.transforms import expect_function, name_of, primal, vjp
 

@@ -12,7 +12,7 @@ value together with its tangent.
     print(f"{value:.2f} {tangent:.1f}")
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5bd5acf6275cc3317a11949f88766b47d7e86bbaf47dd999f3fefdb252f528d5
+# sha256: 14da0583ad6c2a2274feec89a3e2dd3661a7ab8a89c605e4bd68ca9df03f01d9
 
 __all__ = [
     "along_elements",
@@ -41,7 +41,9 @@ from autograd_book.graph.primitive import Primitive, primitives, shape_of
 from autograd_book.graph.record import (
     Node, Record, expect_below, new, next_index, no_number, recordable, tie,
 )
-from autograd_book.graph.variable import Variable, bind, expect_kind, push, top
+from autograd_book.graph.gradient import expect_kind
+from autograd_book.graph.stack import bind, push, top
+from autograd_book.graph.variable import Variable
 from autograd_book.modes.transforms import (
     Fun, expect_function, expect_number, name_of, primal,
 )

@@ -17,7 +17,7 @@ the line of the program.
         print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3c7fdc9f85534a37be1437ebb3843ebcd75c02cc1d455d27edaf6f3c5688a9fe
+# sha256: 59b5b2cd7db98e7d123ab527d1521f1dbb9705ec433eea523f0c69543496a626
 
 __all__ = [
     "plain",
@@ -44,7 +44,8 @@ from autograd_book.graph.errors import NonFiniteError
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, differentiable
 from autograd_book.graph.record import Node, next_index
-from autograd_book.graph.variable import Fun, Variable, push
+from autograd_book.graph.stack import Fun, push
+from autograd_book.graph.variable import Variable
 from autograd_book.modes.batch import Batched
 
 

@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9370d2d22986733be73660659e4fa78e0f0111ec2db5ff34f5f9f9e58709985f
+# sha256: a50662cbbafe5807dfa13b2ba10abb2e3aa9e95483c5dcb0fcda1e59fd2721ff
 
 __all__ = [
     "Fun",
@@ -50,9 +50,11 @@ from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import differentiable, intact, seal, shape_of
 from autograd_book.graph.record import Handle, Record
-from autograd_book.graph.variable import (
-    Operators, Variable, admissible, expect_kind, primitive, push, top, turned,
-)
+from autograd_book.graph.gradient import expect_kind, turned
+from autograd_book.graph.methods import Operators
+from autograd_book.graph.protocols import primitive
+from autograd_book.graph.stack import push, top
+from autograd_book.graph.variable import Variable, admissible
 from autograd_book.modes.trees import Tree, leaves, tree_map
 
 Fun = Callable[..., Any]  #: Any function of arrays.

@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e77b610954d0e3b749d1b1a5e315070b5ee3b797db4be5abc167ef1c7edf20d7
+# sha256: 7a08858d782c8dd0bd64f54b56a271873c00ffae3cd996c5eb8d2e70b1382c32
 
 __all__ = [
     "windows",
@@ -58,7 +58,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.variable import implements, primitive
+from autograd_book.graph.protocols import implements, primitive
 from autograd_book.rules.indexing import scatter
 
 

@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c284e33419fc97fbc183ed0f728cdf88f0b177fec94f4286c9f7dc78b57d1173
+# sha256: b1f1631944cc5374f285656eb50341e101114fe5ac84e0f38c58c841aa2fd2bd
 
 __all__ = [
     "transposed",
@@ -93,7 +93,8 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import Primitive, shape_of
-from autograd_book.graph.variable import Variable, implements, primitive
+from autograd_book.graph.protocols import implements, primitive
+from autograd_book.graph.variable import Variable
 
 
 def transposed(x: Any) -> Any:

@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4348e87ea7d1dfa2ba63e03c20bac77a4227df986c71c25a477f4221cc24f9cc
+# sha256: 2177d8e9640b247b7738874c4df58f2ddc989ab180c1c1cf58141d67f03049bd
 
 __all__ = [
     "nonzero_base",
@@ -72,7 +72,8 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.primitive import Primitive, primitives
-from autograd_book.graph.variable import Operators, primitive
+from autograd_book.graph.methods import Operators
+from autograd_book.graph.protocols import primitive
 
 
 # book/rules/elementwise.md: Arithmetic
@@ -416,7 +417,7 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 # book/rules/elementwise.md: Clipping
 from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import refuse_unread
-from autograd_book.graph.variable import functions, implements, refuse
+from autograd_book.graph.protocols import functions, implements, refuse
 
 
 @implements(np.clip)

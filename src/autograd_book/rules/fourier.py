@@ -14,7 +14,7 @@ all lengths, axes and norms.
     print(x.grad)
 """
 # Generated from book/rules/fourier.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 960c2e5e610c3f1465f261a3f40d953a5d0aa778a0b506f638a4ad99476d7b09
+# sha256: 14d9357c63bf1efad42a1921253f68c4c8a986950a2b818d5d5e166831816c0b
 
 __all__ = ["fitted", "transform", "mirrored", "Sides", "sides", "several"]
 
@@ -85,7 +85,7 @@ transform(
 
 # book/rules/fourier.md: Several axes
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
-from autograd_book.graph.variable import functions
+from autograd_book.graph.protocols import functions
 
 #: For each transform its length, or None, and its axis.
 Sides = list[tuple[int | None, int]]

@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 379eca2d6e31e6c550026616015b3e0ba6bb4e9fab194176e28545fd3e0f292f
+# sha256: ca7f7e3076925ec73de017f07520ea37e928b377453b51710fbd9f141782e2e8
 
 __all__ = [
     "BASIC",
@@ -79,9 +79,12 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
-from autograd_book.graph.variable import (
-    Fun, Operators, Variable, attributes, bind, functions, implements, primitive, refuse,
+from autograd_book.graph.methods import Operators
+from autograd_book.graph.protocols import (
+    attributes, functions, implements, primitive, refuse,
 )
+from autograd_book.graph.stack import Fun, bind
+from autograd_book.graph.variable import Variable
 from autograd_book.rules.reductions import real_kind, rounded, wide
 from autograd_book.rules.shapes import concatenate, constant, converted
 from autograd_book.rules.shapes import expect_no_out, outline, plain

@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9244eda46d95a093e4b5cb78b5655a392afa5f23155e570e439632555ddb503a
+# sha256: e6b1799378563425d37ce37703650ac0f40caf7113ba96357420b1bf69e64cac
 
 __all__ = [
     "Shape",
@@ -209,7 +209,7 @@ def from_terms(word: str, shape: Shape, terms: str, *operands: Any, **how: Any) 
 
 
 # book/rules/linear.md: Two primitives
-from autograd_book.graph.variable import primitive
+from autograd_book.graph.protocols import primitive
 
 
 def swapped(g: Any, y: Any, shape: Shape, a: str, b: str, c: str, optimize: bool) -> Any:
@@ -311,7 +311,8 @@ def words(text: str, shapes: tuple[Shape, ...]) -> tuple[list[str], str]:
 # book/rules/linear.md: More than two operands
 from autograd_book.graph.errors import NoRuleError
 from autograd_book.graph.primitive import REMEDIES
-from autograd_book.graph.variable import bind, implements
+from autograd_book.graph.protocols import implements
+from autograd_book.graph.stack import bind
 
 
 def decline(name: str, **options: Any) -> None:
@@ -431,7 +432,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 
 
 # book/rules/linear.md: Products of vectors
-from autograd_book.graph.variable import functions
+from autograd_book.graph.protocols import functions
 
 
 def conjugated(x: Any) -> Any:

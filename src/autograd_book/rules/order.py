@@ -14,7 +14,7 @@ or without NaN.
     print(np.sort(x), np.quantile(x, [0.25, 0.9]))
 """
 # Generated from book/rules/order.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ae478204ec25fe8e7588c13c8eea8fb4ec49fd13dd6ed0de25e822932023622c
+# sha256: 32f0230a72b5b7f61b5a7bb9e56a758c2718d6d85e4fd162e3a5d455ae94d7b5
 
 __all__ = [
     "by_keys",
@@ -50,7 +50,8 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import Primitive
-from autograd_book.graph.variable import bind, functions, implements, primitive, refuse
+from autograd_book.graph.protocols import functions, implements, primitive, refuse
+from autograd_book.graph.stack import bind
 from autograd_book.rules.linear import decline
 from autograd_book.rules.reductions import aligned, kept, real_kind
 from autograd_book.rules.shapes import plain, reshape
@@ -167,7 +168,7 @@ def averaged(near: Any, far: Any, share: Any) -> Any:
 # book/rules/order.md: Between two elements
 import math
 
-from autograd_book.graph.variable import Operators
+from autograd_book.graph.methods import Operators
 from autograd_book.rules.linear import array, positions, scalar
 
 

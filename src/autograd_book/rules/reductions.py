@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 342746f9edd81dae2e7d01e71e3367480a6ab5dd0666f20e1c9b2fc529b55c0d
+# sha256: d84f26aa7502de1c0da3a88846cdfaaade20a39074f13c8cbc24638bcd41be36
 
 __all__ = [
     "kept",
@@ -77,7 +77,8 @@ from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import (
     Primitive, differentiable, primitives, refuse_unread, shape_of,
 )
-from autograd_book.graph.variable import Fun, functions, implements, primitive
+from autograd_book.graph.protocols import functions, implements, primitive
+from autograd_book.graph.stack import Fun
 from autograd_book.rules.elementwise import over
 
 

@@ -14,7 +14,7 @@ interpolation and covariance.
     print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: cb89ea286f895cce76ec25f2aff1726b2789f56a197a0897ef16440ed4383325
+# sha256: fd607557eac3d539bc9714df1e1809a6d8649bfc2fffc153b303000ad9868537
 
 __all__ = [
     "cumsum_x",
@@ -72,14 +72,9 @@ from autograd_book.graph.errors import (
     NoRuleError,
 )
 from autograd_book.graph.primitive import Primitive, differentiable, shape_of
-from autograd_book.graph.variable import (
-    Fun,
-    Variable,
-    functions,
-    implements,
-    primitive,
-    refuse,
-)
+from autograd_book.graph.protocols import functions, implements, primitive, refuse
+from autograd_book.graph.stack import Fun
+from autograd_book.graph.variable import Variable
 from autograd_book.rules.indexing import scatter
 from autograd_book.rules.linear import scalar
 from autograd_book.rules.reductions import (

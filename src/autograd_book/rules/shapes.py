@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f46316522c3c7380e2a9bf08cbf3d4a1a118bd07cbf7b83b354eac72d3137e2a
+# sha256: 7a431258794b5ad2e8c36f650a9f1c4ee9c8a3aecc04d4516c67b2a1ddb1dbf4
 
 __all__ = [
     "reshape",
@@ -68,17 +68,10 @@ import numpy as np
 from autograd_book.graph.backward import unbroadcast
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, differentiable, primitives, shape_of
-from autograd_book.graph.variable import (
-    Fun,
-    Operators,
-    Variable,
-    bind,
-    expect_constant,
-    functions,
-    implements,
-    primitive,
-    refuse,
-)
+from autograd_book.graph.methods import Operators
+from autograd_book.graph.protocols import functions, implements, primitive, refuse
+from autograd_book.graph.stack import Fun, bind
+from autograd_book.graph.variable import Variable, expect_constant
 from autograd_book.rules.reductions import wide
 
 

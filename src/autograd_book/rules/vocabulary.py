@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 706b63fb81c22ce92ad0b16d8711876306129f1b4cd0e47427c4c4dd2906513e
+# sha256: b8443c02a38dddea801059c179d39cc9a4b6acddb8de36a175a57a74db02321d
 
 __all__ = [
     "linspace",
@@ -38,9 +38,9 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 
 from autograd_book.graph.primitive import primitives
-from autograd_book.graph.variable import (
-    Operators, Variable, functions, implements, refusals, refuse,
-)
+from autograd_book.graph.methods import Operators
+from autograd_book.graph.protocols import functions, implements, refusals, refuse
+from autograd_book.graph.variable import Variable
 from autograd_book.rules import (
     convolution,
     decompositions,

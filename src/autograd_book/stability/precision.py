@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ea1b31627411eb2a5d1cd7fb3e604445cf5df83efa161ef8d4ed358ed2f91c0b
+# sha256: abf474f2c93f618d5d14c62bc449f650f2c5716ce884a3a758ce061548f6bbe5
 
 __all__ = [
     "half_format",
@@ -122,7 +122,7 @@ def bfloat16() -> Any:
 
 # book/stability/precision.md: There and back
 from autograd_book.graph.primitive import primitives
-from autograd_book.graph.variable import bind
+from autograd_book.graph.stack import bind
 
 SINGLE = np.dtype(np.float32)  #: What is computed in.
 PIECE = 1 << 15  #: Elements of a piece of an array: with its copies it fits into the cache.
@@ -352,7 +352,7 @@ EXACT, SIGNED, RELATIVE, ABSOLUTE = range(4)
 # book/stability/precision.md: What a rule can do with halves
 from collections.abc import Iterator
 
-from autograd_book.graph.variable import innermost
+from autograd_book.graph.stack import innermost
 from autograd_book.rules.convolution import conv, conv_w, conv_x
 from autograd_book.rules.elementwise import relu
 from autograd_book.rules.linear import contract, cross3
@@ -499,7 +499,7 @@ class Packed:
 import weakref
 
 from autograd_book.graph.primitive import fingerprint
-from autograd_book.graph.variable import primitive
+from autograd_book.graph.protocols import primitive
 
 
 class Halves:
@@ -550,7 +550,8 @@ from collections.abc import Iterator
 
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.record import Leaf, Node
-from autograd_book.graph.variable import Variable, bottom, push
+from autograd_book.graph.stack import bottom, push
+from autograd_book.graph.variable import Variable
 
 FEW = 512  #: Saved values of fewer elements stay as they are.
 

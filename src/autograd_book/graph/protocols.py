@@ -1,0 +1,209 @@
+"""How NumPy hands a call over.
+
+A function of NumPy that meets a Variable is looked up in tables: of
+primitives, of compositions, and of what is refused. A decorator enters a
+function of one's own.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+
+    @ab.primitive("x", x=lambda g, out: g * out * (1 - out))
+    def logistic(x):
+        return 1 / (1 + np.exp(-x))
+
+    x = ab.Variable([0.0, 2.0])
+    np.sum(np.tanh(x) + logistic(x)).backward()
+    print(x.grad)
+"""
+# Generated from book/graph/protocols.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 4bfc50687c934ea70c793bec980617dafd6ca4332599416c6cdcf94f4b0df150
+
+__all__ = [
+    "functions",
+    "attributes",
+    "refusals",
+    "refuse",
+    "implements",
+    "call",
+    "Protocols",
+    "watched",
+    "primitive",
+]
+
+
+# book/graph/protocols.md: Three tables
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, NoRuleError, advise, nearest,
+)
+from autograd_book.graph.primitive import (
+    Primitive, Rule, arrange, expect_fitting, primitives, shape_of,
+)
+from autograd_book.graph.stack import Fun, top
+
+#: From a NumPy function to our composition of it.
+functions: dict[Fun, Fun] = {
+    np.shape: shape_of,
+    np.ndim: lambda a: len(shape_of(a)),
+    np.size: lambda a, axis=None: int(
+        np.prod(np.take(shape_of(a), range(len(shape_of(a))) if axis is None else axis))
+    ),
+}
+
+
+#: Attributes of Variables that later chapters add, by name.
+attributes: dict[str, Fun] = {}
+#: From a NumPy function that has no derivative to what to do instead.
+refusals: dict[Fun, str] = {}
+
+
+def refuse(remedy: str, *known: Fun) -> None:
+    """Enter NumPy functions that are refused, with the sentence that says what to do
+    instead."""
+    refusals.update(dict.fromkeys(known, remedy))
+
+
+def implements(*known: Fun) -> Callable[[Fun], Fun]:
+    """Decorator: what is decorated computes these NumPy functions when they meet a
+    Variable."""
+
+    def enter(ours: Fun) -> Fun:
+        functions.update(dict.fromkeys(known, ours))
+        return ours
+
+    return enter
+
+
+# book/graph/protocols.md: The call
+def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A NumPy function of Variables, by its primitive or by our composition.
+
+    Raises
+    ------
+    NoRuleError
+        If the function is in neither table.
+    """
+    try:
+        if fun in primitives:
+            primitive = primitives[fun]
+            arrays, params = arrange(primitive, args, kwargs)
+            return top.get().bind(primitive, arrays, params)
+        if fun in functions:
+            return functions[fun](*args, **kwargs)
+    except Exception as error:
+        advise(error, fun.__name__, args)
+        raise
+    known = [f.__name__ for f in (*primitives, *functions)]
+    raise NoRuleError(
+        f"{getattr(fun, '__name__', fun)} was called with a Variable, and no derivative is "
+        "known for it. "
+        + (refusals.get(fun) or nearest(fun.__name__, known))
+    )
+
+
+# book/graph/protocols.md: The call
+class Protocols:
+    """How NumPy hands a call over to a Variable."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any
+    ) -> Any:
+        if method == "__call__":
+            return call(ufunc, inputs, kwargs)
+        if (fun := getattr(ufunc, method)) in functions:
+            return call(fun, inputs, kwargs)
+        raise NoRuleError(
+            f"{ufunc.__name__}.{method} was called with a Variable, and no derivative is "
+            "known for it. Use np.sum, np.prod, np.max, np.cumsum or another function "
+            "along an axis."
+        )
+
+    def __array_function__(
+        self, func: Fun, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        return call(func, args, kwargs)
+
+
+# book/graph/protocols.md: A primitive of one's own
+def watched(made: Primitive) -> Fun:
+    """The function of a primitive, which raises at its first call if it writes into an
+    argument, and puts itself in its place otherwise."""
+    fun = made.fun
+
+    @wraps(fun)
+    def first(*args: Any, **params: Any) -> Any:
+        before = [a.tobytes() if isinstance(a, np.ndarray) else None for a in args]
+        out = fun(*args, **params)
+        for name, a, noted in zip(made.arguments, args, before):
+            if noted is not None and a.tobytes() != noted:
+                raise DifferentiationValueError(
+                    f"{made.name} wrote into its argument {name}, an array of shape {a.shape} "
+                    "that others use as well. Write x = x - ... in place of x -= ..., or "
+                    "begin with x = x.copy()."
+                )
+        made.fun = fun
+        return out
+
+    return first
+
+
+# book/graph/protocols.md: A primitive of one's own
+def primitive(
+    arguments: str,
+    joint: Rule | None = None,
+    flat: bool = False,
+    linear: str = "",
+    elementwise: bool = False,
+    **rules: Rule,
+) -> Callable[[Fun], Fun]:
+    """Decorator that makes a function of plain arrays differentiable by rules.
+
+    Parameters
+    ----------
+    arguments : str
+        Names of the array arguments, separated by spaces. Other parameters of the function
+        are passed as they are.
+    joint, flat, linear, elementwise, **rules
+        As for `Primitive`: rules are named after the arguments, and ask for what they need
+        by name.
+
+    Returns
+    -------
+    callable
+        Decorator; the decorated function accepts arrays and Variables.
+    """
+
+    if not isinstance(arguments, str):
+        raise DifferentiationTypeError(
+            f"primitive was given {arguments!r} where the names of the array arguments "
+            "belong. "
+            'Write @primitive("x", x=lambda g, ...: ...) above the function.'
+        )
+
+    def make(fun: Fun) -> Fun:
+        made = Primitive(fun, arguments, joint, flat, linear, elementwise, **rules)
+        expect_fitting(made)
+        made.fun = watched(made)
+
+        @wraps(fun)
+        def bound(*args: Any, **kwargs: Any) -> Any:
+            try:
+                arrays, params = arrange(made, args, kwargs)
+            except Exception as error:
+                advise(error, made.name, args)
+                raise
+            return top.get().bind(made, arrays, params)
+
+        primitives[bound] = made
+        return bound
+
+    return make

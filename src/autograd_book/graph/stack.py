@@ -1,0 +1,281 @@
+"""The stack.
+
+The stack belongs to the thread or task. A level is pushed for the duration of
+a ``with`` block, and however the block ends, what it found is there again.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+    from autograd_book.graph.stack import top
+
+    x = ab.Variable(2.0)
+    with ab.no_grad():
+        print(type(top.get()).__name__, (x * x).requires_grad)
+    print(type(top.get()).__name__, (x * x).requires_grad)
+"""
+# Generated from book/graph/stack.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 3e74dcd9a0a839bf2ca1d5d462f33a47a55aff2965ac3dc9a93df03c1aa87252
+
+__all__ = [
+    "Fun",
+    "bedrock",
+    "floor",
+    "Base",
+    "base",
+    "top",
+    "bind",
+    "Place",
+    "places",
+    "Block",
+    "noted",
+    "settle",
+    "push",
+    "expect_wrappable",
+    "bottom",
+    "innermost",
+    "constant",
+    "NoGrad",
+    "no_grad",
+]
+
+
+# book/graph/stack.md: The Record that is always there
+from collections.abc import Callable
+from contextvars import ContextVar
+from copy import copy
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from typing import Any, Literal, overload
+
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, described,
+)
+from autograd_book.graph.interpreter import Interpreter, ground
+from autograd_book.graph.primitive import Primitive, settled
+from autograd_book.graph.record import Record, tie
+
+Fun = Callable[..., Any]  #: Any function of arrays.
+bedrock = ground()  #: NumPy, on which all stacks stand.
+#: What the Record that is always there stands on, in this thread or task.
+floor: ContextVar[Interpreter] = ContextVar("floor", default=bedrock)
+
+
+class Base(Record):
+    """The Record that is always there: one for all, on the floor of whoever asks."""
+
+    __slots__ = ()
+
+    below: Any = property(lambda self: floor.get())
+
+    def __init__(self) -> None:
+        #: Class of the Variables that programs make. The chapter that has it names it.
+        self.handle: Any = None
+        self.owner = "the program"
+
+
+base = Base()  #: The Record that is always there.
+#: The top of the stack, in this thread or task.
+top: ContextVar[Interpreter] = ContextVar("top", default=base)
+
+
+def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
+    """Apply a primitive at the top of the stack."""
+    return top.get().bind(primitive, args, settled(primitive, params) if params else params)
+
+
+# book/graph/stack.md: What a block has to note
+class Place:
+    """An end of the stack where levels come and go."""
+
+    __slots__ = ("blocks", "stack")
+
+    def __init__(self, stack: ContextVar[Interpreter]) -> None:
+        self.stack = stack
+        #: The innermost block that is open here.
+        self.blocks: ContextVar[Any] = ContextVar("blocks", default=None)
+
+
+#: Where a level can be put: above all others, or below the lowest Record.
+places = {"top": Place(top), "bottom": Place(floor)}
+
+
+class Block:
+    """A with block that is open: what it found, the level that it added, and the block
+    around it."""
+
+    __slots__ = ("around", "level", "open", "owner", "stack", "was")
+
+    def __init__(self, place: Place, owner: int) -> None:
+        self.owner, self.open = owner, True  #: Whose block it is, and whether it still is.
+        self.was, self.around = place.stack.get(), place.blocks.get()
+        self.stack: Interpreter = self.was  #: What was found, with the level in it.
+        self.level: Any = self.was
+
+    def seat(self, below: Interpreter) -> Interpreter:
+        """The level of this block, on top of another one than before."""
+        self.level.below = below
+        return self.level
+
+
+def noted(place: Place, owner: Any) -> Block | None:
+    """The innermost block of an object, among those that are open at a place."""
+    block: Block | None = place.blocks.get()
+    while block is not None and block.owner != id(owner):
+        block = block.around
+    return block
+
+
+# book/graph/stack.md: Leaving in any order
+def settle(place: Place) -> None:
+    """Take the levels of blocks that are open no longer out of the stack."""
+    known, oldest, block = [], 0, place.blocks.get()
+    while block is not None:
+        known.append(block)
+        if not block.open:
+            oldest = len(known)
+        block = block.around
+    if oldest:
+        stack, inner = known[oldest - 1].was, known[oldest - 1].around
+        for block in reversed(known[: oldest - 1]):
+            if block.open:
+                block = copy(block)  # the notes change in the last line, and all at once
+                block.was, block.around = stack, inner
+                stack, inner = stack.under(block.seat)[0], block
+                block.stack = stack
+        place.stack.set(stack)
+        place.blocks.set(inner)
+
+
+# book/graph/stack.md: One way in
+class push:
+    """Puts an interpreter on the stack for the duration of a with block, or of each call of
+    a decorated function.
+
+    Parameters
+    ----------
+    level : callable
+        Makes the interpreter: ``level(below, *args)``.
+    at : {"top", "bottom"}
+        Above all levels, or below the Record that is always there.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If it decorates a generator or a coroutine, whose body runs after the call.
+    DifferentiationValueError
+        If a block is left where it was not entered.
+    """
+
+    def __init__(
+        self, level: Callable[..., Any], *args: Any, at: Literal["top", "bottom"] = "top"
+    ) -> None:
+        self.level, self.args, self.place = level, args, places[at]
+
+    def onto(self, stack: Interpreter) -> tuple[Interpreter, Any]:
+        """A stack with the new level in it, and the level."""
+        return stack.under(lambda below: self.level(below, *self.args))
+
+    def __enter__(self) -> Any:
+        place = self.place
+        block = Block(place, id(self))
+        try:
+            block.stack, block.level = self.onto(block.was)
+            place.blocks.set(block)
+            place.stack.set(block.stack)
+            return block.level
+        except BaseException:
+            place.stack.set(block.was)
+            place.blocks.set(block.around)
+            raise
+
+    def __exit__(self, *error: object) -> None:
+        block = noted(self.place, self)
+        if block is None:
+            raise DifferentiationValueError(
+                f"a block of {type(self).__name__} was left in another thread or task than "
+                "it was entered in. Leave it where it was entered."
+            )
+        block.open = False
+        settle(self.place)
+
+    def __del__(self) -> None:
+        place = getattr(self, "place", None)
+        while place and (block := noted(place, self)):
+            block.open = False
+            settle(place)
+
+    def __call__(self, fun: Fun) -> Fun:
+        expect_wrappable(self, fun)
+
+        @wraps(fun)
+        def applied(*args: Any, **kwargs: Any) -> Any:
+            with copy(self):
+                return fun(*args, **kwargs)
+
+        return applied
+
+
+# book/graph/stack.md: As a decorator
+def expect_wrappable(block: push, fun: Any) -> None:
+    """Raise DifferentiationTypeError unless the body of `fun` runs during its call."""
+    if not callable(fun):
+        raise DifferentiationTypeError(
+            f"{type(block).__name__} was put around {described(fun)}, which is no function. "
+            "Put it around the function, and call what comes back."
+        )
+    if any(
+        later(fun)
+        for later in (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)
+    ):
+        raise DifferentiationTypeError(
+            f"{block.level.__name__} was put around {getattr(fun, '__name__', fun)}, a "
+            "generator or coroutine, whose body runs after the call has returned. "
+            "Write the with block inside of it, around lines without yield or await."
+        )
+
+
+# book/graph/stack.md: Not recording
+def bottom(value: Any) -> Any:
+    """What is inside any number of Variables."""
+    while type(value) is base.handle:
+        value = value.value
+    return value
+
+
+def innermost(value: Any) -> Any:
+    """What is inside any number of Variables; a batch of values, without what its values
+    need for a gradient."""
+    value = bottom(value)
+    return value.detach() if hasattr(value, "detach") else value
+
+
+def constant(value: Any) -> Any:
+    """A Variable of a plain value that carries no gradient."""
+    return tie(base.handle, value, None, None)
+
+
+class NoGrad(Interpreter):
+    """Computes with the values alone; results are constants."""
+
+    __slots__ = ()
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Pass the plain values on."""
+        values = [innermost(a) for a in args]
+        out = self.below.bind(primitive, values, params)
+        plain = primitive.flat or not any(type(a) is base.handle for a in args)
+        return out if plain else constant(out)
+
+
+@overload
+def no_grad() -> push: ...
+@overload
+def no_grad(fun: Fun) -> Fun: ...
+def no_grad(fun: Fun | None = None) -> Any:
+    """Context manager, or decorator with or without parentheses, under which nothing is
+    recorded.
+
+    Results of Variables are constants: Variables with ``requires_grad=False``.
+    """
+    return push(NoGrad) if fun is None else push(NoGrad)(fun)
