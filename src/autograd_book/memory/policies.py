@@ -14,7 +14,7 @@ for each number, and a step for each block of 256.
     print(x.nbytes, codes.nbytes + steps.nbytes, np.max(np.abs(policy.unpack(packed) - x)) < 0.01)
 """
 # Generated from book/memory/policies.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 274cb974105a73730f2b022929326a1ee1d7e4b27519ec302e10ef85560cad4a
+# sha256: 4a1dd53035c9340af8a0d15266986776944fe0aa8a621c1692cba9eb7a47ccea
 
 __all__ = [
     "Policy",
@@ -37,16 +37,16 @@ __all__ = [
     "COMPARED",
     "bytes_of",
     "Zipped",
-    "Pair",
-    "Chosen",
     "NAMED",
     "named",
+    "Pair",
+    "Chosen",
     "by_primitive",
     "policy_of",
 ]
 
 
-# book/memory/policies.md: A pair of functions, and how far they err
+# book/memory/policies.md: What an array may suffer
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ class Keep(Policy):
 
 
 # book/memory/policies.md: Sixteen bits
-from autograd_book.stability.precision import PIECE, Form, Scaled, half_format, scaled
+from autograd_book.stability.precision import PIECE, half_format, scaled
 
 
 class Half(Policy):
@@ -348,35 +348,7 @@ class Zipped(Policy):
         return places.reshape(-1).view(dtype).reshape(shape)
 
 
-# book/memory/policies.md: Which policy for which value
-class Pair(Policy):
-    """Two functions, of which the second undoes the first."""
-
-    def __init__(self, first: Callable[[Any], Any], second: Callable[[Any], Any]) -> None:
-        self.first, self.second = first, second
-
-    def pack(self, x: np.ndarray) -> Any:
-        """What the first function makes of x."""
-        return self.first(x)
-
-    def unpack(self, packed: Any) -> Any:
-        """What the second makes of that."""
-        return self.second(packed)
-
-
-# book/memory/policies.md: Which policy for which value
-class Chosen(Policy):
-    """Another policy for each value: ``pick(primitive, name, x)`` says which."""
-
-    def __init__(self, pick: Callable[[str, str, np.ndarray], Any]) -> None:
-        self.pick = pick
-
-    def choose(self, primitive: str, name: str, x: np.ndarray) -> Policy:
-        """Ask, and ask on."""
-        return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
-
-
-# book/memory/policies.md: Which policy for which value
+# book/memory/policies.md: Asking for one
 from functools import cache
 
 #: What makes the policies that have a name; the next chapter adds one.
@@ -396,7 +368,35 @@ def named(name: str) -> Policy:
     return NAMED[name]()
 
 
-# book/memory/policies.md: Which policy for which value
+# book/memory/policies.md: Asking for one
+class Pair(Policy):
+    """Two functions, of which the second undoes the first."""
+
+    def __init__(self, first: Callable[[Any], Any], second: Callable[[Any], Any]) -> None:
+        self.first, self.second = first, second
+
+    def pack(self, x: np.ndarray) -> Any:
+        """What the first function makes of x."""
+        return self.first(x)
+
+    def unpack(self, packed: Any) -> Any:
+        """What the second makes of that."""
+        return self.second(packed)
+
+
+# book/memory/policies.md: Asking for one
+class Chosen(Policy):
+    """Another policy for each value: ``pick(primitive, name, x)`` says which."""
+
+    def __init__(self, pick: Callable[[str, str, np.ndarray], Any]) -> None:
+        self.pick = pick
+
+    def choose(self, primitive: str, name: str, x: np.ndarray) -> Policy:
+        """Ask, and ask on."""
+        return policy_of(self.pick(primitive, name, x)).choose(primitive, name, x)
+
+
+# book/memory/policies.md: Asking for one
 def by_primitive(table: dict[str, Any]) -> Policy:
     """Policies by the names of primitives; that of ``"else"`` for all others, or keep."""
     known = {primitive.name for primitive in primitives.values()} | {"else", "checkpoint"}
@@ -411,7 +411,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
-# book/memory/policies.md: Which policy for which value
+# book/memory/policies.md: Asking for one
 def policy_of(given: Any) -> Policy:
     """A policy from what `saved_values` accepts.
 
