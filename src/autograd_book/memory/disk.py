@@ -87,7 +87,7 @@ def transfer(step: Callable[[Any, int], int], data: Any, start: int) -> None:
         done += more
 
 
-# book/memory/disk.md: One file for all, and places in it
+# book/memory/disk.md: One file for all arrays
 forks: list[int] = []  #: A number for each time that this process, or one before it, was forked.
 
 if hasattr(os, "register_at_fork"):
@@ -122,7 +122,7 @@ class Store:
         return self.origin == (os.getpid(), len(forks))
 
 
-# book/memory/disk.md: One file for all, and places in it
+# book/memory/disk.md: One file for all arrays
 import numpy as np
 
 
