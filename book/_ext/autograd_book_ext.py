@@ -13,12 +13,14 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+import sphinx_codeautolink.extension.block as codeautolink
 from docutils import nodes
 from outputs import CORES, Kept
 from sphinx import addnodes
 from sphinx.errors import ExtensionError
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.logging import get_node_location, getLogger
+from sphinx_codeautolink.parse import ImportTrackerVisitor
 
 from autograd_book.literate.extract import contents, find_root, survey
 from autograd_book.literate.weave import explained, explanation, weave
@@ -144,6 +146,25 @@ class Complaints(logging.Handler):
 def home(app, name):
     """The dotted name under which an object is defined, and listed in the reference."""
     return f"{app.book_chapters[app.book_places[name].docname].module}.{name.rpartition('.')[2]}"
+
+
+class OnceParsed:
+    """The names in the cells of a page, of which sphinx-codeautolink would parse each again for every cell below it.
+
+    What it hands over is the code of a cell below that of all cells above. Those have just been parsed, and a visitor remembers what they bound.
+    """
+
+    def __init__(self):
+        self.above, self.visitor = "", ImportTrackerVisitor(None)
+
+    def __call__(self, source, node):
+        if not source.startswith(f"{self.above}\n"):
+            self.__init__()  # another page
+        start = len(self.above) and len(self.above) + 1
+        tree = ast.increment_lineno(ast.parse(source[start:]), source.count("\n", 0, start))
+        self.above, self.visitor.doctree_node, self.visitor.accessed = source, node, []
+        self.visitor.visit(tree)
+        return self.visitor.accessed
 
 
 # Cells
@@ -319,6 +340,7 @@ def count_pages(app, exception):
 def setup(app):
     """Connect all of this to Sphinx."""
     app.setup_extension("autograd_book_notebooks")
+    codeautolink.parse_names = OnceParsed()
     app.connect("config-inited", leave_out_doors)
     app.connect("config-inited", set_up, priority=950)  # after sphinx-external-toc has read the contents
     # Before sphinx-codeautolink reads its settings, and asks which pages are outdated.

@@ -11,6 +11,7 @@ import re
 import zipfile
 from functools import cache
 from importlib.metadata import requires
+from itertools import chain
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -20,8 +21,8 @@ from autograd_book.literate.extract import find_root
 NOTEBOOKS = "notebooks"  # the folder of the site that holds them
 BRANCH = "gh-pages"  # the branch that the site is published on
 ENGINE = ["src/autograd_book/**/*", "book/_style/*.py"]  # what every chapter needs
-CHAPTERS = ["_config.yml", "book/_toc.yml", "book/**/*.md"]  # what those need beside it that read the book
-READS_CHAPTERS = re.compile(r"find_root|\.md\b")
+# What some need beside it, told by what stands in their cells: texts to learn from, or the book itself.
+BESIDE = {r"\bdata/": ["book/data/*"], r"find_root|\.md\b": ["_config.yml", "book/_toc.yml", "book/**/*.md"]}
 FIRST = """\
 # @title Run this cell first: it unpacks the package and the style of the figures
 import base64, io, os, sys, tempfile, zipfile
@@ -51,13 +52,14 @@ def first_cell(chapter, root):
     from nbformat.v4 import new_code_cell
 
     folder = Path("book", chapter.docname).parent.as_posix()
-    source = FIRST.format(packed=packed(root, reads_chapters(chapter)), folder=folder, requirements=" ".join(requirements()))
+    source = FIRST.format(packed=packed(root, patterns(chapter)), folder=folder, requirements=" ".join(requirements()))
     return new_code_cell(source, id="what-it-needs", metadata={"cellView": "form", "jupyter": {"source_hidden": True}})
 
 
-def reads_chapters(chapter):
-    """Whether cells read the book itself, as those on the machinery do."""
-    return any(READS_CHAPTERS.search(cell.source) for cell in chapter.cells)
+def patterns(chapter):
+    """The files that a chapter needs of the project."""
+    beside = (wanted for sign, wanted in BESIDE.items() if any(re.search(sign, cell.source) for cell in chapter.cells))
+    return *ENGINE, *chain.from_iterable(beside)
 
 
 def requirements():
@@ -67,19 +69,19 @@ def requirements():
 
 
 @cache
-def packed(root, with_chapters):
+def packed(root, wanted):
     """The files, as one line of text; the same files give the same line."""
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:
-        for file in files(root, ENGINE + CHAPTERS * with_chapters):
+        for file in files(root, wanted):
             entry = zipfile.ZipInfo(file.relative_to(root).as_posix())  # without the time
             archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
     return base64.b64encode(memory.getvalue()).decode()
 
 
-def files(root, patterns):
+def files(root, wanted):
     """The files of the project that fit one of the patterns."""
-    found = (file for pattern in patterns for file in sorted(root.glob(pattern)) if file.is_file())
+    found = (file for pattern in wanted for file in sorted(root.glob(pattern)) if file.is_file())
     return [file for file in found if not {"__pycache__", ".ipynb_checkpoints"} & set(file.parts)]
 
 
@@ -104,7 +106,7 @@ def write_notebooks(app, exception):
 
 def made_of(chapter, root):
     """A name for all that a notebook is made of."""
-    return hashlib.sha256("\n".join([chapter.text, packed(root, reads_chapters(chapter)), FIRST, *requirements()]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([chapter.text, packed(root, patterns(chapter)), FIRST, *requirements()]).encode()).hexdigest()
 
 
 def runnable(app):

@@ -31,18 +31,22 @@ from myst_parser.config.main import MdParserConfig
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 
+from autograd_book.literate.extract import HASH, MARKER
+
 #: Names of code that measures time; the first is the one of book/_style/timing.py.
 CLOCKS = ("times", "timeit", "perf_counter", "perf_counter_ns", "process_time", "monotonic", "getrusage")
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-# What a kernel is told before the first cell: to note the files that are opened and the folders that are listed.
+# What a kernel is told before the first cell: to note the files that are opened and the folders that are listed, but by Python in search of a package.
 NOTE = """
 def noting(call, places=set()):
     from functools import wraps
+    from sys import _getframe
     @wraps(call)
     def noted(*args, **kwargs):
-        places.add(str(args[0])) if args else None
+        if args and not _getframe(1).f_globals.get("__name__", "").startswith("importlib."):
+            places.add(str(args[0]))
         return call(*args, **kwargs)
     noted.places = places
     return noted
@@ -271,10 +275,12 @@ def processor():
 
 
 def content(path):
-    """A digest of a file; of a folder, of the names in it."""
+    """A digest of a file; of a folder, of the names in it; of a module, of its lines of code and their numbers, without the words of its chapter."""
     if path.is_dir():
         names = (name.relative_to(path).as_posix() for name in path.rglob("*"))
         return digest(sorted(name for name in names if not re.search(r"(^|/)(\.|__pycache__)", name)))
+    if path.suffix == ".py" and path.is_file() and (sealed := HASH.search(text := path.read_text("utf-8"))):
+        return digest(text.count("\n", 0, sealed.end()), MARKER.sub("", text[sealed.end():]))
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 

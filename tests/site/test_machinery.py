@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from conftest import HEAD, faults, load, overhanging, watched
 from autograd_book.literate.extract import render, survey, write
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 
 def cell(code, *tags):
@@ -181,3 +183,17 @@ def test_the_watch_over_the_pages_sees_what_it_should_see(browser, serve, tmp_pa
     seen = "\n".join(seen + faults(tab) + overhanging(tab, 390))
     tab.close()
     assert [word for word in ("wanted to leave", "broken image", "script:", "page 30", "div too wide") if word not in seen] == []
+
+
+@pytest.mark.parametrize("page", ["learn/losses", "graph/errors"])
+def test_the_names_in_a_cell_are_those_that_the_library_finds_when_it_parses_all_cells_above_as_well(page):
+    from autograd_book_ext import OnceParsed
+    from sphinx_codeautolink.parse import parse_names
+
+    once, above, found = OnceParsed(), [], 0
+    for part in next(chapter for chapter in survey(ROOT)[0] if chapter.docname == page).cells:
+        hidden, above = sum(1 + code.count("\n") for code in above), [*above, re.sub("(?m)^%.*", "", part.source)]
+        here = [name for name in parse_names("\n".join(above), None) if name.lineno > hidden]
+        assert once("\n".join(above), None) == here
+        found += len(here)
+    assert found > 100

@@ -1,10 +1,14 @@
 """A chapter outside this repository: its notebook runs in an empty folder, in an environment that never saw the package."""
 
 import ast
+import base64
+import io
 import os
+import re
 import subprocess
 import sys
 import venv
+import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -71,6 +75,16 @@ def test_a_notebook_runs_in_an_empty_folder_where_the_package_is_unknown(strange
     jupytext.write(notebook(CHAPTERS["modes/trees"], ROOT), file)
     assert run(stranger, file) == ""
     assert list(tmp_path.iterdir()) == [file]  # it leaves nothing behind
+
+
+def test_a_notebook_carries_the_text_that_its_chapter_reads_and_no_other_does():
+    def carried(name):
+        packed = re.search('_packed = "(.*)"', notebook(CHAPTERS[name], ROOT).cells[0].source)[1]
+        return set(zipfile.ZipFile(io.BytesIO(base64.b64decode(packed))).namelist())
+
+    assert "book/data/opticks.txt" in carried("learn/sequence") & carried("stability/scaling")
+    assert "book/data/opticks.txt" not in carried("modes/trees")
+    assert {"book/_toc.yml", "book/literate/weave.md"} <= carried("literate/weave")
 
 
 def test_a_notebook_asks_pip_for_all_that_its_cells_import():

@@ -10,12 +10,13 @@ import pytest
 from conftest import HEAD
 
 ROOT = Path(__file__).parents[2]
+KEPT = ROOT / "_build" / ".jupyter_cache"
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 from dependencies import Imports
-from outputs import Kept, Seats, measuring
+from outputs import Kept, Seats, content, measuring
 
-from autograd_book.literate.extract import parse_chapter, survey
+from autograd_book.literate.extract import extensions, parse_chapter, render, survey
 
 
 def cell(code, *tags):
@@ -96,6 +97,32 @@ def test_a_chapter_is_executed_again_when_a_module_beside_it_changes(shelf):
     (shelf.root / "book" / "helping.py").write_text("answer = 'second'\n")
     assert shelf.execute() == (["one"], [])
     assert shelf.outputs("one") == ["'second'"]
+
+
+def test_a_chapter_is_not_executed_again_when_another_is_added_beside_it_and_python_has_looked_for_packages(shelf):
+    shelf.write(one=cell("from importlib.metadata import version\nversion('numpy')"))
+    assert shelf.execute() == (["one"], [])
+    shelf.write(two=cell("2 + 2"))
+    assert shelf.execute() == (["two"], [])
+
+
+def test_what_shows_a_module_depends_on_its_lines_of_code_and_not_on_the_words_of_its_chapter(tmp_path):
+    def state(title="Halves", words="What it is about.", code="def half(x):\n    return x / 2"):
+        chapter = parse_chapter("book/halves.md", f"{HEAD}\n# {title}\n\n{words}\n\n" + cell("half(2)", "synopsis") + cell(code, "export"))
+        (tmp_path / "halves.py").write_text(render(chapter))
+        return content(tmp_path / "halves.py")
+
+    assert state() == state(title="Half of it") == state(words="What this is about.")
+    assert len({state(), state(code="def half(x):\n    return x * 0.5"), state(words="Words. " * 30)}) == 3  # lines further down have other numbers
+
+
+@pytest.mark.site
+@pytest.mark.skipif(not KEPT.is_dir(), reason="nothing is executed yet; `make book` does it")
+def test_no_chapter_depends_on_the_prose_of_another():
+    chapters = [chapter for chapter in survey(ROOT)[0] if chapter.cells]
+    kept = Kept(ROOT, KEPT, chapters, extensions(ROOT))
+    read = {chapter.path: set(kept.record(chapter).data["files"]) - {chapter.path} for chapter in chapters}
+    assert {path: pages for path, files in read.items() if (pages := [file for file in files if file.endswith((".md", ".ipynb"))])} == {}
 
 
 def test_a_failure_names_chapter_line_and_cell_and_leaves_nothing_behind(shelf):

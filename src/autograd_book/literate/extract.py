@@ -1,21 +1,22 @@
 """From chapters to a package.
 
-The extractor reads the chapters in the order of the table of contents and
-gives the text of each module. It refuses to write a package that is wrong, and
-never overwrites an edit made by hand.
+The extractor reads chapters and gives the text of each file of the package. It
+refuses to write a package that is wrong, and never overwrites an edit made by
+hand.
 
 ::
 
     from pathlib import Path
 
-    from autograd_book.literate.extract import find_root, modules, read_book
+    from autograd_book.literate.extract import modules, parse_chapter
 
-    chapters = read_book(find_root(Path.cwd()))
-    for file, text in list(modules(chapters).items())[-3:]:
+    text = Path("extract.md").read_text(encoding="utf-8")
+    chapter = parse_chapter("book/literate/extract.md", text)
+    for file, text in modules([chapter]).items():
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 740959912ad85cd354927b5fb46557acbcf9d224286b75c2a6bac46e964fafdd
+# sha256: ce291b635d31d1aaf85c181827fe30f85acc826e4736579eb2cd83c4c941e131
 
 __all__ = [
     "PACKAGE",

@@ -7,15 +7,16 @@ it, and for each cell of a chapter what the site shows above it.
 
     from pathlib import Path
 
-    from autograd_book.literate.extract import find_root, survey
+    from autograd_book.literate.extract import parse_chapter
     from autograd_book.literate.weave import explained
 
-    chapters, problems = survey(find_root(Path.cwd()))
-    index = explained(chapters)
+    text = Path("weave.md").read_text(encoding="utf-8")
+    this = parse_chapter("book/literate/weave.md", text)
+    index = explained([this])
     print(index["autograd_book.literate.weave.explained"].link)
 """
 # Generated from book/literate/weave.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f030a244996f772b5b9d90fea4f0ef65e2cba72ce5bbb56a1cd0ee7a848db634
+# sha256: 6fabeb4bba49a34c50a64bc3b99e4392f35190aca4c17e0137aa0ca5a918fe91
 
 __all__ = [
     "KINDS",
