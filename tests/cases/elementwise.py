@@ -31,7 +31,7 @@ FURTHER: dict[str, tuple[tuple[float, float], ...]] = {
     **dict.fromkeys(("logaddexp2", "copysign", "fmax", "fmin"), (ANY, ANY)),
     **dict.fromkeys(("deg2rad", "radians", "rad2deg", "degrees", "nan_to_num", "sinc", "i0"), (ANY,)),
     **dict.fromkeys(("floor", "ceil", "trunc", "rint", "fix", "round", "fraction"), (BETWEEN,)),
-    **dict.fromkeys(("sigmoid", "softplus", "silu", "gelu"), (ANY,)),
+    **dict.fromkeys(("sigmoid", "sigmoid_slope", "softplus", "silu", "gelu"), (ANY,)),
     "over": (ANY, POSITIVE),
     "float_power": (POSITIVE, ANY),
     "heaviside": (POSITIVE, ANY),

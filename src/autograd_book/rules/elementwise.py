@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2177d8e9640b247b7738874c4df58f2ddc989ab180c1c1cf58141d67f03049bd
+# sha256: 53c499080c535b06208123c6934fce1b6b15787e2b04851cfb3e9ffd453ea32a
 
 __all__ = [
     "nonzero_base",
@@ -32,8 +32,10 @@ __all__ = [
     "share",
     "relu",
     "sigmoid",
+    "sigmoid_slope",
     "softplus",
-    "finite",
+    "FAR",
+    "silu_slope",
     "silu",
     "bend",
     "gelu_slope",
@@ -326,7 +328,7 @@ def relu(x: Any) -> Any:
 
 
 # book/rules/elementwise.md: Smooth steps and bends
-@primitive("x", elementwise=True, x=lambda g, x: g * (sigmoid(x) * sigmoid(-x)))
+@primitive("x", elementwise=True, x=lambda g, x: g * sigmoid_slope(x))
 def sigmoid(x: Any) -> Any:
     """Logistic function, 1 / (1 + exp(-x)), elementwise, without overflow.
 
@@ -341,7 +343,20 @@ def sigmoid(x: Any) -> Any:
         The shape of `x`, and its dtype if that is floating point.
     """
     small = np.exp(-np.abs(x))
-    return np.where(np.signbit(x), small, np.ones_like(small))[()] / (1 + small)
+    out = np.maximum(small, np.greater_equal(x, 0))
+    small += 1
+    out /= small
+    return out
+
+
+@primitive("x", elementwise=True, x=lambda g, x, out: -g * out * np.tanh(0.5 * x))
+def sigmoid_slope(x: Any) -> Any:
+    """Derivative of the sigmoid, elementwise: sigmoid(x) * sigmoid(-x)."""
+    out = np.exp(-np.abs(x))
+    root = 1 + out
+    out /= root
+    out /= root
+    return out
 
 
 @primitive("x", elementwise=True, x=lambda g, x: g * sigmoid(x))
@@ -351,34 +366,34 @@ def softplus(x: Any) -> Any:
 
 
 # book/rules/elementwise.md: Smooth steps and bends
-def finite(x: Any) -> Any:
-    """x, and 0 where it is infinite."""
-    return np.where(np.isinf(x), np.zeros_like(x), x)
+FAR = 20_000  #: Where the sigmoid is exactly 0 or 1, in every precision.
 
 
-@primitive(
-    "x",
-    elementwise=True,
-    x=lambda g, x: g * (sigmoid(x) + finite(x) * (sigmoid(x) * sigmoid(-x))),
-)
+def silu_slope(x: Any) -> Any:
+    """Derivative of the silu."""
+    return sigmoid(x) + np.clip(x, -FAR, FAR) * sigmoid_slope(x)
+
+
+@primitive("x", elementwise=True, x=lambda g, x: g * silu_slope(x))
 def silu(x: Any) -> Any:
     """x times its sigmoid, elementwise; also called swish."""
-    return np.where(np.isneginf(x), np.zeros_like(x), x)[()] * sigmoid(x)
+    return np.maximum(x, -FAR) * sigmoid(x)
 
 
 _A, _B = 2 * math.sqrt(2 / math.pi), 0.044715  #: u = A (x + B x**3).
+_FAR = 22  #: Where the sigmoid of u is.
 
 
 def bend(x: Any) -> Any:
-    """What the gelu takes the sigmoid of, where that is neither 0 nor 1, for clipped x."""
+    """What the gelu takes the sigmoid of, for clipped x."""
     return x * (_A + _A * _B * (x * x))
 
 
 def gelu_slope(x: Any) -> Any:
     """Derivative of the gelu."""
-    x = np.clip(x, -22, 22)
-    step = sigmoid(bend(x))
-    return step + x * (step * sigmoid(-bend(x))) * (_A + 3 * _A * _B * (x * x))
+    x = np.clip(x, -_FAR, _FAR)
+    u = bend(x)
+    return sigmoid(u) + x * sigmoid_slope(u) * (_A + 3 * _A * _B * (x * x))
 
 
 @primitive("x", elementwise=True, x=lambda g, x: g * gelu_slope(x))
@@ -388,7 +403,7 @@ def gelu(x: Any) -> Any:
     The approximation is PyTorch's ``gelu(x, approximate="tanh")`` and JAX's default. It
     differs from the exact function by less than 0.0005.
     """
-    return np.where(np.isneginf(x), np.zeros_like(x), x)[()] * sigmoid(bend(np.clip(x, -22, 22)))
+    return np.maximum(x, -_FAR) * sigmoid(bend(np.clip(x, -_FAR, _FAR)))
 
 
 # book/rules/elementwise.md: Clipping
