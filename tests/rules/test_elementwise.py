@@ -258,7 +258,6 @@ REFUSED = {
     "spacing": (lambda: np.spacing(X), "x.numpy()"),
     "nextafter": (lambda: np.nextafter(X, 1.0), "x.numpy()"),
     "complex sign": (lambda: ab.vjp(np.sign, np.ones(2) * 1j)[1](np.ones(2)), "z / np.abs(z)"),
-    "differentiated condition": (lambda: np.where(X, 1.0, 0.0), "condition"),
 }
 
 

@@ -198,7 +198,6 @@ REFUSED = {
     "choices out of range": (lambda x: np.choose([2], [x, x]), "mode='wrap'"),
     "indices with too few axes": (lambda x: np.take_along_axis(x[None], np.array([0]), 1), "Give them the same number"),
     "select without truth values": (lambda x: np.select([[1.0, 0.0, 1.0]], [x]), "conditions of truth values"),
-    "trim_zeros of a matrix": (lambda x: np.trim_zeros(x[None]), "Slice it instead"),
 }
 
 

@@ -75,7 +75,7 @@ MISFITS = {
     "einsum unknown result": (lambda x: np.einsum("ij->ik", x), r"'ij->ik'"),
     "einsum repeated result": (lambda x: np.einsum("ij->ii", x), r"'ij->ii'"),
     "einsum diagonal": (lambda x: np.einsum("ii->i", x), r"\(2, 3\)"),
-    "cross": (lambda x: np.cross(x, np.ones((2, 4))), r"\(2, 3\) and \(2, 4\)"),
+    "cross": (lambda x: np.cross(x, np.ones((2, 4))), r"^cross was given .*\(2, 3\) and \(2, 4\)"),
     "power": (lambda x: np.linalg.matrix_power(x, 2), r"\(2, 3\).*square"),
     "chain": (lambda x: np.linalg.multi_dot([x, x]), r"\(2, 3\), \(2, 3\)"),
     "chain of one": (lambda x: np.linalg.multi_dot([x]), "two or more"),

@@ -29,6 +29,13 @@ CALLS = {
     "softmax along an empty axis": (ab.softmax, (E((2, 0)),)),
     "log_softmax along an empty axis": (lambda x: ab.log_softmax(x, axis=0), (E((0, 2)),)),
     "logsumexp along an empty axis": (lambda x: ab.logsumexp(x, axis=0), (E((0, 2)),)),
+    "take of a number along axis 0": (lambda x: np.take(x, [0, 0], axis=0), (np.float64(2.0),)),
+    "slopes on a grid": (np.gradient, (np.array([1.0, 5.0, 2.0, 9.0]), np.array([0.0, 1.0, 3.0, 4.5]))),
+    "slopes on a grid, its ends by parabolas": (lambda f, x: np.gradient(f, x, edge_order=2), (np.array([1.0, 5.0, 2.0, 9.0]), np.array([0.0, 1.0, 3.0, 4.5]))),
+    "slopes for steps along two axes": (lambda f, h, x: np.stack(np.gradient(f, h, x)), (np.sin(np.arange(12.0)).reshape(4, 3), np.float64(0.5), np.array([0.0, 1.0, 1.5]))),
+    "slopes of plain numbers": (lambda h: np.gradient(np.array([1, 2, 4]), h), (np.float64(2.0),)),
+    "trapezia on several grids": (lambda y, x: np.trapezoid(y, x) if hasattr(np, "trapezoid") else np.trapz(y, x), (np.arange(3.0), np.sin(np.arange(9.0)).reshape(3, 3))),
+    "mean over a list of axes": (lambda x: np.average(x, axis=[0, 1] if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else (0, 1)), (np.ones((2, 3)),)),
     **{f"norm {p} of nothing": (lambda x, p=p: la.norm(x, p), (E((0, 3)),)) for p in (None, "fro", "nuc")},
     **{f"vector norm {p} of nothing": (lambda x, p=p: la.norm(x, p, axis=0), (E((0, 3)),)) for p in (None, 1, 2, 3)},
 }
@@ -46,6 +53,38 @@ def test_what_numpy_accepts_has_its_value_and_gradients_of_the_right_shapes(name
     assert [np.shape(g) for g in gradients] == [np.shape(a) for a in args] and np.shape(tangent) == np.shape(plain)
     if all(np.size(a) for a in args):
         ab.check_gradients(fun, *args)
+
+
+def test_numbers_as_a_condition_choose_where_they_are_not_zero_and_have_no_slope() -> None:
+    x, y = np.array([0.0, 2.0, np.nan]), np.array([3.0, 4.0, 5.0])
+    choose = lambda x, y: np.where(x, y * y, y)
+    np.testing.assert_array_equal(choose(ab.Variable(x), y), choose(x, y))
+    gx, gy = ab.grad(lambda x, y: np.sum(choose(x, y)), (0, 1))(x, y)
+    assert gx.tolist() == [0.0, 0.0, 0.0] and gy.tolist() == [1.0, 8.0, 10.0]
+    np.testing.assert_array_equal(ab.vmap(choose)(x, y), choose(x, y))
+    np.testing.assert_array_equal(ab.jvp(choose, (x, y), (x, y))[0], choose(x, y))
+
+
+@pytest.mark.parametrize("p", [1, -1, np.inf, "fro"])
+def test_a_singular_matrix_has_an_infinite_condition_and_no_finite_slope(p) -> None:
+    cond, singular = lambda x: la.cond(x, p), np.array([[1.0, 2.0], [2.0, 4.0]])
+    stack = np.stack([singular, np.eye(2), np.zeros((2, 2))])
+    np.testing.assert_array_equal(cond(ab.Variable(stack)).numpy(), cond(stack))
+    with np.errstate(all="ignore"):
+        gradient = ab.grad(lambda x: np.sum(cond(x)))(stack)
+    assert not np.isfinite(gradient[0]).any() and np.isfinite(gradient[1]).all()
+    ab.check_gradients(cond, np.array([[1.0, 2.0], [2.0, 9.0]]))
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.2.0", reason="NumPy trims several axes since 2.2")
+@pytest.mark.parametrize("trim", ["f", "b", "fb"])
+@pytest.mark.parametrize("axis", [None, 0, -1, (0, 1), ()])
+def test_zeros_are_trimmed_along_several_axes(trim, axis) -> None:
+    for x in (np.pad(np.arange(1.0, 7.0).reshape(2, 3), ((1, 2), (0, 1))), np.zeros((2, 3)), np.float64(2.0)):
+        axes = axis if np.ndim(x) else None
+        expected = np.trim_zeros(x, trim, axes)
+        np.testing.assert_array_equal(np.trim_zeros(ab.Variable(x), trim, axes).numpy(), expected)
+        np.testing.assert_array_equal(ab.grad(lambda x, axes=axes: np.sum(np.trim_zeros(x, trim, axes) ** 2))(x).sum(), 2 * np.sum(expected))
 
 
 @pytest.mark.parametrize("p", NORMS)

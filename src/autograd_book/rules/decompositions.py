@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b1f1631944cc5374f285656eb50341e101114fe5ac84e0f38c58c841aa2fd2bd
+# sha256: fccb95fc8d4cedced7e17520bf640387a2d6efa5648604c51d50f23225464421
 
 __all__ = [
     "transposed",
@@ -708,7 +708,8 @@ def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 
     axes = axes_of(x, axis)
     if len({*axes}) < len(axes):
         raise misfit(x, ord, axis, "Name each axis once.")
-    if isinstance(ord, (str, Variable)):
+    ord = 2 if ord is None else ord
+    if isinstance(ord, (str, Variable)) or np.ndim(ord):
         raise misfit(x, ord, axis, "Pass a number as the order, or two axes for matrices.")
     out = VECTORS[ord](x, axes) if ord in VECTORS else p_norm(x, ord, axes)
     return reduced(out, x, axes, keepdims)
@@ -731,7 +732,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return vector_norm(x, keepdims=keepdims)
     axes = axes_of(x, axis)
     if len(axes) == 1:
-        return vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
+        return vector_norm(x, axis=axes, keepdims=keepdims, ord=ord)
     if len({*axes}) != 2 or len(axes) != 2:
         raise misfit(x, ord, axis, "Pass one axis for vectors, or two for matrices.")
     out = matrix_norm(np.moveaxis(x, axes, (-2, -1)), ord=ord)
@@ -755,7 +756,12 @@ def cond(x: Any, p: Any = None) -> Any:
         above, below = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
         with np.errstate(divide="ignore"):
             return np.where(np.equal(s[..., 0], 0), np.inf, above) / below
-    return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
+    singular = np.equal(np.linalg.slogdet(x)[0], 0)
+    regular = np.where(singular[..., None, None], np.eye(x.shape[-1], dtype=x.dtype), x)
+    product = matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(regular), ord=p)
+    finite = np.where(singular, 0, 1).astype(product.dtype)
+    with np.errstate(divide="ignore"):
+        return np.where(np.equal(product, 0), 1, product) / finite
 
 
 # book/rules/decompositions.md: Composed from these

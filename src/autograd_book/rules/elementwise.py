@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 53c499080c535b06208123c6934fce1b6b15787e2b04851cfb3e9ffd453ea32a
+# sha256: 2d2f99f125ec78ea85fabeffb5a66e33558cb65efe93f8bf0e204e7ab180d6e2
 
 __all__ = [
     "nonzero_base",
@@ -587,7 +587,11 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 @implements(np.where)
 def where_as_numpy(condition: Any, *branches: Any) -> Any:
     """`numpy.where`: a choice, or without branches the places where the condition holds."""
-    return where(condition, *branches) if branches else np.nonzero(condition.numpy())
+    if not branches:
+        return np.nonzero(condition.numpy())
+    if isinstance(condition, Operators) and condition.dtype.kind != "b":
+        condition = np.not_equal(condition, 0)  # carries no gradient
+    return where(condition, *branches)
 
 
 # book/rules/elementwise.md: Choosing and comparing

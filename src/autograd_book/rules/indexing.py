@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ca7f7e3076925ec73de017f07520ea37e928b377453b51710fbd9f141782e2e8
+# sha256: 4a76247a1c24bd128ab07283ccfe262a3285a5ef87ad63bd1eacc7d6ca9011fc
 
 __all__ = [
     "BASIC",
@@ -85,7 +85,7 @@ from autograd_book.graph.protocols import (
 )
 from autograd_book.graph.stack import Fun, bind
 from autograd_book.graph.variable import Variable
-from autograd_book.rules.reductions import real_kind, rounded, wide
+from autograd_book.rules.reductions import axes_of, real_kind, rounded, wide
 from autograd_book.rules.shapes import concatenate, constant, converted
 from autograd_book.rules.shapes import expect_no_out, outline, plain
 
@@ -221,8 +221,7 @@ def take(
 ) -> Any:
     """As `numpy.take`."""
     expect_no_out(np.take, out)
-    if axis is None:
-        a, axis = np.ravel(a), 0
+    a, axis = (np.ravel(a), 0) if axis is None else (np.atleast_1d(a), axis)
     indices, n = numbers(indices), shape_of(a)[axis]
     if mode != "raise":
         np.take([0], 0, mode=mode)  # complains about a mode that it does not know
@@ -518,17 +517,17 @@ def diagflat(v: Any, k: int = 0) -> Any:
 
 # book/rules/indexing.md: Diagonals, and zeros at the ends
 @implements(np.trim_zeros)
-def trim_zeros(filt: Any, trim: Any = "fb") -> Any:
-    """A vector without the zeros at its ends, as `numpy.trim_zeros`."""
-    if np.ndim(filt) != 1:
-        raise NoRuleError(
-            f"np.trim_zeros of an array with {np.ndim(filt)} axes has no derivative rule. "
-            "Slice it instead."
-        )
-    some, ends = np.flatnonzero(plain(filt)), {*trim}
-    first, last = (some[0], some[-1] + 1) if some.size else (len(filt), len(filt))
-    begin = int(first) if ends & {"f", "F"} else 0
-    return pick(filt, slice(begin, int(last) if ends & {"b", "B"} else None))
+def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
+    """An array without the zeros at its ends, as `numpy.trim_zeros`."""
+    shape, ends = shape_of(filt), {*trim.lower()}
+    axes = [a % len(shape) for a in axes_of(shape, axis)]
+    box = [slice(None)] * len(shape)
+    for a, places in enumerate(np.nonzero(np.atleast_1d(plain(filt)))):
+        first, last = (places.min(), places.max() + 1) if places.size else (0, 0)
+        begin = int(first) if "f" in ends else 0
+        if a in axes:
+            box[a] = slice(begin, int(last) if "b" in ends or not last else None)
+    return pick(filt, tuple(box))
 
 
 # book/rules/indexing.md: When a place is written twice

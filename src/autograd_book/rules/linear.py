@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e6b1799378563425d37ce37703650ac0f40caf7113ba96357420b1bf69e64cac
+# sha256: 412f82ad58a65753ba542a1a9b747556c91f5e9d4617f7f8a593b98bb4fbf80d
 
 __all__ = [
     "Shape",
@@ -148,7 +148,9 @@ def misfit(name: str, operands: Any, remedy: str) -> DifferentiationValueError:
 
 
 # book/rules/linear.md: What does not fit
-def explained(remedy: str, *arguments: str) -> Callable[[Callable[..., Any]], Any]:
+def explained(
+    remedy: str, *arguments: str, called: str = ""
+) -> Callable[[Callable[..., Any]], Any]:
     """Decorator: when NumPy refuses the operands, the error shows shapes and remedy."""
 
     def make(fun: Callable[..., Any]) -> Any:
@@ -157,7 +159,7 @@ def explained(remedy: str, *arguments: str) -> Callable[[Callable[..., Any]], An
             try:
                 return fun(*operands, **params)
             except ValueError:
-                raise misfit(fun.__name__, operands, remedy) from None
+                raise misfit(called or fun.__name__, operands, remedy) from None
 
         product.__signature__ = signature(fun, arguments)  # type: ignore[attr-defined]
         return product
@@ -512,7 +514,8 @@ def kron(a: Any, b: Any) -> Any:
     y=lambda g, x, y_shape: unbroadcast(cross3(g, x), y_shape),
 )
 @explained(
-    "Give both 2 or 3 coordinates along the axis, and stacks that are equal or 1."
+    "Give both 2 or 3 coordinates along the axis, and stacks that are equal or 1.",
+    called="cross",
 )
 def cross3(x: Any, y: Any) -> Any:
     """Vector products in space, along the last axis."""

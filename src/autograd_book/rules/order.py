@@ -14,7 +14,7 @@ or without NaN.
     print(np.sort(x), np.quantile(x, [0.25, 0.9]))
 """
 # Generated from book/rules/order.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 32f0230a72b5b7f61b5a7bb9e56a758c2718d6d85e4fd162e3a5d455ae94d7b5
+# sha256: e18d72a709dbf94f871d3504f19778dd8d8544b2c22adae700772a3eb41d84de
 
 __all__ = [
     "by_keys",
@@ -195,7 +195,7 @@ def between(
             f"{fun.__name__} was asked of no elements, in an array of shape {x.shape}. "
             "Leave empty arrays out, or reduce over an axis that has elements."
         )
-    rank = ranks(fun, rows, *q, **method)
+    rank = ranks(fun, rows, *map(np.ravel, q), **method)
     method.pop("weights", None)
     kind = real_kind(fun(np.zeros(1, x.dtype), *q, **method).dtype)
     rank_of_rows = rank.reshape(-1, rank.shape[-1]).T
@@ -204,7 +204,7 @@ def between(
     if isinstance(moving[0] if moving else None, Operators) and weights is None:
         z = moved(z, fun, rows, rank_of_rows, moving[0], method["method"])
     ends = kept(x.shape, tuple(gone)) if keepdims else lengths
-    return scalar(reshape(np.transpose(z), (*rank.shape[:-1], *ends)))
+    return scalar(reshape(np.transpose(z), (*np.shape(q[0] if q else 0), *ends)))
 
 
 # book/rules/order.md: Between two elements

@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d84f26aa7502de1c0da3a88846cdfaaade20a39074f13c8cbc24638bcd41be36
+# sha256: 99f26bcf2417f45df12b16ed797dcbf5ca76f205ac6118c2de6e38b4a4d56eea
 
 __all__ = [
     "kept",
@@ -550,6 +550,7 @@ def average(
     keepdims: bool = False,
 ) -> Any:
     """Weighted mean, differentiable in the data and in the weights, as `numpy.average`."""
+    axis = tuple(axis) if isinstance(axis, list) else axis
     if weights is None:
         out = np.mean(a, axis=axis, keepdims=keepdims)
         total = out.dtype.type(count(shape_of(a), axis))

@@ -14,7 +14,7 @@ interpolation and covariance.
     print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: fd607557eac3d539bc9714df1e1809a6d8649bfc2fffc153b303000ad9868537
+# sha256: a3de9570c7b11988890d52d1f975be51884b522cfa1d118faa09b066f0cdfe67
 
 __all__ = [
     "cumsum_x",
@@ -72,6 +72,7 @@ from autograd_book.graph.errors import (
     NoRuleError,
 )
 from autograd_book.graph.primitive import Primitive, differentiable, shape_of
+from autograd_book.graph.methods import Operators
 from autograd_book.graph.protocols import functions, implements, primitive, refuse
 from autograd_book.graph.stack import Fun
 from autograd_book.graph.variable import Variable
@@ -80,7 +81,7 @@ from autograd_book.rules.linear import scalar
 from autograd_book.rules.reductions import (
     along_first, axes_of, backwards, cut, kept, later, real_kind, wide,
 )
-from autograd_book.rules.shapes import constant, converted
+from autograd_book.rules.shapes import converted
 
 
 # book/rules/scans.md: Running sums
@@ -273,6 +274,7 @@ def with_initial(fun: Fun, neutral: float) -> Fun:
         out: Any = None,
         include_initial: bool = False,
     ) -> Any:
+        x = np.atleast_1d(x)
         if axis is None and len(x.shape) != 1:
             raise DifferentiationValueError(
                 f"a cumulative function of shape {x.shape} got no axis. Name the axis."
@@ -372,7 +374,7 @@ def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
 def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     """Slopes of f along one axis, for steps of the given lengths."""
     n = f.shape[axis]
-    h = np.broadcast_to(np.asarray(step, real_kind(f.dtype)), (n - 1,))
+    h = np.broadcast_to(converted(step, real_kind(f.dtype), "same_kind"), (n - 1,))
     straight = (-1 / h[:1], 1 / h[:1]), (-1 / h[-1:], 1 / h[-1:])
     curved = parabola(h[:1], h[1:2])[0], parabola(h[-2:-1], h[-1:])[2]
     left, right = straight if edge_order == 1 else curved
@@ -389,14 +391,10 @@ SEVERAL: Any = type(np.gradient(np.eye(2)))
 # book/rules/scans.md: Steps and coordinates
 @implements(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """Slopes along each axis, for constant steps or coordinates, as `numpy.gradient`."""
-    if any(isinstance(h, Variable) and h.requires_grad for h in varargs):
-        raise DifferentiationTypeError(
-            "np.gradient was given steps or coordinates that are Variables. "
-            "Pass their .numpy() if they are constants, or divide differences by np.diff."
-        )
+    """Slopes along each axis, for given steps or coordinates, as `numpy.gradient`."""
+    f = f if isinstance(f, Operators) else 1.0 * np.asarray(f)
     axes = [a % len(f.shape) for a in axes_of(f.shape, axis)]
-    steps = [h if np.ndim(h) == 0 else np.diff(h) for h in map(constant, varargs or (1.0,))]
+    steps = [h if np.ndim(h) == 0 else np.diff(h) for h in varargs or (1.0,)]
     if len(steps) == 1 and np.ndim(steps[0]) == 0:
         steps = steps * len(axes)
     fits = len(steps) == len(axes) and all(
@@ -417,13 +415,11 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 @implements(*named("trapezoid", "trapz"))
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Area by trapezia, differentiable in `y` and `x`, as `numpy.trapezoid`."""
-    n, axis = shape_of(y)[axis], axis % len(shape_of(y))
+    n, axes = shape_of(y)[axis], range(len(shape_of(y)))
     if x is None:
         width = dx
     elif len(shape_of(x)) == 1:
-        width = np.reshape(
-            np.diff(x), [-1 if i == axis else 1 for i in range(len(shape_of(y)))]
-        )
+        width = np.reshape(np.diff(x), [-1 if i == axes[axis] else 1 for i in axes])
     else:
         width = np.diff(x, axis=axis)
     y = y if hasattr(y, "shape") else np.asarray(y)

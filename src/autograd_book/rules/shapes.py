@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7a431258794b5ad2e8c36f650a9f1c4ee9c8a3aecc04d4516c67b2a1ddb1dbf4
+# sha256: 99a6f5af58bbc745804e3a831a110104a9f7396760a86144dfe24c48c6eb20c5
 
 __all__ = [
     "reshape",
@@ -256,6 +256,8 @@ def full_like(
     order: Any = "K",
     subok: bool = True,
     shape: Any = None,
+    *,
+    device: Any = None,
 ) -> Any:
     """As `numpy.full_like`; depends on `fill_value` if that is a Variable, never on `a`."""
     if not isinstance(fill_value, Operators):

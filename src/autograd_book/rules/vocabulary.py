@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b8443c02a38dddea801059c179d39cc9a4b6acddb8de36a175a57a74db02321d
+# sha256: 36b64dda6ba068b20372f47c547e01a7df4a4685eb812f2b482165801a7ad7bf
 
 __all__ = [
     "linspace",
@@ -65,6 +65,8 @@ def linspace(
     retstep: bool = False,
     dtype: Any = None,
     axis: int = 0,
+    *,
+    device: Any = None,
 ) -> Any:
     """Evenly spaced numbers from start to stop, as `numpy.linspace`."""
     span = np.subtract(stop, start)
