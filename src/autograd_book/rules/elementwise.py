@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2d2f99f125ec78ea85fabeffb5a66e33558cb65efe93f8bf0e204e7ab180d6e2
+# sha256: d3abf159a7dcf7e86a0628d1e5a8b4fc0cfd9a853af98761333f50f24e3b2ab5
 
 __all__ = [
     "nonzero_base",
@@ -589,9 +589,10 @@ def where_as_numpy(condition: Any, *branches: Any) -> Any:
     """`numpy.where`: a choice, or without branches the places where the condition holds."""
     if not branches:
         return np.nonzero(condition.numpy())
-    if isinstance(condition, Operators) and condition.dtype.kind != "b":
-        condition = np.not_equal(condition, 0)  # carries no gradient
-    return where(condition, *branches)
+    holds: Any = condition
+    if isinstance(condition, Operators) and holds.dtype.kind != "b":
+        holds = np.not_equal(holds, 0)  # carries no gradient
+    return where(holds, *branches)
 
 
 # book/rules/elementwise.md: Choosing and comparing
