@@ -135,7 +135,7 @@ def test_of_operations_in_one_another_the_outer_comes_first_in_a_trace():
     there = books.Place("x", "forward", "here:1")
     spans = [books.Span(there, 5, 7), books.Span(there, 5, 9), books.Span(there, 1, 9)]  # as they end
     accounts = books.Books()
-    accounts.spans, accounts.moments = spans, [books.Moment(0, there, dict.fromkeys(books.CATEGORIES, 0), 0, 0)]
+    accounts.activity.spans, accounts.moments = spans, [books.Moment(0, there, dict.fromkeys(books.CATEGORIES, 0), 0, 0)]
     events = report.events(report.MemoryProfile(accounts))
     assert [e["dur"] for e in events if e["ph"] == "X"] == [0.008, 0.004, 0.002]
     text = json.dumps({"traceEvents": events, "displayTimeUnit": "ns"})

@@ -1,7 +1,7 @@
 """What the books say.
 
-``memory_profile`` is a context manager. It is given the networks and
-optimisers whose arrays it should know by name, and leaves a profile behind.
+``memory_profile`` is the context manager of the meter, and gives a profile in
+place of the books.
 
 ::
 
@@ -17,20 +17,29 @@ optimisers whose arrays it should know by name, and leaves a profile behind.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/report.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9f1983418026a5a4f343bbc3c7885efea0fd1bdf0764351138eaa0b53d00e8d4
+# sha256: a804a793ebd445fc15b1cc15bdad84ca248000361ffc665535ad317c73b6873b
 
 __all__ = [
-    "MemoryProfile",
     "composition",
-    "said",
+    "Readings",
+    "added",
     "quoted",
-    "events",
+    "said",
     "Table",
+    "bars",
+    "counters",
+    "events",
+    "unread",
+    "unused",
+    "HEADER",
+    "row_of",
+    "save_json",
+    "MemoryProfile",
     "memory_profile",
 ]
 
 
-# book/memory/report.md: The profile
+# book/memory/report.md: What the peak consists of
 import linecache
 from collections.abc import Callable
 from os import PathLike
@@ -42,35 +51,35 @@ from autograd_book.memory.books import Books, Buffer, Moment, Place
 from autograd_book.memory.meter import metering
 
 
-class MemoryProfile:
-    """What `memory_profile` found. Sizes are in bytes.
+def composition(moment: Moment) -> dict[str, int]:
+    """The parts of the most there was at once, which add up to it."""
+    return moment.live | {
+        "inside an operation": moment.most - moment.total,
+        "unseen": moment.other,
+    }
 
-    Attributes
-    ----------
-    moments : list of Moment
-        What there was at each time, in order.
-    buffers : list of Buffer
-        All arrays with memory of their own that were seen.
-    spans : list of Span
-        Primitives, rules and updates, from start to end.
-    """
+
+# book/memory/report.md: What the peak consists of
+class Readings:
+    """What was there in a block, at the peak and at each moment. Sizes are in bytes."""
 
     def __init__(self, books: Books) -> None:
-        self.moments, self.buffers, self.spans = books.moments, books.buffers, books.spans
+        self.moments, self.buffers = books.moments, books.buffers
+        self.spans = books.activity.spans
 
     def __repr__(self) -> str:
         sizes = f"peak {self.peak:,} bytes" if self.moments else "nothing yet"
-        return f"<MemoryProfile: {sizes}, {len(self.moments)} moments>"
+        return f"<{type(self).__name__}: {sizes}, {len(self.moments)} moments>"
 
     @property
     def peak_moment(self) -> int:
         """Number of the moment at which there was most."""
-        return max(range(len(self.moments)), key=lambda i: self.moments[i].top)
+        return max(range(len(self.moments)), key=lambda i: self.moments[i].most)
 
     @property
     def peak(self) -> int:
         """The most there was at once."""
-        return self.moments[self.peak_moment].top
+        return self.moments[self.peak_moment].most
 
     @property
     def at_peak(self) -> dict[str, int]:
@@ -90,83 +99,22 @@ class MemoryProfile:
         there = [b for b in born if b.died is None or b.died > now]
         return sorted(there, key=lambda b: -b.nbytes)
 
-    def by(self, what: Callable[[Place], Any]) -> dict[Any, int]:
-        """Bytes at the peak, by what a function says of the place where they were made."""
-        found: dict[Any, int] = {}
-        for buffer in self.holders():
-            key = what(buffer.place)
-            found[key] = found.get(key, 0) + buffer.nbytes
-        return dict(sorted(found.items(), key=lambda item: -item[1]))
 
-    def by_primitive(self) -> dict[str, int]:
-        """Bytes at the peak, by the primitive that made them and the phase."""
-        return self.by(lambda place: f"{place.name}, {place.phase}")
-
-    def by_line(self) -> dict[str, int]:
-        """Bytes at the peak, by the line of the program that made them."""
-        return self.by(lambda place: place.line)
-
-    def table(self, rows: int = 10) -> "Table":
-        """The largest holders of memory at the peak."""
-        now = self.peak_moment
-        return Table(
-            ("bytes", "what for", "shape", "dtype", "made by", "line"),
-            [
-                (f"{b.nbytes:,}", b.kind_at(now), b.shape, b.dtype, *said(b.place))
-                for b in self.holders()[:rows]
-            ],
-        )
-
-    def never_read(self) -> list[Buffer]:
-        """What was saved, and no rule has read."""
-        return [
-            b for b in self.buffers
-            if not b.read and any(kind == "saved value" for _, kind in b.kinds)
-        ]
-
-    def never_used(self) -> list[Buffer]:
-        """What primitives made for nothing: it is gone, and was taken by no primitive and
-        no rule, or only for something that was made for nothing too."""
-        made = {
-            id(b)
-            for b in self.buffers
-            if b.sources and b.died is not None and b.place.phase == "forward"
-        }
-        uses = {id(b): b.uses for b in self.buffers}
-        found, todo = [], [b for b in self.buffers if id(b) in made and not b.uses]
-        while todo:
-            buffer = todo.pop()
-            found.append(buffer)
-            for source in buffer.sources:
-                uses[id(source)] -= 1
-                if id(source) in made and not uses[id(source)]:
-                    todo.append(source)
-        return sorted(found, key=lambda b: b.born)
-
-    def lifetimes(self) -> list[tuple[int, int, int]]:
-        """First moment, moment after the last, and bytes of each buffer of the block."""
-        end = len(self.moments)
-        return [
-            (b.born, end if b.died is None else b.died, b.nbytes)
-            for b in self.buffers
-            if not b.old
-        ]
-
-    def save_chrome_trace(self, path: "str | PathLike[str]") -> None:
-        """Write a file that chrome://tracing and ui.perfetto.dev open."""
-        import json  # here, since few programs need it
-
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({"traceEvents": events(self), "displayTimeUnit": "ns"}, file)
+# book/memory/report.md: Whose line it was
+def added(buffers: list[Buffer], what: Callable[[Place], Any]) -> dict[Any, int]:
+    """Bytes by what a function says of the place where they were made, most bytes first."""
+    found: dict[Any, int] = {}
+    for buffer in buffers:
+        key = what(buffer.place)
+        found[key] = found.get(key, 0) + buffer.nbytes
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-# book/memory/report.md: The profile
-def composition(moment: Moment) -> dict[str, int]:
-    """The parts of the most there was at once, which add up to it."""
-    return moment.live | {
-        "inside an operation": moment.top - moment.total,
-        "unseen": moment.other,
-    }
+# book/memory/report.md: Whose line it was
+def quoted(line: str) -> str:
+    """What stands on a line of the program, or its file and number if that is unknown."""
+    file, _, number = line.rpartition(":")
+    return (linecache.getline(file, int(number)).strip()[:60] if file else "") or line
 
 
 def said(place: Place) -> tuple[str, str]:
@@ -174,43 +122,10 @@ def said(place: Place) -> tuple[str, str]:
     return place.name, quoted(place.line)
 
 
-# book/memory/report.md: The profile
-def quoted(line: str) -> str:
-    """What stands on a line of the program, or its file and number if that is unknown."""
-    file, _, number = line.rpartition(":")
-    return (linecache.getline(file, int(number)).strip()[:60] if file else "") or line
+# book/memory/report.md: Whose line it was
+from html import escape
 
 
-# book/memory/report.md: The profile
-def events(profile: MemoryProfile) -> list[dict[str, Any]]:
-    """Names, operations and counters in the Trace Event Format, by time in microseconds."""
-    start = profile.moments[0].time
-    names = {"process_name": "memory_profile", "thread_name": "operations"}
-    found: list[dict[str, Any]] = [
-        {"name": kind, "ph": "M", "ts": 0, "args": {"name": name}}
-        for kind, name in names.items()
-    ]
-    found += [
-        {
-            "name": span.place.name, "cat": span.place.phase, "ph": "X",
-            "ts": (span.start - start) / 1e3, "dur": (span.end - span.start) / 1e3,
-            "args": {"line": span.place.line},
-        }
-        for span in profile.spans
-    ]
-    found += [
-        {
-            "name": "bytes", "cat": "memory", "ph": "C",
-            "ts": (moment.time - start) / 1e3, "args": composition(moment),
-        }
-        for moment in profile.moments
-    ]
-    # of what begins at the same time, the longest is around the others
-    found.sort(key=lambda event: (event["ts"], -event.get("dur", 0)))
-    return [event | {"pid": 1, "tid": 1} for event in found]
-
-
-# book/memory/report.md: The profile
 class Table:
     """Rows under a header, shown as HTML on a page and as text in a terminal."""
 
@@ -226,8 +141,6 @@ class Table:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         def row(tag: str, cells: tuple[str, ...]) -> str:
             inner = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
             return f"<tr>{inner}</tr>"
@@ -237,16 +150,165 @@ class Table:
         return f"<table class='table'><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
+# book/memory/report.md: A picture that can be zoomed
+def bars(readings: Readings, start: int) -> list[dict[str, Any]]:
+    """An event for each operation."""
+    return [
+        {
+            "name": span.place.name, "cat": span.place.phase, "ph": "X",
+            "ts": (span.start - start) / 1e3, "dur": (span.end - span.start) / 1e3,
+            "args": {"line": span.place.line},
+        }
+        for span in readings.spans
+    ]
+
+
+def counters(readings: Readings, start: int) -> list[dict[str, Any]]:
+    """An event for each moment, with the bytes of each category."""
+    return [
+        {
+            "name": "bytes", "cat": "memory", "ph": "C",
+            "ts": (moment.time - start) / 1e3, "args": composition(moment),
+        }
+        for moment in readings.moments
+    ]
+
+
+# book/memory/report.md: A picture that can be zoomed
+def events(readings: Readings) -> list[dict[str, Any]]:
+    """Names, operations and counters in the Trace Event Format."""
+    start = readings.moments[0].time
+    names = {"process_name": "memory_profile", "thread_name": "operations"}
+    found: list[dict[str, Any]] = [
+        {"name": kind, "ph": "M", "ts": 0, "args": {"name": name}}
+        for kind, name in names.items()
+    ]
+    found += bars(readings, start) + counters(readings, start)
+    # of what begins at the same time, the longest is around the others
+    found.sort(key=lambda event: (event["ts"], -event.get("dur", 0)))
+    return [event | {"pid": 1, "tid": 1} for event in found]
+
+
+# book/memory/report.md: Made for nothing
+def unread(buffers: list[Buffer]) -> list[Buffer]:
+    """What was saved, and no rule has read."""
+    return [
+        b for b in buffers
+        if not b.read and any(kind == "saved value" for _, kind in b.kinds)
+    ]
+
+
+# book/memory/report.md: Made for nothing
+def unused(buffers: list[Buffer]) -> list[Buffer]:
+    """What primitives made for nothing: it is gone, and was taken by no primitive and no
+    rule, or only for something that was made for nothing too."""
+    made = {
+        id(b)
+        for b in buffers
+        if b.sources and b.died is not None and b.place.phase == "forward"
+    }
+    uses = {id(b): b.uses for b in buffers}
+    found, todo = [], [b for b in buffers if id(b) in made and not b.uses]
+    while todo:
+        buffer = todo.pop()
+        found.append(buffer)
+        for source in buffer.sources:
+            uses[id(source)] -= 1
+            if id(source) in made and not uses[id(source)]:
+                todo.append(source)
+    return sorted(found, key=lambda b: b.born)
+
+
+# book/memory/report.md: The profile
+import json
+
+HEADER = ("bytes", "what for", "shape", "dtype", "made by", "line")
+
+
+def row_of(buffer: Buffer, date: int) -> tuple[Any, ...]:
+    """A buffer in the columns of `HEADER`, as it was at a moment."""
+    kind = buffer.kind_at(date)
+    return f"{buffer.nbytes:,}", kind, buffer.shape, buffer.dtype, *said(buffer.place)
+
+
+def save_json(path: "str | PathLike[str]", value: Any) -> None:
+    """Write a value into a file, as JSON."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(value, file)
+
+
+# book/memory/report.md: The profile
+class MemoryProfile(Readings):
+    """What `memory_profile` found. Sizes are in bytes.
+
+    Attributes
+    ----------
+    moments : list of Moment
+        What there was at each time, in order.
+    buffers : list of Buffer
+        All arrays with memory of their own that were seen.
+    spans : list of Span
+        Primitives, rules and updates, from start to end.
+    """
+
+    def by(self, what: Callable[[Place], Any]) -> dict[Any, int]:
+        """Bytes at the peak, by what a function says of the place where they were made."""
+        return added(self.holders(), what)
+
+    def by_primitive(self) -> dict[str, int]:
+        """Bytes at the peak, by the primitive that made them and the phase."""
+        return self.by(lambda place: f"{place.name}, {place.phase}")
+
+    def by_line(self) -> dict[str, int]:
+        """Bytes at the peak, by the line of the program that made them."""
+        return self.by(lambda place: place.line)
+
+    def table(self, rows: int = 10) -> Table:
+        """The largest holders of memory at the peak."""
+        return Table(HEADER, [row_of(b, self.peak_moment) for b in self.holders()[:rows]])
+
+    def never_read(self) -> list[Buffer]:
+        """What was saved, and no rule has read."""
+        return unread(self.buffers)
+
+    def never_used(self) -> list[Buffer]:
+        """What primitives made for nothing, and what was made for that alone."""
+        return unused(self.buffers)
+
+    def lifetimes(self) -> list[tuple[int, int, int]]:
+        """First moment, moment after the last, and bytes of each buffer of the block."""
+        end = len(self.moments)
+        fresh = [b for b in self.buffers if not b.old]
+        return [(b.born, end if b.died is None else b.died, b.nbytes) for b in fresh]
+
+    def save_chrome_trace(self, path: "str | PathLike[str]") -> None:
+        """Write a file that chrome://tracing and ui.perfetto.dev open."""
+        save_json(path, {"traceEvents": events(self), "displayTimeUnit": "ns"})
+
+
 # book/memory/report.md: The profile
 class memory_profile(metering):
-    """Context manager that accounts for the memory of what is computed inside of it, as
-    `metering`, and gives the profile in place of the books.
+    """Context manager that accounts for the memory of what is computed inside of it.
+
+    Parameters
+    ----------
+    *owners : Module, Optimizer, Variable, or list or iterator of these
+        Whose arrays are parameters and optimizer state. Without them parameters are known
+        once a primitive takes them.
 
     Returns
     -------
     MemoryProfile
         From ``with memory_profile() as profile``; complete when the block is left, also by
         an error.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If an owner has no parameters.
+    MeterBusyError
+        If ``tracemalloc`` is at work already, for another profile or for the program: it
+        keeps one account for the process.
     """
 
     def __enter__(self) -> MemoryProfile:
