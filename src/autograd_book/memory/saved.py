@@ -1,7 +1,7 @@
 """Saved values.
 
 Inside a ``saved_values`` block what rules will need on the way back is kept in
-another form, here with 8 bits for a number.
+another form, here with eight bits for a number.
 
 ::
 
@@ -15,7 +15,7 @@ another form, here with 8 bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 19593f8c652810493b98baad315b9057a248a57657de3f5e5bba8ddd6102a98d
+# sha256: bbd2fe79463feb1b4a7ebebad8ad8077f56eb463050b854891975b6189c64834
 
 __all__ = [
     "Item",
@@ -119,7 +119,7 @@ def shelved(policy: Policy, x: np.ndarray, what: str) -> Item | None:
     return item
 
 
-# book/memory/saved.md: One array, several nodes
+# book/memory/saved.md: Views
 from numpy.lib.stride_tricks import as_strided
 
 from autograd_book.memory.books import owner_of
@@ -133,7 +133,7 @@ def address(x: np.ndarray) -> int:
     return place
 
 
-# book/memory/saved.md: One array, several nodes
+# book/memory/saved.md: Views
 def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
@@ -270,8 +270,7 @@ def is_ours(value: Any, origin: Node | None) -> bool:
 
 
 # book/memory/saved.md: What replaces a value
-from autograd_book.memory.policies import COMPARED, Keep
-from autograd_book.stability.precision import EXACT, TOLERATES
+from autograd_book.memory.policies import COMPARED
 
 PLAIN = (np.ndarray, np.generic, int, float)  #: What comparisons are made of.
 
@@ -284,6 +283,11 @@ def compared(
     if primitive not in COMPARED or not all(isinstance(v, PLAIN) for v in values.values()):
         return {}
     return COMPARED[primitive](**values, **params)
+
+
+# book/memory/saved.md: What replaces a value
+from autograd_book.memory.policies import Keep
+from autograd_book.stability.precision import EXACT, TOLERATES
 
 
 def replaced(
