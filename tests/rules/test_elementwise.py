@@ -365,3 +365,11 @@ def test_rows_save_what_their_rules_read(name) -> None:
     f, expected = SAVED[name]
     asks = f(ab.Variable([0.5, 2.5])).node.plan.asks
     assert sorted(a for a in asks if not a.endswith("_seal")) == expected
+
+
+@pytest.mark.parametrize("f", [ab.sigmoid, ab.softplus, ab.silu, ab.gelu])
+def test_bends_of_complex_numbers_are_refused_by_name(f) -> None:
+    z = np.array([1.0 + 2.0j])
+    for call in (lambda: f(z), lambda: f(ab.Variable(z)), lambda: ab.vmap(f)(z), lambda: ab.jvp(f, (z,), (z,))):
+        with pytest.raises(ab.DifferentiationTypeError, match=f"^{f.__name__} was given complex"):
+            call()

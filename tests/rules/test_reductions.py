@@ -325,3 +325,10 @@ def test_a_spread_about_the_mean_that_is_given_is_the_spread(fun) -> None:
     for bad in ({"correction": None}, {"correction": 1, "ddof": 1}):
         with pytest.raises((TypeError, ValueError)):
             fun(ab.Variable(x), **bad)
+
+
+@pytest.mark.parametrize("f", [ab.softmax, ab.log_softmax, ab.logsumexp])
+@pytest.mark.parametrize("x", [["1.0", "2.0"], np.array([None, 1.0]), np.zeros(2, [("a", float)]), np.array(["2020-01-01"], "M8[D]")])
+def test_what_is_no_number_has_no_softmax(f, x) -> None:
+    with pytest.raises(TypeError):
+        f(x)

@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d3abf159a7dcf7e86a0628d1e5a8b4fc0cfd9a853af98761333f50f24e3b2ab5
+# sha256: 104392e1815561aeda8a6a36d22aa901c27d266b015efd35b15b0796dca80193
 
 __all__ = [
     "nonzero_base",
@@ -31,6 +31,7 @@ __all__ = [
     "direction",
     "share",
     "relu",
+    "of_reals",
     "sigmoid",
     "sigmoid_slope",
     "softplus",
@@ -328,7 +329,30 @@ def relu(x: Any) -> Any:
 
 
 # book/rules/elementwise.md: Smooth steps and bends
+from functools import wraps
+
+from autograd_book.graph.errors import DifferentiationTypeError
+
+
+def of_reals(fun: Any) -> Any:
+    """Decorator: the function refuses complex numbers."""
+
+    @wraps(fun)
+    def checked(x: Any) -> Any:
+        if np.iscomplexobj(x):
+            raise DifferentiationTypeError(
+                f"{fun.__name__} was given complex numbers of shape {np.shape(x)}, and "
+                "knows real ones only. Give it np.real or np.abs of them, or write its "
+                "formula with np.exp."
+            )
+        return fun(x)
+
+    return checked
+
+
+# book/rules/elementwise.md: Smooth steps and bends
 @primitive("x", elementwise=True, x=lambda g, x: g * sigmoid_slope(x))
+@of_reals
 def sigmoid(x: Any) -> Any:
     """Logistic function, 1 / (1 + exp(-x)), elementwise, without overflow.
 
@@ -360,6 +384,7 @@ def sigmoid_slope(x: Any) -> Any:
 
 
 @primitive("x", elementwise=True, x=lambda g, x: g * sigmoid(x))
+@of_reals
 def softplus(x: Any) -> Any:
     """ln(1 + exp(x)), elementwise, without overflow; its slope is the sigmoid."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
@@ -375,6 +400,7 @@ def silu_slope(x: Any) -> Any:
 
 
 @primitive("x", elementwise=True, x=lambda g, x: g * silu_slope(x))
+@of_reals
 def silu(x: Any) -> Any:
     """x times its sigmoid, elementwise; also called swish."""
     return np.maximum(x, -FAR) * sigmoid(x)
@@ -397,6 +423,7 @@ def gelu_slope(x: Any) -> Any:
 
 
 @primitive("x", elementwise=True, x=lambda g, x: g * gelu_slope(x))
+@of_reals
 def gelu(x: Any) -> Any:
     """x times the normal probability of less, elementwise, approximated by a tanh.
 

@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 99f26bcf2417f45df12b16ed797dcbf5ca76f205ac6118c2de6e38b4a4d56eea
+# sha256: 9ef9b7411219effe9d29f335fa7b608485aa323a8ff92818836ec806a2955a59
 
 __all__ = [
     "kept",
@@ -267,7 +267,7 @@ def in_single(fun: Fun) -> Fun:
     @wraps(fun)
     def computed(x: Any, *args: Any, **options: Any) -> Any:
         x = np.asarray(x)
-        x = x if differentiable(x.dtype) else x.astype(np.float64)
+        x = x if differentiable(x.dtype) else x.astype(np.float64, casting="same_kind")
         precise = wide(x)
         out = fun(precise, *args, **options)
         return out if precise is x else out.astype(x.dtype)
