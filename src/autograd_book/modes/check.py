@@ -13,10 +13,9 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0b3d80d891ae1220898f966161f5dd5e61f57fc47169bcb18ec617e5683aad11
+# sha256: a8875d3c8df04d0784e1c92d9dd2620c716619adabebc7183f0a8ddfa7afca18
 
 __all__ = [
-    "Fun",
     "STEP",
     "central_difference",
     "total",
@@ -31,11 +30,14 @@ __all__ = [
     "random_like",
     "compare",
     "check_gradients",
+    "expect_known",
+    "comparisons",
+    "agreeing",
 ]
 
 
 # book/modes/check.md: A difference quotient without rules
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -44,9 +46,8 @@ import numpy as np
 from autograd_book.graph.errors import DifferentiationValueError, GradientCheckError
 from autograd_book.graph.stack import no_grad
 from autograd_book.modes.forward import jvp
-from autograd_book.modes.transforms import expect_function, name_of, primal, vjp
+from autograd_book.modes.transforms import Fun, expect_function, name_of, primal, vjp
 
-Fun = Callable[..., Any]  #: Any function of arrays.
 #: Of the difference quotient, for arguments of size 1.
 STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
 
@@ -191,8 +192,7 @@ def check_gradients(
     order : int
         Highest order of derivative to check.
     tolerance : float, optional
-        Largest error accepted, relative; by default from `TOLERANCES`, for the coarsest
-        argument.
+        Largest relative error to accept; by default that of `tolerance_for`.
     seed : int
         Seed of the random directions.
 
@@ -209,24 +209,40 @@ def check_gradients(
         If a mode or the order is not known.
     """
     expect_function(f, "check_gradients")
+    expect_known(modes, order)
+    points, rng = [primal(a) for a in args], np.random.default_rng(seed)
+    limit = tolerance_for(points) if tolerance is None else tolerance
+    return agreeing(f, Report(comparisons(f, points, modes, order, rng)), limit)
+
+
+# book/modes/check.md: The check
+def expect_known(modes: tuple[str, ...], order: int) -> None:
+    """Raise unless all modes are in `MODES`, and there is something to check."""
     if not modes or not set(modes) <= MODES.keys() or order < 1:
         raise DifferentiationValueError(
             f"check_gradients was asked for modes={modes} and order={order}. "
             f"Use modes among {tuple(MODES)} and an order of 1 or more."
         )
-    rng, points, lines = np.random.default_rng(seed), [primal(a) for a in args], []
-    limit = tolerance_for(points) if tolerance is None else tolerance
+
+
+# book/modes/check.md: The check
+def comparisons(
+    f: Fun, points: list[Any], modes: tuple[str, ...], order: int, rng: np.random.Generator
+) -> Iterator[Comparison]:
+    """A line for each mode and order."""
     out = np.asarray(f(*points))
-    f_weighted = weighted(
-        f, random_like(out.shape, out.dtype, partial(rng.uniform, 0.5, 1.5))
-    )
+    weights = random_like(out.shape, out.dtype, partial(rng.uniform, 0.5, 1.5))
     for mode in modes:
-        g = f_weighted
+        g = weighted(f, weights)
         for k in range(1, order + 1):
             directions = [random_like(p.shape, p.dtype, rng.normal) for p in points]
-            lines.append(compare(g, points, directions, mode, k))
+            yield compare(g, points, directions, mode, k)
             g = MODES[mode](g, directions)
-    report = Report(lines)
+
+
+# book/modes/check.md: The check
+def agreeing(f: Fun, report: Report, limit: float) -> Report:
+    """The report, or GradientCheckError if an error in it is not within the limit."""
     if not all(line.error <= limit for line in report):
         raise GradientCheckError(
             f"derivatives of {name_of(f)} disagree with difference quotients beyond "

@@ -16,15 +16,17 @@ treats each element by itself.
     print(ab.elementwise_grad(np.tanh)(x))
 """
 # Generated from book/modes/curvature.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 86344ae25c8f8667468e71108157c4d2dd525a6fd18608c1742fcc692057009a
+# sha256: 53096abbe9f8a60c5df784ea0ead8675c30f619c96fe1351e5dc27ecf91ff485
 
 __all__ = [
     "basis",
     "by_rows",
     "by_columns",
-    "joined",
-    "MODES",
+    "stacked",
     "jacobian",
+    "WAYS",
+    "expect_known_way",
+    "expect_position",
     "columns_are_better",
     "hessian",
     "hvp",
@@ -72,7 +74,7 @@ def by_rows(f: Fun, x: Tree) -> Tree:
     rows = [pullback(unit)[0] for unit in basis(np.zeros_like(out))]
     shapes = tree_map(lambda leaf: primal(leaf), x)
     return tree_map(
-        lambda leaf, *parts: joined(parts, leaf, shape_of(out) + shape_of(leaf)),
+        lambda leaf, *parts: stacked(parts, leaf, shape_of(out) + shape_of(leaf)),
         shapes,
         *rows,
     )
@@ -85,21 +87,18 @@ def by_columns(f: Fun, x: Any) -> Any:
     out = f(x) if x.size == 0 else None
     columns = [jvp(f, (x,), (unit,))[1] for unit in basis(x)]
     shape = shape_of(columns[0] if columns else out)
-    stacked = joined(columns, x, (x.size, *shape))
-    return np.moveaxis(stacked, 0, -1).reshape(shape + x.shape)
+    rows = stacked(columns, x, (x.size, *shape))
+    return np.moveaxis(rows, 0, -1).reshape(shape + x.shape)
 
 
 # book/modes/curvature.md: Rows, then columns
-def joined(parts: Any, like: Any, shape: tuple[int, ...]) -> Any:
+def stacked(parts: Any, like: Any, shape: tuple[int, ...]) -> Any:
     """Arrays as one array of the given shape; zeros of the dtype of `like` if there are
     none."""
     return np.stack(parts).reshape(shape) if parts else np.zeros(shape, like.dtype)
 
 
 # book/modes/curvature.md: One function for both
-MODES = ("auto", "reverse", "forward")  #: Ways to a Jacobian.
-
-
 def jacobian(f: Fun, argnums: int = 0, mode: str = "auto") -> Fun:
     """A function that returns the Jacobian of `f`.
 
@@ -127,27 +126,37 @@ def jacobian(f: Fun, argnums: int = 0, mode: str = "auto") -> Fun:
         If the mode is not known.
     """
     expect_function(f, "jacobian")
-    if mode not in MODES:
-        raise DifferentiationValueError(
-            f"jacobian was given mode={mode!r}. Use one of {', '.join(map(repr, MODES))}."
-        )
+    expect_known_way(mode)
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        if not isinstance(argnums, (int, np.integer)):
-            raise DifferentiationTypeError(
-                f"jacobian of {name_of(f)} was given argnums={argnums!r}. Give one "
-                "position, and the arguments of f to what comes back, as in jacobian(f)(x); "
-                "call it once for each argument, or take them as one tree."
-            )
-        chosen = of_chosen(f, (int(argnums),), args, kwargs)
-        x = args[argnums]
-        return (
-            by_columns(chosen, x)
-            if columns_are_better(chosen, x, mode)
-            else by_rows(chosen, x)
-        )
+        expect_position(f, argnums)
+        chosen, x = of_chosen(f, (int(argnums),), args, kwargs), args[argnums]
+        columns = columns_are_better(chosen, x, mode)
+        return by_columns(chosen, x) if columns else by_rows(chosen, x)
 
     return transformed
+
+
+# book/modes/curvature.md: One function for both
+WAYS = ("auto", "reverse", "forward")  #: To a Jacobian.
+
+
+def expect_known_way(mode: Any) -> None:
+    """Raise unless `mode` is one of `WAYS`."""
+    if mode not in WAYS:
+        raise DifferentiationValueError(
+            f"jacobian was given mode={mode!r}. Use one of {', '.join(map(repr, WAYS))}."
+        )
+
+
+def expect_position(f: Fun, argnums: Any) -> None:
+    """Raise unless `argnums` is one position."""
+    if not isinstance(argnums, (int, np.integer)):
+        raise DifferentiationTypeError(
+            f"jacobian of {name_of(f)} was given argnums={argnums!r}. Give one "
+            "position, and the arguments of f to what comes back, as in jacobian(f)(x); "
+            "call it once for each argument, or take them as one tree."
+        )
 
 
 # book/modes/curvature.md: One function for both

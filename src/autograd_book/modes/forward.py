@@ -12,7 +12,7 @@ value together with its tangent.
     print(f"{value:.2f} {tangent:.1f}")
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 14da0583ad6c2a2274feec89a3e2dd3661a7ab8a89c605e4bd68ca9df03f01d9
+# sha256: 7f7d6ab318359eab52bd622a70095f5693ae2f5b2cd4c3dcb3af1da174cf8e31
 
 __all__ = [
     "along_elements",
@@ -20,10 +20,12 @@ __all__ = [
     "transposed",
     "push_tangents",
     "fit_tangent",
-    "constant",
+    "is_constant",
     "Tangent",
     "Forward",
     "jvp",
+    "expect_tuples",
+    "parted",
     "fresh",
     "tangent_of",
 ]
@@ -45,7 +47,7 @@ from autograd_book.graph.gradient import expect_kind
 from autograd_book.graph.stack import bind, push, top
 from autograd_book.graph.variable import Variable
 from autograd_book.modes.transforms import (
-    Fun, expect_function, expect_number, name_of, primal,
+    Fun, expect_differentiable, expect_function, name_of, primal,
 )
 from autograd_book.modes.trees import Tree, expect_like, kind_of, tree_map
 
@@ -121,7 +123,7 @@ def fit_tangent(t: Any, out: Any) -> Any:
 
 
 # book/modes/forward.md: The level that pushes
-def constant(value: Any) -> bool:
+def is_constant(value: Any) -> bool:
     """Whether a value is a Variable that needs no gradient, at any level."""
     return type(value) is Variable and value.record is None
 
@@ -164,7 +166,7 @@ class Forward(Interpreter):
             elif type(a) is Variable and a.record is not None:
                 expect_below(self, a)
         if tangents:
-            values = [a.value if constant(a) else v for a, v in zip(args, values)]
+            values = [a.value if is_constant(a) else v for a, v in zip(args, values)]
         out = self.below.bind(primitive, values, params)
         if not tangents or primitive.flat:
             return out
@@ -211,6 +213,16 @@ def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[
         If a tangent does not have the form or the shape of its primal.
     """
     expect_function(f, "jvp")
+    expect_tuples(primals, tangents)
+    with push(Forward, f"a derivative of {name_of(f)}") as level:
+        tied = lambda p, t: level.tied(p := primal(p), tangent_of(p, t))
+        result = f(*tree_map(tied, tuple(primals), tuple(tangents)))
+    return parted(tree_map(lambda v: expect_differentiable(f, v), result), level)
+
+
+# book/modes/forward.md: The transformation
+def expect_tuples(primals: Any, tangents: Any) -> None:
+    """Raise unless both are tuples or lists, with as many entries."""
     for name, given in (("primals", primals), ("tangents", tangents)):
         if type(given) not in (tuple, list):
             raise DifferentiationTypeError(
@@ -218,24 +230,19 @@ def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[
                 "entry for each argument."
             )
     expect_like(tuple(primals), tuple(tangents))
-    with push(Forward, f"a derivative of {name_of(f)}") as level:
-        result = f(
-            *tree_map(
-                lambda p, t: level.tied(p := primal(p), tangent_of(p, t)),
-                tuple(primals),
-                tuple(tangents),
-            )
-        )
-    result = tree_map(lambda v: expect_number(f, v), result)
+
+
+# book/modes/forward.md: The transformation
+def parted(result: Tree, level: Forward) -> tuple[Tree, Tree]:
+    """The values in a result, and their tangents."""
     value = tree_map(
-        lambda v: fresh(v.value) if level.mine(v) or constant(v) else v, result
+        lambda v: fresh(v.value) if level.mine(v) or is_constant(v) else v, result
     )
     return value, tree_map(
         lambda v: fresh(v.node.value) if level.mine(v) else np.zeros_like(v), result
     )
 
 
-# book/modes/forward.md: The transformation
 def fresh(value: Any) -> Any:
     """A copy of a plain array; anything else as it is."""
     return value.copy() if isinstance(value, np.ndarray) else value

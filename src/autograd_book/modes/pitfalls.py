@@ -17,7 +17,7 @@ the line of the program.
         print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 59b5b2cd7db98e7d123ab527d1521f1dbb9705ec433eea523f0c69543496a626
+# sha256: 669d0fb28a6d13945f16e6f4f389ffd1d3057ed47ad184d77c2f8318fd62dc1c
 
 __all__ = [
     "plain",
@@ -26,8 +26,13 @@ __all__ = [
     "extent",
     "PACKAGE",
     "user_line",
-    "Finite",
+    "Lines",
+    "expect_finite",
     "NUMBERS",
+    "of_operation",
+    "of_rule",
+    "of_sum",
+    "Finite",
     "debug_nans",
 ]
 
@@ -35,6 +40,7 @@ __all__ = [
 # book/modes/pitfalls.md: Who made it, and who passed it on
 import sys
 from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from typing import Any, overload
 
 import numpy as np
@@ -97,47 +103,95 @@ def user_line() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
+# book/modes/pitfalls.md: Which line it was
+class Lines:
+    """Where in a program the operations were applied that made nodes."""
+
+    def __init__(self) -> None:
+        self.indices: list[int] = []  #: Index before each operation.
+        self.lines: list[str] = []  #: Its line in the program.
+
+    def note(self) -> str:
+        """The line of the operation that comes next."""
+        self.indices.append(next_index())
+        self.lines.append(user_line())
+        return self.lines[-1]
+
+    def of(self, node: Node) -> str:
+        """Where the operation of a node was applied, in words."""
+        place = bisect_right(self.indices, node.index) - 1
+        return (
+            f"the operation in {self.lines[place]}"
+            if place >= 0
+            else "an operation applied before debug_nans was entered"
+        )
+
+
+# book/modes/pitfalls.md: The question
+def expect_finite(out: Iterable[Any], given: Iterable[Any], error: Callable[[], str]) -> None:
+    """Raise NonFiniteError if something in `out` is not finite and all of `given` is."""
+    if not all(map(finite, out)) and all(map(finite, given)):
+        raise NonFiniteError(error())
+
+
+# book/modes/pitfalls.md: The question
+NUMBERS = (np.ndarray, np.generic, float)  #: What has a range.
+
+
+def of_operation(primitive: Primitive, args: Any, line: str) -> str:
+    """Error of an operation that made something not finite."""
+    names = [primitive.name_of(i) for i in range(len(args))]
+    return (
+        f"{primitive.name} made a NaN or an infinity of finite numbers in {line}: "
+        f"{ranges(names, args)}. Keep its arguments where the function is finite."
+    )
+
+
+def of_rule(node: Any, g: Any, line: str) -> str:
+    """Error of a rule that made something not finite."""
+    shown = zip(("the cotangent", *node.plan.asks), (g, *node.saved))
+    numbers = [(name, v) for name, v in shown if isinstance(plain(v), NUMBERS)]
+    return (
+        f"the rule of {node.plan.primitive.name} made a NaN or an infinity of finite "
+        f"numbers for {line}: {ranges(*zip(*numbers))}. Keep its "
+        "arguments where the derivative is finite."
+    )
+
+
+def of_sum(target: Node, part: Any, line: str) -> str:
+    """Error of a cotangent that became infinite when it was converted or added."""
+    return (
+        f"a cotangent became infinite in {target.dtype}, when what came back from "
+        f"{line} was converted or added: {ranges(['it'], [part])}. Make the loss, or its "
+        "scale, smaller, or compute in a wider format there."
+    )
+
+
 # book/modes/pitfalls.md: The level that looks
 class Finite(Interpreter):
     """Raises where an operation, a rule or a sum makes a NaN or an infinity of finite
     numbers."""
 
-    __slots__ = ("indices", "lines", "sums", "last")
+    __slots__ = ("lines", "sums", "last")
 
     def __init__(self, below: Interpreter) -> None:
         super().__init__(below)
-        self.indices: list[int] = []  #: Index before each operation.
-        self.lines: list[str] = []  #: Its line in the program.
+        self.lines = Lines()
         self.sums: dict[Node, Any] = {}  #: Of the cotangents that a walk has brought so far.
         self.last = 0  #: Index of the node that was pulled last.
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive, and look at the result."""
-        line = user_line()
-        self.indices.append(next_index())
-        self.lines.append(line)
+        line, given = self.lines.note(), (*args, *params.values())
         out = self.below.bind(primitive, args, params)
-        if not finite(out) and all(map(finite, (*args, *params.values()))):
-            names = [primitive.name_of(i) for i in range(len(args))]
-            raise NonFiniteError(
-                f"{primitive.name} made a NaN or an infinity of finite numbers in {line}: "
-                f"{ranges(names, args)}. Keep its arguments where the function is finite."
-            )
+        expect_finite([out], given, lambda: of_operation(primitive, args, line))
         return out
 
     def pull(self, node: Node, g: Any) -> Any:
         """Pull a cotangent, and look at what comes out."""
-        parts = self.below.pull(node, g)
-        if finite(g) and all(map(finite, node.saved)) and not all(map(finite, parts)):
-            plan: Any = node.plan
-            shown = zip(("the cotangent", *plan.asks), (g, *node.saved))
-            numbers = [(n, v) for n, v in shown if isinstance(plain(v), NUMBERS)]
-            raise NonFiniteError(
-                f"the rule of {plan.primitive.name} made a NaN or an infinity of finite "
-                f"numbers for {self.line_of(node)}: {ranges(*zip(*numbers))}. Keep its "
-                "arguments where the derivative is finite."
-            )
-        if node.index >= self.last:  # a walk goes to ever older nodes
+        parts, given = self.below.pull(node, g), (g, *node.saved)
+        expect_finite(parts, given, lambda: of_rule(node, g, self.lines.of(node)))
+        if node.index >= self.last:  # another walk
             self.sums.clear()
         self.last = node.index
         self.sums.pop(node, None)
@@ -149,26 +203,9 @@ class Finite(Interpreter):
         with np.errstate(all="ignore"):
             total = plain(fitted) if before is None else before + plain(fitted)
         self.sums[target] = total
-        if finite(part) and finite(before) and not finite(total):
-            raise NonFiniteError(
-                f"a cotangent became infinite in {target.dtype}, when what came back from "
-                f"{self.line_of(source)} was converted or added: "
-                f"{ranges(['it'], [part])}. Make the loss, or its scale, smaller, or "
-                "compute in a wider format there."
-            )
+        error = lambda: of_sum(target, part, self.lines.of(source))
+        expect_finite([total], (part, before), error)
         return fitted
-
-    def line_of(self, node: Node) -> str:
-        """Where the operation of a node was applied."""
-        place = bisect_right(self.indices, node.index) - 1
-        return (
-            f"the operation in {self.lines[place]}"
-            if place >= 0
-            else "an operation applied before debug_nans was entered"
-        )
-
-
-NUMBERS = (np.ndarray, np.generic, float)  #: What has a range.
 
 
 # book/modes/pitfalls.md: The level that looks

@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a50662cbbafe5807dfa13b2ba10abb2e3aa9e95483c5dcb0fcda1e59fd2721ff
+# sha256: 8e0243909a1bace6243bce709d974fd56e439a607a9b58c934ead939a2ea0d8f
 
 __all__ = [
     "Fun",
@@ -22,11 +22,12 @@ __all__ = [
     "run",
     "expect_function",
     "RETURNED",
-    "expect_number",
+    "expect_differentiable",
     "zeros",
     "vjp",
-    "plain",
-    "own",
+    "pulled_back",
+    "handed_out",
+    "unshared",
     "expect_pair",
     "cotangent_of",
     "of_chosen",
@@ -114,7 +115,7 @@ RETURNED: dict[type, str] = {
 }
 
 
-def expect_number(f: Fun, result: Any) -> Any:
+def expect_differentiable(f: Fun, result: Any) -> Any:
     """The result of f, or the error that says why it has no derivative."""
     if not isinstance(result, (np.ndarray, np.generic, Handle, int, float, complex)):
         raise DifferentiationTypeError(
@@ -149,16 +150,14 @@ def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
     *primals : array_like, or tree of them
         Where to differentiate; floating point or complex, any shapes.
     has_aux : bool
-        Whether `f` returns a pair of the result and something else, which is passed on as
-        it is.
+        Whether `f` returns a pair of the result and something else, which is passed on.
 
     Returns
     -------
     out : array or scalar
         ``f(*primals)``.
     pullback : callable
-        Takes a cotangent of the shape of `out`; returns a tuple of cotangents, in the form
-        of the primals.
+        Takes a cotangent of the shape of `out`; returns a tuple in the form of the primals.
     aux : object
         Only if `has_aux`: what else `f` returned, with plain values in place of Variables.
 
@@ -174,31 +173,31 @@ def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
     expect_function(f, "vjp")
     seals = [(p, seal(p)) for p in leaves(primals)]
     result, record, inputs = run(f, primals)
-    result, aux = expect_pair(f, result) if has_aux else (result, None)
-    recorded = type(expect_number(f, result)) is Variable and result.record is record
+    result, *aux = expect_pair(f, result) if has_aux else (result,)
+    out = handed_out(expect_differentiable(f, result), record)
 
     def pullback(g: Any) -> tuple[Tree, ...]:
         for p, noted in seals:
             intact(p, noted, name_of(f), "to differentiate")
-        g = turned(cotangent_of(result, g))
-        found: Any = walk(result.node, g, top.get().pull, retain=True) if recorded else {}
-        return own(
-            tree_map(
-                lambda v: turned(found[v.node]) if v.node in found else zeros(v), inputs
-            ),
-            g,
-        )
+        return pulled_back(result, record, inputs, g)
 
-    out = plain(result, record)
-    return (
-        (out, pullback, tree_map(lambda v: plain(v, record), aux))
-        if has_aux
-        else (out, pullback)
+    return (out, pullback, *tree_map(lambda v: handed_out(v, record), aux))
+
+
+# book/modes/transforms.md: The vector-Jacobian product
+def pulled_back(result: Any, record: Record, inputs: Any, g: Any) -> tuple[Tree, ...]:
+    """The cotangents of the inputs that a Record watched, from one of the result."""
+    g = turned(cotangent_of(result, g))
+    recorded = type(result) is Variable and result.record is record
+    found: Any = walk(result.node, g, top.get().pull, retain=True) if recorded else {}
+    parts = tree_map(
+        lambda v: turned(found[v.node]) if v.node in found else zeros(v), inputs
     )
+    return unshared(parts, g)
 
 
 # book/modes/transforms.md: What may leave
-def plain(value: Any, record: Record) -> Any:
+def handed_out(value: Any, record: Record) -> Any:
     """The value of a constant or of a Variable of this Record, as a copy of its own;
     anything else as it is."""
     if type(value) is not Variable or value.record not in (record, None):
@@ -207,7 +206,7 @@ def plain(value: Any, record: Record) -> Any:
 
 
 # book/modes/transforms.md: What may leave
-def own(cotangents: Tree, g: Any) -> Tree:
+def unshared(cotangents: Tree, g: Any) -> Tree:
     """The cotangents, each in memory of its own: rules may hand on what they were given, or
     one array twice."""
     seen = {id(g)}
@@ -286,6 +285,7 @@ def positions_of(f: Fun, argnums: Any) -> tuple[int, ...]:
     return tuple(map(int, positions))
 
 
+# book/modes/transforms.md: Gradients
 def value_and_grad(
     f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False
 ) -> Fun:

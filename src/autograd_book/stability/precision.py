@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: abf474f2c93f618d5d14c62bc449f650f2c5716ce884a3a758ce061548f6bbe5
+# sha256: ae85507f65b35f7bb9fc3105f801ea1168db108be2941b03484ec59baee71d17
 
 __all__ = [
     "half_format",
@@ -279,7 +279,8 @@ def stretching(rule: Rule, name: str) -> Rule:
 from functools import cache
 
 from autograd_book.graph.primitive import Plans, Primitive
-from autograd_book.modes.batch import Batched, batchings
+from autograd_book.modes.batch import Batched
+from autograd_book.modes.batching import batchings
 
 
 class Widened(Primitive):
