@@ -19,7 +19,7 @@ open is entered, and each time they are closed the sums are written down.
     print([moment.live["input"] for moment in books.moments])
 """
 # Generated from book/memory/books.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c25be39969839ab2392d5a98447d2f03fc4e2b62d3b730c2eac6c356a2c153e2
+# sha256: e7689e820b71080c5f0d4d91176646b30af406d115ca284fed47716d030e77d7
 
 __all__ = [
     "CATEGORIES",
@@ -100,7 +100,7 @@ ENGINE = {"autograd_book", "numpy", ""}
 PHASES = {
     walk.__code__: "backward",
     deliver.__code__: "backward",
-    transforms.own.__code__: "backward",
+    transforms.unshared.__code__: "backward",
     Gradients.backward.__code__: "backward",
     Optimizer.step.__code__: "update",
 }
