@@ -15,12 +15,15 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4ca1188e526b73e54e8fa3173259c78d07e626e44dae414657cf0ea94e726d4b
+# sha256: cbb929b14148ecd95c45532b1f952e84c5f6674bc910065522accdcc6245c00f
 
 __all__ = [
     "integers",
     "expect_batch",
     "batch_of",
+    "unlikely",
+    "negative_log_likelihood",
+    "rows_batch",
     "cross_entropy",
     "expect_pairs",
     "mean_squared_error",
@@ -37,7 +40,6 @@ from autograd_book.graph.errors import DifferentiationTypeError, Differentiation
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.methods import Operators
 from autograd_book.rules.indexing import as_places, everything
-from autograd_book.rules.reductions import logsumexp
 
 
 def integers(labels: Any) -> Any:
@@ -85,6 +87,45 @@ def batch_of(logits: Any, labels: Any) -> tuple[Any, Any]:
 
 
 # book/learn/losses.md: Cross-entropy
+from autograd_book.graph.protocols import primitive
+from autograd_book.rules.reductions import in_single, log_total, lowered, softmax, wide
+
+
+def unlikely(g: Any, logits: Any, labels: Any) -> Any:
+    """Cotangent of the logits: probability minus truth, shared by the rows."""
+    share = (wide(g) / labels.shape[-1])[..., np.newaxis, np.newaxis]
+    truth = np.equal(labels[..., np.newaxis], np.arange(logits.shape[-1]))
+    return share * (softmax(wide(logits)) - truth)
+
+
+@primitive("logits labels", logits=lambda g, logits, labels: unlikely(g, logits, labels))
+@in_single
+def negative_log_likelihood(logits: Any, labels: Any) -> Any:
+    """Mean over rows of what `cross_entropy` says, for logits (..., rows, classes)."""
+    low, top = lowered(logits, -1)
+    total, rows = (log_total(low, -1) + top)[..., 0], logits.reshape(-1, logits.shape[-1])
+    picked = rows[np.arange(len(rows)), labels.reshape(-1)].reshape(labels.shape)
+    return np.mean(total - picked, axis=-1)
+
+
+# book/learn/losses.md: Cross-entropy
+from autograd_book.graph.primitive import primitives
+from autograd_book.modes.batch import batchings
+
+
+def rows_batch(level: Any, primitive: Any, values: Any, batched: Any, params: Any) -> Any:
+    """The loss of each example."""
+    full = [
+        v if b else np.broadcast_to(v, (level.size, *shape_of(v)))
+        for v, b in zip(values, batched)
+    ]
+    return level.below.bind(primitive, full, params)
+
+
+batchings[primitives[negative_log_likelihood]] = rows_batch
+
+
+# book/learn/losses.md: Cross-entropy
 def cross_entropy(logits: Any, labels: Any) -> Any:
     """Mean over the batch of the negative logarithm of the probability given to the true
     class.
@@ -108,8 +149,7 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     DifferentiationValueError
         If the shapes do not belong together, or a label names no class.
     """
-    logits, labels = batch_of(logits, labels)
-    return np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels])
+    return negative_log_likelihood(*batch_of(logits, labels))
 
 
 # book/learn/losses.md: Squared error
