@@ -15,7 +15,11 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
+<<<<<<< HEAD
 # sha256: 9ef9b7411219effe9d29f335fa7b608485aa323a8ff92818836ec806a2955a59
+=======
+# sha256: c1d719a372ce290a93790f8772acc579e3da35f4f8b2d010db50c61f702a33fd
+>>>>>>> cbefef0 (Make numbers standard by one primitive; share less memory in the rule of the softmax)
 
 __all__ = [
     "kept",
@@ -56,6 +60,10 @@ __all__ = [
     "std",
     "std_about",
     "spread_by",
+    "centred",
+    "deviation",
+    "standard_x",
+    "standard",
     "aligned",
     "in_common_dtype",
     "average",
@@ -278,7 +286,9 @@ def in_single(fun: Fun) -> Fun:
 def softmax_x(g: Any, out: Any, axis: Any) -> Any:
     """Cotangent of a softmax: the weights times what g exceeds its weighted mean by."""
     g, out = wide(g), wide(out)
-    return out * (g - np.sum(g * out, axis=axis, keepdims=True))
+    excess = g - np.sum(g * out, axis=axis, keepdims=True)
+    excess *= out
+    return excess
 
 
 @primitive("x", x=lambda g, out, axis=-1: softmax_x(g, out, axis))
@@ -512,6 +522,38 @@ def spread_by(fun: Fun, around_own: Fun, around_given: Fun) -> Fun:
 
 functions[np.var] = spread_by(np.var, var, var_about)
 functions[np.std] = spread_by(np.std, std, std_about)
+
+
+# book/rules/reductions.md: Numbers made standard
+def centred(x: Any, axis: Any) -> Any:
+    """x less its mean along axes."""
+    return x - np.mean(x, axis=axis, keepdims=True)
+
+
+def deviation(low: Any, axis: Any, eps: float) -> Any:
+    """Root of the mean square of centred numbers, with eps under the root."""
+    return np.sqrt(np.mean(np.square(low), axis=axis, keepdims=True) + eps)
+
+
+def standard_x(g: Any, x: Any, out: Any, axis: Any, eps: float) -> Any:
+    """Cotangent of numbers made standard."""
+    g, x, out = wide(g), wide(x), wide(out)
+    lost = out * np.mean(g * out, axis=axis, keepdims=True)
+    lost += np.mean(g, axis=axis, keepdims=True)
+    left = g - lost
+    left /= deviation(centred(x, axis), axis, eps)
+    return left
+
+
+@primitive(
+    "x", x=lambda g, x, out, axis=-1, eps=0.0: standard_x(g, x, out, axis, eps)
+)
+@in_single
+def standard(x: Any, axis: Any = -1, eps: float = 0.0) -> Any:
+    """Numbers less their mean along axes, over their standard deviation."""
+    out = centred(x, axis)
+    out /= deviation(out, axis, eps)
+    return out
 
 
 # book/rules/reductions.md: Weights that learn

@@ -17,7 +17,11 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
+<<<<<<< HEAD
 # sha256: ce36684f63ef9dd3e6cf944b7fa5043d1797d5824bfeb3ab3ae6e1d02452ec32
+=======
+# sha256: ee63a0a7ed2988eb2347d3f05221e89d409002c565f79d4eef16e476d2873ea9
+>>>>>>> cbefef0 (Make numbers standard by one primitive; share less memory in the rule of the softmax)
 
 __all__ = [
     "half_format",
@@ -331,7 +335,7 @@ KINDS = {
     "low": "matmul contract conv convolve",
     "single": "exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 power float_power "
     "square reciprocal tan sinh cosh arcsin arccos arccosh sum mean average var var_about "
-    "log_sum log_weighted softmax log_softmax negative_log_likelihood",
+    "log_sum log_weighted softmax log_softmax standard negative_log_likelihood",
     "exact": "maximum minimum fmax fmin clip astype",
     "move": "reshape transpose flip fliplr flipud rot90 roll tril triu copy broadcast_to tile "
     "join scatter getitem replaced fftshift ifftshift rearranged put_back windows",
