@@ -8,7 +8,7 @@ import numpy as np
 from casework import Case, label, strided, transposed, uniform
 
 import autograd_book as ab
-from autograd_book.rules.reductions import log_softmax, softmax, standard
+from autograd_book.rules.reductions import log_softmax, rms_normalize, softmax
 
 # Reductions: shape and axis.
 AXES: list[tuple[tuple[int, ...], Any]] = [
@@ -124,7 +124,7 @@ def cases() -> Iterator[tuple[str, Case]]:
         if axis != ():
             yield fun.__name__, Case(call(fun, axis=axis), (uniform(shape),), label(fun.__name__, shape, axis))
     for shape, axis in (((3, 4), -1), ((3, 4), 0), ((2, 3, 2), (0, 2)), ((0, 3), -1)):
-        yield "standard", Case(call(standard, axis=axis, eps=1e-2), (uniform(shape),), label("standard", shape, axis))
+        yield "rms_normalize", Case(call(rms_normalize, axis=axis, eps=1e-2), (uniform(shape),), label("rms_normalize", shape, axis))
     yield "softmax", Case(softmax, (transposed(uniform((3, 4))),), "softmax of the last axis, transposed")
     yield from averages()
 

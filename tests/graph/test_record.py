@@ -35,7 +35,7 @@ SAVES = {
     **dict.fromkeys(("max", "min"), {"all": ["out", "x"]}),
     "log_sum": {"all": ["x"]},
     **dict.fromkeys(("softmax", "log_softmax"), {"all": ["out"]}),
-    "standard": {"all": ["out", "x"]},
+    "rms_normalize": {"all": ["out", "x"]},
     "transpose": {"all": []},
     "scatter": {"all": []},
     "matmul": {"all": ["x", "x_shape", "y", "y_shape"], "x": ["x_shape", "y"], "y": ["x", "y_shape"]},

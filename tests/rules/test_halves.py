@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
-from autograd_book.rules.reductions import standard
+from autograd_book.rules.reductions import rms_normalize
 
 try:
     from ml_dtypes import bfloat16
@@ -34,7 +34,7 @@ CALLS = {
     "cumsum": (lambda x: np.sum(np.cumsum(x)), np.ones(LONG) / 1024),
     "logsumexp": (ab.logsumexp, WIDE),
     "softmax": (lambda x: np.sum(ab.softmax(x)[:5] * 1024), WIDE),
-    "standard": (lambda x: np.sum(standard(x)[:5]), WIDE),
+    "rms_normalize": (lambda x: np.sum(rms_normalize(x)[:5]), WIDE),
     "log_softmax": (lambda x: np.sum(ab.log_softmax(x)[:5]), WIDE),
     "cross_entropy of many classes": (lambda x: ab.nn.cross_entropy(x[None], [3]), WIDE),
     "cross_entropy of many rows": (lambda x: ab.nn.cross_entropy(x.reshape(-1, 2), np.zeros(MANY // 2, int)), WIDE),

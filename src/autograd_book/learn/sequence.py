@@ -17,7 +17,7 @@ at once. Both are modules like any other.
     print(letters.decode(generate(network, letters.encode("to"), 5, rng=0)))
 """
 # Generated from book/learn/sequence.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c8545ae722e442a2767584fa3ad4b8e58444a607f3b7d9cf30fe45eaf17f50d9
+# sha256: bf3be1cc6894a762896c8aec7eb122a3efd4f4fc438243f61d14b36500ef6b2b
 
 __all__ = [
     "orthogonal",
@@ -62,7 +62,7 @@ from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
 from autograd_book.learn.nn import expect_length, expect_sizes
 from autograd_book.learn.optim import Optimizer
 from autograd_book.rules.linear import array
-from autograd_book.rules.reductions import softmax, standard
+from autograd_book.rules.reductions import rms_normalize, softmax
 
 
 def orthogonal(size: int, radius: float, rng: "np.random.Generator") -> np.ndarray:
@@ -309,7 +309,8 @@ class LayerNorm(Module):
         """An array or Variable of shape (..., width), in and out."""
         x = array(x)
         expect_length(self, x.shape, self.weight.shape)
-        return standard(x, eps=self.eps) * self.weight + self.bias
+        centred = x - np.mean(x, axis=-1, keepdims=True)
+        return rms_normalize(centred, eps=self.eps) * self.weight + self.bias
 
     def __repr__(self) -> str:
         return f"LayerNorm({self.weight.shape[0]})"
