@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: cbb929b14148ecd95c45532b1f952e84c5f6674bc910065522accdcc6245c00f
+# sha256: 9e605686e2d4d9ee6792ae3f1ec42d7d5f8b3a09a9b3417aebe19ac913c2e8bc
 
 __all__ = [
     "integers",
@@ -110,7 +110,7 @@ def negative_log_likelihood(logits: Any, labels: Any) -> Any:
 
 # book/learn/losses.md: Cross-entropy
 from autograd_book.graph.primitive import primitives
-from autograd_book.modes.batch import batchings
+from autograd_book.modes.batching import batchings
 
 
 def rows_batch(level: Any, primitive: Any, values: Any, batched: Any, params: Any) -> Any:

@@ -13,7 +13,7 @@ What has no row there is either elementwise or goes by a loop.
     print(shifted(axis=-1, rank=2), shifted(axis=None, rank=2))
 """
 # Generated from book/modes/batching.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d2fb0cc25cbdf6bf72dc9789c83074b9b1b94a68ef11f91d2cb9abeeafe9cb3f
+# sha256: 13de220813471a19283bdd615d97b1d8a4be05d4c45b9c2267ff2bfa963478ec
 
 __all__ = [
     "Batching",
@@ -138,7 +138,7 @@ def softmax_batch(
 # book/modes/batching.md: Rows for axes
 for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.log_sum):
     batchings[primitives[fun]] = reduce_batch
-for fun in (reductions.softmax, reductions.log_softmax):
+for fun in (reductions.softmax, reductions.log_softmax, reductions.rms_normalize):
     batchings[primitives[fun]] = softmax_batch
 
 

@@ -15,11 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-<<<<<<< HEAD
-# sha256: 9ef9b7411219effe9d29f335fa7b608485aa323a8ff92818836ec806a2955a59
-=======
-# sha256: c1d719a372ce290a93790f8772acc579e3da35f4f8b2d010db50c61f702a33fd
->>>>>>> cbefef0 (Make numbers standard by one primitive; share less memory in the rule of the softmax)
+# sha256: bb0bc733a2ab19c2b5af3a36f79775f2e3557a496fc661d36e3e1bf48d36b478
 
 __all__ = [
     "kept",
@@ -60,10 +56,9 @@ __all__ = [
     "std",
     "std_about",
     "spread_by",
-    "centred",
-    "deviation",
-    "standard_x",
-    "standard",
+    "root_mean_square",
+    "rms_normalize_x",
+    "rms_normalize",
     "aligned",
     "in_common_dtype",
     "average",
@@ -524,36 +519,27 @@ functions[np.var] = spread_by(np.var, var, var_about)
 functions[np.std] = spread_by(np.std, std, std_about)
 
 
-# book/rules/reductions.md: Numbers made standard
-def centred(x: Any, axis: Any) -> Any:
-    """x less its mean along axes."""
-    return x - np.mean(x, axis=axis, keepdims=True)
+# book/rules/reductions.md: Numbers of a common size
+def root_mean_square(x: Any, axis: Any, eps: float) -> Any:
+    """Root of the mean square along axes, with eps under the root."""
+    return np.sqrt(np.mean(np.square(x), axis=axis, keepdims=True) + eps)
 
 
-def deviation(low: Any, axis: Any, eps: float) -> Any:
-    """Root of the mean square of centred numbers, with eps under the root."""
-    return np.sqrt(np.mean(np.square(low), axis=axis, keepdims=True) + eps)
-
-
-def standard_x(g: Any, x: Any, out: Any, axis: Any, eps: float) -> Any:
-    """Cotangent of numbers made standard."""
+def rms_normalize_x(g: Any, x: Any, out: Any, axis: Any, eps: float) -> Any:
+    """Cotangent of numbers over their root mean square."""
     g, x, out = wide(g), wide(x), wide(out)
-    lost = out * np.mean(g * out, axis=axis, keepdims=True)
-    lost += np.mean(g, axis=axis, keepdims=True)
-    left = g - lost
-    left /= deviation(centred(x, axis), axis, eps)
+    left = g - out * np.mean(g * out, axis=axis, keepdims=True)
+    left /= root_mean_square(x, axis, eps)
     return left
 
 
 @primitive(
-    "x", x=lambda g, x, out, axis=-1, eps=0.0: standard_x(g, x, out, axis, eps)
+    "x", x=lambda g, x, out, axis=-1, eps=0.0: rms_normalize_x(g, x, out, axis, eps)
 )
 @in_single
-def standard(x: Any, axis: Any = -1, eps: float = 0.0) -> Any:
-    """Numbers less their mean along axes, over their standard deviation."""
-    out = centred(x, axis)
-    out /= deviation(out, axis, eps)
-    return out
+def rms_normalize(x: Any, axis: Any = -1, eps: float = 0.0) -> Any:
+    """Numbers over their root mean square along axes."""
+    return x / root_mean_square(x, axis, eps)
 
 
 # book/rules/reductions.md: Weights that learn

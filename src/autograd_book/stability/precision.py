@@ -17,11 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-<<<<<<< HEAD
-# sha256: ce36684f63ef9dd3e6cf944b7fa5043d1797d5824bfeb3ab3ae6e1d02452ec32
-=======
-# sha256: ee63a0a7ed2988eb2347d3f05221e89d409002c565f79d4eef16e476d2873ea9
->>>>>>> cbefef0 (Make numbers standard by one primitive; share less memory in the rule of the softmax)
+# sha256: 27cc818e3711f6318502d5538eaa05071c425f7af1bb6c922fcc3eadd800a7f5
 
 __all__ = [
     "half_format",
@@ -335,7 +331,7 @@ KINDS = {
     "low": "matmul contract conv convolve",
     "single": "exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 power float_power "
     "square reciprocal tan sinh cosh arcsin arccos arccosh sum mean average var var_about "
-    "log_sum log_weighted softmax log_softmax standard negative_log_likelihood",
+    "log_sum log_weighted softmax log_softmax rms_normalize negative_log_likelihood",
     "exact": "maximum minimum fmax fmin clip astype",
     "move": "reshape transpose flip fliplr flipud rot90 roll tril triu copy broadcast_to tile "
     "join scatter getitem replaced fftshift ifftshift rearranged put_back windows",
@@ -361,14 +357,14 @@ from autograd_book.graph.stack import innermost
 from autograd_book.rules.convolution import conv, conv_w, conv_x
 from autograd_book.rules.elementwise import relu
 from autograd_book.rules.linear import contract, cross3
-from autograd_book.rules.reductions import softmax
+from autograd_book.rules.reductions import rms_normalize, softmax
 
 #: Saved values that a rule multiplies by: an error in them is passed on in its own size.
 FACTORS: dict[str, tuple[Any, ...]] = {
     "x y": (np.multiply, np.matmul, contract, cross3),
     "x w": (conv,), "z w": (conv_x,), "x z": (conv_w,), "a v": (np.convolve,),
-    "x": (np.square,),
-    "out": (np.exp, np.exp2, np.tan, np.tanh, softmax, np.reciprocal, np.divide),
+    "x": (np.square, rms_normalize),
+    "out": (np.exp, np.exp2, np.tan, np.tanh, softmax, rms_normalize, np.reciprocal, np.divide),
 }
 
 
