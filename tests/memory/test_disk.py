@@ -17,7 +17,7 @@ from autograd_book.graph.backward import reachable
 from autograd_book.memory import disk, policies
 from autograd_book.memory.disk import OnDisk, StorageError
 from autograd_book.memory.saved import Slot, saved_values
-from autograd_book.stability.precision import Packed
+from autograd_book.stability.tolerance import Packed
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, limits and /proc are those of POSIX")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="maps are read from /proc")

@@ -22,15 +22,8 @@ from autograd_book.memory.saved import Saving, Slot, arrays_in, laid_out, saved_
 from autograd_book.rules.convolution import conv2d, max_pool2d
 from autograd_book.rules.elementwise import relu
 from autograd_book.rules.reductions import softmax
-from autograd_book.stability.precision import (
-    ABSOLUTE,
-    EXACT,
-    FEW,
-    RELATIVE,
-    TOLERATES,
-    Packed,
-    autocast,
-)
+from autograd_book.stability.precision import FEW, autocast
+from autograd_book.stability.tolerance import ABSOLUTE, EXACT, RELATIVE, TOLERATES, Packed
 
 ROUNDING = {"float16": 0.01, "bfloat16": 0.05, "int8": 0.08}
 LOSSLESS = ["keep", "bits", "zlib", "disk"]

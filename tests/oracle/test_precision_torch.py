@@ -5,7 +5,8 @@ import pytest
 
 import autograd_book as ab
 from autograd_book.rules.reductions import softmax
-from autograd_book.stability.precision import autocast, half_format, rounded, to_half
+from autograd_book.stability.formats import half_format, rounded, to_half
+from autograd_book.stability.precision import autocast
 
 torch = pytest.importorskip("torch")
 

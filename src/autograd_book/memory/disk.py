@@ -14,7 +14,7 @@ from there.
     print(np.array_equal(policy.unpack(packed), x))
 """
 # Generated from book/memory/disk.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 85def0f26e26aee4663c3fadf7d89eca81a17400d4995310a68ee588ae4c1083
+# sha256: 9392c31437fcb13ef8fa04e0ec60fa020a29c52fcc3e45d3fd2b9eba892c1aa5
 
 __all__ = [
     "POSITIONED",
@@ -177,7 +177,7 @@ def not_read(size: int, error: OSError) -> StorageError:
 import weakref
 
 from autograd_book.memory.policies import NAMED, Policy, bytes_of
-from autograd_book.stability.precision import EXACT
+from autograd_book.stability.tolerance import EXACT
 
 
 class OnDisk(Policy):

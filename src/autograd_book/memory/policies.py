@@ -14,7 +14,7 @@ for each number, and a step for each block of 256.
     print(x.nbytes, codes.nbytes + steps.nbytes, np.max(np.abs(policy.unpack(packed) - x)) < 0.01)
 """
 # Generated from book/memory/policies.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4a1dd53035c9340af8a0d15266986776944fe0aa8a621c1692cba9eb7a47ccea
+# sha256: 416fb0751438cc3fbe2a39dc6e6636b894516b1f4f6f29a3807a97ef1b5c0bba
 
 __all__ = [
     "Policy",
@@ -52,7 +52,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.primitive import differentiable, primitives
-from autograd_book.stability.precision import ABSOLUTE, EXACT, RELATIVE
+from autograd_book.stability.tolerance import ABSOLUTE, EXACT, RELATIVE
 
 
 # book/memory/policies.md: A pair of functions, and how far they err
@@ -102,7 +102,8 @@ class Keep(Policy):
 
 
 # book/memory/policies.md: Sixteen bits
-from autograd_book.stability.precision import PIECE, half_format, scaled
+from autograd_book.stability.formats import PIECE, half_format
+from autograd_book.stability.tolerance import scaled
 
 
 class Half(Policy):

@@ -17,7 +17,7 @@ save is replaced by tickets, which the frame fills when they are recalled.
     print(x.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6512141608b33ac271c90285712a63f4138838c85964fdfe058f979f12d397c6
+# sha256: 87a0c84fbe0de0a5a16781aa6d5c214c8e08c85a44c92097b06a0b276bf31eb8
 
 __all__ = [
     "ReplayError",
@@ -71,7 +71,8 @@ from autograd_book.memory.saved import note_leaf
 from autograd_book.modes.batch import Batched
 from autograd_book.modes.transforms import Fun, name_of
 from autograd_book.modes.trees import Tree, leaves, tree_map
-from autograd_book.stability.precision import Autocast, Packed
+from autograd_book.stability.precision import Autocast
+from autograd_book.stability.tolerance import Packed
 
 
 class ReplayError(AutogradError, RuntimeError):

@@ -15,7 +15,7 @@ another form, here with eight bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bbd2fe79463feb1b4a7ebebad8ad8077f56eb463050b854891975b6189c64834
+# sha256: c2e223056d706d377a0e8c6bc2c1875c14224b30eea464c96307a0a6b114aec3
 
 __all__ = [
     "Item",
@@ -153,7 +153,7 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
 
 
 # book/memory/saved.md: In place of the tuple
-from autograd_book.stability.precision import Form
+from autograd_book.stability.tolerance import Form
 
 
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
@@ -187,7 +187,7 @@ class Slot(Form):
 # book/memory/saved.md: In place of the tuple
 from autograd_book.graph.record import tie
 from autograd_book.graph.variable import Variable
-from autograd_book.stability.precision import Scaled
+from autograd_book.stability.tolerance import Scaled
 
 
 def opened(value: Any) -> tuple[Any, Back]:
@@ -287,7 +287,7 @@ def compared(
 
 # book/memory/saved.md: What replaces a value
 from autograd_book.memory.policies import Keep
-from autograd_book.stability.precision import EXACT, TOLERATES
+from autograd_book.stability.tolerance import EXACT, TOLERATES
 
 
 def replaced(
@@ -307,7 +307,7 @@ def replaced(
 
 
 # book/memory/saved.md: What replaces a value
-from autograd_book.stability.precision import Packed
+from autograd_book.stability.tolerance import Packed
 
 
 def pack_saved(policy: Policy, node: Any, primitive: Primitive) -> None:
