@@ -136,6 +136,50 @@ def test_a_saved_value_is_never_overwritten():
     assert np.allclose(x.grad.numpy(), np.exp(t) * (1 - t * t), rtol=1e-15)
 
 
+def test_the_pool_steps_aside_unless_an_argument_is_large(monkeypatch):
+    served = []
+    serve = pool.Pool.serve
+    monkeypatch.setattr(pool.Pool, "serve", lambda self, primitive, *rest: served.append(primitive.name) or serve(self, primitive, *rest))
+    small, large = Variable(np.ones(pool.LEAST // 8 - 1)), Variable(np.ones(pool.LEAST // 8))
+    with recycle() as mine:
+        for _ in range(3):
+            np.sum(np.tanh(small * 2.0)).backward()
+            np.exp(Variable(1.0) * 3.0)
+        assert served == [] and not mine.shelf and not mine.results
+        np.cos(large)
+        assert served == ["cos"]
+
+
+def test_a_buffer_with_a_view_in_it_stays_on_the_shelf_until_the_view_has_gone():
+    shelf, kind = pool.Shelf(), np.dtype(np.float32)
+    value = shelf.take((4, 5), kind)
+    assert value.shape == (4, 5) and value.dtype == kind and value.flags.writeable and value.flags.c_contiguous
+    home, view = id(value.base), value.T[2:]
+    del value
+    other = shelf.take((5, 4), kind)
+    assert id(other.base) != home and shelf.lent == 0
+    del view
+    last = shelf.take((20,), kind)
+    assert id(last.base) == home and shelf.lent == 1
+
+
+def test_the_buffer_that_was_put_back_last_is_taken_first():
+    shelf, kind = pool.Shelf(), np.dtype(float)
+    values = [shelf.take((10,), kind) for _ in range(3)]
+    homes = [id(value.base) for value in values]
+    for i in (1, 0, 2):
+        values[i] = None
+    assert [id(shelf.take((10,), kind).base) for _ in range(3)] == [homes[2]] * 3
+
+
+def test_values_that_outlive_a_shelf_are_not_put_back():
+    shelf = pool.Shelf()
+    value = shelf.take((10,), np.dtype(float))
+    shelf.clear()
+    del value
+    assert not shelf and not shelf.out
+
+
 def test_dead_buffers_find_new_values_and_are_given_back_at_the_end():
     x = Variable(np.ones((300, 300)))
     with recycle() as pool:

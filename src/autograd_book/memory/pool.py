@@ -12,37 +12,79 @@
         print(pool.lent, "results were written into buffers of dead values")
 """
 # Generated from book/memory/pool.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c7fda4ee6cf741ea7ae137a8e353b453acda00cbc02da4a5503e318914f609c9
+# sha256: 1b7f419a7a4bb751a1971347a2109cbebeeeba8bc480635db97643590980f4e2
 
 __all__ = [
     "LEAST",
+    "Shelf",
     "layout",
+    "large",
+    "openable",
+    "constants",
     "Pool",
     "recycle",
     "SETTINGS",
     "MissingAllocatorError",
     "keep_pages",
-    "plan_arena",
     "smallest_gap",
+    "plan_arena",
 ]
 
 
-# book/memory/pool.md: What an allocation costs
+# book/memory/pool.md: A shelf of buffers
 import sys
+import weakref
 from collections import deque
+from contextlib import suppress
+from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.interpreter import Interpreter
-from autograd_book.graph.primitive import Primitive
-from autograd_book.graph.record import Node
-from autograd_book.graph.stack import base, constant, noted, push, top
-from autograd_book.graph.variable import Variable
-
 LEAST = 1 << 16  #: Bytes from which a buffer is worth keeping.
 
 
+class Shelf(dict[int, deque[np.ndarray]]):
+    """Buffers that were put back, by their size in bytes."""
+
+    def __init__(self) -> None:
+        self.out: dict[int, Any] = {}  #: Weak references to values, by identity of the buffer.
+        self.lent = 0  #: How often a buffer has found a second value.
+
+    def take(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """An array in a buffer that nobody holds any more, or in a new one."""
+        size = prod(shape) * dtype.itemsize
+        buffer = self.unheld(self.setdefault(size, deque()))
+        if buffer is None:
+            buffer = np.empty(size, np.uint8)
+        value: np.ndarray = np.ndarray(shape, dtype, buffer)
+        self.out[id(buffer)] = weakref.ref(value, partial(self.back, buffer))
+        return value
+
+    def unheld(self, buffers: deque[np.ndarray]) -> np.ndarray | None:
+        """Of buffers of one size, the last that was put back and is not looked into."""
+        with suppress(IndexError):  # another thread that shares the context was faster
+            for _ in range(len(buffers)):
+                buffer = buffers.pop()
+                if sys.getrefcount(buffer) <= 2:  # this name, and the call
+                    self.lent += 1
+                    return buffer
+                buffers.appendleft(buffer)
+        return None
+
+    def back(self, buffer: np.ndarray, _: Any) -> None:
+        """Put back the buffer of a value that has died."""
+        del self.out[id(buffer)]
+        self[buffer.nbytes].append(buffer)
+
+    def clear(self) -> None:
+        """Let go of all buffers; those that are out are not followed any more."""
+        self.out.clear()
+        super().clear()
+
+
+# book/memory/pool.md: A level at the bottom
 def layout(value: Any) -> Any:
     """What decides the form of a result: shape and dtype of a plain array in C order, the
     type of a number; None for anything else."""
@@ -51,7 +93,34 @@ def layout(value: Any) -> Any:
     return type(value) if isinstance(value, (float, int, np.floating)) else None
 
 
-# book/memory/pool.md: What an allocation costs
+# book/memory/pool.md: A level at the bottom
+def large(value: Any) -> bool:
+    """Whether a value is an array whose buffer is worth keeping."""
+    return type(value) is np.ndarray and value.nbytes >= LEAST
+
+
+# book/memory/pool.md: A level at the bottom
+from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.primitive import Primitive
+from autograd_book.graph.record import Node
+from autograd_book.graph.stack import base, constant, noted, push, top
+from autograd_book.graph.variable import Variable
+
+
+def openable(node: Node) -> bool:
+    """Whether the rules of a node may compute with constant Variables."""
+    plan: Any = node.plan
+    return not plan.primitive.joint and all(type(v) is not Variable for v in node.saved)
+
+
+def constants(node: Node) -> list[Any]:
+    """What a node has saved, its arrays as constant Variables."""
+    plan: Any = node.plan
+    origins = plan.origins(node)
+    return [v if o is None else constant(v) for v, o in zip(node.saved, origins)]
+
+
+# book/memory/pool.md: A level at the bottom
 class Pool(Interpreter):
     """Gives the results of universal functions the buffers of values that have died.
 
@@ -61,72 +130,52 @@ class Pool(Interpreter):
         The bottom of the stack.
     """
 
-    __slots__ = ("shelf", "results", "lent")
+    __slots__ = ("shelf", "results")
 
     def __init__(self, below: Interpreter) -> None:
         super().__init__(below)
-        self.shelf: dict[int, deque[np.ndarray]] = {}  #: Buffers, by size in bytes.
+        self.shelf = Shelf()
         self.results: dict[Any, Any] = {}  #: Layout of results, by function and layouts.
-        self.lent = 0  #: How often a buffer has found a second value.
 
-    def take(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """An array in a buffer that nobody holds any more, or in a new one."""
-        size = int(np.prod(shape)) * dtype.itemsize
-        buffers = self.shelf.setdefault(size, deque())
-        buffer = self.unheld(buffers)
-        if buffer is None:
-            buffer = np.empty(size, np.uint8)
-        value = buffer.view(dtype).reshape(shape)
-        buffers.append(buffer)
-        return value
-
-    def unheld(self, buffers: deque[np.ndarray]) -> np.ndarray | None:
-        """One of the buffers that nobody holds any more, taken off the shelf."""
-        for _ in range(len(buffers)):
-            try:
-                # off the shelf while it is looked at: another thread may share this context
-                buffer = buffers.popleft()
-            except IndexError:
-                return None
-            if sys.getrefcount(buffer) <= 2:  # this name, and the call
-                self.lent += 1
-                return buffer
-            buffers.append(buffer)
-        return None
+    @property
+    def lent(self) -> int:
+        """How often a buffer has found a second value."""
+        return self.shelf.lent
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
-        """Apply a primitive, into a buffer of the pool if its result is known to fit."""
+        """Apply a primitive; step aside if no argument is large."""
+        for argument in args:
+            if large(argument):
+                return self.serve(primitive, args, params)
+        return self.below.bind(primitive, args, params)
+
+    def serve(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive, into a buffer of the shelf if its result is known to fit."""
         forms = tuple(map(layout, args))
         if type(primitive.fun) is not np.ufunc or params or None in forms:
             return self.below.bind(primitive, args, params)
-        key = primitive, forms
-        if known := self.results.get(key):
-            return self.below.bind(primitive, args, {"out": self.take(*known)})
+        if known := self.results.get((primitive, forms)):
+            return self.below.bind(primitive, args, {"out": self.shelf.take(*known)})
         out = self.below.bind(primitive, args, params)
-        if type(out) is np.ndarray and out.nbytes >= LEAST:
-            self.results[key] = layout(out)
+        if large(out):
+            self.results[primitive, forms] = layout(out)
         return out
 
     def pull(self, node: Node, g: Any) -> Any:
         """Let the rules of a node compute with constant Variables, whose operations come
         back to `bind`, and to no level above, which would not see them without a pool."""
         plan: Any = node.plan
-        large = type(g) is np.ndarray and g.nbytes >= LEAST
-        # Variables among the values belong to a derivative of a higher order
-        recorded = any(type(value) is Variable for value in node.saved)
-        if not large or recorded or plan.primitive.joint:
+        if not large(g) or not openable(node):
             return self.below.pull(node, g)
-        origins = plan.origins(node)
-        saved = [v if o is None else constant(v) for v, o in zip(node.saved, origins)]
         token = top.set(base)
         try:
-            parts = plan.pull(constant(g), saved, node.params)
+            parts = plan.pull(constant(g), constants(node), node.params)
         finally:
             top.reset(token)
         return tuple([p.value if type(p) is Variable else p for p in parts])
 
 
-# book/memory/pool.md: What an allocation costs
+# book/memory/pool.md: A level at the bottom
 class recycle(push):
     """Context manager under which large results are written into buffers of dead values.
 
@@ -148,7 +197,7 @@ class recycle(push):
             block.level.shelf.clear()
 
 
-# book/memory/pool.md: What an allocation costs
+# book/memory/pool.md: Keeping all pages
 import ctypes
 
 from autograd_book.graph.errors import AutogradError
@@ -183,6 +232,18 @@ def keep_pages() -> None:
 
 
 # book/memory/pool.md: An arena planned ahead
+def smallest_gap(taken: list[tuple[int, int]], nbytes: int) -> int:
+    """Beginning of the smallest gap between ranges, in order, that fits so many bytes; the
+    end of all if there is none."""
+    found, end = [], 0
+    for start, stop in taken:
+        if start - end >= nbytes:
+            found.append((start - end, end))
+        end = max(end, stop)
+    return min(found)[1] if found else end
+
+
+# book/memory/pool.md: An arena planned ahead
 def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
     """Places for buffers in one block of memory, such that those alive at the same time do
     not overlap.
@@ -212,15 +273,3 @@ def plan_arena(lifetimes: Any) -> tuple[list[int], int]:
         offsets[i] = smallest_gap(near, nbytes)
         placed.append((offsets[i], start, end, nbytes))
     return offsets, max((o + n for o, _, _, n in placed), default=0)
-
-
-# book/memory/pool.md: An arena planned ahead
-def smallest_gap(taken: list[tuple[int, int]], nbytes: int) -> int:
-    """Beginning of the smallest gap between ranges, in order, that fits so many bytes; the
-    end of all if there is none."""
-    found, end = [], 0
-    for start, stop in taken:
-        if start - end >= nbytes:
-            found.append((start - end, end))
-        end = max(end, stop)
-    return min(found)[1] if found else end
