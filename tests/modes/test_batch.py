@@ -157,3 +157,29 @@ def test_a_plain_table_cannot_be_indexed_by_a_batch_and_the_message_says_how() -
     with pytest.raises(OneForAllError, match=r"Variable\(table, requires_grad=False\)\[i\]"):
         ab.vmap(lambda y: table[y])(np.array([0, 2]))
     np.testing.assert_array_equal(ab.vmap(lambda y: ab.Variable(table, requires_grad=False)[y])(np.array([0, 2])), table[[0, 2]])
+
+
+INSIDE = {
+    "select": lambda x: np.select([x > 0, x > -1], [x * x, np.sin(x)], 2.0),
+    "average by weights that differ": lambda x: np.average(x, axis=0, weights=np.exp(x)),
+    "cov": np.cov,
+    "corrcoef": np.corrcoef,
+    "insert": lambda x: np.insert(x, 1, 5.0, axis=1),
+    "where of numbers": lambda x: np.where(np.round(x), x, x * x),
+    "slopes on a grid": lambda x: np.gradient(x[0], np.cumsum(np.exp(x[1]))),
+}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_derivatives_inside_a_batch_are_those_of_each_example(name) -> None:
+    x, f = np.random.default_rng(0).normal(size=(2, 3, 4)), INSIDE[name]
+    loss = lambda x: np.sum(np.sin(f(x)))
+    for derivative in (ab.grad(loss), ab.hessian(loss), lambda x: ab.jvp(f, (x,), (np.cos(x),))[1]):
+        np.testing.assert_allclose(ab.vmap(derivative)(x), np.stack([derivative(e) for e in x]), atol=1e-10)
+
+
+def test_what_can_only_be_done_one_by_one_is_refused_inside_a_derivative_inside_a_batch() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3))
+    for f in (lambda x: np.sum(np.compress(x > 0, x)), np.median):
+        with pytest.raises(ab.DifferentiationTypeError, match="differs between the examples"):
+            ab.vmap(ab.grad(f))(x)

@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9e605686e2d4d9ee6792ae3f1ec42d7d5f8b3a09a9b3417aebe19ac913c2e8bc
+# sha256: 945e6b3d15c2f6083dd3170cd08368f5f6f350e3c97e367ea96a477e727b55b1
 
 __all__ = [
     "integers",
@@ -39,7 +39,7 @@ import numpy as np
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.methods import Operators
-from autograd_book.rules.indexing import as_places, everything
+from autograd_book.rules.indexing import as_places
 
 
 def integers(labels: Any) -> Any:
@@ -88,7 +88,7 @@ def batch_of(logits: Any, labels: Any) -> tuple[Any, Any]:
 
 # book/learn/losses.md: Cross-entropy
 from autograd_book.graph.protocols import primitive
-from autograd_book.rules.reductions import in_single, log_total, lowered, softmax, wide
+from autograd_book.rules.reductions import everything, in_single, log_total, lowered, softmax, wide
 
 
 def unlikely(g: Any, logits: Any, labels: Any) -> Any:

@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3683502519fd21a3da413db09afd004d0138df26896a93e3462053ed81ca0d77
+# sha256: c0b91173d082e322b94c2a69c2b895498aa7923a5ff32dcb2323b8c1333665ad
 
 __all__ = [
     "OneForAllError",
@@ -45,7 +45,7 @@ from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, shape_of
 from autograd_book.graph.methods import Methods, Operators
 from autograd_book.graph.protocols import Protocols, call
-from autograd_book.graph.stack import push, top
+from autograd_book.graph.stack import bottom, push, top
 from autograd_book.modes.batching import (
     as_array, batchings, by_elements, by_examples, index_batch,
 )
@@ -105,6 +105,8 @@ class Batched(Operators, Protocols, Methods):
         try:
             return call(func, args, kwargs)
         except OneForAllError:
+            if any(v is not bottom(v) and type(bottom(v)) is Batched for v in leaves(args)):
+                raise  # a derivative inside the batch holds all examples as one
             return one_by_one(self.level, func, args, kwargs)
 
     def __len__(self) -> int:

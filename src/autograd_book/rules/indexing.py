@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4a76247a1c24bd128ab07283ccfe262a3285a5ef87ad63bd1eacc7d6ca9011fc
+# sha256: 983874720b840866986796a1dbed07fe1141845b9414c527b01652dfb65ef54d
 
 __all__ = [
     "BASIC",
@@ -31,7 +31,6 @@ __all__ = [
     "differs",
     "as_places",
     "numbers",
-    "everything",
     "frozen",
     "pick",
     "along",
@@ -85,8 +84,8 @@ from autograd_book.graph.protocols import (
 )
 from autograd_book.graph.stack import Fun, bind
 from autograd_book.graph.variable import Variable
-from autograd_book.rules.reductions import axes_of, real_kind, rounded, wide
-from autograd_book.rules.shapes import concatenate, constant, converted
+from autograd_book.rules.reductions import axes_of, everything, real_kind, rounded, wide
+from autograd_book.rules.shapes import concatenate, constant, converted, dtype_of
 from autograd_book.rules.shapes import expect_no_out, outline, plain
 
 
@@ -176,13 +175,6 @@ def numbers(index: Any) -> Any:
     """An index as an array of numbers: truth values count as 0 and 1, and are no mask."""
     index = as_places(index)
     return np.asarray(index, np.intp) if not differs(index) and index.dtype == bool else index
-
-
-def everything(index: Any) -> np.ndarray:
-    """All the numbers of an index, those of all examples if it is a batch."""
-    while isinstance(index, Operators):
-        index = index.value  # type: ignore[attr-defined]
-    return np.asarray(index)
 
 
 def frozen(index: Any) -> Any:
@@ -286,7 +278,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
 @implements(np.select)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """For each place the first choice whose condition holds, as `numpy.select`."""
-    truths = all(np.asarray(plain(c)).dtype == bool for c in condlist)
+    truths = all(dtype_of(c).kind == "b" for c in condlist)
     if len(condlist) != len(choicelist) or not truths:
         raise DifferentiationValueError(
             f"select was given {len(condlist)} conditions and {len(choicelist)} choices. "
@@ -294,7 +286,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
         )
     out = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        out = np.where(plain(condition), choice, out)
+        out = np.where(condition, choice, out)
     return out
 
 
@@ -318,7 +310,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """As `numpy.insert`."""
     arr, axis = (np.ravel(arr), 0) if axis is None else (arr, axis)
-    shape, dtype = list(shape_of(arr)), np.asarray(plain(arr)).dtype
+    shape, dtype = list(shape_of(arr)), dtype_of(arr)
     positions = np.arange(shape[axis])
     values = np.reshape(values, (1,) * (len(shape) - np.ndim(values)) + shape_of(values))
     obj = constant(obj)

@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bb0bc733a2ab19c2b5af3a36f79775f2e3557a496fc661d36e3e1bf48d36b478
+# sha256: a5f94223bbf581e847b1761040886ade4c078769a7f8fdcf88dbdaf1702d2796
 
 __all__ = [
     "kept",
@@ -60,6 +60,7 @@ __all__ = [
     "rms_normalize_x",
     "rms_normalize",
     "aligned",
+    "everything",
     "in_common_dtype",
     "average",
     "of_numbers",
@@ -77,6 +78,7 @@ import numpy as np
 
 from autograd_book.graph.backward import unbroadcast
 from autograd_book.graph.errors import DifferentiationValueError
+from autograd_book.graph.methods import Operators
 from autograd_book.graph.primitive import (
     Primitive, differentiable, primitives, refuse_unread, shape_of,
 )
@@ -560,6 +562,13 @@ def aligned(
     return np.reshape(ordered, tuple(n if i in axes else 1 for i, n in enumerate(shape)))
 
 
+def everything(x: Any) -> np.ndarray:
+    """All the numbers of a value, those of all examples if it is a batch."""
+    while isinstance(x, Operators):
+        x = x.value  # type: ignore[attr-defined]
+    return np.asarray(x)
+
+
 def in_common_dtype(a: Any, weights: Any) -> Any:
     """Weights in the dtype that NumPy's average has: that of both, and double for whole
     numbers."""
@@ -586,7 +595,7 @@ def average(
         weights = in_common_dtype(a, aligned(weights, shape_of(a), axis))
         kind, weights = weights.dtype, wide(weights)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
-        if np.any(total == 0):
+        if not everything(total).all():
             raise DifferentiationValueError(
                 f"np.average was given weights of shape {shape_of(weights)} that add up "
                 "to zero. "

@@ -14,7 +14,7 @@ interpolation and covariance.
     print(np.diff(x), np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a3de9570c7b11988890d52d1f975be51884b522cfa1d118faa09b066f0cdfe67
+# sha256: 9da8e4946ae1b9c847991c625480e99184be9aba39afacb53ba9c0a7f8fd7360
 
 __all__ = [
     "cumsum_x",
@@ -81,7 +81,7 @@ from autograd_book.rules.linear import scalar
 from autograd_book.rules.reductions import (
     along_first, axes_of, backwards, cut, kept, later, real_kind, wide,
 )
-from autograd_book.rules.shapes import converted
+from autograd_book.rules.shapes import converted, dtype_of
 
 
 # book/rules/scans.md: Running sums
@@ -601,7 +601,7 @@ def cov(
     """Covariance matrix, differentiable in the data and in `aweights`, as `numpy.cov`."""
     sets = [x for x in (m, y) if x is not None]
     expect_table(sets, ddof, fweights, aweights)
-    dtype = dtype or np.result_type(np.float64, *(np.asarray(plain(x)).dtype for x in sets))
+    dtype = dtype or np.result_type(np.float64, *map(dtype_of, sets))
     rows = [in_rows(x, rowvar, dtype) for x in sets]
     if rows[0].shape[0] == 0:
         return np.zeros((0, 0), dtype)

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 99a6f5af58bbc745804e3a831a110104a9f7396760a86144dfe24c48c6eb20c5
+# sha256: 18aca64caf3c34cf690753805aa671bd1ff5608cc0b3412398bd4dfb3270ebf4
 
 __all__ = [
     "reshape",
@@ -33,6 +33,7 @@ __all__ = [
     "blank",
     "full_like",
     "full",
+    "dtype_of",
     "converted",
     "constant",
     "untile",
@@ -279,9 +280,14 @@ def full(
 
 
 # book/rules/shapes.md: Grids, tiles and constants
+def dtype_of(a: Any) -> Any:
+    """The dtype of an array, a Variable, a list or a number."""
+    return a.dtype if hasattr(a, "dtype") else np.asarray(a).dtype
+
+
 def converted(a: Any, dtype: Any, casting: Any) -> Any:
     """`a` in another dtype, unless None, or NumPy's complaint if it is no `casting`."""
-    found = a.dtype if hasattr(a, "dtype") else np.asarray(a).dtype
+    found = dtype_of(a)
     dtype = found if dtype is None else np.dtype(dtype)
     if not isinstance(a, Operators):
         return a if dtype == found else np.asarray(a).astype(dtype, casting=casting)
