@@ -21,7 +21,7 @@ import autograd_book as ab
 from autograd_book.graph.backward import reachable
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.stack import push
-from autograd_book.learn.sequence import LayerNorm, TransformerBlock
+from autograd_book.learn.attention import LayerNorm, TransformerBlock
 from autograd_book.memory.checkpoint import checkpoint, keeping, saved_bytes
 from autograd_book.memory.costs import measure_blocks, predict
 from autograd_book.memory.sequential import checkpoint_sequential

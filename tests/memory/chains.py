@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 import autograd_book as ab
-from autograd_book.learn.sequence import TransformerBlock
+from autograd_book.learn.attention import TransformerBlock
 from autograd_book.memory.costs import Costs, predict
 from autograd_book.memory.planner import least
 from autograd_book.memory.schedule import events

@@ -13,7 +13,7 @@ from autograd_book.graph.backward import reachable
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError, MutatedValueError
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.stack import push, top
-from autograd_book.learn.sequence import TransformerBlock
+from autograd_book.learn.attention import TransformerBlock
 from autograd_book.memory.checkpoint import checkpoint, keeping
 from autograd_book.memory.pool import recycle
 from autograd_book.memory.replay import ReplayError, Ticket

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
-from autograd_book.learn.sequence import RNN, CausalSelfAttention, Embedding, LayerNorm, TransformerBlock
+from autograd_book.learn.attention import CausalSelfAttention, Embedding, LayerNorm, TransformerBlock
+from autograd_book.learn.sequence import RNN
 from autograd_book.rules.reductions import log_softmax, softmax
 
 torch = pytest.importorskip("torch")

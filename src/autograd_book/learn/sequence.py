@@ -17,26 +17,18 @@ at once. Both are modules like any other.
     print(letters.decode(generate(network, letters.encode("to"), 5, rng=0)))
 """
 # Generated from book/learn/sequence.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bf3be1cc6894a762896c8aec7eb122a3efd4f4fc438243f61d14b36500ef6b2b
+# sha256: 67887402cff4575e4878566213e082084b01fe1cdfb4a5330ad9347d2ab8d603
 
 __all__ = [
-    "orthogonal",
-    "expect_radius",
-    "expect_steps",
-    "RNN",
-    "LastState",
-    "FAR_BELOW",
-    "causal_mask",
-    "expect_heads",
-    "GENTLE",
-    "mixing",
     "CausalSelfAttention",
+    "Embedding",
     "LayerNorm",
     "TransformerBlock",
-    "known",
+    "orthogonal",
+    "expect_radius",
+    "RNN",
+    "LastState",
     "Characters",
-    "Embedding",
-    "waves",
     "expect_context",
     "Transformer",
     "excerpts",
@@ -53,16 +45,19 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.stack import no_grad
 from autograd_book.graph.variable import Variable
-from autograd_book.learn.losses import cross_entropy, integers
-from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
-from autograd_book.learn.nn import expect_length, expect_sizes
+from autograd_book.learn.attention import GENTLE, expect_steps, known, mixing, waves
+from autograd_book.learn.attention import CausalSelfAttention as CausalSelfAttention
+from autograd_book.learn.attention import Embedding as Embedding
+from autograd_book.learn.attention import LayerNorm as LayerNorm
+from autograd_book.learn.attention import TransformerBlock as TransformerBlock
+from autograd_book.learn.losses import cross_entropy
+from autograd_book.learn.nn import Linear, Module, expect_length, expect_sizes
 from autograd_book.learn.optim import Optimizer
 from autograd_book.rules.linear import array
-from autograd_book.rules.reductions import rms_normalize, softmax
 
 
 def orthogonal(size: int, radius: float, rng: "np.random.Generator") -> np.ndarray:
@@ -78,16 +73,6 @@ def expect_radius(radius: Any) -> None:
         raise DifferentiationValueError(
             f"spectral_radius={radius!r} was given to a recurrent network. "
             "Choose a number from 0 up, near 1 for a long memory."
-        )
-
-
-# book/learn/sequence.md: What comes in
-def expect_steps(layer: Module, shape: tuple[int, ...]) -> None:
-    """Raise unless an input has an axis of time with something along it."""
-    if len(shape) < 2 or shape[-2] == 0:
-        raise DifferentiationValueError(
-            f"{layer} was called with an input of shape {shape}, which has no step in it. "
-            "Give it an array of shape (..., time, inputs) with at least one step."
         )
 
 
@@ -194,167 +179,6 @@ class LastState(Module):
         return self.readout(self.rnn(steps)[..., -1, :])
 
 
-# book/learn/sequence.md: One step from everywhere
-FAR_BELOW = -32768.0  #: Less than a score will ever be, and within the range of half precision.
-
-
-def causal_mask(time: int, dtype: Any) -> np.ndarray:
-    """What to add to scores of shape (..., time, time) so that nothing looks ahead.
-
-    A number far below all scores instead of minus infinity: the sum stays finite.
-    """
-    return np.triu(np.full((time, time), FAR_BELOW, dtype), 1)
-
-
-# book/learn/sequence.md: Queries, keys and values
-def expect_heads(width: Any, heads: Any) -> None:
-    """Raise unless attention can divide its width among its heads."""
-    expect_sizes(width, heads)
-    if width % heads:
-        raise DifferentiationValueError(
-            f"attention of width {width} cannot be divided among {heads} heads. "
-            "Choose a number of heads that divides the width."
-        )
-
-
-# book/learn/sequence.md: Queries, keys and values
-GENTLE = 0.1  #: Gain of layers whose result is added to something, or is a score.
-
-
-def mixing(inputs: int, outputs: int, rng: Any, dtype: Any, gain: float = 1.0) -> Linear:
-    """A linear layer without a ReLU behind it: its weights have variance gain² / inputs."""
-    layer = Linear(inputs, outputs, rng=rng, dtype=dtype)
-    layer.weight.data = layer.weight.numpy() * (gain / 2**0.5)
-    return layer
-
-
-# book/learn/sequence.md: Queries, keys and values
-class CausalSelfAttention(Module):
-    """Lets each position of a sequence take from those before it, and from itself.
-
-    Parameters
-    ----------
-    width : int
-        Length of the vector at each position.
-    heads : int
-        How many weighted means are taken side by side; divides the width.
-    rng : numpy.random.Generator, int or None
-        Source of the weights, or its seed.
-    dtype : dtype_like
-        Floating point.
-
-    Notes
-    -----
-    After A. Vaswani and others, *Attention is all you need* (2017).
-    """
-
-    def __init__(
-        self, width: int, heads: int, *, rng: Any = None, dtype: Any = np.float32
-    ) -> None:
-        expect_heads(width, heads)
-        rng = np.random.default_rng(rng)
-        self.heads = heads
-        self.query, self.key, self.value = (mixing(width, width, rng, dtype) for _ in range(3))
-        self.join = mixing(width, width, rng, dtype, GENTLE)
-
-    def apart(self, x: Any) -> Any:
-        """From shape (..., time, width) to (..., heads, time, width / heads)."""
-        return np.swapaxes(np.reshape(x, (*x.shape[:-1], self.heads, -1)), -3, -2)
-
-    def weights(self, x: Any) -> Any:
-        """How much each position takes from which: (..., heads, time, time); rows add to 1."""
-        query, key = self.apart(self.query(x)), self.apart(self.key(x))
-        scores = (query * query.shape[-1] ** -0.5) @ np.swapaxes(key, -1, -2)
-        return softmax(scores + causal_mask(scores.shape[-1], scores.dtype))
-
-    def __call__(self, x: Any) -> Any:
-        """Shape (..., time, width), in and out."""
-        x = array(x)
-        expect_length(self, x.shape, self.query.weight.shape)
-        expect_steps(self, x.shape)
-        means = self.weights(x) @ self.apart(self.value(x))
-        return self.join(np.reshape(np.swapaxes(means, -3, -2), x.shape))
-
-    def __repr__(self) -> str:
-        return f"CausalSelfAttention({self.query.weight.shape[0]}, {self.heads})"
-
-
-# book/learn/sequence.md: Normalised vectors
-class LayerNorm(Module):
-    """Gives each vector the mean 0 and the variance 1, then a learned scale and shift.
-
-    Parameters
-    ----------
-    width : int
-        Length of the last axis.
-    eps : float
-        Added to the variance.
-    dtype : dtype_like
-        Floating point.
-
-    Notes
-    -----
-    After J. L. Ba, J. R. Kiros and G. E. Hinton, *Layer normalization* (2016).
-    """
-
-    def __init__(self, width: int, *, eps: float = 1e-5, dtype: Any = np.float32) -> None:
-        expect_sizes(width, width)
-        self.eps = float(eps)
-        #: Shape (width,).
-        self.weight = Variable(np.ones(width, dtype))
-        #: Shape (width,).
-        self.bias = Variable(np.zeros(width, dtype))
-
-    def __call__(self, x: Any) -> Any:
-        """An array or Variable of shape (..., width), in and out."""
-        x = array(x)
-        expect_length(self, x.shape, self.weight.shape)
-        centred = x - np.mean(x, axis=-1, keepdims=True)
-        return rms_normalize(centred, eps=self.eps) * self.weight + self.bias
-
-    def __repr__(self) -> str:
-        return f"LayerNorm({self.weight.shape[0]})"
-
-
-# book/learn/sequence.md: A block
-class TransformerBlock(Module):
-    """Attention, then two linear layers with a ReLU; each adds to what passes by.
-
-    Parameters
-    ----------
-    width, heads, rng, dtype
-        As of `CausalSelfAttention`. The hidden layer has 4 × width units.
-    """
-
-    def __init__(
-        self, width: int, heads: int, *, rng: Any = None, dtype: Any = np.float32
-    ) -> None:
-        rng = np.random.default_rng(rng)
-        self.attention = CausalSelfAttention(width, heads, rng=rng, dtype=dtype)
-        self.before, self.between = LayerNorm(width, dtype=dtype), LayerNorm(width, dtype=dtype)
-        wide = Linear(width, 4 * width, rng=rng, dtype=dtype)
-        narrow = mixing(4 * width, width, rng, dtype, GENTLE)
-        self.perceptron = Sequential(wide, ReLU(), narrow)
-
-    def __call__(self, x: Any) -> Any:
-        """Shape (..., time, width), in and out."""
-        x = x + self.attention(self.before(x))
-        return x + self.perceptron(self.between(x))
-
-
-# book/learn/sequence.md: Characters as numbers
-def known(tokens: Any, words: int) -> np.ndarray:
-    """Tokens as an array of integers, or the error that says which of them name no word."""
-    tokens = integers(tokens) if np.size(tokens) else np.zeros(np.shape(tokens), np.int64)
-    if tokens.size and (tokens.min() < 0 or tokens.max() >= words):
-        raise DifferentiationValueError(
-            f"tokens reach from {tokens.min()} to {tokens.max()}, "
-            f"and there are {words} words. "
-            f"Number the words from 0 to {words - 1}."
-        )
-    return tokens
-
-
 # book/learn/sequence.md: Characters as numbers
 class Characters:
     """Numbers the characters of a text, from 0, in the order of their codes.
@@ -390,47 +214,6 @@ class Characters:
     def decode(self, tokens: Any) -> str:
         """The text of a row of numbers."""
         return "".join(self.letters[i] for i in known(tokens, len(self)))
-
-
-# book/learn/sequence.md: Characters as numbers
-class Embedding(Module):
-    """A table with one row for each word.
-
-    Parameters
-    ----------
-    words, width : int
-        Number of rows, and their length.
-    rng : numpy.random.Generator, int or None
-        Source of the rows, or its seed; they begin with a length of about 1.
-    dtype : dtype_like
-        Floating point.
-    """
-
-    def __init__(
-        self, words: int, width: int, *, rng: Any = None, dtype: Any = np.float32
-    ) -> None:
-        expect_sizes(words, width)
-        rows = np.random.default_rng(rng).normal(0.0, width**-0.5, (words, width))
-        #: Shape (words, width).
-        self.weight = Variable(rows.astype(dtype))
-
-    def __call__(self, tokens: Any) -> Any:
-        """The rows of tokens of any shape, with one more axis of length width."""
-        return self.weight[known(tokens, len(self.weight))]
-
-    def __repr__(self) -> str:
-        return f"Embedding({', '.join(map(str, self.weight.shape))})"
-
-
-# book/learn/sequence.md: Where in the text
-def waves(context: int, width: int) -> np.ndarray:
-    """A row of length about 1 for each position: sines and cosines of growing wavelengths.
-
-    Near positions have similar rows; the product of two depends on their distance alone.
-    """
-    pair, odd = np.divmod(np.arange(width), 2)
-    angles = np.arange(context)[:, None] * 100.0 ** (-2 * pair / width)
-    return np.where(odd, np.cos(angles), np.sin(angles)) * (2 / width) ** 0.5
 
 
 # book/learn/sequence.md: The transformer
