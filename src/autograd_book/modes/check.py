@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a8875d3c8df04d0784e1c92d9dd2620c716619adabebc7183f0a8ddfa7afca18
+# sha256: 91b4741fbe7dc2ab77dfd76fd763c0d638db31d1c3372b3d34357a518edd79bb
 
 __all__ = [
     "STEP",
@@ -227,7 +227,7 @@ def expect_known(modes: tuple[str, ...], order: int) -> None:
 
 # book/modes/check.md: The check
 def comparisons(
-    f: Fun, points: list[Any], modes: tuple[str, ...], order: int, rng: np.random.Generator
+    f: Fun, points: list[Any], modes: tuple[str, ...], order: int, rng: "np.random.Generator"
 ) -> Iterator[Comparison]:
     """A line for each mode and order."""
     out = np.asarray(f(*points))
