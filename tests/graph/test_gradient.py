@@ -256,3 +256,31 @@ def test_one_hook_registered_twice_is_called_twice_and_taken_off_once():
     v.zero_grad()
     (v * 1.0).backward()
     assert v.grad.item() == 2.0
+
+
+def test_no_leaf_shares_its_gradient_with_another_leaf_a_caller_a_saved_value_or_a_hook() -> None:
+    @ab.primitive("x y", x=lambda g, y: y, y=lambda g: g[::-1])
+    def odd(x, y):
+        return x * y
+
+    kept: list[np.ndarray] = []
+    start, other, x, y, z = np.arange(3.0), np.full(3, 5.0), Variable(np.ones(3)), Variable(np.ones(3)), Variable(np.ones(3))
+    z.register_hook(lambda g: kept.append(g.value))
+    (x + y + odd(z, other)).backward(start)
+    odd(x, y).backward(start)
+    gradients = [v.grad.value for v in (x, y, z)]
+    others = [start, other, y.value, *kept, *gradients]
+    for one in gradients:
+        assert sum(np.shares_memory(one, two) for two in others) == 1
+
+
+def test_a_gradient_that_nobody_else_holds_is_kept_without_a_copy() -> None:
+    @ab.primitive("x", x=lambda g: made.append(g * 2.0) or seen.append(weakref.ref(made[0])) or made.pop())
+    def double(x):
+        return x * 2.0
+
+    made: list[np.ndarray] = []
+    seen: list[weakref.ref] = []
+    x = Variable(np.ones(3))
+    double(x).sum().backward()
+    assert seen[0]() is x.grad.value

@@ -193,3 +193,14 @@ def test_weak_scalars_leave_numpy_scalars_and_mixtures_alone() -> None:
     stack = WeakScalars(Evaluate())
     assert stack.bind(ROWS["multiply"], (np.float64(2.0), np.ones(3, np.float64)), {}).dtype == np.float64
     assert stack.bind(ROWS["add"], (np.ones(3, np.float32), np.ones(3, np.float64)), {}).dtype == np.float64
+
+
+def test_the_way_back_meets_every_level_with_a_say_and_no_other() -> None:
+    upper: list[str] = []
+    lower: list[str] = []
+    x = Variable(2.0)
+    out = np.exp(x) * 3.0
+    with push(Interpreter), push(Log, upper), push(Interpreter), push(Log, lower, at="bottom"):
+        out.backward()
+    assert [line for line in upper if line.startswith("pull")] == ["pull multiply", "pull exp"]
+    assert [line for line in lower if line.startswith("pull")] == ["pull multiply", "pull exp"]

@@ -115,6 +115,18 @@ def test_a_call_is_split_into_arrays_and_what_differs_from_the_defaults(args, kw
     assert arrange(row, args, kwargs) == (arrays, params)
 
 
+def test_of_a_form_met_before_the_places_are_remembered_and_not_what_stood_there() -> None:
+    row = made(x=lambda g, y, scale=1: g, y=lambda g, x, scale=1: g)
+    for scale in (2, 3, 1, 2):
+        params = {"scale": scale} if scale != 1 else {}
+        for args, kwargs in [((1.0, 2.0, scale), {}), ((1.0,), {"scale": scale, "y": 2.0}), ((1.0,), {"y": 2.0, "scale": scale})]:
+            assert arrange(row, args, kwargs) == ((1.0, 2.0), params)
+    for wrong in ({"scale": 1, "size": 2}, {"y": 1.0}):
+        for _ in range(2):
+            with pytest.raises(TypeError):
+                arrange(row, (1.0, 2.0), wrong)
+
+
 def test_a_parameter_that_no_rule_reads_is_refused_by_name_and_value() -> None:
     with pytest.raises(ab.NoRuleError, match="scale=3"):
         arrange(made(x=lambda g, y: g, y=lambda g, x: g), (1.0, 2.0), {"scale": 3})

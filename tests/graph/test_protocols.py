@@ -12,7 +12,7 @@ def test_an_array_on_the_left_of_an_operator_becomes_one_operation() -> None:
     x = Variable([1.0, 2.0])
     y = np.array([3.0, 4.0]) * x
     assert type(y) is Variable
-    assert y.node.inputs == [x.node]
+    assert y.node.inputs == (x.node,)
 
 
 def test_augmented_assignment_to_an_array_does_not_lose_the_variable_silently() -> None:

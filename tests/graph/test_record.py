@@ -152,8 +152,8 @@ def test_a_record_unwraps_only_its_own_variables() -> None:
     assert out.record is inner
     assert out.value.record is outer
     assert out.value.value == 6.0
-    assert out.node.inputs == [y.node]
-    assert out.value.node.inputs == [x.node]
+    assert out.node.inputs == (y.node,)
+    assert out.value.node.inputs == (x.node,)
 
 
 def test_constants_stay_constants_and_make_no_node() -> None:

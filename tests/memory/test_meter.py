@@ -114,7 +114,7 @@ def test_a_part_is_seen_before_the_walk_sums_it_to_the_shape_of_its_target():
     with memory_profile(x, y) as profile:
         np.sum(x * y).backward()
     full = [b for b in profile.buffers if b.place[:2] == ("multiply", "backward") and b.shape == (1000, 50)]
-    assert len(full) == 2 and all(b.died is not None for b in full)
+    assert len(full) == 2 and [b.died is None for b in full].count(True) == 1  # what y keeps as its gradient
 
 
 def test_the_sum_that_the_walk_makes_of_two_cotangents_is_a_gradient():

@@ -17,9 +17,18 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e27de685dc13583ede1742d991b0f2c2a037d05181b5487b6982e446c6d1223e
+# sha256: c5ef757f3419f5bee30c73aee26b2392ce57b9cb90a1227eba3a6f3bf4f24380
 
-__all__ = ["reachable", "unbroadcast", "conversions", "fit", "recalled", "walk"]
+__all__ = [
+    "reachable",
+    "unbroadcast",
+    "stretched",
+    "conversions",
+    "fit",
+    "recalled",
+    "walk",
+    "expect_whole",
+]
 
 
 # book/graph/backward.md: The order
@@ -30,7 +39,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError, FreedGraphError
-from autograd_book.graph.record import FREED, Leaf, Node
+from autograd_book.graph.record import FREED, USUAL, Leaf, Node
 
 
 def reachable(end: Node) -> list[Node]:
@@ -61,15 +70,20 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
         Cotangent in `shape`.
     """
     extra = len(g.shape) - len(shape)
-    stretched = [
-        i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
-    ]
-    axes = (*range(extra), *stretched)
+    axes = (*range(extra), *stretched(g.shape[extra:], shape, extra))
     if not axes:
         return g
     # A sum of halves in halves would come to a halt; the walk rounds what it gets.
     wide = np.float32 if g.dtype.itemsize < 4 else None
-    return np.sum(g, axis=axes, dtype=wide).reshape(shape)
+    total = np.add.reduce(g, axis=axes, dtype=wide)
+    return total if total.shape == shape else total.reshape(shape)
+
+
+def stretched(long: tuple[int, ...], short: tuple[int, ...], first: int) -> list[int]:
+    """Axes of length one in `short` that are longer in `long`, counted from `first`."""
+    if long == short:
+        return []
+    return [i + first for i, (n, m) in enumerate(zip(long, short)) if m == 1 != n]
 
 
 # book/graph/backward.md: Fitting
@@ -143,7 +157,38 @@ def walk(
     FreedGraphError
         If an earlier walk has released a node of this graph.
     """
-    nodes, cotangents, found = reachable(end), {end: g}, {}
+    nodes, cotangents = reachable(end), {end: g}
+    found: dict[Any, Any] = {}
+    expect_whole(nodes)
+    while nodes:
+        node = nodes.pop()
+        g = cotangents.pop(node)
+        if node.hooks:
+            for hook in node.hooks:
+                g = hook(g)
+        if node.plan is None:
+            found[node] = g
+            continue
+        saved = node.saved
+        if type(saved) is not tuple:
+            node.saved = saved.recall()
+        for target, part in zip(node.inputs, pull(node, g)):
+            if (
+                type(part) not in USUAL
+                or part.dtype is not target.dtype
+                or part.shape != target.shape
+            ):
+                part = fit(part, target, node)
+            cotangents[target] = cotangents[target] + part if target in cotangents else part
+        if retain:
+            node.saved = saved
+        else:
+            node.free()
+    return found
+
+
+def expect_whole(nodes: list[Node]) -> None:
+    """Raise FreedGraphError if an earlier walk has released one of the nodes."""
     if any(node.saved is FREED for node in nodes):
         raise FreedGraphError(
             "this graph was released by an earlier backward pass. "
@@ -151,21 +196,3 @@ def walk(
             "leaves and .detach() of what the last one left, and compute the result again; or "
             "pass retain_graph=True to the earlier pass."
         )
-    while nodes:
-        node = nodes.pop()
-        g = cotangents.pop(node)
-        for hook in node.hooks or ():
-            g = hook(g)
-        if isinstance(node, Leaf):
-            found[node] = g
-            continue
-        saved, node.saved = node.saved, recalled(node.saved)
-        parts = pull(node, g)
-        for target, part in zip(node.inputs, parts, strict=True):
-            part = fit(part, target, node)
-            cotangents[target] = cotangents[target] + part if target in cotangents else part
-        if retain:
-            node.saved = saved
-        else:
-            node.free()
-    return found

@@ -16,7 +16,7 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8ea4e3bd8ade285ee0483f346d95e882cff2c92f9bf8c73a48f33abac09928d4
+# sha256: 7932eca2668eb653a2d5e829a981fd6790876fa983a1da6acdc239367768bc6b
 
 __all__ = [
     "turned",
@@ -40,6 +40,7 @@ __all__ = [
 from collections.abc import Callable
 from contextlib import nullcontext
 from copy import copy
+from sys import getrefcount
 from threading import Lock
 from typing import Any
 from warnings import warn
@@ -48,7 +49,7 @@ import numpy as np
 
 from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
-from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.interpreter import Interpreter, puller
 from autograd_book.graph.methods import H
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.record import Leaf, Node, tie
@@ -127,12 +128,18 @@ def seed(end: Any, gradient: Any) -> tuple[Node, Any]:
 delivery = Lock()  #: Held while a gradient is added.
 
 
-def deliver(leaf: Leaf, g: Any) -> None:
-    """Add the cotangent `g` to the gradient of a leaf."""
-    g = turned(g)
-    arrived = g if type(g) is base.handle else constant(np.array(g))
-    with delivery:  # two threads may deliver to one leaf
-        leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
+def deliver(found: dict[Leaf, Any]) -> None:
+    """Add the cotangents that a walk has found to the gradients of their leaves; the table
+    is empty afterwards."""
+    while found:
+        leaf, g = found.popitem()
+        g = turned(g)
+        if type(g) is np.ndarray and getrefcount(g) <= 2 and g.flags.owndata:
+            arrived = constant(g)  # held by this name and its call alone: nobody else's
+        else:
+            arrived = g if type(g) is base.handle else constant(np.array(g))
+        with delivery:  # two threads may deliver to one leaf
+            leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
 
 # book/graph/gradient.md: Where gradients come to rest
@@ -335,6 +342,5 @@ class Gradients(Keeper):
         """
         node, start = seed(self, gradient)
         with push(Link) if create_graph else nullcontext():
-            found = walk(node, start, top.get().pull, retain_graph or create_graph)
-        for leaf, g in found.items():
-            deliver(leaf, g)
+            found = walk(node, start, puller(top.get()), retain_graph or create_graph)
+        deliver(found)

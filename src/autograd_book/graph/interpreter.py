@@ -21,9 +21,16 @@ does its part and hands the operation down, and NumPy stands at the bottom.
     print(stack.bind(primitives[np.multiply], (6.0, 7.0), {}), counts)
 """
 # Generated from book/graph/interpreter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d0c9c1846ec13389677cf909888c295b5060d81e86917ef819526a301ca32539
+# sha256: 26bdf64ce5f52ff42d835e0149122d1ea551b4589a5d2d40b0b6059757863825
 
-__all__ = ["Interpreter", "Evaluate", "STRONG_SCALARS", "WeakScalars", "ground"]
+__all__ = [
+    "Interpreter",
+    "puller",
+    "Evaluate",
+    "STRONG_SCALARS",
+    "WeakScalars",
+    "ground",
+]
 
 
 # book/graph/interpreter.md: Two verbs
@@ -62,6 +69,14 @@ class Interpreter:
         return made, made
 
 
+def puller(level: Interpreter) -> Any:
+    """The verb of the way back, of the first level from here down that has something to
+    say."""
+    while type(level).pull is Interpreter.pull:
+        level = level.below
+    return level.pull
+
+
 # book/graph/interpreter.md: Two verbs
 class Evaluate(Interpreter):
     """The bottom of the stack: NumPy itself, and the rules."""
@@ -71,7 +86,7 @@ class Evaluate(Interpreter):
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Call the primitive's function."""
         try:
-            return primitive.fun(*args, **params)
+            return primitive.fun(*args, **params) if params else primitive.fun(*args)
         except Exception as error:
             advise(error, primitive.name, args)
             raise

@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 79e3d0e6282b756cbd726a3fcd3c34aa4e02e1ff222f745bd9565d2ed67f1ba6
+# sha256: 7895e7a6f7647b7e26e686679bf36afb774fee38cd3974534eb72f8d5c2963a6
 
 __all__ = [
     "Rule",
@@ -47,8 +47,12 @@ __all__ = [
     "settled",
     "copied",
     "differentiable",
-    "arrange",
+    "Forms",
+    "taken",
+    "ARRAYS",
     "with_arrays",
+    "arrange",
+    "admitted",
     "expect_fitting",
 ]
 
@@ -321,7 +325,7 @@ class Primitive:
 
     __slots__ = (
         "fun", "name", "arguments", "joint", "flat", "linear", "elementwise", "rules",
-        "plans",
+        "plans", "forms",
     )
 
     def __init__(
@@ -335,7 +339,8 @@ class Primitive:
         **rules: Rule,
     ) -> None:
         self.fun, self.name, self.arguments = fun, fun.__name__, arguments.split()
-        self.joint, self.flat, self.rules, self.plans = joint, flat, rules, Plans(self)
+        self.joint, self.flat, self.rules = joint, flat, rules
+        self.plans, self.forms = Plans(self), Forms(self)
         self.linear = linear.split()
         plain_ufunc = isinstance(fun, np.ufunc) and fun.signature is None
         self.elementwise = plain_ufunc if elementwise is None else elementwise
@@ -416,12 +421,8 @@ REMEDIES = {
 
 def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
     """Raise for a parameter that no rule reads, and for ``out``."""
-    rules = [primitive.joint] if primitive.joint else primitive.rules.values()
-    read = {name for rule in rules for name in asked(rule)} - sources(
-        primitive.arguments
-    ).keys()
     for name in sorted(params, key="out".__eq__):  # beside it, the remedy for where serves
-        if name == "out" or not (primitive.flat or name in read):
+        if name == "out" or not (primitive.flat or name in primitive.forms.read()):
             raise NoRuleError(
                 f"{primitive.name} was called with {name}={brief(params[name])}, which its "
                 "derivative rules do not read. "
@@ -460,21 +461,82 @@ def differentiable(dtype: Any) -> bool:
 
 
 # book/graph/primitive.md: Calls in NumPy's form
+class Forms(dict[tuple[Any, ...], Any]):
+    """Where the arrays and the parameters of a call stand, found at the first call of each
+    form: the number of positional arguments, then the names of the others."""
+
+    __slots__ = ("primitive", "known")
+
+    def __init__(self, primitive: "Primitive") -> None:
+        self.primitive = primitive
+        self.known: frozenset[str] | None = None  #: What `read` has found.
+
+    def __missing__(self, form: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+        given, *names = form
+        primitive, count = self.primitive, len(self.primitive.arguments)
+        bound = signature(primitive.fun, tuple(primitive.arguments)).bind(
+            *range(given), **{name: name for name in names}
+        )
+        places, defaults = list(bound.arguments.items()), bound.signature.parameters
+        options = [(name, place, defaults[name].default) for name, place in places[count:]]
+        found = self[form] = [place for _, place in places[:count]], options
+        return found
+
+    def read(self) -> frozenset[str]:
+        """Names of the parameters that some rule reads."""
+        if self.known is None:
+            primitive = self.primitive
+            rules = [primitive.joint] if primitive.joint else primitive.rules.values()
+            read = {name for rule in rules for name in asked(rule)}
+            self.known = frozenset(read - sources(primitive.arguments).keys())
+        return self.known
+
+
+def taken(place: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What stands at a place of a call; several places make a tuple or a dictionary."""
+    if isinstance(place, int):
+        return args[place]
+    if isinstance(place, str):
+        return kwargs[place]
+    if isinstance(place, tuple):
+        return tuple([taken(each, args, kwargs) for each in place])
+    return {name: taken(each, args, kwargs) for name, each in place.items()}
+
+
+# book/graph/primitive.md: Calls in NumPy's form
+#: Types of what is an array as it is. The chapter of the Variable adds its own.
+ARRAYS: set[type] = {np.ndarray}
+
+
+def with_arrays(primitive: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments with arrays in place of lists, and of numbers where the function is not
+    elementwise."""
+    if ARRAYS.issuperset(map(type, args)):
+        return args
+    loose = (list, tuple) if primitive.elementwise else (list, tuple, int, float, complex)
+    return tuple([np.asarray(a) if isinstance(a, loose) else a for a in args])
+
+
 def arrange(
     primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Split a call in NumPy's form into array arguments and the parameters that differ from
     NumPy's defaults."""
-    count = len(primitive.arguments)
-    if len(args) == count and not kwargs:
+    if not kwargs and len(args) == len(primitive.arguments):
         return with_arrays(primitive, args), kwargs
-    bound = signature(primitive.fun, tuple(primitive.arguments)).bind(*args, **kwargs)
-    given, parameters = list(bound.arguments.items()), bound.signature.parameters
-    params = {
-        name: value
-        for name, value in given[count:]
-        if not is_default(value, parameters[name].default)
-    }
+    places, options = primitive.forms[len(args), *kwargs]
+    params = {}
+    for name, place, default in options:
+        value = taken(place, args, kwargs)
+        if not is_default(value, default):
+            params[name] = value
+    if params:
+        params = admitted(primitive, params)
+    return with_arrays(primitive, tuple([taken(p, args, kwargs) for p in places])), params
+
+
+def admitted(primitive: Primitive, params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters that the rules of a primitive read, as the node can keep them."""
     refuse_unread(primitive, params)
     params = settled(primitive, params)
     if not primitive.flat and not differentiable(np.dtype(params.get("dtype", float))):
@@ -483,14 +545,7 @@ def arrange(
             "numbers have no derivative. Ask for floating point, or convert the plain "
             "result of .numpy()."
         )
-    return with_arrays(primitive, tuple([value for _, value in given[:count]])), params
-
-
-def with_arrays(primitive: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments with arrays in place of lists, and of numbers where the function is not
-    elementwise."""
-    loose = (list, tuple) if primitive.elementwise else (list, tuple, int, float, complex)
-    return tuple([np.asarray(a) if isinstance(a, loose) else a for a in args])
+    return params
 
 
 # book/graph/primitive.md: What does not belong together

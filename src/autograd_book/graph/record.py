@@ -18,20 +18,21 @@ nodes, never at the values a user holds, and never forward.
     print("saved by the product:", z.node.inputs[0].saved)
 """
 # Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 17debd95a92f83675eb5b683dc04b4e6c775f1744e6031e878ebb87fd4e2f65b
+# sha256: c5ee3274a29e8b7e3e8c64bb03fc85d806c2ce3d8eca3cda8a5c2e8d234896fd
 
 __all__ = [
     "FREED",
     "next_index",
+    "NOTHING",
     "Node",
     "Leaf",
     "new",
     "tie",
     "Record",
     "Handle",
+    "USUAL",
     "recordable",
-    "no_number",
-    "beside_arguments",
+    "expect_recordable",
     "expect_below",
 ]
 
@@ -48,6 +49,7 @@ from autograd_book.graph.primitive import Plan, Primitive, differentiable, shape
 
 FREED: Final = ("freed",)  #: What a released node has in place of saved values.
 next_index = itertools.count().__next__  #: The moment of creation, as a number.
+NOTHING: Final[dict[str, Any]] = {}  #: The parameters of most calls; one for all nodes.
 
 
 class Node:
@@ -122,15 +124,16 @@ class Record(Interpreter):
         """Apply a primitive; remember what its pull will need."""
         handle = self.handle
         values: list[Any] = []
-        inputs: list[Node] = []
+        inputs: tuple[Node, ...] = ()
         mask, bit, constants = 0, 1, False
         for a in args:
             if type(a) is handle:
-                if a.record is self:
-                    inputs.append(a.node)
+                record = a.record
+                if record is self:
+                    inputs += (a.node,)
                     mask += bit
                     a = a.value
-                elif a.record is None:
+                elif record is None:
                     constants = True
                     a = a.value
                 else:
@@ -139,16 +142,21 @@ class Record(Interpreter):
             bit += bit
         out = self.below.bind(primitive, values, params)
         if mask and (plan := primitive.plans[mask]):
-            if not recordable(out):
-                raise no_number(primitive, out)
-            if type(out) is handle and out.record is self:
-                raise beside_arguments(primitive, out)
-            node: Node = new(Node)
-            node.plan, node.inputs, node.saved = plan, inputs, plan.save(out, values)
-            node.params, node.shape, node.dtype = params, out.shape, out.dtype
-            node.index, node.hooks = next_index(), None
+            if type(out) not in USUAL or out.dtype.kind != "f":
+                expect_recordable(primitive, out, self)
+            node = Node()
+            node.plan = plan
+            node.inputs = inputs
+            node.saved = plan.save(out, values)
+            node.params = params or NOTHING
+            node.shape = out.shape
+            node.dtype = out.dtype
+            node.index = next_index()
+            node.hooks = None
             variable = new(handle)
-            variable.value, variable.node, variable.record = out, node, self
+            variable.value = out
+            variable.node = node
+            variable.record = self
             return variable
         if constants and type(out) is not handle and not primitive.flat:
             return tie(handle, out, None, None)
@@ -168,29 +176,33 @@ class Handle:
     dtype: Any  #: NumPy dtype of what it stands for.
 
 
+#: Types of nearly all results. Whether one has a derivative is left to its dtype.
+USUAL: Final = frozenset({np.ndarray, np.float64, np.float32, np.float16})
+
+
 def recordable(out: Any) -> bool:
     """Whether a result is an array or number of NumPy's, or stands for one, that has a derivative."""
     return isinstance(out, (np.ndarray, np.generic, Handle)) and differentiable(out.dtype)
 
 
-def no_number(primitive: Primitive, out: Any) -> DifferentiationTypeError:
-    """The error for a result that is not recordable."""
-    ours = isinstance(out, (np.ndarray, np.generic, Handle))
-    return DifferentiationTypeError(
-        f"{primitive.name} of a Variable gave a result of "
-        f"{out.dtype if ours else type(out).__name__}, which has no derivative. Give it "
-        "floating-point numbers, as with np.asarray(x, float), and return an array or "
-        "NumPy number."
-    )
-
-
-def beside_arguments(primitive: Primitive, out: Any) -> DifferentiationTypeError:
-    """The error for a function that used a Variable which is none of its arguments."""
-    return DifferentiationTypeError(
-        f"{primitive.name} gave a Variable of shape {out.shape}: inside it another Variable "
-        "was used, whose gradient no rule of it computes. Make that an argument with a rule "
-        "of its own, or use its .numpy() if a constant is meant."
-    )
+def expect_recordable(primitive: Primitive, out: Any, record: Record | None = None) -> None:
+    """Raise DifferentiationTypeError for a result that cannot be tied to a node: one
+    without a derivative, or that of a function which used another Variable of `record`
+    inside."""
+    if not recordable(out):
+        ours = isinstance(out, (np.ndarray, np.generic, Handle))
+        raise DifferentiationTypeError(
+            f"{primitive.name} of a Variable gave a result of "
+            f"{out.dtype if ours else type(out).__name__}, which has no derivative. Give it "
+            "floating-point numbers, as with np.asarray(x, float), and return an array or "
+            "NumPy number."
+        )
+    if record and type(out) is record.handle and out.record is record:
+        raise DifferentiationTypeError(
+            f"{primitive.name} gave a Variable of shape {out.shape}: inside it another "
+            "Variable was used, whose gradient no rule of it computes. Make that an argument "
+            "with a rule of its own, or use its .numpy() if a constant is meant."
+        )
 
 
 # book/graph/record.md: Variables that escaped

@@ -15,7 +15,7 @@ a ``with`` block, and however the block ends, what it found is there again.
     print(type(top.get()).__name__, (x * x).requires_grad)
 """
 # Generated from book/graph/stack.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3e74dcd9a0a839bf2ca1d5d462f33a47a55aff2965ac3dc9a93df03c1aa87252
+# sha256: 6a2367d2648e38bd03fd86a5fcf7dc8f0925ca277202a3688f3dedd2c35e38af
 
 __all__ = [
     "Fun",
@@ -47,6 +47,8 @@ from copy import copy
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, Literal, overload
+
+import numpy as np
 
 from autograd_book.graph.errors import (
     DifferentiationTypeError, DifferentiationValueError, described,
@@ -262,10 +264,13 @@ class NoGrad(Interpreter):
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Pass the plain values on."""
-        values = [innermost(a) for a in args]
+        handle, values, constants = base.handle, [], False
+        for a in args:
+            if type(a) is handle:
+                a, constants = a.value, True
+            values.append(a if type(a) is np.ndarray else innermost(a))
         out = self.below.bind(primitive, values, params)
-        plain = primitive.flat or not any(type(a) is base.handle for a in args)
-        return out if plain else constant(out)
+        return constant(out) if constants and not primitive.flat else out
 
 
 @overload

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 89e70f8ecaf5d92265ecbe0a3b4499b8b4439d3e835a3b499906f2185e470a3a
+# sha256: d8ebf3e9ad72d0fed40805a40bb8c12b25b1b52b8241a924362f2545587b8978
 
 __all__ = [
     "expect_constant",
@@ -43,7 +43,7 @@ from autograd_book.graph.errors import (
 )
 from autograd_book.graph.gradient import Gradients
 from autograd_book.graph.methods import H, Methods, Operators, independent
-from autograd_book.graph.primitive import differentiable
+from autograd_book.graph.primitive import ARRAYS, differentiable
 from autograd_book.graph.protocols import Protocols
 from autograd_book.graph.record import Leaf, Node, Record
 from autograd_book.graph.stack import base, bottom, constant
@@ -69,7 +69,6 @@ INSTEAD = {
     "in a list for np.stack instead of writing them into an array y, or write y = "
     "Variable(y, False).at[index].set(value); and use .item()",
     "used as a place or an axis": "Use int(x.item())",
-    "converted to a complex number": "Use .item(), and NumPy's functions instead of cmath's",
 }
 
 
@@ -98,8 +97,10 @@ class Guards:
     def __index__(self) -> int:
         return operator.index(released(self, "used as a place or an axis"))
 
-    def __complex__(self) -> complex:
-        return complex(released(self, "converted to a complex number"))
+    def __complex__(self: Any) -> complex:
+        remedy = "Use .item(), and NumPy's functions instead of cmath's"
+        expect_constant(self, "converted to a plain number", remedy)
+        return complex(self.value)
 
     def __bool__(self: Any) -> bool:
         return bool(self.value)
@@ -288,3 +289,4 @@ class Variable(Gradients, Conversions, Guards, Methods, Operators, Protocols):
 
 
 base.handle = Variable
+ARRAYS.add(Variable)

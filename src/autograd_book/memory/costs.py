@@ -13,7 +13,7 @@ Each block is measured once, and any schedule is then followed on paper.
     print(costs.kept.shape, predict([[0, 1], 2, 3], costs).saved)
 """
 # Generated from book/memory/costs.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6ceb74273e3e1c57f4cec35cd8f06616b2673f6206401607293e200270716701
+# sha256: 4e7a881ebee8aa29e10dde8afed6b9287e7343f14ed2a2bbe966695de612c94c
 
 __all__ = [
     "Costs",
@@ -47,6 +47,7 @@ import numpy as np
 
 from autograd_book.graph.backward import reachable, walk
 from autograd_book.graph.errors import DifferentiationTypeError
+from autograd_book.graph.interpreter import puller
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.stack import bottom, top
 from autograd_book.graph.variable import Variable
@@ -187,7 +188,7 @@ def seconds(run: Callable[[], Any]) -> tuple[Any, float]:
 
 def cotangents(out: Variable) -> dict[Leaf, Any]:
     """Walk back from a result."""
-    return walk(out.node, np.ones(out.shape, out.dtype), top.get().pull)  # type: ignore[arg-type]
+    return walk(out.node, np.ones(out.shape, out.dtype), puller(top.get()))  # type: ignore[arg-type]
 
 
 def last_recall(out: Variable) -> Callable[[], Any]:

@@ -17,7 +17,7 @@ save is replaced by tickets, which the frame fills when they are recalled.
     print(x.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 87a0c84fbe0de0a5a16781aa6d5c214c8e08c85a44c92097b06a0b276bf31eb8
+# sha256: bb522ee3e2fa3bf145754146811e0f8e2383912930f9874129e3c9e08af30640
 
 __all__ = [
     "ReplayError",
@@ -61,7 +61,7 @@ from autograd_book.graph.errors import AutogradError, MutatedValueError
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 from autograd_book.graph.primitive import Primitive, shape_of
 from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
-from autograd_book.graph.stack import bottom, push, top
+from autograd_book.graph.stack import Base, bottom, push, top
 from autograd_book.graph.variable import Variable
 from autograd_book.memory.pool import Pool
 from autograd_book.memory.repeat import (
@@ -340,7 +340,7 @@ def levels_from(level: Any) -> Iterator[Any]:
 
 
 # book/memory/replay.md: The level
-PLAIN = (Record, Evaluate, WeakScalars, Pool)  #: They know a primitive by its plans alone.
+PLAIN = (Base, Record, Evaluate, WeakScalars, Pool)  #: They know a primitive by its plans alone.
 
 
 class Checkpoint(Interpreter):

@@ -12,7 +12,7 @@ value together with its tangent.
     print(f"{value:.2f} {tangent:.1f}")
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7f7d6ab318359eab52bd622a70095f5693ae2f5b2cd4c3dcb3af1da174cf8e31
+# sha256: f0c56e102ee45236b5604f92f066ed88831a397fd8a12c3658974fd3c038b518
 
 __all__ = [
     "along_elements",
@@ -38,10 +38,10 @@ import numpy as np
 
 from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
-from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.interpreter import Interpreter, puller
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
 from autograd_book.graph.record import (
-    Node, Record, expect_below, new, next_index, no_number, recordable, tie,
+    Node, Record, expect_below, expect_recordable, new, next_index, tie,
 )
 from autograd_book.graph.gradient import expect_kind
 from autograd_book.graph.stack import bind, push, top
@@ -89,7 +89,7 @@ def transposed(
         (part,) = plan.pull(g, plan.save(out, values), params)
     if type(part) is not Variable or part.record is not record or part.node is None:
         return np.zeros(shape_of(out), out.dtype)
-    return walk(part.node, t, top.get().pull)[g.node]
+    return walk(part.node, t, puller(top.get()))[g.node]
 
 
 # book/modes/forward.md: Choosing among the three
@@ -170,8 +170,7 @@ class Forward(Interpreter):
         out = self.below.bind(primitive, values, params)
         if not tangents or primitive.flat:
             return out
-        if not recordable(out):
-            raise no_number(primitive, out)
+        expect_recordable(primitive, out)
         return self.tied(out, push_tangents(primitive, tangents, out, values, params))
 
     def mine(self, value: Any) -> bool:

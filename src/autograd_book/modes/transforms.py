@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8e0243909a1bace6243bce709d974fd56e439a607a9b58c934ead939a2ea0d8f
+# sha256: ecb1eacd9e09441d3b598b5c7ff52b1f51ef014ac47ab4debd44c5b705e92b38
 
 __all__ = [
     "Fun",
@@ -49,11 +49,12 @@ import numpy as np
 
 from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
-from autograd_book.graph.primitive import differentiable, intact, seal, shape_of
-from autograd_book.graph.record import Handle, Record
 from autograd_book.graph.gradient import expect_kind, turned
+from autograd_book.graph.interpreter import puller
 from autograd_book.graph.methods import Operators
+from autograd_book.graph.primitive import differentiable, intact, seal, shape_of
 from autograd_book.graph.protocols import primitive
+from autograd_book.graph.record import Handle, Record
 from autograd_book.graph.stack import push, top
 from autograd_book.graph.variable import Variable, admissible
 from autograd_book.modes.trees import Tree, leaves, tree_map
@@ -189,7 +190,7 @@ def pulled_back(result: Any, record: Record, inputs: Any, g: Any) -> tuple[Tree,
     """The cotangents of the inputs that a Record watched, from one of the result."""
     g = turned(cotangent_of(result, g))
     recorded = type(result) is Variable and result.record is record
-    found: Any = walk(result.node, g, top.get().pull, retain=True) if recorded else {}
+    found: Any = walk(result.node, g, puller(top.get()), retain=True) if recorded else {}
     parts = tree_map(
         lambda v: turned(found[v.node]) if v.node in found else zeros(v), inputs
     )
