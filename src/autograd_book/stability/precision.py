@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 71da821e24d7cee0ca0ce00ec710a30d4153c6ad8913e67d1d1a6d7153d47607
+# sha256: e21aabc61706d9568807a781e5dcbff958cc8986963ab2adeb2b3f0f08d4dba9
 
 __all__ = [
     "whole",
@@ -65,7 +65,7 @@ MANY = 1 << 17  #: Elements of a piece where a piece costs several calls.
 
 
 def alike(array: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two arrays can be walked through side by side, and the sum be single precision."""
+    """Whether two arrays can be walked through side by side, with results in single precision."""
     return array.shape == other.shape and array.flags.c_contiguous and array.itemsize <= 4
 
 
