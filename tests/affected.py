@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -19,28 +21,51 @@ def changed_files(since):
     return set(git("diff", "--name-only", since)) | set(git("ls-files", "--others", "--exclude-standard"))
 
 
+def exporting(root=ROOT):
+    """The chapters, as far as they export: from the package, which is quicker read than the book."""
+    from autograd_book.literate.extract import Cell, Chapter, contents
+
+    for _, name in contents(root):
+        chapter = Chapter(f"book/{name}.md")
+        module = root / chapter.file
+        yield replace(chapter, cells=(Cell(0, 1, module.read_text("utf-8"), ("export",)),)) if module.is_file() else chapter
+
+
 def affected(files, chapters):
     """A function that tells of a test's file whether it is, uses or names one of the changed files, or is the test of a changed chapter."""
-    from dependencies import PACKAGE, Imports, tree_of
+    from dependencies import PACKAGE, Imports
 
     graph = Imports(chapters)
     changed = {chapter.module for chapter in chapters if chapter.path in files}
     # tests/rules/test_scans.py is about book/rules/scans.md; what stands directly below tests, about the whole.
-    places = [chapter.docname.rpartition("/") for chapter in chapters if chapter.path in files]
+    places = [file.removeprefix("book/").removesuffix(".md").rpartition("/") for file in files if file.startswith("book/") and file.endswith(".md")]
     tested = tuple(f"tests/{folder}/test_{name}" if folder else "tests/test_" for folder, _, name in places)
 
-    def helpers(path):
-        tree = ast.parse(path.read_text())
+    def helpers(path, tree):
         names = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
         names += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
         found = [place / f"{name.replace('.', '/')}.py" for name in names if name for place in (path.parent, ROOT / "tests", ROOT / "book" / "_ext")]
         return {place for place in found if place.is_file()}
 
+    @cache
+    def reaches(path):
+        """What a file names of the package, and the files beside it that it imports."""
+        tree = ast.parse(path.read_text("utf-8"))
+        return set(graph.named(tree, PACKAGE, whole=False)), helpers(path, tree)
+
     def touched(path, seen=()):
         name = path.relative_to(ROOT).as_posix()
         if name in files or name.startswith(tested):
             return True
-        named = set(graph.named(tree_of([path.read_text()]), PACKAGE, whole=False))
-        return bool(named & changed) or any(touched(helper, (*seen, path)) for helper in helpers(path) if helper not in seen)
+        named, beside = reaches(path)
+        return bool(named & changed) or any(touched(helper, (*seen, path)) for helper in beside if helper not in seen)
 
     return touched
+
+
+def elsewhere(files, cases):
+    """A function that tells of a test's parameters whether they are of a chapter of rules that was not changed."""
+    other = {chapter: table for chapter, table in cases.items()
+             if not {f"book/{chapter.replace('.', '/')}.md", f"tests/cases/{chapter.rpartition('.')[2]}.py"} & set(files)}
+    known = {id(case) for table in other.values() for group in table.values() for case in group}
+    return lambda params: id(params.get("case")) in known or params.get("chapter") in list(other)

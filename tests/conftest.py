@@ -3,6 +3,7 @@
 import gc
 import sys
 
+import pytest
 from hypothesis import settings
 
 # The same examples on every machine and in every run.
@@ -15,27 +16,41 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    """Choose the files of tests, once for all processes."""
     if since := config.getoption("--since"):
-        from affected import affected, changed_files
+        given = getattr(config, "workerinput", None)
+        config.chosen = given["chosen"] if given else choose(since)
 
-        from autograd_book.literate.extract import find_root, survey
 
-        config.changed = changed_files(since)
-        config.wanted = affected(config.changed, survey(find_root(config.rootpath))[0])
+def choose(since):
+    """What differs from a commit, the tests that it can break, and those that are about it."""
+    from affected import ROOT, affected, changed_files, exporting
+
+    changed, chapters, files = changed_files(since), list(exporting()), list(ROOT.glob("tests/**/test_*.py"))
+    near, own = affected(changed, chapters), affected({file for file in changed if not file.startswith("tests/cases/")}, ())
+    return {"changed": sorted(changed), "files": [str(path) for path in files if near(path)], "own": [str(path) for path in files if own(path)]}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """Tell a process of pytest-xdist what was chosen."""
+    if node.config.getoption("--since"):
+        node.workerinput["chosen"] = node.config.chosen
 
 
 def pytest_ignore_collect(collection_path, config):
     if config.getoption("--since") and collection_path.name.startswith("test_"):
-        return None if config.wanted(collection_path) else True
+        return None if str(collection_path) in config.chosen["files"] else True
     return None
 
 
 def pytest_collection_modifyitems(config, items):
-    """Of the tests that go through the cases of all rules, leave those of the chapters that were changed."""
+    """Of the tests that go through the cases of all rules, leave those of the chapters that were changed; all of them where they are what was changed."""
     if config.getoption("--since") and (vocabulary := sys.modules.get("vocabulary")):
-        other = {id(case) for chapter, table in vocabulary.CASES.items() for cases in table.values() for case in cases
-                 if not {f"book/{chapter.replace('.', '/')}.md", f"tests/cases/{chapter.rpartition('.')[2]}.py"} & config.changed}
-        items[:] = [item for item in items if id(getattr(item, "callspec", None) and item.callspec.params.get("case")) not in other]
+        from affected import elsewhere
+
+        far, own = elsewhere(config.chosen["changed"], vocabulary.CASES), config.chosen["own"]
+        items[:] = [item for item in items if str(item.path) in own or not hasattr(item, "callspec") or not far(item.callspec.params)]
 
 
 def pytest_collection_finish(session):

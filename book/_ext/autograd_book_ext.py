@@ -19,7 +19,7 @@ from outputs import CORES, Kept
 from sphinx import addnodes
 from sphinx.errors import ExtensionError
 from sphinx.pycode import ModuleAnalyzer
-from sphinx.util.logging import get_node_location, getLogger
+from sphinx.util.logging import WarningSuppressor, get_node_location, getLogger
 from sphinx_codeautolink.parse import ImportTrackerVisitor
 
 from autograd_book.literate.extract import contents, find_root, survey
@@ -130,6 +130,7 @@ class Complaints(logging.Handler):
 
     def __init__(self, app):
         super().__init__(logging.WARNING)
+        self.addFilter(WarningSuppressor(app))
         self.pages, self.env = set(), app.env
         logging.getLogger("sphinx").addHandler(self)
 

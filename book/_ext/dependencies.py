@@ -18,7 +18,7 @@ class Imports:
         self.chapters = {chapter.module: chapter for chapter in chapters if chapter.exports}
         self.trees = {module: tree_of(cell.source for cell in chapter.exports) for module, chapter in self.chapters.items()}
         face = self.trees.get(PACKAGE, ast.Module([], []))
-        self.face = {name: home for tree in [face] for home, name in from_imports(tree, PACKAGE)}
+        self.face = {name: home for tree in [face] for home, name in from_imports(ast.walk(tree), PACKAGE)}
 
     def needed(self, cells):
         """The modules on which the outputs of some cells depend, in the order of the contents."""
@@ -49,19 +49,16 @@ class Imports:
 
     def named(self, tree, package, whole=True):
         """The modules that some code imports; the ``whole`` package, if it speaks of that in a string or hands the face on."""
-        aliases = set()
-        for home, name in from_imports(tree, package):
+        nodes = list(ast.walk(tree))
+        for home, name in from_imports(nodes, package):
             yield from self.homes(home, name)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    if alias.name == PACKAGE:
-                        aliases.add(alias.asname or PACKAGE)
-                    else:
-                        yield from self.below(alias.name)
-            elif whole and isinstance(node, ast.Constant) and isinstance(node.value, str) and PACKAGE in node.value:
-                yield from self.chapters
-        for name in attributes(tree, aliases):
+        plain = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        for alias in plain:
+            if alias.name != PACKAGE:
+                yield from self.below(alias.name)
+        if whole and any(isinstance(node, ast.Constant) and isinstance(node.value, str) and PACKAGE in node.value for node in nodes):
+            yield from self.chapters
+        for name in attributes(nodes, {alias.asname or PACKAGE for alias in plain if alias.name == PACKAGE}):
             if whole or name.strip("_") == name != "":
                 yield from self.homes(PACKAGE, name)
 
@@ -85,37 +82,45 @@ def above(chapter):
 
 def tree_of(cells):
     """Code cells as one tree; a magic is the call that IPython makes of it, and what is no Python says nothing."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
     body = []
     for cell in cells:
         try:
-            body += ast.parse(TransformerManager().transform_cell(cell)).body
+            body += statements(cell)
         except SyntaxError:
             continue
     return ast.Module(body, [])
 
 
-def from_imports(tree, package):
+def statements(cell):
+    """The statements of a cell. IPython is asked about what is no Python only, since it takes its time."""
+    try:
+        return ast.parse(cell).body
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        return ast.parse(TransformerManager().transform_cell(cell)).body
+
+
+def from_imports(nodes, package):
     """Module and name of whatever some code takes out of the package."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom):
             module = absolute(package, node.level, node.module or "")
             if f"{module}.".startswith(f"{PACKAGE}."):
                 yield from ((module, alias.name) for alias in node.names)
 
 
-def attributes(tree, aliases):
+def attributes(nodes, aliases):
     """The names that code takes from aliases of the face; the empty one where the face itself is handed on."""
-    inside = {id(node.value): node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    for node in ast.walk(tree):
+    inside = {id(node.value): node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    for node in nodes:
         if isinstance(node, ast.Name) and node.id in aliases:
             yield inside.get(id(node), "")
 
 
 def speaks(tree, package):
     """Whether a module, when it is imported, calls what it has from others or writes into it."""
-    foreign = {name for _, name in from_imports(tree, package)}
+    foreign = {name for _, name in from_imports(ast.walk(tree), package)}
     return any(told & foreign for statement in tree.body for told in map(names_told, at_import(statement)))
 
 

@@ -1,7 +1,7 @@
 """`make test-quick` runs what a change can break near to it."""
 
 import pytest
-from affected import ROOT, affected
+from affected import ROOT, affected, elsewhere, exporting
 
 
 @pytest.mark.parametrize(("changed", "run", "left"), [
@@ -17,3 +17,28 @@ def test_a_change_leads_to_the_tests_near_to_it(changed, run, left, chapters):
     wanted = affected({changed}, chapters)
     assert wanted(ROOT / "tests" / run)
     assert not wanted(ROOT / "tests" / left)
+
+
+@pytest.mark.parametrize(("changed", "own", "near"), [
+    ("book/memory/saved.md", "memory/test_saved.py", "modes/test_trees.py"),
+    ("tests/vocabulary.py", "rules/test_rules.py", "modes/test_trees.py"),
+])
+def test_what_is_about_a_change_is_told_from_what_only_uses_it(changed, own, near):
+    wanted = affected({changed}, ())
+    assert wanted(ROOT / "tests" / own)
+    assert not wanted(ROOT / "tests" / near)
+
+
+def test_the_package_tells_what_the_chapters_export(chapters):
+    exported = {chapter.path: "\n".join(cell.source for cell in chapter.exports) for chapter in chapters}
+    found = {chapter.path: chapter.exports[0].source if chapter.exports else "" for chapter in exporting()}
+    assert found.keys() >= exported.keys()
+    assert all(bool(found[path]) == bool(code) and code.split("\n")[-1] in found[path] for path, code in exported.items())
+
+
+def test_of_the_cases_of_all_rules_those_of_a_changed_chapter_are_left():
+    cases = {"rules.scans": {"cumsum": [object()]}, "rules.order": {"sort": [object()]}}
+    far = elsewhere({"book/rules/scans.md"}, cases)
+    assert [far({"chapter": name}) for name in cases] == [far({"case": table[key][0]}) for table in cases.values() for key in table] == [False, True]
+    assert not far({}) and not far({"chapter": "memory.saved"})
+    assert not elsewhere({"tests/cases/order.py"}, cases)({"chapter": "rules.order"})
