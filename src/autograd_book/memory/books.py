@@ -252,7 +252,7 @@ class Stock:
             buffer.kinds.append((self.date, buffer.kind))
 
 
-# book/memory/books.md: Buffers that come and go
+# book/memory/books.md: Finding the buffer of a value
 def find(stock: Stock, value: Any, role: str) -> Buffer | None:
     """The buffer in which a value lies; entered if it is new, and promoted if `role` ranks
     higher than its own. None if NumPy owns no memory for it."""
@@ -339,7 +339,7 @@ def balance(stock: Stock, gauge: Gauge, older: int) -> Moment:
     return Moment(now, stock.activity.place, live, unseen, max(most, total))
 
 
-# book/memory/books.md: Moments
+# book/memory/books.md: A stock that keeps a diary
 from collections.abc import Callable
 
 
@@ -386,7 +386,7 @@ class Books(Stock):
         self.news.clear()
 
 
-# book/memory/books.md: Moments
+# book/memory/books.md: A stock that keeps a diary
 def start(books: Books, what: Place) -> None:
     """Note that an operation begins; the books are open."""
     books.activity.start(what, books.gauge.now - books.known)

@@ -12,7 +12,7 @@
         print(pool.lent, "results were written into buffers of dead values")
 """
 # Generated from book/memory/pool.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1b7f419a7a4bb751a1971347a2109cbebeeeba8bc480635db97643590980f4e2
+# sha256: ee7bf742ddd40047662e7f26591ffbfe371fc98e9f7ceea07aab455cbf45ea21
 
 __all__ = [
     "LEAST",
@@ -122,13 +122,7 @@ def constants(node: Node) -> list[Any]:
 
 # book/memory/pool.md: A level at the bottom
 class Pool(Interpreter):
-    """Gives the results of universal functions the buffers of values that have died.
-
-    Parameters
-    ----------
-    below : Interpreter
-        The bottom of the stack.
-    """
+    """Gives the results of universal functions the buffers of values that have died."""
 
     __slots__ = ("shelf", "results")
 
@@ -162,8 +156,7 @@ class Pool(Interpreter):
         return out
 
     def pull(self, node: Node, g: Any) -> Any:
-        """Let the rules of a node compute with constant Variables, whose operations come
-        back to `bind`, and to no level above, which would not see them without a pool."""
+        """Let the rules of a node compute with constant Variables, by way of `bind`."""
         plan: Any = node.plan
         if not large(g) or not openable(node):
             return self.below.pull(node, g)
