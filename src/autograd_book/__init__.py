@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2b402de5ede1a71c7caef45ba4babea618431aba1af31fb07aadbafc04be6d06
+# sha256: e1041d3ed8d26f56b6812ca63d7795580d45e376583586fdbf23613095ffaf5b
 
 __all__ = [
     "Variable",
@@ -54,11 +54,11 @@ __all__ = [
     "load_digits",
     "load",
     "save",
-    "AutoClip",
-    "GradientMonitor",
     "clip_gradient_layers",
     "clip_gradient_values",
     "clip_gradients",
+    "AutoClip",
+    "GradientMonitor",
     "clip_gradients_adaptively",
     "autocast",
     "GradScaler",
@@ -146,12 +146,12 @@ from autograd_book.learn.saving import save as save
 
 
 # book/__init__.md: Names that are passed on
-from autograd_book.stability.clipping import AutoClip as AutoClip
-from autograd_book.stability.clipping import GradientMonitor as GradientMonitor
 from autograd_book.stability.clipping import clip_gradient_layers as clip_gradient_layers
 from autograd_book.stability.clipping import clip_gradient_values as clip_gradient_values
 from autograd_book.stability.clipping import clip_gradients as clip_gradients
-from autograd_book.stability.clipping import (
+from autograd_book.stability.thresholds import AutoClip as AutoClip
+from autograd_book.stability.thresholds import GradientMonitor as GradientMonitor
+from autograd_book.stability.thresholds import (
     clip_gradients_adaptively as clip_gradients_adaptively,
 )
 from autograd_book.stability.precision import autocast as autocast

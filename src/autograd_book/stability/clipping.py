@@ -14,36 +14,26 @@ norm of all gradients together, as it was before.
     print(clip_gradients(weights, max_norm=1.0), [w.grad.numpy() for w in weights])
 """
 # Generated from book/stability/clipping.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9249ff25ecec50290bd11525cdb55df427d151f380c083a59f7c97cc897ff555
+# sha256: 7eb6984fd0bd2c4820bf26c1e097cb394603373b9751ba65ae3e6cd1f310cac1
 
 __all__ = [
-    "wide",
-    "BLOCK",
-    "norm",
-    "listed",
+    "gathered",
     "expect_place",
     "carriers",
-    "opened",
+    "array_to_write",
     "rescale",
-    "bound",
+    "setting",
     "exceeds",
     "total_norm",
     "shorten",
     "clip_gradients",
-    "named",
-    "GradientMonitor",
-    "history",
-    "AutoClip",
     "clip_gradient_values",
     "clip_gradient_layers",
-    "unit_norm",
-    "clip_gradients_adaptively",
 ]
 
 
-# book/stability/clipping.md: The length of a gradient
-from collections import deque
-from collections.abc import Iterable, Mapping
+# book/stability/clipping.md: Whose gradients
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
@@ -56,48 +46,11 @@ from autograd_book.graph.errors import (
 )
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable
-from autograd_book.learn.nn import Module, expect_names
 from autograd_book.learn.optim import as_reals, writable_value
-from autograd_book.learn.training import expect_count
+from autograd_book.stability.explosion import norm, wide_dtype
 
 
-def wide(array: Any) -> np.dtype[Any]:
-    """The dtype to compute with: double precision at least, complex where the array is."""
-    return np.result_type(array.dtype, np.float64)
-
-
-BLOCK = 2**16  #: How many numbers a norm looks at in one go: half a megabyte of doubles.
-
-
-def norm(values: Any, p: float = 2.0, axis: Any = None) -> Any:
-    """The p-norm of an array of any dtype, as if computed without limits of range.
-
-    Parameters
-    ----------
-    values : array_like
-        Real or complex, of any shape; an empty one has norm 0.
-    p : float
-        Exponent, above 0; infinity for the largest magnitude.
-    axis : int or tuple of int, optional
-        Axes to take together, kept with length 1; all by default, for one number.
-    """
-    values = np.asarray(values)
-    if axis is None and values.size > BLOCK:
-        parts = np.array_split(values.ravel(), values.size // BLOCK + 1)
-        return norm([norm(part, p) for part in parts], p)
-    sizes = np.abs(values.astype(wide(values), copy=False))
-    largest = np.max(sizes, axis=axis, keepdims=axis is not None, initial=0.0)
-    if p == np.inf:
-        return largest
-    unit = np.where((largest > 0) & (largest < np.inf), largest, 1.0)
-    with np.errstate(over="ignore", under="ignore"):
-        sizes /= unit
-        sizes **= p
-        return unit * np.sum(sizes, axis=axis, keepdims=axis is not None) ** (1 / p)
-
-
-# book/stability/clipping.md: Whose gradients
-def listed(variables: Any) -> list[Any]:
+def gathered(variables: Any) -> list[Any]:
     """Variables as a list, or the error that says that it is none."""
     if isinstance(variables, Variable):
         return [variables]
@@ -130,7 +83,7 @@ def expect_place(i: Any, variable: Any) -> None:
 def carriers(variables: Any) -> list[Any]:
     """Those of some Variables that have a gradient, each once and with one of its own."""
     found: dict[int, Any] = {}
-    for i, variable in enumerate(listed(variables)):
+    for i, variable in enumerate(gathered(variables)):
         expect_place(i, variable)
         if variable.grad is not None:
             found[id(variable.node)] = variable
@@ -143,7 +96,7 @@ def carriers(variables: Any) -> list[Any]:
 
 
 # book/stability/clipping.md: Writing into a gradient
-def opened(gradient: Any) -> np.ndarray:
+def array_to_write(gradient: Any) -> np.ndarray:
     """The array of a gradient to write into: its own, or a copy if others may read it."""
     value = np.asarray(writable_value(gradient))
     if value.base is not None or value.dtype.kind not in "fc":
@@ -157,12 +110,12 @@ def opened(gradient: Any) -> np.ndarray:
 # book/stability/clipping.md: Writing into a gradient
 def rescale(gradient: Any, factor: Any) -> None:
     """Multiply a gradient in place, computing in double precision."""
-    array = opened(gradient)
-    np.multiply(array, factor, out=array, dtype=wide(array), casting="same_kind")
+    array = array_to_write(gradient)
+    np.multiply(array, factor, out=array, dtype=wide_dtype(array), casting="same_kind")
 
 
 # book/stability/clipping.md: The decision
-def bound(name: str, value: Any, zero: bool = True, end: float = np.inf) -> float:
+def setting(name: str, value: Any, zero: bool = True, end: float = np.inf) -> float:
     """The setting as a float if it lies from 0 to `end`, or the error that names it."""
     if not isinstance(value, Real):
         raise DifferentiationTypeError(
@@ -243,156 +196,12 @@ def clip_gradients(
     After R. Pascanu, T. Mikolov and Y. Bengio, *On the difficulty of training recurrent
     neural networks* (2013).
     """
-    limit, p = bound("max_norm", max_norm), bound("norm_type", norm_type, zero=False)
+    limit, p = setting("max_norm", max_norm), setting("norm_type", norm_type, zero=False)
     holders = carriers(variables)
     return shorten(holders, total_norm(holders, p), limit, error_if_nonfinite)
 
 
-# book/stability/clipping.md: Watching the norm
-def named(parameters: Any) -> dict[str, Variable]:
-    """Variables by name: of a network, of a mapping, or of a list by their number."""
-    if isinstance(parameters, Module):
-        return dict(parameters.named_parameters())
-    if not isinstance(parameters, Mapping):
-        parameters = {str(i): v for i, v in enumerate(listed(parameters))}
-    for name, variable in parameters.items():
-        expect_place(name, variable)
-    return dict(parameters)
-
-
-# book/stability/clipping.md: Watching the norm
-class GradientMonitor:
-    """Notes the norms of gradients, step by step.
-
-    Parameters
-    ----------
-    parameters : Module, mapping of str to Variable, or iterable of Variable
-        What to watch.
-    norm_type : float
-        As for `clip_gradients`.
-    """
-
-    def __init__(self, parameters: Any, norm_type: float = 2.0) -> None:
-        self.parameters = named(parameters)
-        self.norm_type = bound("norm_type", norm_type, zero=False)
-        #: Norm of all gradients together, one for each step.
-        self.total: list[float] = []
-        #: Norms by name of the parameter, one for each step; 0.0 where it had no gradient.
-        self.layers: dict[str, list[float]] = {name: [] for name in self.parameters}
-
-    def record(self) -> float:
-        """Note the norms of this moment; return that of all gradients together."""
-        latest: dict[int, float] = {}  # a parameter that has two names counts once
-        for name, variable in self.parameters.items():
-            g = 0.0 if variable.grad is None else variable.grad.value
-            size = latest[id(variable.node)] = float(norm(g, self.norm_type))
-            self.layers[name].append(size)
-        self.total.append(float(norm(list(latest.values()), self.norm_type)))
-        return self.total[-1]
-
-    def state_dict(self) -> dict[str, Any]:
-        """The exponent, and all norms so far as arrays, ``"total"`` and ``"layers.<name>"``."""
-        layers = {f"layers.{name}": np.array(sizes) for name, sizes in self.layers.items()}
-        return {"norm_type": self.norm_type, "total": np.array(self.total), **layers}
-
-    def load_state_dict(self, state: Any) -> None:
-        """Go on with the norms of another monitor of such parameters.
-
-        Raises
-        ------
-        DifferentiationTypeError, DifferentiationValueError
-            If it is no mapping, or a state of other parameters; nothing is changed then.
-        """
-        expect_names(self.state_dict(), state)
-        norm_type = bound("norm_type", np.asarray(state["norm_type"]).tolist(), zero=False)
-        total = history("total", state)
-        layers = {name: history(f"layers.{name}", state) for name in self.layers}
-        if (lengths := {len(sizes) for sizes in (total, *layers.values())}) != {len(total)}:
-            raise DifferentiationValueError(
-                f"a state of a GradientMonitor has lists of {sorted(lengths)} norms. Give "
-                "what state_dict() of one returned, where all lists have one length."
-            )
-        self.norm_type, self.total, self.layers = norm_type, total, layers
-
-
-def history(name: str, state: Any) -> list[float]:
-    """A list of norms from a state, or the error that says why it is none."""
-    found = np.asarray(state[name])
-    if found.ndim != 1 or found.dtype.kind != "f" or (found < 0).any():
-        raise DifferentiationValueError(
-            f"a state has {name} of dtype {found.dtype} and shape {found.shape}, which should "
-            "be a row of norms. Give what state_dict() returned."
-        )
-    return found.tolist()  # type: ignore[no-any-return]
-
-
-# book/stability/clipping.md: A threshold that finds itself
-class AutoClip:
-    """Clips at a percentile of the norms seen so far.
-
-    Call it in place of `clip_gradients`; the norm of the call counts already.
-
-    Parameters
-    ----------
-    percentile : float
-        From 0 to 100: which part of the norms lies below the threshold.
-    window : int, optional
-        How many norms to remember; all by default.
-    norm_type : float
-        As for `clip_gradients`.
-
-    Notes
-    -----
-    After P. Seetharaman and others, *AutoClip: Adaptive gradient clipping for source
-    separation networks* (2020).
-    """
-
-    def __init__(
-        self, percentile: float = 10.0, window: int | None = None, norm_type: float = 2.0
-    ) -> None:
-        self.percentile = bound("percentile", percentile, end=100.0)
-        self.norm_type = bound("norm_type", norm_type, zero=False)
-        if window is not None:
-            expect_count("window", window)
-        #: The finite norms, oldest first.
-        self.norms: deque[float] = deque(maxlen=window)
-
-    @property
-    def threshold(self) -> float:
-        """What the next norm may be; infinity before the first."""
-        return float(np.percentile(self.norms, self.percentile)) if self.norms else np.inf
-
-    def __call__(self, variables: Any, *, error_if_nonfinite: bool = False) -> float:
-        """Clip the gradients of some Variables; return their norm before."""
-        holders = carriers(variables)
-        size = total_norm(holders, self.norm_type)
-        if np.isfinite(size):
-            self.norms.append(size)
-        return shorten(holders, size, self.threshold, error_if_nonfinite)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The settings, and the norms as an array; a window of 0 stands for none."""
-        plain = {"percentile": self.percentile, "norm_type": self.norm_type}
-        return plain | {"window": self.norms.maxlen or 0, "norms": np.array(self.norms)}
-
-    def load_state_dict(self, state: Any) -> None:
-        """Continue where the one stood from which `state` was taken, with its settings.
-
-        Raises
-        ------
-        DifferentiationTypeError, DifferentiationValueError
-            If it is no mapping, lacks a name, or has a value out of range.
-            Nothing is changed then.
-        """
-        expect_names(self.state_dict(), state)
-        names = ("percentile", "window", "norm_type")
-        percentile, window, p = (np.asarray(state[name]).tolist() for name in names)
-        fresh = AutoClip(percentile, None if window == 0 else window, p)
-        fresh.norms.extend(filter(np.isfinite, history("norms", state)))
-        vars(self).update(vars(fresh))
-
-
-# book/stability/clipping.md: One by one, layer by layer, unit by unit
+# book/stability/clipping.md: One by one, and layer by layer
 def clip_gradient_values(
     variables: Any, limit: float = 1.0, *, error_if_nonfinite: bool = False
 ) -> float:
@@ -401,18 +210,18 @@ def clip_gradient_values(
     Real and imaginary part are limited by themselves. Parameters, errors and the treatment
     of infinities as for `clip_gradients`; returns the largest magnitude before.
     """
-    limit, holders = bound("limit", limit), carriers(variables)
+    limit, holders = setting("limit", limit), carriers(variables)
     sizes = [float(norm(as_reals(v.grad.value), np.inf)) for v in holders]
     largest = float(norm(sizes, np.inf))
     if exceeds(largest, limit, error_if_nonfinite, holders):
         for variable, size in zip(holders, sizes, strict=True):
             if size > limit:
-                parts = as_reals(opened(variable.grad))
+                parts = as_reals(array_to_write(variable.grad))
                 np.clip(parts, -limit, limit, out=parts)
     return largest
 
 
-# book/stability/clipping.md: One by one, layer by layer, unit by unit
+# book/stability/clipping.md: One by one, and layer by layer
 def clip_gradient_layers(
     variables: Any,
     max_norm: float = 1.0,
@@ -425,63 +234,10 @@ def clip_gradient_layers(
     Parameters and errors as for `clip_gradients`. Returns the norm of each gradient before,
     in the order of the Variables that have one. If one is not finite, none is changed.
     """
-    limit, p = bound("max_norm", max_norm), bound("norm_type", norm_type, zero=False)
+    limit, p = setting("max_norm", max_norm), setting("norm_type", norm_type, zero=False)
     holders = carriers(variables)
     sizes = [float(norm(v.grad.value, p)) for v in holders]
     if exceeds(float(norm(sizes, np.inf)), limit, error_if_nonfinite, holders):
         for variable, size in zip(holders, sizes, strict=True):
             shorten([variable], size, limit, False)
     return sizes
-
-
-# book/stability/clipping.md: Relative to the weights
-def unit_norm(array: Any) -> Any:
-    """Norm of what leads to each output: a column of a matrix, a whole kernel, or all."""
-    n = np.ndim(array)
-    return norm(array, axis=0 if n == 2 else tuple(range(1, n)) or None)
-
-
-# book/stability/clipping.md: Relative to the weights
-def clip_gradients_adaptively(
-    variables: Any,
-    ratio: float = 0.01,
-    *,
-    eps: float = 1e-3,
-    error_if_nonfinite: bool = False,
-) -> float:
-    """Shorten gradients relative to the weights of each output unit.
-
-    Parameters
-    ----------
-    variables : Variable or iterable of Variable
-        Matrices of shape (inputs, outputs), kernels of shape (outputs, inputs, ...),
-        or vectors and single numbers, which count as one unit.
-    ratio : float
-        Largest norm of a unit's gradient, in units of the norm of its weights.
-    eps : float
-        Least norm of weights to compare with, so that zeros can begin to move.
-    error_if_nonfinite : bool
-        As for `clip_gradients`.
-
-    Returns
-    -------
-    float
-        The largest quotient of both norms before.
-
-    Notes
-    -----
-    After A. Brock and others, *High-performance large-scale image recognition without
-    normalization* (2021).
-    """
-    limit, least = bound("ratio", ratio, zero=False), bound("eps", eps, zero=False)
-    holders = carriers(variables)
-    with np.errstate(over="ignore"):
-        quotients = [
-            unit_norm(v.grad.value) / np.maximum(unit_norm(v.value), least)
-            for v in holders
-        ]
-    largest = float(norm([norm(q, np.inf) for q in quotients], np.inf))
-    if exceeds(largest, limit, error_if_nonfinite, holders):
-        for variable, quotient in zip(holders, quotients, strict=True):
-            rescale(variable.grad, limit / np.maximum(quotient, limit))
-    return largest

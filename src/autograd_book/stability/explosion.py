@@ -1,0 +1,59 @@
+"""Exploding gradients.
+
+``norm`` is the length of an array of any dtype, as if numbers had no limits of
+range.
+
+::
+
+    import numpy as np
+    from autograd_book.stability.explosion import norm
+
+    huge = np.float16([30_000, 40_000])
+    with np.errstate(over="ignore"):
+        print(np.sqrt(np.sum(huge**2)), norm(huge), norm(huge, p=np.inf))
+"""
+# Generated from book/stability/explosion.md by autograd-book extract; edit the chapter, not this file.
+# sha256: ece6c79fed487c4a1fd6bcb18790a6bf8f31690da4c72dc65ea51fc2f0548dda
+
+__all__ = ["BLOCK", "wide_dtype", "norm"]
+
+
+# book/stability/explosion.md: The length of a gradient
+from typing import Any
+
+import numpy as np
+
+BLOCK = 2**16  #: How many numbers a norm looks at in one go: half a megabyte of doubles.
+
+
+def wide_dtype(array: Any) -> np.dtype[Any]:
+    """The dtype to compute with: double precision at least, complex where the array is."""
+    return np.result_type(array.dtype, np.float64)
+
+
+# book/stability/explosion.md: The length of a gradient
+def norm(values: Any, p: float = 2.0, axis: Any = None) -> Any:
+    """The p-norm of an array of any dtype, as if computed without limits of range.
+
+    Parameters
+    ----------
+    values : array_like
+        Real or complex, of any shape; an empty one has norm 0.
+    p : float
+        Exponent, above 0; infinity for the largest magnitude.
+    axis : int or tuple of int, optional
+        Axes to take together, kept with length 1; all by default, for one number.
+    """
+    values = np.asarray(values)
+    if axis is None and values.size > BLOCK:
+        parts = np.array_split(values.ravel(), values.size // BLOCK + 1)
+        return norm([norm(part, p) for part in parts], p)
+    sizes = np.abs(values.astype(wide_dtype(values), copy=False))
+    largest = np.max(sizes, axis=axis, keepdims=axis is not None, initial=0.0)
+    if p == np.inf:
+        return largest
+    unit = np.where((largest > 0) & (largest < np.inf), largest, 1.0)
+    with np.errstate(over="ignore", under="ignore"):
+        sizes /= unit
+        sizes **= p
+        return unit * np.sum(sizes, axis=axis, keepdims=axis is not None) ** (1 / p)
