@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e1041d3ed8d26f56b6812ca63d7795580d45e376583586fdbf23613095ffaf5b
+# sha256: 9e24431a0ea21df07fdb5e45f341d2532b3bdbc1beff33ccbd03d9941d81d98b
 
 __all__ = [
     "Variable",
@@ -61,8 +61,8 @@ __all__ = [
     "GradientMonitor",
     "clip_gradients_adaptively",
     "autocast",
-    "GradScaler",
     "enable_mixed_precision_gradients",
+    "GradScaler",
     "checkpoint",
     "keeping",
     "keep_pages",
@@ -155,10 +155,10 @@ from autograd_book.stability.thresholds import (
     clip_gradients_adaptively as clip_gradients_adaptively,
 )
 from autograd_book.stability.precision import autocast as autocast
-from autograd_book.stability.scaling import GradScaler as GradScaler
 from autograd_book.stability.scaling import (
     enable_mixed_precision_gradients as enable_mixed_precision_gradients,
 )
+from autograd_book.stability.scaler import GradScaler as GradScaler
 
 
 # book/__init__.md: Names that are passed on
@@ -188,7 +188,7 @@ from autograd_book.memory.disk import StorageError as StorageError
 from autograd_book.memory.meter import MeterBusyError as MeterBusyError
 from autograd_book.memory.pool import MissingAllocatorError as MissingAllocatorError
 from autograd_book.memory.replay import ReplayError as ReplayError
-from autograd_book.stability.scaling import ScalingOrderError as ScalingOrderError
+from autograd_book.stability.scaler import ScalingOrderError as ScalingOrderError
 
 
 # book/__init__.md: Errors, and a version

@@ -6,7 +6,7 @@ from hypothesis import given
 from scaling_calls import OPTIMIZERS, Player, play, sequences, settings_
 
 import autograd_book as ab
-from autograd_book.stability.scaling import GradScaler, ScalingOrderError
+from autograd_book.stability.scaler import GradScaler, ScalingOrderError
 
 torch = pytest.importorskip("torch")
 START = [[1.0, -2.0], 0.5]
