@@ -523,7 +523,7 @@ def test_what_is_computed_in_single_precision_has_its_derivative_at_every_size(w
 
 def test_a_scaler_takes_steps_on_logarithms_of_small_numbers():
     p = ab.Variable(np.linspace(1e-9, 1e-3, 600).astype(np.float32))
-    optimizer, scaler = ab.optim.SGD([p], lr=1e-30), ab.stability.scaling.GradScaler(init_scale=1024.0)
+    optimizer, scaler = ab.optim.SGD([p], lr=1e-30), ab.GradScaler(init_scale=1024.0)
     with autocast():
         loss = -np.sum(np.log(p * np.float32(1)))
     scaler.scale(loss).backward()
