@@ -16,7 +16,7 @@ whose arrays it should know by name, and leaves filled books behind.
     print([span.place.name for span in books.activity.spans])
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8ac45d860b521e3e6deb6aa07a44a41c4714311763aeaceb1f796ed76e21ed05
+# sha256: 31cddca48dbd5db546142cf22e035c0151199b017755f2efcfe94451a7e2b10a
 
 __all__ = [
     "role_of",
@@ -112,10 +112,10 @@ def cotangents_of(frame: Any) -> Any:
     """The table of cotangents in the frame of a walk; empty for any other frame."""
     if frame.f_code is not walk.__code__:
         return {}
-    found = frame.f_locals
-    table = found["cotangents"]
-    if type(found) is dict:  # a copy, up to Python 3.12, that would keep arrays alive
-        found.clear()
+    names = frame.f_locals
+    table = names["cotangents"]
+    if type(names) is dict:  # a copy, up to Python 3.12, that would keep arrays alive
+        names.clear()
     return table
 
 
@@ -125,6 +125,7 @@ class Arrivals:
 
     def __init__(self, books: Books, savings: Savings) -> None:
         self.books, self.savings = books, savings
+        books.news.append(self.look)
         self.pulled: Any = None  #: Weak reference to the node that was pulled last.
         #: Table of the walk, and the nodes to which it adds what was pulled last.
         self.cotangents: Any = {}
@@ -366,7 +367,6 @@ class metering:
                 vars(optimizer)["update"] = watched(optimizer, books)
             savings = Savings(books)
             self.block = above(Meter, savings, Arrivals(books, savings))
-            books.news.append(self.block.args[1].look)
             self.meter = self.block.__enter__()
         return books
 
