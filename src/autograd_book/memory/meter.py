@@ -156,7 +156,7 @@ class Arrivals:
                 self.leaves.discard(leaf)
 
 
-# book/memory/meter.md: Both doors
+# book/memory/meter.md: What goes in and what comes out
 def enter_arguments(books: Books, args: Any) -> list[Buffer]:
     """Enter what a primitive is about to take."""
     sources = [b for a in args if (b := find(books, a, role_of(a)))]
@@ -175,7 +175,7 @@ def enter_result(savings: Savings, out: Any, sources: list[Buffer]) -> None:
         savings.keep(node)
 
 
-# book/memory/meter.md: Both doors
+# book/memory/meter.md: What goes in and what comes out
 def enter_taken(arrivals: Arrivals, node: Node, g: Any, table: Any) -> None:
     """Enter what a rule is about to take, in a walk with a table of cotangents."""
     arrivals.cotangents = table
@@ -194,7 +194,7 @@ def enter_parts(arrivals: Arrivals, node: Node, raw: Any, parts: Any) -> None:
     arrivals.follow(node)
 
 
-# book/memory/meter.md: Both doors
+# book/memory/meter.md: What goes in and what comes out
 class Meter(Interpreter):
     """Enters what goes through both doors into the books."""
 
