@@ -26,7 +26,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="maps ar
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty folder, in which a new policy "disk" puts its files."""
-    policies.named.cache_clear()
+    policies.policy_named.cache_clear()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 

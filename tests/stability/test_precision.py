@@ -21,7 +21,7 @@ from autograd_book.graph.stack import top
 from autograd_book.learn.sequence import LastState, Transformer, next_token_loss
 from autograd_book.stability import formats
 from autograd_book.stability.formats import half_format, to_half
-from autograd_book.stability.precision import FEW, KINDS, Autocast, autocast, kind_of
+from autograd_book.stability.precision import FEW, KINDS, Autocast, autocast, precision_kind
 from autograd_book.stability.tolerance import Scaled
 
 HALF, SINGLE, DOUBLE = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
@@ -70,7 +70,7 @@ def test_each_name_in_the_table_is_a_primitive_and_stands_there_once():
 
 
 def test_every_primitive_has_a_kind():
-    assert {kind_of(row) for row in ROWS} == {"low", "single", "exact", "move", "promote"}
+    assert {precision_kind(row) for row in ROWS} == {"low", "single", "exact", "move", "promote"}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_every_primitive_has_a_kind():
     ],
 )
 def test_kinds_of_the_primitives_that_matter(kind, names):
-    found = {row.name: kind_of(row) for row in ROWS}
+    found = {row.name: precision_kind(row) for row in ROWS}
     assert {n: found[n] for n in names.split()} == dict.fromkeys(names.split(), kind)
 
 
@@ -266,7 +266,7 @@ def test_no_product_is_computed_by_numpy_in_half_precision(name, monkeypatch):
 
         return spy
 
-    products = [row for row in ROWS if kind_of(row) == "low" or row.name in ("conv_x", "conv_w")]
+    products = [row for row in ROWS if precision_kind(row) == "low" or row.name in ("conv_x", "conv_w")]
     for row in products:
         monkeypatch.setattr(row, "fun", spied(row.fun, row.name))
     monkeypatch.setattr(np, "matmul", spied(np.matmul, "np.matmul"))

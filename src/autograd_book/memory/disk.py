@@ -14,7 +14,7 @@ from there.
     print(np.array_equal(policy.unpack(packed), x))
 """
 # Generated from book/memory/disk.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9392c31437fcb13ef8fa04e0ec60fa020a29c52fcc3e45d3fd2b9eba892c1aa5
+# sha256: 01428ea2e30fbcfcbd66a5060ed0a300c3c601d84b08a0f43a50dcbb610e7fc2
 
 __all__ = [
     "POSITIONED",
@@ -22,7 +22,7 @@ __all__ = [
     "transfer",
     "forks",
     "Store",
-    "Place",
+    "Extent",
     "StorageError",
     "not_written",
     "not_read",
@@ -103,19 +103,19 @@ class Store:
         self.origin = os.getpid(), len(forks)  #: The process, and its forks so far.
         self.spare: dict[int, list[int]] = {}  #: Where free places start, by their size.
 
-    def write(self, data: Any) -> "Place":
+    def write(self, data: Any) -> "Extent":
         """Put bytes into the file; if that fails, what it holds is as it was."""
         place = self.place(len(data))  # free again if the next line fails
         transfer(self.file.put, data, place.start)
         return place
 
-    def place(self, size: int) -> "Place":
+    def place(self, size: int) -> "Extent":
         """A place of a size: one that was used before, or one at the end."""
         with self.lock:
             spare = self.spare.setdefault(size, [])
             start = spare.pop() if spare and self.is_ours() else self.end
             self.end = max(self.end, start + size)
-            return Place(self, start, size)
+            return Extent(self, start, size)
 
     def is_ours(self) -> bool:
         """Whether no other process can have values in this file."""
@@ -126,7 +126,7 @@ class Store:
 import numpy as np
 
 
-class Place:
+class Extent:
     """Bytes in the file of a store."""
 
     __slots__ = ("store", "start", "size")

@@ -14,15 +14,15 @@ for each number, and a step for each block of 256.
     print(x.nbytes, codes.nbytes + steps.nbytes, np.max(np.abs(policy.unpack(packed) - x)) < 0.01)
 """
 # Generated from book/memory/policies.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 416fb0751438cc3fbe2a39dc6e6636b894516b1f4f6f29a3807a97ef1b5c0bba
+# sha256: 2f3d67bf5b6c4eb85b28b77716b18926772503531671b01fc55fd0310f40deea
 
 __all__ = [
     "Policy",
     "Keep",
     "Half",
     "steps_of",
-    "in_rows",
-    "pieces",
+    "filled_rows",
+    "block_parts",
     "Blocks",
     "ORDER",
     "Bits",
@@ -30,7 +30,7 @@ __all__ = [
     "signs",
     "of_size",
     "of_pair",
-    "sides",
+    "passed_limits",
     "attained",
     "of_extreme",
     "of_windows",
@@ -38,7 +38,7 @@ __all__ = [
     "bytes_of",
     "Zipped",
     "NAMED",
-    "named",
+    "policy_named",
     "Pair",
     "Chosen",
     "by_primitive",
@@ -103,7 +103,7 @@ class Keep(Policy):
 
 # book/memory/policies.md: Sixteen bits
 from autograd_book.stability.formats import PIECE, half_format
-from autograd_book.stability.tolerance import scaled
+from autograd_book.stability.tolerance import scaled_form
 
 
 class Half(Policy):
@@ -132,7 +132,7 @@ class Half(Policy):
 
     def pack(self, x: np.ndarray) -> Any:
         """Round, unless the array is not of single or double precision, or not finite."""
-        return scaled(x, self.dtype, careful=self.error == RELATIVE)
+        return scaled_form(x, self.dtype, careful=self.error == RELATIVE)
 
     def unpack(self, packed: Any) -> np.ndarray:
         """Widen, and take the scale off."""
@@ -146,7 +146,7 @@ def steps_of(table: np.ndarray) -> Any:
     return np.maximum(np.max(np.abs(table), axis=1) / 127, np.finfo(table.dtype).tiny)
 
 
-def in_rows(part: np.ndarray, size: int, dtype: Any) -> np.ndarray:
+def filled_rows(part: np.ndarray, size: int, dtype: Any) -> np.ndarray:
     """A flat array as a table with rows of one size, filled up with zeros."""
     table = np.zeros((-(-part.size // size), size), dtype)
     table.reshape(-1)[: part.size] = part
@@ -157,7 +157,7 @@ def in_rows(part: np.ndarray, size: int, dtype: Any) -> np.ndarray:
 from collections.abc import Callable, Iterator
 
 
-def pieces(count: int, size: int) -> Iterator[tuple[slice, slice]]:
+def block_parts(count: int, size: int) -> Iterator[tuple[slice, slice]]:
     """Slices of blocks and of their elements, in parts that fit into the cache."""
     some = max(1, PIECE // size)
     for start in range(0, -(-count // size), some):
@@ -187,8 +187,8 @@ class Blocks(Policy):
             return None
         flat, work = x.reshape(-1), np.result_type(x.dtype, np.float32)
         codes, steps = np.empty(x.size, np.int8), np.empty(-(-x.size // self.size), work)
-        for blocks, elements in pieces(x.size, self.size):
-            table = in_rows(flat[elements], self.size, work)
+        for blocks, elements in block_parts(x.size, self.size):
+            table = filled_rows(flat[elements], self.size, work)
             steps[blocks] = steps_of(table)
             if not np.all(steps[blocks] < np.finfo(work).max / 256):
                 return None
@@ -200,7 +200,7 @@ class Blocks(Policy):
         """Levels times the step of their block."""
         codes, steps, dtype = packed
         flat, out = codes.reshape(-1), np.empty(codes.size, dtype)
-        for blocks, elements in pieces(codes.size, self.size):
+        for blocks, elements in block_parts(codes.size, self.size):
             part = flat[elements]
             out[elements] = part * np.repeat(steps[blocks], self.size)[: part.size]
         return out.reshape(codes.shape)
@@ -257,7 +257,7 @@ def of_pair(x: Any, y: Any) -> dict[str, Any]:
 
 
 # book/memory/policies.md: What stands for numbers that are compared
-def sides(x: Any, low: Any, high: Any) -> Truths:
+def passed_limits(x: Any, low: Any, high: Any) -> Truths:
     """Where the rules of clip follow the upper limit, and where the lower; both where they
     follow nothing."""
     above = np.less(high, x) | np.less(high, low)
@@ -296,7 +296,7 @@ def of_windows(w: np.ndarray, out: np.ndarray, n: int, **_: Any) -> dict[str, An
 COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
     primitives[relu]: lambda out: {"out": (np.greater(out, 0),)},
     primitives[where]: lambda condition: {"condition": (np.not_equal(condition, 0),)},
-    primitives[clip]: lambda x, low, high: {"x": sides(x, low, high), "low": 0, "high": 0},
+    primitives[clip]: lambda x, low, high: {"x": passed_limits(x, low, high), "low": 0, "high": 0},
     primitives[highest]: of_windows,
     **{primitives[fun]: of_extreme for fun in (np.max, np.min)},
     **{primitives[fun]: of_pair for fun in (np.maximum, np.minimum)},
@@ -364,7 +364,7 @@ NAMED: dict[str, Callable[[], Policy]] = {
 
 
 @cache
-def named(name: str) -> Policy:
+def policy_named(name: str) -> Policy:
     """The policy of a name, made once."""
     return NAMED[name]()
 
@@ -408,7 +408,7 @@ def by_primitive(table: dict[str, Any]) -> Policy:
                 + nearest(str(getattr(name, "__name__", name)), known)
             )
     policies = {name: policy_of(given) for name, given in table.items()}
-    others = policies.get("else", named("keep"))
+    others = policies.get("else", policy_named("keep"))
     return Chosen(lambda primitive, name, x: policies.get(primitive, others))
 
 
@@ -426,7 +426,7 @@ def policy_of(given: Any) -> Policy:
     if isinstance(given, Policy):
         return given
     if isinstance(given, str) and given in NAMED:
-        return named(given)
+        return policy_named(given)
     if isinstance(given, dict):
         return by_primitive(given)
     if isinstance(given, tuple) and len(given) == 2 and all(map(callable, given)):

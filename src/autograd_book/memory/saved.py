@@ -15,7 +15,7 @@ another form, here with eight bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c2e223056d706d377a0e8c6bc2c1875c14224b30eea464c96307a0a6b114aec3
+# sha256: 0aad4319b378e64f01f60624223edf8bccb7d8638487d7fd5f9eec855270308e
 
 __all__ = [
     "Item",
@@ -27,16 +27,16 @@ __all__ = [
     "laid_out",
     "arrays_in",
     "Slot",
-    "opened",
+    "unwrapped",
     "slot",
-    "stand_in",
+    "as_bits",
     "leaf_arrays",
     "note_leaf",
     "packable",
     "is_ours",
     "PLAIN",
     "compared",
-    "replaced",
+    "replacement",
     "pack_saved",
     "Saving",
     "saved_values",
@@ -153,21 +153,21 @@ def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
 
 
 # book/memory/saved.md: In place of the tuple
-from autograd_book.stability.tolerance import Form
+from autograd_book.stability.tolerance import SavedForm
 
 
 def arrays_in(packed: Any) -> Iterator[np.ndarray]:
     """The arrays in forms, tuples, lists and dictionaries of any depth."""
     if isinstance(packed, np.ndarray):
         yield packed
-    elif isinstance(packed, Form):
+    elif isinstance(packed, SavedForm):
         yield from packed.arrays()
     elif isinstance(packed, (tuple, list, dict)):
         for part in packed.values() if isinstance(packed, dict) else packed:
             yield from arrays_in(part)
 
 
-class Slot(Form):
+class Slot(SavedForm):
     """In place of a saved value: an item, and the way from its array to the value."""
 
     __slots__ = ("item", "back")
@@ -190,10 +190,10 @@ from autograd_book.graph.variable import Variable
 from autograd_book.stability.tolerance import Scaled
 
 
-def opened(value: Any) -> tuple[Any, Back]:
+def unwrapped(value: Any) -> tuple[Any, Back]:
     """What is innermost in a saved value, an array as a rule, and the way back to the value."""
     if type(value) is Variable:
-        inner, back = opened(value.value)
+        inner, back = unwrapped(value.value)
         node, record = value.node, value.record
         return inner, lambda inner: tie(Variable, back(inner), node, record)
     if type(value) is Scaled:
@@ -208,22 +208,22 @@ def slot(policy: Policy, tolerance: int, value: Any, what: str) -> Any:
     suited = policy.suited(tolerance)
     if suited is None:
         return value
-    array, back = opened(value)
+    array, back = unwrapped(value)
     root, view = laid_out(array)
     item = shelved(suited, root, what)
     return value if item is None else Slot(item, lambda root: back(view(root)))
 
 
 # book/memory/saved.md: In place of the tuple
-from autograd_book.memory.policies import ORDER, named
+from autograd_book.memory.policies import ORDER, policy_named
 
 
-def stand_in(truths: Any, what: str) -> Any:
+def as_bits(truths: Any, what: str) -> Any:
     """A slot for something that is compared like a value, given as truth values; anything
     else as it is."""
     if not isinstance(truths, tuple):
         return truths
-    bits = named("bits")
+    bits = policy_named("bits")
     like = truths[0] if len(truths) == 1 else np.broadcast_to(ORDER[0], truths[0].shape)
     return Slot(Item(bits, bits.pack(truths), like, what), lambda root: root)
 
@@ -247,7 +247,7 @@ def note_leaf(x: Any) -> None:
 
 def packable(value: Any) -> bool:
     """Whether a value is a large array, and not that of a leaf."""
-    array, _ = opened(value)
+    array, _ = unwrapped(value)
     return (
         type(array) is np.ndarray
         and array.size >= FEW
@@ -266,7 +266,7 @@ def is_ours(value: Any, origin: Node | None) -> bool:
     if origin is not None and origin.plan and origin.plan.primitive is primitives[half]:
         (origin,) = origin.inputs  # a copy lives as long as what it is a copy of
     computed = origin is not None and not isinstance(origin, Leaf)
-    return packable(value) and (computed or opened(value)[0].dtype == np.bool_)
+    return packable(value) and (computed or unwrapped(value)[0].dtype == np.bool_)
 
 
 # book/memory/saved.md: What replaces a value
@@ -279,7 +279,7 @@ def compared(
     primitive: Primitive, saved: dict[str, Any], params: dict[str, Any]
 ) -> dict[str, Any]:
     """What stands for the saved values of a primitive if its rules only compare; else nothing."""
-    values = {n: opened(v)[0] for n, v in saved.items() if not n.endswith(SEAL)}
+    values = {n: unwrapped(v)[0] for n, v in saved.items() if not n.endswith(SEAL)}
     if primitive not in COMPARED or not all(isinstance(v, PLAIN) for v in values.values()):
         return {}
     return COMPARED[primitive](**values, **params)
@@ -290,18 +290,18 @@ from autograd_book.memory.policies import Keep
 from autograd_book.stability.tolerance import EXACT, TOLERATES
 
 
-def replaced(
+def replacement(
     policy: Policy, primitive: Primitive, name: str, saved: dict[str, Any], params: Any
 ) -> dict[str, Any]:
     """What replaces one saved value, and others that are compared with it."""
-    array, what = opened(saved[name])[0], f"the value {name} saved by {primitive.name}"
+    array, what = unwrapped(saved[name])[0], f"the value {name} saved by {primitive.name}"
     policy = policy.choose(primitive.name, name, array)
     if isinstance(policy, Keep):
         return {}
     if array.dtype == np.bool_:
-        return {name: slot(named("bits"), EXACT, saved[name], what)}
+        return {name: slot(policy_named("bits"), EXACT, saved[name], what)}
     if found := compared(primitive, saved, params):
-        return {n: stand_in(truths, what) for n, truths in found.items()}
+        return {n: as_bits(truths, what) for n, truths in found.items()}
     tolerance = TOLERATES.get((primitive, name), EXACT)
     return {name: slot(policy, tolerance, saved[name], what)}
 
@@ -316,7 +316,7 @@ def pack_saved(policy: Policy, node: Any, primitive: Primitive) -> None:
     parts = dict(saved)
     for name, origin in zip(saved, node.plan.origins(node)):
         if parts[name] is saved[name] and is_ours(saved[name], origin):
-            parts |= replaced(policy, primitive, name, saved, node.params)
+            parts |= replacement(policy, primitive, name, saved, node.params)
     changed = {name for name in saved if parts[name] is not saved[name]}
     if changed:
         # What is a copy now can no longer be changed by anybody.
@@ -361,7 +361,7 @@ class Saving(Interpreter):
         for i, value in enumerate(values):
             note_leaf(value)
             if packable(value):
-                policy = self.policy.choose("checkpoint", str(i), opened(value)[0])
+                policy = self.policy.choose("checkpoint", str(i), unwrapped(value)[0])
                 parts[i] = slot(policy, EXACT, value, f"input {i} of a checkpoint")
         return Packed(parts) if any(type(p) is Slot for p in parts) else values
 

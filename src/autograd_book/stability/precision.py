@@ -17,12 +17,12 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e21aabc61706d9568807a781e5dcbff958cc8986963ab2adeb2b3f0f08d4dba9
+# sha256: 91e1eba5a4849fb338620148ad091e5b1bcb80680ce8c3b2db7ec5507415f989
 
 __all__ = [
-    "whole",
+    "at_once",
     "MANY",
-    "alike",
+    "same_layout",
     "in_pieces",
     "widening",
     "stretching",
@@ -30,7 +30,7 @@ __all__ = [
     "widened",
     "KINDS",
     "KIND",
-    "kind_of",
+    "precision_kind",
     "result_format",
     "Halves",
     "half",
@@ -54,7 +54,7 @@ from autograd_book.graph.primitive import Rule
 from autograd_book.stability.formats import SINGLE, half_format, narrow, rounded, wide
 
 
-def whole(rule: Rule, values: Any) -> Any:
+def at_once(rule: Rule, values: Any) -> Any:
     """A rule of widened values, silent about infinities among them."""
     with np.errstate(invalid="ignore"):
         return rule(*map(wide, values))
@@ -64,7 +64,7 @@ def whole(rule: Rule, values: Any) -> Any:
 MANY = 1 << 17  #: Elements of a piece where a piece costs several calls.
 
 
-def alike(array: np.ndarray, other: np.ndarray) -> bool:
+def same_layout(array: np.ndarray, other: np.ndarray) -> bool:
     """Whether two arrays can be walked through side by side, with results in single precision."""
     return array.shape == other.shape and array.flags.c_contiguous and array.itemsize <= 4
 
@@ -73,12 +73,12 @@ def in_pieces(rule: Rule, values: Any) -> Any:
     """The same for an elementwise rule, without a widened copy of a whole large array."""
     arrays = [v for v in values if isinstance(v, np.ndarray)]
     first = arrays[0] if len(arrays) == len(values) else None
-    if first is None or first.size <= MANY or not all(alike(v, first) for v in arrays):
-        return whole(rule, values)
+    if first is None or first.size <= MANY or not all(same_layout(v, first) for v in arrays):
+        return at_once(rule, values)
     flat, out = [v.reshape(-1) for v in arrays], np.empty(first.size, SINGLE)
     for start in range(0, first.size, MANY):
         piece = slice(start, start + MANY)
-        out[piece] = whole(rule, [v[piece] for v in flat])
+        out[piece] = at_once(rule, [v[piece] for v in flat])
     return out.reshape(first.shape)
 
 
@@ -124,7 +124,7 @@ class Widened(Primitive):
         self.fun, self.name, self.arguments = fun, primitive.name, primitive.arguments
         self.flat, self.linear = primitive.flat, primitive.linear
         self.elementwise = primitive.elementwise
-        self.joint = primitive.joint and widening(primitive.joint, whole, None)
+        self.joint = primitive.joint and widening(primitive.joint, at_once, None)
         self.rules = {n: self.wider(n, rule, low) for n, rule in primitive.rules.items()}
         self.plans = Plans(self)
 
@@ -132,7 +132,7 @@ class Widened(Primitive):
         """The rule of one argument, for halves."""
         if not asked(rule):
             return stretching(rule, name) if self.elementwise else rule
-        return widening(rule, in_pieces if self.elementwise else whole, low)
+        return widening(rule, in_pieces if self.elementwise else at_once, low)
 
 
 # book/stability/precision.md: A primitive that takes halves
@@ -173,7 +173,7 @@ KINDS = {
 KIND = {name: kind for kind, names in KINDS.items() for name in names.split()}
 
 
-def kind_of(primitive: Primitive) -> str:
+def precision_kind(primitive: Primitive) -> str:
     """How a primitive runs under `autocast`: by the table, or as is usual for its like."""
     return KIND.get(primitive.name, "promote" if primitive.elementwise else "exact")
 
@@ -192,7 +192,7 @@ def result_format(kind: str, args: Any, dtype: Any) -> Any:
 import weakref
 
 from autograd_book.graph.primitive import fingerprint
-from autograd_book.stability.tolerance import in_range, limits, scaled
+from autograd_book.stability.tolerance import in_range, limits, scaled_form
 
 
 class Halves:
@@ -215,7 +215,7 @@ class Halves:
         take, a scaled one, or the array itself."""
         if in_range(array, least, limits(self.dtype)[2]):
             return self.of(array)
-        make = lambda: scaled(array, self.dtype, careful=True)
+        make = lambda: scaled_form(array, self.dtype, careful=True)
         return self.once(array, True, None, make) or array
 
     def once(self, array: np.ndarray, scale: bool, mark: Any, make: Callable[[], Any]) -> Any:
@@ -246,7 +246,7 @@ def half(x: Any, halves: Halves, changeable: bool) -> Any:
 from autograd_book.graph.record import Leaf, Node
 from autograd_book.graph.variable import Variable
 from autograd_book.modes.batch import Batched
-from autograd_book.stability.tolerance import Form, Packed, least_of
+from autograd_book.stability.tolerance import SavedForm, Packed, least_kept
 
 FEW = 512  #: Saved values of fewer elements stay as they are.
 
@@ -274,10 +274,10 @@ def in_halves(node: Any, halves: Halves) -> Any:
     plan = node.plan
     plain = getattr(plan.primitive, "plain", plan.primitive)
     parts = [
-        narrowed(value, origin, least_of(plain, name, halves.dtype), halves)
+        narrowed(value, origin, least_kept(plain, name, halves.dtype), halves)
         for name, value, origin in zip(plan.asks, node.saved, plan.origins(node), strict=True)
     ]
-    return Packed(parts) if any(isinstance(p, Form) for p in parts) else tuple(parts)
+    return Packed(parts) if any(isinstance(p, SavedForm) for p in parts) else tuple(parts)
 
 
 # book/stability/precision.md: The interpreter
@@ -306,7 +306,7 @@ class Autocast(Interpreter):
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive in its precision, and keep what it saved in half precision."""
-        kind = kind_of(primitive)
+        kind = precision_kind(primitive)
         if kind == "low" and self.dtype is not None:
             args = [self.halved(a) for a in args]
         made = widened(primitive, kind, result_format(kind, args, self.dtype))
@@ -323,7 +323,7 @@ class Autocast(Interpreter):
     def keep(self, out: Any) -> None:
         """Put what the nodes of a result saved into half precision, where their rules allow it."""
         for node in nodes_of(out) if self.dtype is not None else ():
-            if type(node.saved) is tuple and kind_of(node.plan.primitive) != "exact":
+            if type(node.saved) is tuple and precision_kind(node.plan.primitive) != "exact":
                 node.saved = in_halves(node, self.halves)
 
 

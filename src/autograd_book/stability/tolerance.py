@@ -1,20 +1,20 @@
 """What a rule can do with halves.
 
-``TOLERATES`` says how wrong a saved value may come back, and ``scaled`` keeps
-an array in halves with a scale.
+``TOLERATES`` says how wrong a saved value may come back, and ``scaled_form``
+keeps an array in halves with a scale.
 
 ::
 
     import numpy as np
     from autograd_book.graph.primitive import primitives
-    from autograd_book.stability.tolerance import RELATIVE, TOLERATES, scaled
+    from autograd_book.stability.tolerance import RELATIVE, TOLERATES, scaled_form
 
     print(TOLERATES[primitives[np.divide], "y"] == RELATIVE)
-    form = scaled(np.float32([1e-9, 3e-9]), np.dtype(np.float16), careful=True)
+    form = scaled_form(np.float32([1e-9, 3e-9]), np.dtype(np.float16), careful=True)
     print(form.halves.dtype, form.recall())
 """
 # Generated from book/stability/tolerance.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ae5b99d10ddac7ee766ebc88d181f635bfc75be48ac4b68030daea3f58875923
+# sha256: f41acb41ba48c6bf94fe2ab875ef56dcdb3ce5df05b6f72478f06a09bb4e84b4
 
 __all__ = [
     "EXACT",
@@ -26,13 +26,13 @@ __all__ = [
     "SIGNS",
     "TOLERATES",
     "BESIDE_ONE",
-    "least_of",
+    "least_kept",
     "limits",
     "in_range",
-    "Form",
+    "SavedForm",
     "Scaled",
     "largest",
-    "scaled",
+    "scaled_form",
     "Packed",
 ]
 
@@ -85,7 +85,7 @@ TOLERATES = {
 BESIDE_ONE = {(primitives[fun], "out") for fun in (np.tanh, np.tan)}  #: Added to a one by their rules.
 
 
-def least_of(primitive: Any, name: str, dtype: Any) -> float | None:
+def least_kept(primitive: Any, name: str, dtype: Any) -> float | None:
     """The least magnitude, other than zero, that a saved value may have in halves; None if it is
     to be kept as it was computed."""
     normal, least, _ = limits(dtype)
@@ -122,7 +122,7 @@ from collections.abc import Iterator
 from autograd_book.stability.formats import rounded, wide
 
 
-class Form:
+class SavedForm:
     """Another form of a saved value."""
 
     __slots__ = ()
@@ -136,7 +136,7 @@ class Form:
         raise NotImplementedError
 
 
-class Scaled(Form):
+class Scaled(SavedForm):
     """A real array in halves, multiplied by a power of two."""
 
     __slots__ = ("halves", "dtype", "shift", "__weakref__")
@@ -161,7 +161,7 @@ def largest(x: np.ndarray) -> Any:
     return np.maximum(np.max(x, initial=0), -np.min(x, initial=0))
 
 
-def scaled(x: np.ndarray, dtype: Any, careful: bool) -> Scaled | None:
+def scaled_form(x: np.ndarray, dtype: Any, careful: bool) -> Scaled | None:
     """An array in scaled halves, unless it is not of single or double precision, or not finite;
     if `careful`, also unless a number in it would lose digits."""
     if x.dtype.kind != "f" or x.dtype.itemsize not in (4, 8):
@@ -194,12 +194,12 @@ class Packed:
 
     def recall(self) -> tuple[Any, ...]:
         """The saved values."""
-        return tuple([p.recall() if isinstance(p, Form) else p for p in self.parts])
+        return tuple([p.recall() if isinstance(p, SavedForm) else p for p in self.parts])
 
     def arrays(self) -> Iterator[np.ndarray]:
         """The arrays in memory that hold them at the moment."""
         for p in self.parts:
-            if isinstance(p, Form):
+            if isinstance(p, SavedForm):
                 yield from p.arrays()
             elif isinstance(value := innermost(p), np.ndarray):
                 yield value
