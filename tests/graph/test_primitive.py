@@ -5,7 +5,17 @@ import pytest
 from vocabulary import CASES, NUMBER_OF_ROWS, ROWS, chapter_of
 
 import autograd_book as ab
-from autograd_book.graph.primitive import Primitive, arrange, asked, is_default, primitives, seal, shape_of, signature
+from autograd_book.graph.primitive import (
+    Primitive,
+    arrange,
+    asked,
+    fingerprint,
+    is_default,
+    primitives,
+    seal,
+    shape_of,
+    signature,
+)
 
 
 def sample(x, y, scale=1):
@@ -209,9 +219,10 @@ def test_a_change_of_a_constant_is_seen_at_every_size(change, dtype):
             continue
         c = (np.arange(size) % 4096 + 1).astype(dtype)
         before = c.tobytes()
-        noted = seal(c)
+        noted = seal(c), fingerprint(c)
         CHANGES[change](c)
-        assert (seal(c) == noted) == (c.tobytes() == before), size
+        same = c.tobytes() == before
+        assert ((seal(c) == noted[0]), fingerprint(c) == noted[1]) == (same, same), size
 
 
 @pytest.mark.parametrize("size", [4083, 4084, 8168])

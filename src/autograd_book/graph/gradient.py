@@ -16,7 +16,7 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7932eca2668eb653a2d5e829a981fd6790876fa983a1da6acdc239367768bc6b
+# sha256: ac084a0cb6255c47484c2c4f69c47252346ab3a4de24f487f321673fd6298bb7
 
 __all__ = [
     "turned",
@@ -27,6 +27,7 @@ __all__ = [
     "delivery",
     "deliver",
     "place_gradient",
+    "as_gradient",
     "hang",
     "fit_answer",
     "Link",
@@ -150,17 +151,23 @@ def place_gradient(variable: Any, value: Any) -> None:
             "a gradient was assigned to a Variable that does not keep one. Only a Variable "
             "made with requires_grad=True keeps its gradient; assign it there."
         )
-    if value is not None and shape_of(value) != variable.shape:
+    variable.node.grad = None if value is None else as_gradient(variable, value)
+
+
+def as_gradient(variable: Any, value: Any) -> Any:
+    """A constant that can be the gradient of a Variable, or the error that says why it
+    cannot."""
+    if shape_of(value) != variable.shape:
         raise DifferentiationValueError(
             f"a gradient of shape {shape_of(value)} was assigned to a Variable of shape "
             f"{variable.shape}. Give it the Variable's shape, or None to forget it."
         )
     expect_kind(value, variable.dtype, "gradient")
-    if value is not None and type(value) is not base.handle:
+    if type(value) is not base.handle:
         value = base.handle(value, requires_grad=False)
-    if value is not None and value.dtype.kind != variable.dtype.kind:
+    if value.dtype.kind != variable.dtype.kind:
         value = value.astype(variable.dtype)  # a real gradient of a complex Variable
-    variable.node.grad = value
+    return value
 
 
 # book/graph/gradient.md: A look at the gradient in passing
@@ -242,7 +249,9 @@ class Link(Interpreter):
 def gradient_of(variable: Any) -> Any:
     """The gradient that a Variable has, or None; a warning if it cannot have one."""
     node = variable.node
-    if node is not None and not isinstance(node, Leaf):
+    if isinstance(node, Leaf):
+        return node.grad
+    if node is not None:
         warn(
             f"the gradient of a computed Variable of shape {variable.shape} was asked for, "
             "and only leaves keep one. Ask the Variable that was made with "
@@ -250,7 +259,7 @@ def gradient_of(variable: Any) -> Any:
             "w - ... makes another; or look at it with register_hook.",
             stacklevel=3,
         )
-    return getattr(node, "grad", None)
+    return None
 
 
 # book/graph/gradient.md: What a training loop sees

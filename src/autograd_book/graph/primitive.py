@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7895e7a6f7647b7e26e686679bf36afb774fee38cd3974534eb72f8d5c2963a6
+# sha256: 3ce2140c14e0c7dbc1013435859b541a53b917bf22d9f284c6166cc592059825
 
 __all__ = [
     "Rule",
@@ -511,8 +511,6 @@ ARRAYS: set[type] = {np.ndarray}
 def with_arrays(primitive: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments with arrays in place of lists, and of numbers where the function is not
     elementwise."""
-    if ARRAYS.issuperset(map(type, args)):
-        return args
     loose = (list, tuple) if primitive.elementwise else (list, tuple, int, float, complex)
     return tuple([np.asarray(a) if isinstance(a, loose) else a for a in args])
 
@@ -523,6 +521,8 @@ def arrange(
     """Split a call in NumPy's form into array arguments and the parameters that differ from
     NumPy's defaults."""
     if not kwargs and len(args) == len(primitive.arguments):
+        if ARRAYS.issuperset(map(type, args)):
+            return args, kwargs
         return with_arrays(primitive, args), kwargs
     places, options = primitive.forms[len(args), *kwargs]
     params = {}

@@ -18,7 +18,7 @@ function of one's own.
     print(x.grad)
 """
 # Generated from book/graph/protocols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4bfc50687c934ea70c793bec980617dafd6ca4332599416c6cdcf94f4b0df150
+# sha256: 48c5e2834a37f4deb9db745e49220e1a080f69efac8a7fc53de49150a017acb0
 
 __all__ = [
     "functions",
@@ -91,8 +91,7 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         If the function is in neither table.
     """
     try:
-        if fun in primitives:
-            primitive = primitives[fun]
+        if primitive := primitives.get(fun):
             arrays, params = arrange(primitive, args, kwargs)
             return top.get().bind(primitive, arrays, params)
         if fun in functions:
