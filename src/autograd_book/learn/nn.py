@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e04e3e6c3886a7397c6187b6303e10d797f9eee54e06355d44c3e71d800657e8
+# sha256: da08f1905b9ed854741dca9d17b01c211799a7f7375b374b4e97c395ece70995
 
 __all__ = [
     "is_parameter",
@@ -49,6 +49,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable, converted
 from autograd_book.rules.elementwise import relu
@@ -267,8 +268,8 @@ class Linear(Module):
 
     def __call__(self, x: Any) -> Any:
         """Apply the layer to an array or Variable of shape (..., inputs)."""
-        expect_length(self, np.shape(x), self.weight.shape)
-        out = np.matmul(x, self.weight)
+        expect_length(self, shape_of(x), self.weight.shape)
+        out = x @ self.weight
         return out if self.bias is None else out + self.bias
 
     def __repr__(self) -> str:

@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 412f82ad58a65753ba542a1a9b747556c91f5e9d4617f7f8a593b98bb4fbf80d
+# sha256: ef36c31aac934555eea6b3d43a71ebf65cc3a35dcf788f214ab51ee574035373
 
 __all__ = [
     "Shape",
@@ -111,7 +111,7 @@ def matmul_x(g: Any, x_shape: Shape, y: Any) -> Any:
     """Cotangent of the left operand of ``x @ y``."""
     y = array(y)
     x_matrix, y_matrix, z_matrix = as_matrices(x_shape, y.shape, g.shape)
-    product = np.matmul(to(g, z_matrix), np.swapaxes(to(y, y_matrix), -1, -2))
+    product = np.matmul(to(g, z_matrix), to(y, y_matrix).swapaxes(-1, -2))
     return to(unbroadcast(product, x_matrix), x_shape)
 
 
@@ -129,7 +129,7 @@ def matmul_y(g: Any, x: Any, y_shape: Shape) -> Any:
     x, g = to(x, x_matrix), to(g, z_matrix)
     if len(y_matrix) == 2:
         x, g = tall(x), tall(g)
-    product = np.matmul(np.swapaxes(x, -1, -2), g)
+    product = np.matmul(x.swapaxes(-1, -2), g)
     return to(unbroadcast(product, y_matrix), y_shape)
 
 
