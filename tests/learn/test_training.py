@@ -11,9 +11,20 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
+from autograd_book.graph.errors import AutogradError, DifferentiationValueError
 from autograd_book.learn.digits import Digits, load_digits, split
 from autograd_book.learn.optim import SGD, AdamW
-from autograd_book.learn.training import Epoch, batches, evaluate, main, perceptron, progress, step, train
+from autograd_book.learn.training import (
+    Epoch,
+    batches,
+    evaluate,
+    main,
+    perceptron,
+    process_settings,
+    progress,
+    step,
+    train,
+)
 
 SEEN, UNSEEN = split(load_digits())
 FEW = SEEN.take(slice(32))
@@ -203,6 +214,41 @@ def test_the_measures_would_see_a_cycle_that_keeps_an_array(traced, without_coll
     del cycle
     after = bytes_in_arrays(), len(gc.get_objects())
     assert after[0] - before[0] == 8000 and after[1] - before[1] >= 1
+
+
+# Settings of the process
+
+
+def test_a_run_asks_its_process_for_settings_before_it_learns(monkeypatch):
+    made, digits = [], FEW
+    monkeypatch.setitem(process_settings, "calm", lambda: made.append(len(seen)))
+    seen = []
+    network = perceptron(4)
+    train(network, ab.optim.SGD(network.parameters()), digits, digits, 1, report=seen.append, settings=["calm"])
+    assert made == [0] and len(seen) == 1
+
+
+def test_a_setting_that_is_not_known_is_refused_with_those_that_are():
+    network, digits = perceptron(4), FEW
+    with pytest.raises(DifferentiationValueError, match="'keep_page' .*'keep_pages'"):
+        train(network, ab.optim.SGD(network.parameters()), digits, digits, settings=["keep_page"])
+
+
+def test_the_program_has_an_option_for_each_setting(monkeypatch, capsys):
+    made = []
+    monkeypatch.setitem(process_settings, "keep_pages", lambda: made.append(True))
+    assert main(["--epochs", "1", "--hidden", "4", "--plain"]) == 0 and not made
+    assert main(["--epochs", "1", "--hidden", "4", "--plain", "--keep-pages"]) == 0 and made
+
+
+def test_a_setting_that_the_system_does_not_have_ends_the_program_with_status_1(monkeypatch, capsys):
+    def missing():
+        raise AutogradError("there is no such thing here.")
+
+    monkeypatch.setitem(process_settings, "keep_pages", missing)
+    with pytest.raises(SystemExit) as stopped:
+        main(["--epochs", "1", "--hidden", "4", "--plain", "--keep-pages"])
+    assert stopped.value.code == 1 and "no such thing" in capsys.readouterr().err
 
 
 # The program

@@ -15,7 +15,7 @@ what happened, epoch by epoch.
     print(history[-1])
 """
 # Generated from book/learn/training.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 63c774e75740ff9cdef46b3e14723d00de3dc1a2e6400d6daefc53e6c011ecc3
+# sha256: 15a5705744410fc4bb35355882618d0912505905197c99219e3b9f9ee3e051a3
 
 __all__ = [
     "perceptron",
@@ -25,6 +25,9 @@ __all__ = [
     "Epoch",
     "expect_finite",
     "expect_count",
+    "process_settings",
+    "make_settings",
+    "passage",
     "train",
     "progress",
     "whole",
@@ -36,14 +39,14 @@ __all__ = [
 # book/learn/training.md: A network for digits
 import time
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationValueError
+from autograd_book.graph.errors import AutogradError, DifferentiationValueError
 from autograd_book.graph.stack import no_grad
 from autograd_book.learn.digits import Digits, load_digits, split
 from autograd_book.learn.losses import accuracy, cross_entropy
@@ -128,6 +131,36 @@ def expect_count(name: str, value: Any) -> None:
 
 
 # book/learn/training.md: The loop
+#: What a run may ask of its process before it starts, by name, as "keep_pages".
+process_settings: dict[str, Callable[[], Any]] = {}
+
+
+def make_settings(names: Iterable[str]) -> None:
+    """Make settings of the process; they hold until it ends."""
+    for name in names:
+        if name not in process_settings:
+            raise DifferentiationValueError(
+                f"the setting {name!r} was asked for, and there is none of that name. "
+                f"Choose from {sorted(process_settings)}."
+            )
+        process_settings[name]()
+
+
+# book/learn/training.md: The loop
+def passage(
+    network: Module,
+    optimizer: Optimizer,
+    shuffled: Iterable[Digits],
+    unseen: Digits,
+    number: int,
+) -> Epoch:
+    """Learn from batches of digits, and judge by unseen ones."""
+    with np.errstate(over="ignore", invalid="ignore"):  # said by expect_finite
+        loss = float(np.mean([step(network, optimizer, batch) for batch in shuffled]))
+        return Epoch(number, loss, *evaluate(network, unseen))
+
+
+# book/learn/training.md: The loop
 def train(
     network: Module,
     optimizer: Optimizer,
@@ -137,15 +170,14 @@ def train(
     batch_size: int = 32,
     seed: Any = 0,
     report: Callable[[Epoch], Any] = lambda epoch: None,
+    settings: Iterable[str] = (),
 ) -> list[Epoch]:
-    """Train a network on digits.
+    """Train a network on digits, and return one `Epoch` for each passage over the data.
 
     Parameters
     ----------
-    network : Module
-        Takes images and returns logits; changed in place.
-    optimizer : Optimizer
-        Of its parameters.
+    network, optimizer
+        What takes images and returns logits, changed in place; and of its parameters.
     seen, unseen : Digits
         What to learn from, and what to judge by.
     epochs, batch_size : int
@@ -154,11 +186,8 @@ def train(
         Of the order of the batches; a generator is drawn from, and can be saved.
     report : callable
         Called with each `Epoch`.
-
-    Returns
-    -------
-    list of Epoch
-        One for each passage over the data.
+    settings : iterable of str
+        What to ask of the process first, as ``["keep_pages"]``; it holds until its end.
 
     Raises
     ------
@@ -167,12 +196,11 @@ def train(
     """
     expect_count("epochs", epochs)
     expect_count("batch_size", batch_size)
+    make_settings(settings)
     rng, history = np.random.default_rng(seed), []
     for number in range(1, epochs + 1):
         shuffled = batches(seen, batch_size, rng)
-        with np.errstate(over="ignore", invalid="ignore"):  # said by expect_finite
-            loss = float(np.mean([step(network, optimizer, batch) for batch in shuffled]))
-            history.append(Epoch(number, loss, *evaluate(network, unseen)))
+        history.append(passage(network, optimizer, shuffled, unseen, number))
         report(history[-1])
         expect_finite(history[-1], optimizer.lr)
     return history
@@ -224,6 +252,10 @@ def options() -> ArgumentParser:
     add("--lr", type=float, default=2e-3, help="learning rate" + usual)
     add("--seed", type=whole, default=0, help="of the weights and of the batches" + usual)
     add("--plain", action="store_true", help="print lines instead of a progress bar")
+    asked.set_defaults(settings=None)
+    for name, make in process_settings.items():
+        flag, about = f"--{name.replace('_', '-')}", (make.__doc__ or "").partition(".")[0]
+        add(flag, dest="settings", action="append_const", const=name, help=about)
     return asked
 
 
@@ -239,10 +271,10 @@ def main(argv: list[str] | None = None) -> int:
         asked.error(str(error))
     seen, unseen = split(load_digits())
     report, start = progress(given.epochs, given.plain), time.perf_counter()
-    counts = given.epochs, given.batch_size
+    how = given.epochs, given.batch_size, given.seed, report, given.settings or ()
     try:
-        last = train(network, optimizer, seen, unseen, *counts, given.seed, report)[-1]
-    except DifferentiationValueError as error:
+        last = train(network, optimizer, seen, unseen, *how)[-1]
+    except AutogradError as error:
         asked.exit(1, f"{asked.prog}: {error}\n")
     print(
         f"accuracy {last.accuracy:.2%} on {len(unseen.labels)} unseen digits, "

@@ -12,7 +12,7 @@
         print(pool.lent, "results were written into buffers of dead values")
 """
 # Generated from book/memory/pool.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ee7bf742ddd40047662e7f26591ffbfe371fc98e9f7ceea07aab455cbf45ea21
+# sha256: 17491b7f776a67f16f039e6e91b476c3cb7cc8fd929b13ba1376d09fcf3ecdf2
 
 __all__ = [
     "LEAST",
@@ -194,6 +194,7 @@ class recycle(push):
 import ctypes
 
 from autograd_book.graph.errors import AutogradError
+from autograd_book.learn.training import process_settings
 
 #: From a name in glibc's ``malloc.h`` to its number there, and the value for `keep_pages`.
 SETTINGS = {
@@ -222,6 +223,9 @@ def keep_pages() -> None:
             f"keep_pages was called on {sys.platform}, where the C library has no mallopt. "
             "Leave it out, or use recycle()."
         )
+
+
+process_settings["keep_pages"] = keep_pages
 
 
 # book/memory/pool.md: An arena planned ahead
