@@ -19,7 +19,7 @@ would write in place.
     print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 983874720b840866986796a1dbed07fe1141845b9414c527b01652dfb65ef54d
+# sha256: 099142043d76def38c29093665853bcef2c119e6c5737dc576eeb38cbb123d1e
 
 __all__ = [
     "BASIC",
@@ -511,14 +511,14 @@ def diagflat(v: Any, k: int = 0) -> Any:
 @implements(np.trim_zeros)
 def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
     """An array without the zeros at its ends, as `numpy.trim_zeros`."""
-    shape, ends = shape_of(filt), {*trim.lower()}
+    shape, ends = shape_of(filt), {*trim}
     axes = [a % len(shape) for a in axes_of(shape, axis)]
     box = [slice(None)] * len(shape)
     for a, places in enumerate(np.nonzero(np.atleast_1d(plain(filt)))):
         first, last = (places.min(), places.max() + 1) if places.size else (0, 0)
-        begin = int(first) if "f" in ends else 0
+        begin = int(first) if ends & {"f", "F"} else 0
         if a in axes:
-            box[a] = slice(begin, int(last) if "b" in ends or not last else None)
+            box[a] = slice(begin, int(last) if ends & {"b", "B"} or not last else None)
     return pick(filt, tuple(box))
 
 
