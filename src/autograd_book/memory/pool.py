@@ -12,10 +12,12 @@
         print(pool.lent, "results were written into buffers of dead values")
 """
 # Generated from book/memory/pool.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 17491b7f776a67f16f039e6e91b476c3cb7cc8fd929b13ba1376d09fcf3ecdf2
+# sha256: e47b525e4822241bc74a945babaea50e4e7dd469a4bfd6d608448e419e6ee395
 
 __all__ = [
     "LEAST",
+    "references_to_one",
+    "UNHELD",
     "Shelf",
     "layout",
     "large",
@@ -45,6 +47,16 @@ import numpy as np
 LEAST = 1 << 16  #: Bytes from which a buffer is worth keeping.
 
 
+def references_to_one() -> int:
+    """What Python counts for a buffer to which one name refers."""
+    buffer = np.empty(0, np.uint8)
+    return sys.getrefcount(buffer)
+
+
+UNHELD = references_to_one()  #: Its own answer, since versions of Python differ.
+
+
+# book/memory/pool.md: A shelf of buffers
 class Shelf(dict[int, deque[np.ndarray]]):
     """Buffers that were put back, by their size in bytes."""
 
@@ -67,7 +79,7 @@ class Shelf(dict[int, deque[np.ndarray]]):
         with suppress(IndexError):  # another thread that shares the context was faster
             for _ in range(len(buffers)):
                 buffer = buffers.pop()
-                if sys.getrefcount(buffer) <= 2:  # this name, and the call
+                if sys.getrefcount(buffer) <= UNHELD:
                     self.lent += 1
                     return buffer
                 buffers.appendleft(buffer)
@@ -75,8 +87,8 @@ class Shelf(dict[int, deque[np.ndarray]]):
 
     def back(self, buffer: np.ndarray, _: Any) -> None:
         """Put back the buffer of a value that has died."""
-        del self.out[id(buffer)]
-        self[buffer.nbytes].append(buffer)
+        if self.out.pop(id(buffer), None):
+            self[buffer.nbytes].append(buffer)
 
     def clear(self) -> None:
         """Let go of all buffers; those that are out are not followed any more."""
