@@ -17,12 +17,12 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d9bd490c7e17993f2f75649b222aa20a384a8937f85330ec900ed43c0f9f080c
+# sha256: 434dd342840b75a460da97e63188c827acbcdc39e85d01ac743852b1784761d0
 
 __all__ = [
     "writable_value",
     "as_reals",
-    "Optimizer",
+    "Stepper",
     "listed",
     "movable",
     "within",
@@ -32,6 +32,7 @@ __all__ = [
     "zeros",
     "parted",
     "fresh_memories",
+    "Optimizer",
     "SGD",
     "blend",
     "pair",
@@ -71,29 +72,9 @@ def as_reals(array: np.ndarray) -> np.ndarray:
     )
 
 
-class Optimizer:
-    """Base of optimisers: moves parameters along their gradients.
-
-    A subclass defines `update`, and names in its tables what settings it has besides the
-    rate, and what it remembers of a parameter; so both come into its state.
-
-    Parameters
-    ----------
-    parameters : iterable of Variable
-        What to move; each must be a leaf that requires a gradient, and appear once.
-    lr : float
-        Learning rate: the step for a gradient of one. May be changed at any time.
-    **settings
-        What the table `settings` of a subclass admits.
-
-    Raises
-    ------
-    DifferentiationTypeError
-        If something in `parameters` is not a leaf that requires a gradient, or `lr` no
-        number.
-    DifferentiationValueError
-        If there are no parameters, one appears twice, or `lr` is negative or infinite.
-    """
+# book/learn/optim.md: What all of them share
+class Stepper:
+    """Moves parameters along their gradients; a subclass says how, in `update`."""
 
     #: What admits a setting, by its name: takes name and value, and returns the value.
     settings: ClassVar[dict[str, Callable[[str, Any], Any]]] = {}
@@ -108,9 +89,7 @@ class Optimizer:
         self.lr = within("lr", lr)
         vars(self).update(admitted(self.settings, settings))
 
-    def update(
-        self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]
-    ) -> None:
+    def update(self, value: Any, gradient: Any, state: dict[str, Any]) -> None:
         """Change `value` in place."""
         raise NotImplementedError(
             f"{type(self).__name__} does not say how to move. Define update in it."
@@ -119,9 +98,9 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient."""
         for parameter, state in zip(self.parameters, self.state, strict=True):
-            if parameter.grad is not None:
+            if (gradient := parameter.grad) is not None:
                 value = writable_value(parameter)
-                self.update(as_reals(value), as_reals(parameter.grad.numpy()), state)
+                self.update(as_reals(value), as_reals(gradient.numpy()), state)
                 parameter.value = value
 
     def remembered(self, state: dict[str, Any], value: np.ndarray) -> dict[str, np.ndarray]:
@@ -134,31 +113,6 @@ class Optimizer:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters:
             parameter.zero_grad()
-
-    def state_dict(self) -> dict[str, Any]:
-        """The kind of optimiser, the number of its parameters, its settings, and copies of
-        what it remembers, as ``"<number of parameter>.<name>"``."""
-        found: dict[str, Any] = {"kind": type(self).__name__, "parameters": len(self.state)}
-        found |= {name: getattr(self, name) for name in ("lr", *self.settings)}
-        for i, state in enumerate(self.state):
-            found |= {f"{i}.{name}": a.copy(order="K") for name, a in state.items()}
-        return found
-
-    def load_state_dict(self, state: Any) -> None:
-        """Continue where the optimiser stood from which `state` was taken, with its settings.
-
-        Raises
-        ------
-        DifferentiationTypeError
-            If it is not a mapping, or a setting or an array is of the wrong kind.
-        DifferentiationValueError
-            If it was taken from another kind of optimiser, or of other parameters, or has a
-            setting or a number that is out of range. In any case nothing is changed.
-        """
-        settings, arrays = parted(self, state)
-        admit = {"lr": within, **self.settings}
-        settings, found = admitted(admit, settings), fresh_memories(self, arrays)
-        vars(self).update(settings, state=found)
 
 
 # book/learn/optim.md: What may come in
@@ -247,7 +201,7 @@ def zeros(value: np.ndarray, dtype: Any) -> np.ndarray:
 
 
 # book/learn/optim.md: What is remembered
-def parted(optimizer: Optimizer, state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def parted(optimizer: Stepper, state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Settings and arrays of a state, or the error that it is not of such an optimiser."""
     expect_state(state)
     arrays = {name: state[name] for name in state if "." in str(name)}
@@ -264,7 +218,7 @@ def parted(optimizer: Optimizer, state: Any) -> tuple[dict[str, Any], dict[str, 
 
 
 # book/learn/optim.md: What is remembered
-def fresh_memories(optimizer: Optimizer, arrays: dict[str, Any]) -> list[dict[str, np.ndarray]]:
+def fresh_memories(optimizer: Stepper, arrays: dict[str, Any]) -> list[dict[str, np.ndarray]]:
     """Memories of each parameter from the arrays of a state, or the error that says what
     does not fit."""
     known = {key.partition(".")[0] for key in arrays}
@@ -281,16 +235,49 @@ def fresh_memories(optimizer: Optimizer, arrays: dict[str, Any]) -> list[dict[st
     return found
 
 
+# book/learn/optim.md: What is remembered
+class Optimizer(Stepper):
+    """Base of optimisers: moves parameters along their gradients.
+
+    A subclass defines `update`, and names in its tables what settings it has besides the
+    rate, and what it remembers of a parameter; so both come into its state.
+
+    Parameters
+    ----------
+    parameters : iterable of Variable
+        What to move; each must be a leaf that requires a gradient, and appear once.
+    lr : float
+        Learning rate: the step for a gradient of one. May be changed at any time.
+    **settings
+        What the table `settings` of a subclass admits. What does not fit is refused.
+    """
+
+    def state_dict(self) -> dict[str, Any]:
+        """The kind of optimiser, the number of its parameters, its settings, and copies of
+        what it remembers, as ``"<number of parameter>.<name>"``."""
+        found: dict[str, Any] = {"kind": type(self).__name__, "parameters": len(self.state)}
+        found |= {name: getattr(self, name) for name in ("lr", *self.settings)}
+        for i, state in enumerate(self.state):
+            found |= {f"{i}.{name}": a.copy(order="K") for name, a in state.items()}
+        return found
+
+    def load_state_dict(self, state: Any) -> None:
+        """Continue where the optimiser stood from which `state` was taken, with its settings;
+        what does not fit raises, and then nothing is changed."""
+        settings, arrays = parted(self, state)
+        admit = {"lr": within, **self.settings}
+        settings, found = admitted(admit, settings), fresh_memories(self, arrays)
+        vars(self).update(settings, state=found)
+
+
 # book/learn/optim.md: Momentum
 class SGD(Optimizer):
     """Gradient descent, with momentum if wanted.
 
     Parameters
     ----------
-    parameters : iterable of Variable
-        What to move.
-    lr : float
-        Learning rate.
+    parameters, lr
+        As of `Optimizer`.
     momentum : float
         Fraction of the velocity that a step keeps, in [0, 1).
     weight_decay : float
@@ -306,19 +293,13 @@ class SGD(Optimizer):
     nesterov: bool
 
     def __init__(
-        self,
-        parameters: Iterable[Variable],
-        lr: float = 1e-3,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
+        self, parameters: Iterable[Variable], lr: float = 1e-3, momentum: float = 0.0,
+        weight_decay: float = 0.0, nesterov: bool = False,
     ) -> None:
         given = {"momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov}
         super().__init__(parameters, lr, **given)
 
-    def update(
-        self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]
-    ) -> None:
+    def update(self, value: Any, gradient: Any, state: dict[str, Any]) -> None:
         """Change `value` in place."""
         if self.weight_decay:
             gradient = gradient + self.weight_decay * value
@@ -355,10 +336,8 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    parameters : iterable of Variable
-        What to move.
-    lr : float
-        Learning rate: about the largest step of any element.
+    parameters, lr
+        As of `Optimizer`; the rate is about the largest step of any element.
     betas : pair of float
         Memory of the mean of gradients, and of the mean of their squares; in [0, 1).
     eps : float
@@ -375,19 +354,13 @@ class Adam(Optimizer):
     weight_decay: float
 
     def __init__(
-        self,
-        parameters: Iterable[Variable],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        self, parameters: Iterable[Variable], lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0,
     ) -> None:
         given = {"betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(parameters, lr, **given)
 
-    def update(
-        self, value: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray]
-    ) -> None:
+    def update(self, value: Any, gradient: Any, state: dict[str, Any]) -> None:
         """Change `value` in place."""
         state = self.remembered(state, value)
         if self.decoupled:
@@ -412,11 +385,7 @@ class AdamW(Adam):
     decoupled = True  #: As Loshchilov and Hutter have it.
 
     def __init__(
-        self,
-        parameters: Iterable[Variable],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
+        self, parameters: Iterable[Variable], lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2,
     ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay)
