@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c5ef757f3419f5bee30c73aee26b2392ce57b9cb90a1227eba3a6f3bf4f24380
+# sha256: 9b9e6151f6b066471f53d53c11878ad9879a963cf8782ca8c7dc303bd77d5914
 
 __all__ = [
     "reachable",
@@ -171,7 +171,7 @@ def walk(
             continue
         saved = node.saved
         if type(saved) is not tuple:
-            node.saved = saved.recall()
+            node.saved = recalled(saved)
         for target, part in zip(node.inputs, pull(node, g)):
             if (
                 type(part) not in USUAL
