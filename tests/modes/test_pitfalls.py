@@ -181,3 +181,19 @@ def test_a_graph_made_in_one_thread_is_walked_in_another() -> None:
     thread.start()
     thread.join()
     assert x.grad.item() == 6.0
+
+
+def test_a_hook_that_makes_a_nan_is_named_and_one_that_passes_numbers_on_is_not() -> None:
+    def step(hook) -> ab.Variable:
+        x = ab.Variable([1.0, 2.0])
+        y = np.sin(x * 2.0)
+        y.register_hook(hook)
+        np.sum(y * y).backward()
+        return x.grad
+
+    with ab.debug_nans():
+        for made in (np.nan, np.inf):
+            with pytest.raises(ab.NonFiniteError, match="^a hook made .*test_pitfalls"):
+                step(lambda g, made=made: g * made)
+        doubled = step(lambda g: g * 2.0)
+    np.testing.assert_allclose(doubled.numpy(), 2.0 * step(lambda g: None).numpy())

@@ -17,7 +17,7 @@ the line of the program.
         print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 669d0fb28a6d13945f16e6f4f389ffd1d3057ed47ad184d77c2f8318fd62dc1c
+# sha256: 146c86aedf036e435c383a63208d7d5bc2927d380853ff3a8fb6d25747298d4e
 
 __all__ = [
     "plain",
@@ -31,6 +31,7 @@ __all__ = [
     "NUMBERS",
     "of_operation",
     "of_rule",
+    "of_hook",
     "of_sum",
     "Finite",
     "debug_nans",
@@ -158,6 +159,14 @@ def of_rule(node: Any, g: Any, line: str) -> str:
     )
 
 
+def of_hook(g: Any, line: str) -> str:
+    """Error of a hook that made something not finite."""
+    return (
+        f"a hook made a NaN or an infinity of a finite gradient for {line}: "
+        f"{ranges(['it'], [g])}. Let it return finite numbers, or None to change nothing."
+    )
+
+
 def of_sum(target: Node, part: Any, line: str) -> str:
     """Error of a cotangent that became infinite when it was converted or added."""
     return (
@@ -189,12 +198,13 @@ class Finite(Interpreter):
 
     def pull(self, node: Node, g: Any) -> Any:
         """Pull a cotangent, and look at what comes out."""
-        parts, given = self.below.pull(node, g), (g, *node.saved)
-        expect_finite(parts, given, lambda: of_rule(node, g, self.lines.of(node)))
         if node.index >= self.last:  # another walk
             self.sums.clear()
-        self.last = node.index
-        self.sums.pop(node, None)
+        self.last, arrived = node.index, self.sums.pop(node, None)
+        if arrived is not None:
+            expect_finite([g], [arrived], lambda: of_hook(g, self.lines.of(node)))
+        parts, given = self.below.pull(node, g), (g, *node.saved)
+        expect_finite(parts, given, lambda: of_rule(node, g, self.lines.of(node)))
         return [self.arrived(t, p, node) for t, p in zip(node.inputs, parts)] or parts
 
     def arrived(self, target: Node, part: Any, source: Node) -> Any:
