@@ -108,3 +108,29 @@ def like_transformers(n):
 def budget_of(costs, share):
     smallest, everything = least(costs)[0], predict(list(range(len(costs.kept))), costs).peak
     return smallest + share * (everything - smallest)
+
+
+def with_peaks(n, seed=0):
+    """Costs of an unequal chain that differ in all that a block can take."""
+    rng = np.random.default_rng(seed)
+    costs = costs_of(rng, n)._replace(
+        gradients=rng.integers(0, 9, n), saves_input=rng.random(n) < 0.5, saves_output=rng.random(n) < 0.5
+    )
+    return costs._replace(**{name: rng.integers(1, 20, n) for name in ("keep_peak", "pass_peak", "again_peak", "back_peak")})
+
+
+def in_turns(n):
+    """Blocks of four kinds in turns, as those of the chapter on plans."""
+    kinds = [(99, 41, 60), (12, 3, 14), (40, 9, 21), (8, 1, 6)]  # kept, time, rise
+    kept, time, rise = (np.resize(column, n).astype(float) for column in zip(*kinds, strict=True))
+    some = np.arange(n) % 2 > 0
+    return Costs(np.full(n + 1, 8.0), kept, kept * 0, ~some, some, rise, rise, rise, rise, kept * 0 + 3, time, time * 1.1, time * 0.9, time * 2)
+
+
+#: Long chains by kind, each a function of its length.
+LONG = {
+    "transformer": like_transformers,
+    "in turns": in_turns,
+    "at random": lambda n: costs_of(np.random.default_rng(0), n),
+    "with peaks": with_peaks,
+}

@@ -13,7 +13,7 @@ Each block is measured once, and any schedule is then followed on paper.
     print(costs.kept.shape, predict([[0, 1], 2, 3], costs).saved)
 """
 # Generated from book/memory/costs.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4e7a881ebee8aa29e10dde8afed6b9287e7343f14ed2a2bbe966695de612c94c
+# sha256: 40c9b4ef6ea68f64c1e26b0396a040daca09ad52dec4c239e7fd7b66188d85ed
 
 __all__ = [
     "Costs",
@@ -91,10 +91,11 @@ class Prediction(NamedTuple):
 def predict(schedule: Schedule, costs: Costs) -> Prediction:
     """Follow a schedule event by event, and add up bytes and seconds."""
     tally = Tally(costs)
-    for way in (forward(schedule), backward(schedule)):
-        for kind, i in way:
-            getattr(tally, kind)(i)
-        tally.cotangent = costs.inputs[-1]
+    for kind, i in forward(schedule):
+        getattr(tally, kind)(i)
+    tally.cotangent = costs.inputs[-1]
+    for kind, i in backward(schedule):
+        getattr(tally, kind)(i)
     tally.meet(delivery(costs), 0.0)
     return Prediction(int(tally.peak), float(tally.time), int(tally.saved))
 
