@@ -11,12 +11,12 @@ smallest budget for which there is one.
     from autograd_book.memory.planner import least, optimal
 
     blocks = [ab.nn.Sequential(ab.nn.Linear(8, 8, rng=i), np.tanh) for i in range(6)]
-    costs = measure_blocks(blocks, np.ones((64, 8), np.float32))
-    smallest, tightest = least(costs)
-    print(predict(optimal(costs, 2 * smallest), costs).peak <= 2 * smallest)
+    measured = measure_blocks(blocks, np.ones((64, 8), np.float32))
+    lowest, schedule = least(measured)
+    print(predict(optimal(measured, 2 * lowest), measured).peak <= 2 * lowest)
 """
 # Generated from book/memory/planner.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 47bc32838dcb6b1ab02be52c72b2aed865ffcffbb60d129e051d3cb8384edb10
+# sha256: ae2bef1df8976d16e0d98c1ce615a9400fbcf25f52750e780b6657aaa5933d64
 
 __all__ = [
     "Needs",
