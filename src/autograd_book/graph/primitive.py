@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3ce2140c14e0c7dbc1013435859b541a53b917bf22d9f284c6166cc592059825
+# sha256: 5106e232a414ad5412fccf1bcfa8d21cf67ca3106e8dd11dcf697b12a0e5aa97
 
 __all__ = [
     "Rule",
@@ -36,6 +36,7 @@ __all__ = [
     "intact",
     "Plan",
     "Plans",
+    "Forms",
     "primitives",
     "Primitive",
     "UFUNC_OPTIONS",
@@ -47,7 +48,6 @@ __all__ = [
     "settled",
     "copied",
     "differentiable",
-    "Forms",
     "taken",
     "ARRAYS",
     "with_arrays",
@@ -286,6 +286,38 @@ class Plans(dict[int, Plan | None]):
         return plan
 
 
+# book/graph/primitive.md: What the caller may still change
+class Forms(dict[tuple[Any, ...], Any]):
+    """Where the arrays and the parameters of a call stand, found at the first call of each
+    form: the number of positional arguments, then the names of the others."""
+
+    __slots__ = ("primitive", "known")
+
+    def __init__(self, primitive: "Primitive") -> None:
+        self.primitive = primitive
+        self.known: frozenset[str] | None = None  #: What `read` has found.
+
+    def __missing__(self, form: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+        given, *names = form
+        primitive, count = self.primitive, len(self.primitive.arguments)
+        bound = signature(primitive.fun, tuple(primitive.arguments)).bind(
+            *range(given), **{name: name for name in names}
+        )
+        places, defaults = list(bound.arguments.items()), bound.signature.parameters
+        options = [(name, place, defaults[name].default) for name, place in places[count:]]
+        found = self[form] = [place for _, place in places[:count]], options
+        return found
+
+    def read(self) -> frozenset[str]:
+        """Names of the parameters that some rule reads."""
+        if self.known is None:
+            primitive = self.primitive
+            rules = [primitive.joint] if primitive.joint else primitive.rules.values()
+            read = {name for rule in rules for name in asked(rule)}
+            self.known = frozenset(read - sources(primitive.arguments).keys())
+        return self.known
+
+
 # book/graph/primitive.md: The primitive
 #: The one table: from a function to its primitive.
 primitives: dict[Callable[..., Any], "Primitive"] = {}
@@ -461,37 +493,6 @@ def differentiable(dtype: Any) -> bool:
 
 
 # book/graph/primitive.md: Calls in NumPy's form
-class Forms(dict[tuple[Any, ...], Any]):
-    """Where the arrays and the parameters of a call stand, found at the first call of each
-    form: the number of positional arguments, then the names of the others."""
-
-    __slots__ = ("primitive", "known")
-
-    def __init__(self, primitive: "Primitive") -> None:
-        self.primitive = primitive
-        self.known: frozenset[str] | None = None  #: What `read` has found.
-
-    def __missing__(self, form: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
-        given, *names = form
-        primitive, count = self.primitive, len(self.primitive.arguments)
-        bound = signature(primitive.fun, tuple(primitive.arguments)).bind(
-            *range(given), **{name: name for name in names}
-        )
-        places, defaults = list(bound.arguments.items()), bound.signature.parameters
-        options = [(name, place, defaults[name].default) for name, place in places[count:]]
-        found = self[form] = [place for _, place in places[:count]], options
-        return found
-
-    def read(self) -> frozenset[str]:
-        """Names of the parameters that some rule reads."""
-        if self.known is None:
-            primitive = self.primitive
-            rules = [primitive.joint] if primitive.joint else primitive.rules.values()
-            read = {name for rule in rules for name in asked(rule)}
-            self.known = frozenset(read - sources(primitive.arguments).keys())
-        return self.known
-
-
 def taken(place: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What stands at a place of a call; several places make a tuple or a dictionary."""
     if isinstance(place, int):
