@@ -23,7 +23,7 @@ def changed_files(since):
 
 def exporting(root=ROOT):
     """The chapters, as far as they export: from the package, which is quicker read than the book."""
-    from autograd_book.literate.extract import Cell, Chapter, contents
+    from autograd_book.literate.read import Cell, Chapter, contents
 
     for _, name in contents(root):
         chapter = Chapter(f"book/{name}.md")

@@ -22,7 +22,7 @@ from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.logging import WarningSuppressor, get_node_location, getLogger
 from sphinx_codeautolink.parse import ImportTrackerVisitor
 
-from autograd_book.literate.extract import contents, find_root, survey
+from autograd_book.literate.read import contents, find_root, survey
 from autograd_book.literate.weave import explained, explanation, weave
 
 RULES = "rules/"  # the chapters that are set as formula sheets

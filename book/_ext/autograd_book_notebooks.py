@@ -16,7 +16,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from autograd_book.literate.extract import find_root
+from autograd_book.literate.read import find_root
 
 NOTEBOOKS = "notebooks"  # the folder of the site that holds them
 BRANCH = "gh-pages"  # the branch that the site is published on

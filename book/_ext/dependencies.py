@@ -8,7 +8,8 @@ and besides them to the modules that speak when they are imported: those that ca
 import ast
 from functools import cached_property
 
-from autograd_book.literate.extract import PACKAGE, absolute
+from autograd_book.literate.checks import absolute
+from autograd_book.literate.read import PACKAGE
 
 
 class Imports:

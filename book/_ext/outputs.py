@@ -26,12 +26,12 @@ import numpy
 from dependencies import Imports, tree_of
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from myst_nb.core.read import read_myst_markdown_notebook
-from myst_parser.config.main import MdParserConfig
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 
-from autograd_book.literate.extract import HASH, MARKER
+from autograd_book.literate.checks import MARKER
+from autograd_book.literate.extract import HASH
+from autograd_book.literate.read import notebook
 
 #: Names of code that measures time; the first is the one of book/_style/timing.py.
 CLOCKS = ("times", "timeit", "perf_counter", "perf_counter_ns", "process_time", "monotonic", "getrusage")
@@ -81,15 +81,13 @@ class Kept:
         self.root, self.timeout, self.told = Path(root).resolve(), timeout, told
         self.cache = get_cache(folder)
         self.imports = Imports(list(chapters))
-        self.config = MdParserConfig(enable_extensions=set(extensions))
-        self.notebook = cache(self.read)
+        self.extensions = frozenset(extensions)
 
     # What is fresh
 
-    def read(self, chapter):
+    def notebook(self, chapter):
         """The chapter as myst-nb will read it."""
-        path = str(self.root / chapter.path)
-        return read_myst_markdown_notebook(chapter.text.replace("\r\n", "\n"), self.config, add_source_map=True, path=path)
+        return notebook(chapter.path, chapter.text, self.extensions)
 
     def record(self, chapter):
         """What is kept under the chapter's code, or None."""

@@ -10,7 +10,7 @@ a command it prints what there is.
     main([])
 """
 # Generated from book/__main__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f9887d1ff5ba21a68aad22fa8c3126871611cc08d863acb8702c43ee0dbbac7c
+# sha256: ec113961576db66faf616953d4dc7503a22c6c7d51b97b5953eee54b4b0d941f
 
 __all__ = ["COMMANDS", "parser", "run", "main"]
 
@@ -26,8 +26,8 @@ from autograd_book import __version__
 #: Each command: its module, what that is told first, and its help.
 COMMANDS = {
     "extract": ("literate.extract", ["extract"], "write the package from the chapters"),
-    "stitch": ("literate.extract", ["stitch"], "carry edits back into the chapters"),
-    "where": ("literate.extract", ["where"], "say which chapter holds a line or a name"),
+    "stitch": ("literate.stitch", ["stitch"], "carry edits back into the chapters"),
+    "where": ("literate.where", ["where"], "say which chapter holds a line or a name"),
     "train": ("learn.training", [], "train a network on handwritten digits"),
 }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from small_book import SmallBook
 
-from autograd_book.literate.extract import find_root, survey
+from autograd_book.literate.read import find_root, survey
 
 
 @pytest.fixture

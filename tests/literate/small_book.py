@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograd_book.literate.extract import CONTENTS, SOURCE
+from autograd_book.literate.read import CONTENTS, SOURCE
 
 FRONT = """---
 jupytext:

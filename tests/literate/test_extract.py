@@ -11,8 +11,15 @@ from textwrap import indent
 import pytest
 from small_book import FRONT, cell, export, synopsis
 
+from autograd_book.__main__ import run as main
 from autograd_book.literate import extract as extractor
-from autograd_book.literate.extract import MARKER, SOURCE, BookError, extract, main, parse_chapter, where
+from autograd_book.literate import read as reader
+from autograd_book.literate import stitch as stitcher
+from autograd_book.literate.checks import MARKER
+from autograd_book.literate.extract import extract
+from autograd_book.literate.read import SOURCE, BookError, parse_chapter
+from autograd_book.literate.stitch import stitch
+from autograd_book.literate.where import where
 
 
 def refused(book, **options):
@@ -101,7 +108,7 @@ def test_an_edit_of_a_package_with_line_numbers_is_still_seen(small):
     small.module("a").write_text(small.module("a").read_text().replace("y = 2", "y = 3"))
     [problem] = refused(small)
     assert "edited by hand" in problem
-    extractor.stitch(small.root)
+    stitch(small.root)
     assert "y = 3" in small.text("a") and extract(small.root, check=True) == ([], "")
 
 
@@ -268,7 +275,7 @@ def test_unusual_but_legal_text_gives_the_same_module_and_survives_a_stitch(smal
     odd = path.read_bytes()
     assert extract(small.root) == ([], "") and code.rstrip() in before.decode()
     small.module("a").write_text(small.module("a").read_text().replace("x = 1", "x = 2"))
-    extractor.stitch(small.root)
+    stitch(small.root)
     assert path.read_bytes() == odd.replace(b"x = 1", b"x = 2")
 
 
@@ -435,10 +442,10 @@ def test_a_stitch_that_was_killed_at_any_write_can_be_taken_up(small, monkeypatc
     for name, old, new in (("a", "y = 2", "y = 2\nnew = 5"), ("b", "z = 3", "z = 4")):
         small.module(name).write_text(small.module(name).read_text().replace(old, new))
     small.chapter("a", synopsis("print('changed')"), export("x = 10"), export("y = 2"), title="Changed too")
-    interrupted(monkeypatch, step, lambda: extractor.stitch(small.root))
+    interrupted(monkeypatch, step, lambda: stitch(small.root))
     if after != "stitch":
         main(["extract", "--root", str(small.root)])
-    extractor.stitch(small.root)
+    stitch(small.root)
     assert extract(small.root, check=True) == ([], "")
     module = small.module("a").read_text()
     assert "x = 10" in small.text("a") and "y = 2\nnew = 5" in small.text("a") and "z = 4" in small.text("b")
@@ -469,7 +476,7 @@ def test_work_that_is_saved_while_a_command_thinks_is_not_overwritten(small, mon
         late.write_text("saved in the meantime")
         return trial(root, chapters)
 
-    monkeypatch.setattr(extractor, "trial", slow)
+    monkeypatch.setattr(extractor if command == "extract" else stitcher, "trial", slow)
     assert main([command, "--root", str(small.root)]) == 1
     assert late.read_text() == "saved in the meantime"
 
@@ -486,7 +493,7 @@ def test_rights_and_links_of_a_chapter_and_a_module_survive(small, tmp_path_fact
     extract(small.root)
     small.module("a").chmod(0o755)
     small.module("a").write_text(small.module("a").read_text().replace("x = 1", "x = 2"))
-    extractor.stitch(small.root)
+    stitch(small.root)
     assert path.is_symlink() and "x = 2" in kept.read_text() and kept.stat().st_mode & 0o777 == 0o640
     assert small.module("a").stat().st_mode & 0o777 == 0o755
 
@@ -822,7 +829,7 @@ def test_an_error_of_the_extractor_itself_is_not_blamed_on_the_chapter(small, mo
         raise TypeError("our own mistake")
 
     small.chapter("a", synopsis(), export("never_read_before = 1"))
-    monkeypatch.setattr(extractor, "_cells", mistaken)
+    monkeypatch.setattr(reader, "_cells", mistaken)
     with pytest.raises(TypeError, match="our own mistake"):
         extract(small.root)
 

@@ -6,32 +6,18 @@ import subprocess
 import sys
 import traceback
 from dataclasses import replace
+from pathlib import Path
 from types import CodeType
 
 import pytest
 from small_book import export, synopsis
 
 from autograd_book.literate import extract as extractor
-from autograd_book.literate.extract import (
-    MARKER,
-    SOURCE,
-    blocks,
-    contents,
-    defined,
-    extract,
-    fingerprint,
-    imports,
-    locate,
-    main,
-    modules,
-    on_disk,
-    parse,
-    places,
-    read_book,
-    render,
-    where,
-)
+from autograd_book.literate.checks import MARKER, defined, imports, parse, public, read_book
+from autograd_book.literate.extract import blocks, extract, fingerprint, locate, main, modules, on_disk, places, render
+from autograd_book.literate.read import SOURCE, contents, dotted
 from autograd_book.literate.weave import anchor, explained
+from autograd_book.literate.where import where
 
 
 def test_the_package_is_up_to_date(root):
@@ -82,7 +68,7 @@ def test_extraction_from_nothing_gives_the_committed_bytes_and_a_second_one_writ
 def test_modules_import_only_from_chapters_that_stand_before_them(root):
     order = {}
     for _, name in contents(root):
-        order[extractor.dotted(name)] = len(order)
+        order[dotted(name)] = len(order)
     for chapter in read_book(root):
         for cell in chapter.exports:
             for found in imports(ast.parse(cell.source), chapter):
@@ -179,7 +165,7 @@ def test_every_part_has_its_page_of_the_reference(root, chapters):
 def test_every_public_name_of_the_package_is_explained_in_a_section(chapters):
     places = explained(chapters)
     for chapter in chapters:
-        for name in extractor.public(chapter):
+        for name in public(chapter):
             assert f"{chapter.module}.{name}" in places
     assert [name for name, place in places.items() if not place.anchor] == []
 
@@ -195,7 +181,7 @@ def test_anchors_of_the_real_headings_are_those_of_docutils(chapters):
 def test_commands_have_modules_with_a_main(root, chapters):
     from autograd_book.__main__ import COMMANDS
 
-    exporting = {chapter.module: extractor.public(chapter) for chapter in chapters}
+    exporting = {chapter.module: public(chapter) for chapter in chapters}
     modules = {f"autograd_book.{module}" for module, _, _ in COMMANDS.values()}
     assert [module for module in modules & set(exporting) if "main" not in exporting[module]] == []
     if missing := modules - set(exporting):
@@ -203,7 +189,7 @@ def test_commands_have_modules_with_a_main(root, chapters):
 
 
 def test_the_extractor_runs_as_a_script_alone_and_mends_a_package_that_does_not_import(small, tmp_path):
-    script = shutil.copy(extractor.__file__, tmp_path / "alone.py")
+    script = shutil.copytree(Path(extractor.__file__).parent, tmp_path / "literate") / "extract.py"
     small.chapter("a", synopsis(), export("x = 1"))
     extract(small.root)
     small.module("a").write_text("1 / 0\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd_book.literate.extract import find_root, survey
+from autograd_book.literate.read import find_root, survey
 
 DROPDOWN = re.compile(r"^(`{3,}|:{3,})\{dropdown\} (?:Solution|Model answer)s?\n(.*?)^\1$", re.M | re.S)
 QUOTED = re.compile(r"(?<![}`])`([^`]+)`")

@@ -6,7 +6,10 @@ from random import Random
 import pytest
 from small_book import SmallBook, cell, export, synopsis
 
-from autograd_book.literate.extract import BookError, extract, main, read_book, state, stitch
+from autograd_book.literate.checks import read_book
+from autograd_book.literate.extract import extract, state
+from autograd_book.literate.read import BookError
+from autograd_book.literate.stitch import main, stitch
 
 
 @pytest.fixture

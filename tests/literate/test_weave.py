@@ -3,7 +3,7 @@
 import pytest
 from small_book import FRONT, cell, export, synopsis
 
-from autograd_book.literate.extract import parse_chapter
+from autograd_book.literate.read import parse_chapter
 from autograd_book.literate.weave import anchor, cell_kind, explained, explanation, weave
 
 

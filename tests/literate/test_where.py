@@ -8,7 +8,10 @@ from importlib import import_module
 import pytest
 from small_book import cell, export, synopsis
 
-from autograd_book.literate.extract import SOURCE, BookError, exported, extract, locate, main, public, where
+from autograd_book.literate.checks import public
+from autograd_book.literate.extract import extract, locate
+from autograd_book.literate.read import SOURCE, BookError
+from autograd_book.literate.where import exported, main, where
 
 ORIGIN = """class C:
     __slots__ = ("rare",)
@@ -204,8 +207,8 @@ def test_the_command_answers_on_standard_output_and_complains_on_the_other(book,
 
 def test_outside_of_a_book_the_installed_package_answers(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["where", "autograd_book.literate.extract.where"]) == 0
-    assert capsys.readouterr().out.startswith("book/literate/extract.md:")
+    assert main(["where", "autograd_book.literate.where.where"]) == 0
+    assert capsys.readouterr().out.startswith("book/literate/where.md:")
 
 
 # The real book

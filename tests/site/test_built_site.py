@@ -13,7 +13,7 @@ from conftest import faults, load, overhanging, watched
 from pypdf import PdfReader
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from autograd_book.literate.extract import survey
+from autograd_book.literate.read import survey
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from conftest import HEAD, faults, load, overhanging, watched
 
-from autograd_book.literate.extract import render, survey, write
+from autograd_book.literate.extract import render, write
+from autograd_book.literate.read import survey
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))

@@ -16,7 +16,7 @@ import jupytext
 import pytest
 from packaging.requirements import Requirement
 
-from autograd_book.literate.extract import survey
+from autograd_book.literate.read import survey
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))

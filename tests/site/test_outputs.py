@@ -16,7 +16,8 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from dependencies import Imports
 from outputs import Kept, Seats, content, measuring
 
-from autograd_book.literate.extract import extensions, parse_chapter, render, survey
+from autograd_book.literate.extract import render
+from autograd_book.literate.read import extensions, parse_chapter, survey
 
 
 def cell(code, *tags):

@@ -7,7 +7,7 @@ it, and for each cell of a chapter what the site shows above it.
 
     from pathlib import Path
 
-    from autograd_book.literate.extract import parse_chapter
+    from autograd_book.literate.read import parse_chapter
     from autograd_book.literate.weave import explained
 
     text = Path("weave.md").read_text(encoding="utf-8")
@@ -16,7 +16,7 @@ it, and for each cell of a chapter what the site shows above it.
     print(index["autograd_book.literate.weave.explained"].link)
 """
 # Generated from book/literate/weave.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6fabeb4bba49a34c50a64bc3b99e4392f35190aca4c17e0137aa0ca5a918fe91
+# sha256: c7867ff49d1369a1c5a8287e238a5fefbda157df3e6a3048e2433bb9d330df51
 
 __all__ = [
     "KINDS",
@@ -38,15 +38,9 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from autograd_book.literate.extract import (
-    Cell,
-    Chapter,
-    Heading,
-    defined,
-    imports,
-    parse,
-    plain,
-)
+from autograd_book.literate.checks import defined, imports, parse
+from autograd_book.literate.extract import plain
+from autograd_book.literate.read import Cell, Chapter, Heading
 
 
 # book/literate/weave.md: The kinds of cells
