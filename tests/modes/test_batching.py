@@ -111,3 +111,15 @@ def test_split_functions_split_each_example(name) -> None:
     np.testing.assert_allclose(ab.vmap(SPLITS[name])(xs), [SPLITS[name](x) for x in xs])
     np.testing.assert_allclose(ab.vmap(ab.grad(f))(xs), [ab.grad(f)(x) for x in xs], rtol=1e-12)
     np.testing.assert_allclose(ab.grad(lambda xs: np.sum(ab.vmap(f)(xs)))(xs), [ab.grad(f)(x) for x in xs], rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", "CFA")
+@pytest.mark.parametrize("lying", [np.ascontiguousarray, np.asfortranarray])
+def test_each_order_of_a_reshape_keeps_the_examples_apart(order, lying) -> None:
+    batch = lying(np.arange(48.0).reshape(2, 4, 6))
+    f = lambda x: np.reshape(x, (3, 8), order=order)
+    np.testing.assert_array_equal(ab.vmap(f)(batch), [f(example) for example in batch])
+    if order == "A":  # a question to the one array, which is not put inside a derivative
+        return
+    g = lambda x: np.sum(f(x) ** 3 * np.arange(24.0).reshape(3, 8))
+    np.testing.assert_array_equal(ab.vmap(ab.grad(g))(batch), [ab.grad(g)(example) for example in batch])

@@ -13,7 +13,7 @@ What has no row there is either elementwise or goes by a loop.
     print(shifted(axis=-1, rank=2), shifted(axis=None, rank=2))
 """
 # Generated from book/modes/batching.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 13de220813471a19283bdd615d97b1d8a4be05d4c45b9c2267ff2bfa963478ec
+# sha256: 6e83fb8c265184a5e661cd9879933cb926df2fd774b080070bd584bdd2faa064
 
 __all__ = [
     "Batching",
@@ -149,8 +149,6 @@ def reshape_batch(
     """Each example in another shape."""
     shape = params["shape"]
     shape = tuple(shape) if np.ndim(shape) else (shape,)
-    if params.get("order", "C") != "C":
-        return by_examples(level, primitive, values, batched, params)
     return level.below.bind(primitive, values, {**params, "shape": (level.size, *shape)})
 
 
