@@ -13,13 +13,13 @@ What has no row there is either elementwise or goes by a loop.
     print(shifted(axis=-1, rank=2), shifted(axis=None, rank=2))
 """
 # Generated from book/modes/batching.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6e83fb8c265184a5e661cd9879933cb926df2fd774b080070bd584bdd2faa064
+# sha256: 9c75610b19810381874cb8068be6e0a2d4029d558cfa012200938425434a7c7c
 
 __all__ = [
     "Batching",
     "batchings",
     "as_array",
-    "aligned",
+    "to_rank",
     "by_elements",
     "by_examples",
     "shifted",
@@ -61,7 +61,7 @@ def as_array(value: Any) -> Any:
 
 
 # book/modes/batching.md: Elements under each other
-def aligned(value: Any, rank: int) -> Any:
+def to_rank(value: Any, rank: int) -> Any:
     """Examples along the first axis, each with `rank` axes: axes of length 1 are put in
     behind the first."""
     missing = rank - (len(value.shape) - 1)
@@ -78,7 +78,7 @@ def by_elements(
 ) -> Any:
     """Elementwise: stand the axes of the examples under each other."""
     rank = max(len(shape_of(v)) - b for v, b in zip(values, batched))
-    ready = [aligned(v, rank) if b else v for v, b in zip(values, batched)]
+    ready = [to_rank(v, rank) if b else v for v, b in zip(values, batched)]
     return level.below.bind(primitive, ready, params)
 
 
@@ -174,7 +174,7 @@ def broadcast_batch(
     shape = tuple(shape) if np.ndim(shape) else (shape,)
     (value,) = values
     return level.below.bind(
-        primitive, [aligned(value, len(shape))], {**params, "shape": (level.size, *shape)}
+        primitive, [to_rank(value, len(shape))], {**params, "shape": (level.size, *shape)}
     )
 
 
@@ -224,7 +224,7 @@ def own_index_batch(
         return by_examples(level, primitive, values, batched, params)
     rank = max(len(shape_of(part)) for part in index[:count])
     own = [
-        aligned(part.value, rank) if level.mine(part) else part for part in index[:count]
+        to_rank(part.value, rank) if level.mine(part) else part for part in index[:count]
     ]
     more = {"shape": (level.size, *params["shape"])} if "shape" in params else {}
     if more and not batched[0]:
@@ -274,7 +274,7 @@ def matmul_batch(
     x = np.expand_dims(x, -2) if x_rank == 1 else x
     y = np.expand_dims(y, -1) if y_rank == 1 else y
     rank = max(x_rank, y_rank, 2)
-    ready = [aligned(v, rank) if b else v for v, b in zip((x, y), batched)]
+    ready = [to_rank(v, rank) if b else v for v, b in zip((x, y), batched)]
     out = level.below.bind(primitive, ready, params)
     gone = tuple(axis for axis, r in ((-2, x_rank), (-1, y_rank)) if r == 1)
     return np.squeeze(out, gone) if gone else out

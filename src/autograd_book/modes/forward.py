@@ -12,12 +12,12 @@ value together with its tangent.
     print(f"{value:.2f} {tangent:.1f}")
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f0c56e102ee45236b5604f92f066ed88831a397fd8a12c3658974fd3c038b518
+# sha256: 39d171155f5b51078c0efea75b1c48cf64aa8ce42abe952f602d34ff21a7cc46
 
 __all__ = [
     "along_elements",
     "along_line",
-    "transposed",
+    "along_transpose",
     "push_tangents",
     "fit_tangent",
     "is_constant",
@@ -78,7 +78,7 @@ def along_line(
 
 
 # book/modes/forward.md: The transpose of a rule
-def transposed(
+def along_transpose(
     primitive: Primitive, i: int, t: Any, out: Any, values: Any, params: Any
 ) -> Any:
     """Tangent of any result: the transpose of the rule of argument i, applied to its
@@ -105,7 +105,7 @@ def push_tangents(
             if linear
             else along_elements
             if primitive.elementwise
-            else transposed
+            else along_transpose
         )
         part = fit_tangent(way(primitive, i, t, out, values, params), out)
         total = part if total is None else bind(primitives[np.add], total, part)

@@ -17,10 +17,10 @@ the line of the program.
         print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 146c86aedf036e435c383a63208d7d5bc2927d380853ff3a8fb6d25747298d4e
+# sha256: bba227d27b9e051c8c222adda561378d1b992e8f40cdb44e14162985f15fbf80
 
 __all__ = [
-    "plain",
+    "array_inside",
     "finite",
     "ranges",
     "extent",
@@ -28,7 +28,7 @@ __all__ = [
     "user_line",
     "Lines",
     "expect_finite",
-    "NUMBERS",
+    "RANGED",
     "of_operation",
     "of_rule",
     "of_hook",
@@ -56,7 +56,7 @@ from autograd_book.graph.variable import Variable
 from autograd_book.modes.batch import Batched
 
 
-def plain(value: Any) -> Any:
+def array_inside(value: Any) -> Any:
     """What is inside any number of Variables and batches."""
     while type(value) in (Variable, Batched):
         value = value.value
@@ -66,7 +66,7 @@ def plain(value: Any) -> Any:
 def finite(value: Any) -> bool:
     """Whether a value has no NaN and no infinity; true for whatever is not made of
     floating-point numbers."""
-    value = plain(value)
+    value = array_inside(value)
     dtype = np.dtype(float) if isinstance(value, float) else getattr(value, "dtype", None)
     return dtype is None or not differentiable(dtype) or bool(np.all(np.isfinite(value)))
 
@@ -75,7 +75,7 @@ def finite(value: Any) -> bool:
 def ranges(names: Any, values: Any) -> str:
     """For each named value its shape and the smallest and largest number in it."""
     return "; ".join(
-        f"{name} {extent(plain(value))}" for name, value in zip(names, values)
+        f"{name} {extent(array_inside(value))}" for name, value in zip(names, values)
     )
 
 
@@ -136,7 +136,7 @@ def expect_finite(out: Iterable[Any], given: Iterable[Any], error: Callable[[], 
 
 
 # book/modes/pitfalls.md: The question
-NUMBERS = (np.ndarray, np.generic, float)  #: What has a range.
+RANGED = (np.ndarray, np.generic, float)  #: What has a range.
 
 
 def of_operation(primitive: Primitive, args: Any, line: str) -> str:
@@ -151,7 +151,7 @@ def of_operation(primitive: Primitive, args: Any, line: str) -> str:
 def of_rule(node: Any, g: Any, line: str) -> str:
     """Error of a rule that made something not finite."""
     shown = zip(("the cotangent", *node.plan.asks), (g, *node.saved))
-    numbers = [(name, v) for name, v in shown if isinstance(plain(v), NUMBERS)]
+    numbers = [(name, v) for name, v in shown if isinstance(array_inside(v), RANGED)]
     return (
         f"the rule of {node.plan.primitive.name} made a NaN or an infinity of finite "
         f"numbers for {line}: {ranges(*zip(*numbers))}. Keep its "
@@ -211,7 +211,7 @@ class Finite(Interpreter):
         """A cotangent in the form in which the walk adds it up, if that stays finite."""
         fitted, before = fit(part, target, source), self.sums.get(target)
         with np.errstate(all="ignore"):
-            total = plain(fitted) if before is None else before + plain(fitted)
+            total = array_inside(fitted) if before is None else before + array_inside(fitted)
         self.sums[target] = total
         error = lambda: of_sum(target, part, self.lines.of(source))
         expect_finite([total], (part, before), error)
