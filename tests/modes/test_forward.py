@@ -62,13 +62,13 @@ def test_flat_functions_have_no_tangent_and_results_of_constants_a_zero_one() ->
 
 def test_each_of_the_three_ways_is_taken_where_it_should(monkeypatch) -> None:
     seen = []
-    for name in ("along_line", "along_elements", "transposed"):
+    for name in ("along_line", "along_elements", "along_transpose"):
         real = getattr(forward, name)
         monkeypatch.setattr(forward, name, lambda *a, name=name, real=real: seen.append(name) or real(*a))
     ab.jvp(np.sin, (X,), (T,))
     ab.jvp(np.max, (X,), (T,))
     ab.jvp(lambda x: x.astype(np.float32), (X,), (T,))
-    assert seen == ["along_elements", "transposed", "along_line"]
+    assert seen == ["along_elements", "along_transpose", "along_line"]
 
 
 @pytest.mark.parametrize(

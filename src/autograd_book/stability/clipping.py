@@ -14,10 +14,10 @@ norm of all gradients together, as it was before.
     print(clip_gradients(weights, max_norm=1.0), [w.grad.numpy() for w in weights])
 """
 # Generated from book/stability/clipping.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7eb6984fd0bd2c4820bf26c1e097cb394603373b9751ba65ae3e6cd1f310cac1
+# sha256: df08947b6dcc97928c89b17b3db961fcc14af58a6b3b58cfe5be962523be097d
 
 __all__ = [
-    "gathered",
+    "variables_of",
     "expect_place",
     "carriers",
     "array_to_write",
@@ -50,7 +50,7 @@ from autograd_book.learn.optim import as_reals, writable_value
 from autograd_book.stability.explosion import norm, wide_dtype
 
 
-def gathered(variables: Any) -> list[Any]:
+def variables_of(variables: Any) -> list[Any]:
     """Variables as a list, or the error that says that it is none."""
     if isinstance(variables, Variable):
         return [variables]
@@ -83,7 +83,7 @@ def expect_place(i: Any, variable: Any) -> None:
 def carriers(variables: Any) -> list[Any]:
     """Those of some Variables that have a gradient, each once and with one of its own."""
     found: dict[int, Any] = {}
-    for i, variable in enumerate(gathered(variables)):
+    for i, variable in enumerate(variables_of(variables)):
         expect_place(i, variable)
         if variable.grad is not None:
             found[id(variable.node)] = variable

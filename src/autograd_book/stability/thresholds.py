@@ -16,7 +16,7 @@ percentile of the norms that it has seen. A ``GradientMonitor`` only looks.
     print(monitor.total, auto.threshold, weight.grad)
 """
 # Generated from book/stability/thresholds.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2b9891c06f97bdd6a283cfb5c7cd8769e754115934f048781a4be1a8e6de7408
+# sha256: c0f37abdb2e129074ce3b51ed216312e3e8c12cf9fd191c9e4e02e9a6dda6322
 
 __all__ = [
     "by_name",
@@ -42,7 +42,7 @@ from autograd_book.graph.variable import Variable
 from autograd_book.learn.nn import Module, expect_names
 from autograd_book.learn.training import expect_count
 from autograd_book.stability.clipping import (
-    carriers, exceeds, expect_place, gathered, rescale, setting, shorten, total_norm,
+    carriers, exceeds, expect_place, variables_of, rescale, setting, shorten, total_norm,
 )
 from autograd_book.stability.explosion import norm
 
@@ -52,7 +52,7 @@ def by_name(parameters: Any) -> dict[str, Variable]:
     if isinstance(parameters, Module):
         return dict(parameters.named_parameters())
     if not isinstance(parameters, Mapping):
-        parameters = {str(i): v for i, v in enumerate(gathered(parameters))}
+        parameters = {str(i): v for i, v in enumerate(variables_of(parameters))}
     for name, variable in parameters.items():
         expect_place(name, variable)
     return dict(parameters)
