@@ -28,7 +28,8 @@ def book(root, tmp_path_factory):
 
 
 def pages(folder):
-    return sorted(str(page.relative_to(folder)) for page in folder.rglob("*.md"))
+    """What stands in the book as a page; a README beside data is none."""
+    return sorted(str(page.relative_to(folder)) for page in folder.rglob("*.md") if page.name != "README.md")
 
 
 def run_and_fold(notebook):
