@@ -364,3 +364,12 @@ def test_a_path_that_does_not_exist_is_pythons_own_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         ab.save(tmp_path / "no" / "x", n=1)
     assert Path(tmp_path).exists() and os.listdir(tmp_path) == []
+
+
+def test_a_network_s_state_for_an_optimiser_is_named_by_its_parts_not_by_its_numbers(tmp_path) -> None:
+    network = ab.nn.Linear(2, 3)
+    ab.save(tmp_path / "run", network=network)
+    with pytest.raises(ab.DifferentiationValueError, match="^a state of parameters, generators was given to an optimiser of kind Adam with 2 parameters"):
+        ab.load(tmp_path / "run", network=ab.optim.Adam(list(network.parameters())))
+    with pytest.raises(ab.DifferentiationValueError, match="^a state of kind SGD with 1 parameters was given"):
+        ab.optim.SGD(list(network.parameters())).load_state_dict(ab.optim.SGD([network.weight]).state_dict())

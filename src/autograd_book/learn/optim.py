@@ -17,7 +17,7 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 434dd342840b75a460da97e63188c827acbcdc39e85d01ac743852b1784761d0
+# sha256: d5845a9563775d6b3acb84163a2d6e043bb728f064d371b6e17b3262e568ecf0
 
 __all__ = [
     "writable_value",
@@ -209,10 +209,11 @@ def parted(optimizer: Stepper, state: Any) -> tuple[dict[str, Any], dict[str, An
     own = type(optimizer).__name__, len(optimizer.parameters)
     found = plain.pop("kind", None), plain.pop("parameters", None)
     if found != own:
+        kind = f"kind {found[0]} with {found[1]} parameters"
+        what = kind if isinstance(found[1], int) else ", ".join(map(str, state))
         raise DifferentiationValueError(
-            f"a state of kind {found[0]} with {found[1]} parameters was given to an "
-            f"optimiser of kind {own[0]} with {own[1]}. Load it into one like that from which "
-            "it was taken."
+            f"a state of {what} was given to an optimiser of kind {own[0]} with {own[1]} "
+            "parameters. Load it into one like that from which it was taken."
         )
     return plain, arrays
 
