@@ -8,6 +8,7 @@ import numpy as np
 from casework import Case, label, strided, transposed, uniform
 
 import autograd_book as ab
+from autograd_book.learn.losses import cross_entropy
 from autograd_book.rules.reductions import log_softmax, rms_normalize, softmax
 
 # Reductions: shape and axis.
@@ -127,6 +128,18 @@ def cases() -> Iterator[tuple[str, Case]]:
         yield "rms_normalize", Case(call(rms_normalize, axis=axis, eps=1e-2), (uniform(shape),), label("rms_normalize", shape, axis))
     yield "softmax", Case(softmax, (transposed(uniform((3, 4))),), "softmax of the last axis, transposed")
     yield from averages()
+    yield from losses()
+
+
+def losses() -> Iterator[tuple[str, Case]]:
+    """The cross-entropy, which stands in the chapters on learning; its labels have no derivative."""
+    loss = lambda labels: lambda x: cross_entropy(x, labels)
+    for layout in (np.asarray, transposed, strided):
+        for labels in ([2, 0, 2], [0, 0, 3]):
+            x = layout(uniform((3, 4)))
+            yield "negative_log_likelihood", Case(loss(labels), (x,), label("cross-entropy", labels, layout.__name__))
+    far = uniform((3, 4)) + np.array([[50.0], [-80.0], [0.0]])
+    yield "negative_log_likelihood", Case(loss([1, 2, 3]), (far,), "cross-entropy of rows far apart")
 
 
 def averages() -> Iterator[tuple[str, Case]]:

@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 104392e1815561aeda8a6a36d22aa901c27d266b015efd35b15b0796dca80193
+# sha256: 8b659eab57b88489f75164397195b9803984ed91f947dc75bbb09cf7af9842e4
 
 __all__ = [
     "nonzero_base",
@@ -391,7 +391,7 @@ def softplus(x: Any) -> Any:
 
 
 # book/rules/elementwise.md: Smooth steps and bends
-FAR = 20_000  #: Where the sigmoid is exactly 0 or 1, in every precision.
+FAR = 2e4  #: Where the sigmoid is exactly 0 or 1, in every precision.
 
 
 def silu_slope(x: Any) -> Any:
