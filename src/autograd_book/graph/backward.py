@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9b9e6151f6b066471f53d53c11878ad9879a963cf8782ca8c7dc303bd77d5914
+# sha256: 8d91482936a77657918e04fae4fa6f854f652a6d8307afe1c4a63cd1423d61c9
 
 __all__ = [
     "reachable",
@@ -26,8 +26,8 @@ __all__ = [
     "conversions",
     "fit",
     "recalled",
-    "walk",
     "expect_whole",
+    "walk",
 ]
 
 
@@ -130,6 +130,18 @@ def recalled(saved: Any) -> Any:
     return saved if type(saved) is tuple else saved.recall()
 
 
+def expect_whole(nodes: list[Node]) -> None:
+    """Raise FreedGraphError if an earlier walk has released one of the nodes."""
+    if any(node.saved is FREED for node in nodes):
+        raise FreedGraphError(
+            "this graph was released by an earlier backward pass. "
+            "Add results that share it and go back once; start each round of a loop from "
+            "leaves and .detach() of what the last one left, and compute the result again; or "
+            "pass retain_graph=True to the earlier pass."
+        )
+
+
+# book/graph/backward.md: The walk
 def walk(
     end: Node, g: Any, pull: Callable[[Node, Any], Any], retain: bool = False
 ) -> dict[Leaf, Any]:
@@ -185,14 +197,3 @@ def walk(
         else:
             node.free()
     return found
-
-
-def expect_whole(nodes: list[Node]) -> None:
-    """Raise FreedGraphError if an earlier walk has released one of the nodes."""
-    if any(node.saved is FREED for node in nodes):
-        raise FreedGraphError(
-            "this graph was released by an earlier backward pass. "
-            "Add results that share it and go back once; start each round of a loop from "
-            "leaves and .detach() of what the last one left, and compute the result again; or "
-            "pass retain_graph=True to the earlier pass."
-        )

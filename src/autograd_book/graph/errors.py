@@ -14,7 +14,7 @@ catch the second and old code keeps working.
         print(type(error).__name__, "is also a TypeError:", isinstance(error, TypeError))
 """
 # Generated from book/graph/errors.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9c630d14f208d88d3d610dfa2c8f9b7b6a8fb963864ebfd7bc0ca0c0e062d6d7
+# sha256: 91d244d4155162d554f36ba2006c9ab1f5020eae662f92657ab1154fc437fec6
 
 __all__ = [
     "AutogradError",
@@ -140,6 +140,7 @@ CAUSES: dict[tuple[str, type[Exception]], str] = {
 }
 
 
+# book/graph/errors.md: Errors of others
 CALLED = " was called with "  #: In the notes that are ours.
 
 
@@ -152,6 +153,7 @@ def described(value: Any) -> str:
     return f"{type(value).__name__} {value!r}"[:60]
 
 
+# book/graph/errors.md: Errors of others
 def advise(error: Exception, name: str, args: Iterable[Any]) -> None:
     """Add to an error a note: what was called with what, and what to do, if the error is
     not ours and does not say so. The outermost call is the one that the program wrote, and

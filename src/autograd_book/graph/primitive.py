@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5106e232a414ad5412fccf1bcfa8d21cf67ca3106e8dd11dcf697b12a0e5aa97
+# sha256: a893d0f3cfd43ada45041bbc4be85e4cf536ef7e4a0dc9abb9d3a734fc3bbd14
 
 __all__ = [
     "Rule",
@@ -172,6 +172,7 @@ def fingerprint(array: Any) -> int:
     return hash((*sums, flat[whole:].tobytes()))
 
 
+# book/graph/primitive.md: What the caller may still change
 def seal(value: Any) -> int | None:
     """Fingerprint of what its owner could still write into; None for numbers and for arrays
     closed to writing.

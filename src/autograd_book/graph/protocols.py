@@ -18,7 +18,7 @@ function of one's own.
     print(x.grad)
 """
 # Generated from book/graph/protocols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 48c5e2834a37f4deb9db745e49220e1a080f69efac8a7fc53de49150a017acb0
+# sha256: 919fd45c4bac729c1823a27a838bc0fd313f46f930ee75e1f267c386ab0641b8
 
 __all__ = [
     "functions",
@@ -29,6 +29,7 @@ __all__ = [
     "call",
     "Protocols",
     "watched",
+    "expect_names",
     "primitive",
 ]
 
@@ -156,6 +157,17 @@ def watched(made: Primitive) -> Fun:
 
 
 # book/graph/protocols.md: A primitive of one's own
+def expect_names(arguments: Any) -> None:
+    """Raise DifferentiationTypeError for a function where the names of its arguments belong."""
+    if not isinstance(arguments, str):
+        raise DifferentiationTypeError(
+            f"primitive was given {arguments!r} where the names of the array arguments "
+            "belong. "
+            'Write @primitive("x", x=lambda g, ...: ...) above the function.'
+        )
+
+
+# book/graph/protocols.md: A primitive of one's own
 def primitive(
     arguments: str,
     joint: Rule | None = None,
@@ -180,13 +192,7 @@ def primitive(
     callable
         Decorator; the decorated function accepts arrays and Variables.
     """
-
-    if not isinstance(arguments, str):
-        raise DifferentiationTypeError(
-            f"primitive was given {arguments!r} where the names of the array arguments "
-            "belong. "
-            'Write @primitive("x", x=lambda g, ...: ...) above the function.'
-        )
+    expect_names(arguments)
 
     def make(fun: Fun) -> Fun:
         made = Primitive(fun, arguments, joint, flat, linear, elementwise, **rules)

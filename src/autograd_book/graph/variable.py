@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d8ebf3e9ad72d0fed40805a40bb8c12b25b1b52b8241a924362f2545587b8978
+# sha256: 70d06d2f2602d30cad0388515539b983289b7f6f3e0f312a860d4c7533a7225d
 
 __all__ = [
     "expect_constant",
@@ -79,6 +79,7 @@ def released(variable: Any, what: str) -> Any:
     return variable.value
 
 
+# book/graph/variable.md: The door that stays shut
 class Guards:
     """Conversions that would drop a gradient, and writes that would change one."""
 
