@@ -16,7 +16,7 @@ percentile of the norms that it has seen. A ``GradientMonitor`` only looks.
     print(monitor.total, auto.threshold, weight.grad)
 """
 # Generated from book/stability/thresholds.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c0f37abdb2e129074ce3b51ed216312e3e8c12cf9fd191c9e4e02e9a6dda6322
+# sha256: 8da20732d5070f9d87b980291dce6bf409780826537d37dbe0ff8a9c1844b20f
 
 __all__ = [
     "by_name",
@@ -42,7 +42,7 @@ from autograd_book.graph.variable import Variable
 from autograd_book.learn.nn import Module, expect_names
 from autograd_book.learn.training import expect_count
 from autograd_book.stability.clipping import (
-    carriers, exceeds, expect_place, variables_of, rescale, setting, shorten, total_norm,
+    carriers, exceeds, expect_place, rescale, setting, shorten, total_norm, variables_of,
 )
 from autograd_book.stability.explosion import norm
 
