@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8b659eab57b88489f75164397195b9803984ed91f947dc75bbb09cf7af9842e4
+# sha256: 9e2c605263451e918e36d36cf9962d3398c7a9f409c86e2b9944febe6862a607
 
 __all__ = [
     "nonzero_base",
@@ -419,7 +419,10 @@ def gelu_slope(x: Any) -> Any:
     """Derivative of the gelu."""
     x = np.clip(x, -_FAR, _FAR)
     u = bend(x)
-    return sigmoid(u) + x * sigmoid_slope(u) * (_A + 3 * _A * _B * (x * x))
+    out = sigmoid_slope(u)
+    out *= x * (_A + 3 * _A * _B * (x * x))
+    out += sigmoid(u)
+    return out
 
 
 @primitive("x", elementwise=True, x=lambda g, x: g * gelu_slope(x))
