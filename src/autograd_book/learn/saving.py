@@ -17,7 +17,7 @@ of the same kind go on from there. Plain values come back as a result.
     print(ab.load(path, weight=weight, optimizer=optimizer, rng=rng))
 """
 # Generated from book/learn/saving.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a81874f3384f5e496d47aed2f3e4f2a18c628d6da6f52e7ae9559fa0dab79322
+# sha256: 2068dc8e0dff0f899bfe8aab99a89d33257ee0cfa0d5ca084f55955733729172
 
 __all__ = [
     "Door",
@@ -90,6 +90,7 @@ class Door(NamedTuple):
     take: Callable[[Any], Any]  #: Continues from a state, or raises and changes nothing.
 
 
+# book/learn/saving.md: What has a memory
 #: Names of methods that give a state, and of those that take it.
 DOORS = (("state_dict", "load_state_dict"), ("get_state", "set_state"), ("getstate", "setstate"))
 
@@ -134,6 +135,7 @@ def sources(network: Module) -> dict[str, Any]:
     return distinct(leaves(network, "", set(), is_source))
 
 
+# book/learn/saving.md: What has a memory
 def whole(network: Module) -> dict[str, Any]:
     """Parameters of a network, and where its generators stand."""
     doors = {name: door(source) for name, source in sources(network).items()}
@@ -152,6 +154,7 @@ def continue_whole(network: Module, state: Any) -> None:
             found.take(state["generators"][name])
 
 
+# book/learn/saving.md: What has a memory
 def continue_numbers(source: Any, state: Any) -> None:
     """Let a generator of NumPy go on from a state, or raise if it is of another kind."""
     bits, kind = source.bit_generator, type(source.bit_generator).__name__
@@ -173,6 +176,7 @@ class Form(NamedTuple):
     value: Callable[[Any], Any]  #: The value again, from that.
 
 
+# book/learn/saving.md: Text and arrays
 class State(NamedTuple):
     """The state of something, as distinct from a plain value."""
 
@@ -188,6 +192,7 @@ FORMS = {
 }
 
 
+# book/learn/saving.md: Text and arrays
 def packed(value: Any, where: str, arrays: list[np.ndarray]) -> Any:
     """A value as JSON can hold it; arrays are appended to a list."""
     if value is None or type(value) in (bool, int, float, str):
@@ -202,6 +207,7 @@ def packed(value: Any, where: str, arrays: list[np.ndarray]) -> Any:
     return {"array": numbered(value, where, arrays), "scalar": isinstance(value, np.generic)}
 
 
+# book/learn/saving.md: Text and arrays
 def numbered(value: Any, where: str, arrays: list[np.ndarray]) -> list[Any]:
     """Number of an array in the list, to which it is appended, and the name of its dtype."""
     if not isinstance(value, np.generic) and type(value) is not np.ndarray:
@@ -238,6 +244,7 @@ def unpacked(value: Any, arrays: list[np.ndarray]) -> Any:
     return FORMS[name].value(unpacked(parts, arrays))
 
 
+# book/learn/saving.md: Text and arrays
 def small_dtype(name: str) -> Any:
     """The dtype of a small format, which a package of its own defines."""
     import ml_dtypes
@@ -245,6 +252,7 @@ def small_dtype(name: str) -> Any:
     return np.dtype(getattr(ml_dtypes, name))
 
 
+# book/learn/saving.md: Text and arrays
 def plain(value: Any) -> Any:
     """A value with states in place of what they are the states of."""
     if type(value) is State:
@@ -265,6 +273,7 @@ def digest() -> Any:
     return hashlib.blake2b(digest_size=DIGEST)
 
 
+# book/learn/saving.md: The file
 class Summed:
     """A file to write to, with a checksum of what was written."""
 
@@ -277,6 +286,7 @@ class Summed:
         return self.file.write(data)
 
 
+# book/learn/saving.md: The file
 def write(file: BinaryIO, tree: Any, arrays: list[np.ndarray]) -> None:
     """Write a whole file."""
     out, text = Summed(file), json.dumps(tree).encode()
@@ -304,6 +314,7 @@ def replace_file(path: Path, fill: Callable[[BinaryIO], None]) -> None:
     settle(path.parent)
 
 
+# book/learn/saving.md: The file
 def settle(folder: Path) -> None:
     """Bring the names in a folder to the disk, where a system allows to ask for it."""
     if os.name == "posix":
@@ -341,6 +352,7 @@ def save(path: Any, /, *others: Any, **things: Any) -> None:
     replace_file(target, lambda file: write(file, tree, arrays))
 
 
+# book/learn/saving.md: The file
 def expect_named(call: str, path: Any, others: Any, things: Any) -> None:
     """Raise unless a call has a path, and names for everything else."""
     if others or not isinstance(path, str | os.PathLike) or (call == "save" and not things):
@@ -369,6 +381,7 @@ def read(path: Any) -> dict[str, Any]:
     return {name: unpacked(value, arrays) for name, value in tree.items()}
 
 
+# book/learn/saving.md: Reading, and not believing
 def expect_whole(file: BinaryIO, size: int, path: Any) -> None:
     """Raise unless an open file is whole and of our version; it is read up to the first
     array."""
@@ -435,6 +448,7 @@ def load(path: Any, /, *others: Any, **things: Any) -> dict[str, Any]:
     return {name: plain(value) for name, value in stored.items() if name not in things}
 
 
+# book/learn/saving.md: All or nothing
 def take(found: Door, state: Any, where: str) -> None:
     """Let something go on from a state; an error tells which."""
     try:
@@ -482,6 +496,7 @@ def matched(thing: Any, stored: Any, where: str) -> Iterator[Pair]:
             yield from matched(thing[key], stored[key], f"{where}[{key!r}]")
 
 
+# book/learn/saving.md: All or nothing
 def expect_once(pairs: list[Pair]) -> None:
     """Raise if one thing is to be loaded twice."""
     places: dict[int, str] = {}
