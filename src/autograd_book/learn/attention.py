@@ -16,7 +16,7 @@ words and for positions.
     print(z.shape, z.dtype, table.weight.grad.shape)
 """
 # Generated from book/learn/attention.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b54086b956a6626b74d5ee497f9909dc10d88b797f00de83908348eaa0c7bb22
+# sha256: d90485badf74b77e67de2b05c8c626147c3a4fcf06b8df201437e6ffad184ce9
 
 __all__ = [
     "FAR_BELOW",
@@ -105,8 +105,6 @@ class CausalSelfAttention(Module):
     dtype : dtype_like
         Floating point.
 
-    Notes
-    -----
     After A. Vaswani and others, *Attention is all you need* (2017).
     """
 
@@ -154,8 +152,6 @@ class LayerNorm(Module):
     dtype : dtype_like
         Floating point.
 
-    Notes
-    -----
     After J. L. Ba, J. R. Kiros and G. E. Hinton, *Layer normalization* (2016).
     """
 

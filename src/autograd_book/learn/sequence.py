@@ -17,7 +17,7 @@ at once. Both are modules like any other.
     print(letters.decode(generate(network, letters.encode("to"), 5, rng=0)))
 """
 # Generated from book/learn/sequence.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 67887402cff4575e4878566213e082084b01fe1cdfb4a5330ad9347d2ab8d603
+# sha256: e27dfe9c10e97d0e213bb92884671f7a5e62da1b384c0b006919ee41885aca68
 
 __all__ = [
     "CausalSelfAttention",
@@ -40,6 +40,7 @@ __all__ = [
 
 
 # book/learn/sequence.md: A product of as many factors as steps
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -91,47 +92,29 @@ class RNN(Module):
     dtype : dtype_like
         Floating point.
 
-    Raises
-    ------
-    DifferentiationTypeError
-        If a size is no whole number.
-    DifferentiationValueError
-        If a size is below one, or the radius negative, infinite or no number.
-
-    Notes
-    -----
     After J. L. Elman, *Finding structure in time* (1990).
     """
 
     def __init__(
-        self,
-        inputs: int,
-        hidden: int,
-        *,
-        rng: Any = None,
-        spectral_radius: float = 1.0,
+        self, inputs: int, hidden: int, *, rng: Any = None, spectral_radius: float = 1.0,
         dtype: Any = np.float32,
     ) -> None:
         expect_sizes(inputs, hidden)
         expect_radius(spectral_radius)
         rng = np.random.default_rng(rng)
         weight = rng.normal(0.0, inputs**-0.5, (inputs, hidden))
-        #: Shape (inputs, hidden).
-        self.weight = Variable(weight.astype(dtype))
+        self.weight = Variable(weight.astype(dtype))  #: Shape (inputs, hidden).
         #: Shape (hidden, hidden).
         self.recurrent = Variable(orthogonal(hidden, spectral_radius, rng).astype(dtype))
-        #: Shape (hidden,).
-        self.bias = Variable(np.zeros(hidden, dtype))
+        self.bias = Variable(np.zeros(hidden, dtype))  #: Shape (hidden,).
 
     def step(self, x: Any, state: Any) -> Any:
         """The state after an input of shape (..., inputs), given the state before it."""
         return np.tanh(x @ self.weight + state @ self.recurrent + self.bias)
 
     def __call__(self, x: Any, state: Any = None) -> Any:
-        """All states, of shape (..., time, hidden), for inputs of shape (..., time, inputs).
-
-        The state before the first step is zero unless one of shape (..., hidden) is given.
-        """
+        """All states, of shape (..., time, hidden), for inputs of shape (..., time, inputs);
+        the one before them is zero unless one of shape (..., hidden) is given."""
         x, states = array(x), []
         expect_length(self, x.shape, self.weight.shape)
         expect_steps(self, x.shape)
@@ -159,14 +142,8 @@ class LastState(Module):
     """
 
     def __init__(
-        self,
-        inputs: int,
-        hidden: int,
-        classes: int,
-        *,
-        rng: Any = None,
-        spectral_radius: float = 1.0,
-        dtype: Any = np.float32,
+        self, inputs: int, hidden: int, classes: int, *, rng: Any = None,
+        spectral_radius: float = 1.0, dtype: Any = np.float32,
     ) -> None:
         rng = np.random.default_rng(rng)
         self.inputs = inputs
@@ -233,12 +210,10 @@ class Transformer(Module):
 
     Parameters
     ----------
-    words : int
-        How many different tokens there are.
+    words, context : int
+        How many different tokens there are, and the longest sequence that can be read.
     width, heads, blocks : int
         Length of the vector at each position, and number of heads and of blocks.
-    context : int
-        Longest sequence that can be read.
     seed : int or numpy.random.Generator
         Of all weights.
     dtype : dtype_like
@@ -246,24 +221,16 @@ class Transformer(Module):
     """
 
     def __init__(
-        self,
-        words: int,
-        width: int,
-        heads: int,
-        blocks: int,
-        context: int,
-        *,
-        seed: Any = 0,
-        dtype: Any = np.float32,
+        self, words: int, width: int, heads: int, blocks: int, context: int, *,
+        seed: Any = 0, dtype: Any = np.float32,
     ) -> None:
         expect_sizes(context, blocks)
         rng = np.random.default_rng(seed)
         self.tokens = Embedding(words, width, rng=rng, dtype=dtype)
         #: Shape (context, width).
         self.positions = Variable(waves(context, width).astype(dtype))
-        self.blocks = [
-            TransformerBlock(width, heads, rng=rng, dtype=dtype) for _ in range(blocks)
-        ]
+        block = partial(TransformerBlock, width, heads, rng=rng, dtype=dtype)
+        self.blocks = [block() for _ in range(blocks)]
         self.norm = LayerNorm(width, dtype=dtype)
         self.readout = mixing(width, words, rng, dtype, GENTLE)
 

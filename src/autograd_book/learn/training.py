@@ -15,7 +15,7 @@ what happened, epoch by epoch.
     print(history[-1])
 """
 # Generated from book/learn/training.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 15a5705744410fc4bb35355882618d0912505905197c99219e3b9f9ee3e051a3
+# sha256: 5cdb99d202e984ef30d3b4ffbbde5ced19f0b39a325b07690ecb7afedf5f1f93
 
 __all__ = [
     "perceptron",
@@ -181,7 +181,7 @@ def train(
     seen, unseen : Digits
         What to learn from, and what to judge by.
     epochs, batch_size : int
-        How often to go over the data, and how many images to take at once.
+        How often to go over the data, and by how many images at once.
     seed : int or numpy.random.Generator
         Of the order of the batches; a generator is drawn from, and can be saved.
     report : callable
