@@ -10,14 +10,14 @@ save is replaced by tickets, which the frame fills when they are recalled.
     from autograd_book.memory.replay import Frame, run_first
 
     frame = Frame(lambda v: np.sum(np.tanh(v * 2.0)), None, True)
-    x = ab.Variable(np.ones(3))
-    out = run_first(frame, (x,), {})
+    leaf = ab.Variable(np.ones(3))
+    out = run_first(frame, (leaf,), {})
     print([step.name for step in frame.steps], len(frame.tickets), "tickets")
     out.backward()
-    print(x.grad)
+    print(leaf.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bb522ee3e2fa3bf145754146811e0f8e2383912930f9874129e3c9e08af30640
+# sha256: 2eb460bb62fec2718fa5c4d8d775cc71de58c2b9e496ee04f29b366ba448294a
 
 __all__ = [
     "ReplayError",
@@ -26,24 +26,28 @@ __all__ = [
     "emptied",
     "refilled",
     "Step",
-    "Enough",
-    "Frame",
-    "run_first",
-    "replay",
-    "run_again",
-    "differs",
-    "OWN",
-    "GLOBAL",
     "noted",
     "is_older",
-    "nodes_and_records",
-    "levels_from",
-    "PLAIN",
-    "Checkpoint",
-    "with_result",
-    "Replay",
     "expected",
     "compare",
+    "OWN",
+    "GLOBAL",
+    "differs",
+    "Frame",
+    "run_first",
+    "nodes_and_records",
+    "levels_from",
+    "kept_by",
+    "PLAIN",
+    "Checkpoint",
+    "Enough",
+    "with_result",
+    "known",
+    "narrowed",
+    "Replay",
+    "give",
+    "run_again",
+    "replay",
 ]
 
 
@@ -79,7 +83,6 @@ class ReplayError(AutogradError, RuntimeError):
     """A function that was run again for its saved values, and did not do the same."""
 
 
-# book/memory/replay.md: Tickets
 class Ticket:
     """What a node has in place of saved values: a promise of a frame to compute them again."""
 
@@ -99,7 +102,7 @@ class Ticket:
     def arrays(self) -> list[Any]:
         """Arrays that are held at the moment, for this ticket or for all of its frame."""
         saved = getattr(self.saved, "parts", self.saved) or ()
-        return list(Packed([*saved, *self.frame.held()]).arrays())
+        return list(Packed([*saved, *self.frame.values()]).arrays())
 
 
 # book/memory/replay.md: Inputs without their arrays
@@ -121,6 +124,7 @@ class Shell:
         return value
 
 
+# book/memory/replay.md: Inputs without their arrays
 def emptied(tree: Tree) -> tuple[Tree, tuple[Any, ...]]:
     """A tree with shells in place of Variables, and their arrays."""
     arrays: list[Any] = []
@@ -141,7 +145,7 @@ def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
     return tree_map(lambda v: v.filled(next(rest)) if type(v) is Shell else v, tree)
 
 
-# book/memory/replay.md: Notes
+# book/memory/replay.md: What is noted of an operation
 class Step(NamedTuple):
     """What is noted of an operation."""
 
@@ -154,23 +158,87 @@ class Step(NamedTuple):
     captured: Any  #: Arrays of Variables that came in by closure.
 
 
+# book/memory/replay.md: What is noted of an operation
+def noted(
+    frame: "Frame", primitive: Primitive, args: Any, params: Any, out: Any, unread: int
+) -> Step:
+    """The note of an operation."""
+    value = bottom(out)
+    shape, dtype = getattr(value, "shape", ()), getattr(value, "dtype", type(value))
+    inside = result = None
+    if frame.check:
+        inside, result = marks(args, params), outcome(primitive, value)
+    older = [bottom(a) for a in args if type(a) is Variable and is_older(a.node, frame)]
+    return Step(primitive.name, shape, dtype, inside, result, unread, tuple(older))
+
+
+def is_older(node: Any, frame: "Frame") -> bool:
+    """Whether a Variable with this node comes neither from the call of a frame nor from
+    inside the function."""
+    if not isinstance(node, Node) or node.index >= frame.start:
+        return False
+    return node not in frame.given or isinstance(node, Leaf) and frame.exact
+
+
+# book/memory/replay.md: What is noted of an operation
+def expected(frame: "Frame", place: int, primitive: Primitive) -> Step:
+    """What was noted of an operation, or the error that it was another one."""
+    step = frame.steps[place] if place < len(frame.steps) else None
+    if step is None or step.name != primitive.name:
+        raise differs(
+            frame,
+            f"did {step.name if step else 'nothing more'} as operation {place} of the "
+            f"forward pass, and {primitive.name} when it was run again",
+        )
+    return step
+
+
+def compare(frame: "Frame", place: int, step: Step, again: Step) -> None:
+    """Raise ReplayError unless an operation was the same, and MutatedValueError if it used
+    a parameter that has another value now."""
+    then, now = step.captured, again.captured
+    if len(then) != len(now) or any(a is not b for a, b in zip(then, now)):
+        raise MutatedValueError(
+            f"a Variable of shape {shape_of((*now, *then)[0])} that the checkpointed "
+            f"function {name_of(frame.f)} uses was changed between the forward pass "
+            "and the backward pass, which runs it again. Call backward() before the "
+            "change, such as the step of an optimiser."
+        )
+    if again[:-1] != step[:-1]:
+        told = [f"{s.name} of {s.dtype} and shape {s.shape}" for s in (step, again)]
+        told[1] = "the same of other values" if told[0] == told[1] else told[1]
+        raise differs(
+            frame,
+            f"did {told[0]} as operation {place} of the forward pass, and "
+            f"{told[1]} when it was run again",
+        )
+
+
+# book/memory/replay.md: What is noted of an operation
+#: Remedies for a function that did not do the same, without and with a suspicion.
+OWN = (
+    "Let it depend on its arguments and parameters alone, and draw random numbers from NumPy "
+    "generators that are among them."
+)
+GLOBAL = (
+    "NumPy's global generator moved in the first run, and it is not set back, since all "
+    "threads share it: in place of np.random's functions, let it draw from a generator "
+    "np.random.default_rng(seed) that is among its arguments or in its closure."
+)
+
+
+def differs(frame: "Frame", how: str) -> ReplayError:
+    """The error for a replay that was not like the first run."""
+    return ReplayError(
+        f"the checkpointed function {name_of(frame.f)} {how}, and its gradient would be "
+        f"wrong. {GLOBAL if frame.moved else OWN}"
+    )
+
+
 # book/memory/replay.md: The frame
-class Enough(BaseException):
-    """Ends a replay when the last value that is needed exists."""
-
-
 class Frame:
-    """One call of a checkpointed function, which can be run again.
-
-    Parameters
-    ----------
-    f : callable
-        The function.
-    policy : callable or None
-        ``policy(primitive, args)``: whether to keep a result.
-    check : bool
-        Whether to compare values, and not only names, shapes and dtypes.
-    """
+    """One call of a checkpointed function, which can be run again: the function, a policy
+    that says what to keep besides, and whether values are compared."""
 
     __slots__ = (
         "f", "policy", "check", "stack", "start", "call", "given", "kept", "chance",
@@ -200,16 +268,15 @@ class Frame:
         self.tickets.append(weakref.ref(made))
         return made
 
-    def held(self) -> list[Any]:
-        """Values that are kept from the first time."""
+    def values(self) -> list[Any]:
+        """What is kept from the first time."""
         forms = [self.kept, *self.results.values()]
         return [value for form in forms if type(form) is tuple for value in form]
 
     def forget(self) -> None:
         """Drop what a failed replay has computed."""
-        for reference in self.tickets:
-            if (ticket := reference()) is not None:
-                ticket.saved = None
+        for ticket in filter(None, (reference() for reference in self.tickets)):
+            ticket.saved = None
 
 
 # book/memory/replay.md: The frame
@@ -222,7 +289,7 @@ def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
     before = [(s, state_of(s)) for s in sources_of_chance((frame.f, args, kwargs))]
     world = state_of(global_source())
     with push(Checkpoint, frame) as level:
-        frame.kept = level.kept(arrays) if arrays else ()
+        frame.kept = kept_by(level, arrays) if arrays else ()
         outer_is_exact = level.outer is None or level.outer.frame.exact
         frame.exact = outer_is_exact and isinstance(frame.kept, (tuple, Ticket, Packed))
         frame.check = frame.check and frame.exact  # not what is kept with a loss
@@ -237,21 +304,164 @@ def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
             frame.results.pop(frame.last, None)
 
 
-# book/memory/replay.md: The frame
-def replay(frame: Frame, asked: Ticket) -> None:
-    """Run a function again, until what a ticket stands for exists; it and all that were made
-    before it get their values."""
-    if frame.runner == get_ident():
-        raise ReplayError(
-            f"a backward pass inside the checkpointed function {name_of(frame.f)} reached "
-            "a value of that very call. Take derivatives inside of it with grad or vjp, "
-            "or call backward() after it has returned."
-        )
-    with frame.lock:
-        if asked.saved is None:
-            run_again(frame, asked)
+# book/memory/replay.md: The level of the first run
+def nodes_and_records(out: Any) -> Iterator[tuple[Any, Any]]:
+    """Nodes that were just made for a result and have saved something, with their Records."""
+    while type(out) in (Variable, Batched):
+        node = out.node
+        if isinstance(node, Node) and node.plan and node.saved and type(node.saved) is tuple:
+            yield node, out.record
+        out = out.value
 
 
+def levels_from(level: Any) -> Iterator[Any]:
+    """A level and those below it."""
+    while level is not None:
+        yield level
+        level = level.below
+
+
+# book/memory/replay.md: The level of the first run
+def kept_by(level: "Checkpoint", values: tuple[Any, ...]) -> Any:
+    """Values in the form in which the frame around, or a level that packs saved values,
+    holds them."""
+    others = (v for v in levels_from(top.get()) if not isinstance(v, Checkpoint))
+    keeper = level.outer or next((v for v in others if hasattr(v, "hold")), None)
+    return keeper.hold(values) if keeper else values
+
+
+PLAIN = (Base, Record, Evaluate, WeakScalars, Pool)  #: They know a primitive by its plans alone.
+
+
+# book/memory/replay.md: The level of the first run
+class Checkpoint(Interpreter):
+    """Puts tickets of a frame in place of what the nodes below save. Pushed onto another level
+    of its kind, it takes the place of that one."""
+
+    __slots__ = ("frame", "outer", "place", "uppermost", "plain")
+
+    def __init__(self, below: Interpreter, frame: Frame) -> None:
+        outer = below if isinstance(below, Checkpoint) else None
+        super().__init__(outer.below if outer else below)
+        self.frame, self.outer, self.place = frame, outer, 0
+        levels = list(levels_from(self.below))
+        self.uppermost = next(level for level in levels if isinstance(level, Record))
+        self.plain = all(type(level) in PLAIN for level in levels)
+        if outer is not None:
+            frame.passing = type(outer) is Replay or outer.frame.passing
+
+    def hold(self, values: tuple[Any, ...]) -> Any:
+        """A ticket for what a checkpoint inside of this one would keep."""
+        return self.frame.ticket(None)
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive, note it, and take what its nodes saved away from them."""
+        frame, place = self.frame, self.place
+        self.place += 1
+        if not frame.passing:
+            frame.steps.append(None)
+        out, first, read = self.below.bind(primitive, args, params), len(frame.tickets), False
+        for node, record in nodes_and_records(out):
+            node.saved = frame.ticket(record)
+            read = read or "out" in node.plan.asks
+            if frame.passing and record is self.uppermost:
+                node.inputs = ()
+        if not frame.passing:
+            unread = 0 if read else len(frame.tickets) - first
+            frame.steps[place] = noted(frame, primitive, args, params, out, unread)
+            if read or unread:
+                frame.last = place if unread else -1
+        if frame.policy is not None and self.plain and frame.policy(primitive, args):
+            frame.results[place] = kept_by(self, (bottom(out),))
+        return out
+
+
+# book/memory/replay.md: What need not be run again
+class Enough(BaseException):
+    """Ends a replay when the last value that is needed exists."""
+
+
+# book/memory/replay.md: What need not be run again
+def with_result(primitive: Primitive, value: Any) -> Primitive:
+    """A primitive of the same rules that does not compute."""
+    made = copy(primitive)
+    made.fun = lambda *args, **params: value
+    return made
+
+
+def known(level: "Replay", place: int, step: Step | None) -> Any:
+    """The result of an operation, if it need not be computed: the policy kept it, or it will
+    not be read."""
+    if place in level.frame.results:
+        return recalled(level.frame.results[place])[0]
+    last = step and 0 <= level.asked.number - level.number < step.unread
+    if step is None or not last or not level.plain:
+        return None
+    return np.broadcast_to(np.zeros((), step.dtype), step.shape)
+
+
+# book/memory/replay.md: The level of the second run
+def narrowed(out: Any) -> list[tuple[Any, Any]]:
+    """The nodes of a result, with what they saved in the form that a region of mixed
+    precision, which is above, would have given it."""
+    found = list(nodes_and_records(out))
+    if region := next((v for v in levels_from(top.get()) if isinstance(v, Autocast)), None):
+        region.keep(out)
+    return found
+
+
+class Replay(Checkpoint):
+    """Gives tickets of a frame their values, up to the one that is asked for."""
+
+    __slots__ = ("asked", "number")
+
+    def __init__(self, below: Interpreter, frame: Frame, asked: Ticket) -> None:
+        super().__init__(below, frame)
+        self.asked, self.number = asked, 0
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive as the first time, and hand over what its nodes save."""
+        frame, place = self.frame, self.place
+        self.place += 1
+        step = None if frame.passing else expected(frame, place, primitive)
+        result = known(self, place, step)
+        doing = primitive if result is None else with_result(primitive, result)
+        out = self.below.bind(doing, args, params)
+        if step is not None:
+            again = noted(frame, primitive, args, params, out, step.unread)
+            again = again if result is None else again._replace(result=step.result)
+            compare(frame, place, step, again)
+        for node, record in narrowed(out):
+            node.saved = give(self, node.saved, record)
+            if record is self.uppermost:
+                node.inputs = ()
+        return out
+
+    def hold(self, values: tuple[Any, ...]) -> Ticket:
+        """Hand over what a checkpoint inside of this one would keep."""
+        return give(self, values, None)
+
+
+# book/memory/replay.md: The level of the second run
+def give(level: Replay, saved: Any, record: Any) -> Ticket:
+    """Put values into the next ticket, if somebody waits for it."""
+    frame, number, asked = level.frame, level.number, level.asked
+    level.number += 1
+    if number == len(frame.tickets):
+        raise differs(frame, "saved more values when it was run again")
+    ticket = frame.tickets[number]()
+    ours = asked.record is None or record in (asked.record, None)
+    if ticket is None:
+        ticket = Ticket(frame, number, record)
+        frame.tickets[number] = weakref.ref(ticket)
+    elif ours and number <= asked.number:
+        ticket.saved = saved
+    if ticket is asked:
+        raise Enough(asked)
+    return ticket
+
+
+# book/memory/replay.md: The replay
 def run_again(frame: Frame, asked: Ticket) -> None:
     """Replay, on the stack and with the random numbers of the first time."""
     args, kwargs = refilled(frame.call, recalled(frame.kept))
@@ -280,231 +490,16 @@ def run_again(frame: Frame, asked: Ticket) -> None:
         raise differs(frame, "may have drawn other random numbers when it was run again")
 
 
-def differs(frame: Frame, how: str) -> ReplayError:
-    """The error for a replay that was not like the first run."""
-    return ReplayError(
-        f"the checkpointed function {name_of(frame.f)} {how}, and its gradient would be "
-        f"wrong. {GLOBAL if frame.moved else OWN}"
-    )
-
-
-#: Remedies for a function that did not do the same, without and with a suspicion.
-OWN = (
-    "Let it depend on its arguments and parameters alone, and draw random numbers from NumPy "
-    "generators that are among them."
-)
-GLOBAL = (
-    "NumPy's global generator moved in the first run, and it is not set back, since all "
-    "threads share it: in place of np.random's functions, let it draw from a generator "
-    "np.random.default_rng(seed) that is among its arguments or in its closure."
-)
-
-
-# book/memory/replay.md: The frame
-def noted(
-    frame: Frame, primitive: Primitive, args: Any, params: Any, out: Any, unread: int
-) -> Step:
-    """The note of an operation."""
-    value = bottom(out)
-    shape, dtype = getattr(value, "shape", ()), getattr(value, "dtype", type(value))
-    inside = result = None
-    if frame.check:
-        inside, result = marks(args, params), outcome(primitive, value)
-    older = [bottom(a) for a in args if type(a) is Variable and is_older(a.node, frame)]
-    return Step(primitive.name, shape, dtype, inside, result, unread, tuple(older))
-
-
-def is_older(node: Any, frame: Frame) -> bool:
-    """Whether a Variable with this node comes neither from the call of a frame nor from
-    inside the function."""
-    if not isinstance(node, Node) or node.index >= frame.start:
-        return False
-    return node not in frame.given or isinstance(node, Leaf) and frame.exact
-
-
-# book/memory/replay.md: The level
-def nodes_and_records(out: Any) -> Iterator[tuple[Any, Any]]:
-    """Nodes that were just made for a result and have saved something, with their Records."""
-    while type(out) in (Variable, Batched):
-        node = out.node
-        if isinstance(node, Node) and node.plan and node.saved and type(node.saved) is tuple:
-            yield node, out.record
-        out = out.value
-
-
-def levels_from(level: Any) -> Iterator[Any]:
-    """A level and those below it."""
-    while level is not None:
-        yield level
-        level = level.below
-
-
-# book/memory/replay.md: The level
-PLAIN = (Base, Record, Evaluate, WeakScalars, Pool)  #: They know a primitive by its plans alone.
-
-
-class Checkpoint(Interpreter):
-    """Puts tickets in place of what the nodes below it save.
-
-    Pushed onto another level of its kind, it takes the place of that one.
-
-    Parameters
-    ----------
-    below : Interpreter
-        The next level.
-    frame : Frame
-        Whose tickets.
-    """
-
-    __slots__ = ("frame", "outer", "place", "uppermost", "plain")
-
-    def __init__(self, below: Interpreter, frame: Frame) -> None:
-        outer = below if isinstance(below, Checkpoint) else None
-        super().__init__(outer.below if outer else below)
-        self.frame, self.outer, self.place = frame, outer, 0
-        levels = list(levels_from(self.below))
-        self.uppermost = next(level for level in levels if isinstance(level, Record))
-        self.plain = all(type(level) in PLAIN for level in levels)
-        if outer is not None:
-            frame.passing = type(outer) is Replay or outer.frame.passing
-
-    def kept(self, values: tuple[Any, ...]) -> Any:
-        """Values in the form in which the frame around, or a level that packs saved values,
-        holds them."""
-        others = (v for v in levels_from(top.get()) if not isinstance(v, Checkpoint))
-        keeper = self.outer or next((v for v in others if hasattr(v, "hold")), None)
-        return keeper.hold(values) if keeper else values
-
-    def hold(self, values: tuple[Any, ...]) -> Any:
-        """A ticket for what a checkpoint inside of this one would keep."""
-        return self.frame.ticket(None)
-
-    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
-        """Apply a primitive, note it, and take what its nodes saved away from them."""
-        frame, place = self.frame, self.place
-        self.place += 1
-        if not frame.passing:
-            frame.steps.append(None)
-        out, first, read = self.below.bind(primitive, args, params), len(frame.tickets), False
-        for node, record in nodes_and_records(out):
-            node.saved = frame.ticket(record)
-            read = read or "out" in node.plan.asks
-            if frame.passing and record is self.uppermost:
-                node.inputs = ()
-        if not frame.passing:
-            unread = 0 if read else len(frame.tickets) - first
-            frame.steps[place] = noted(frame, primitive, args, params, out, unread)
-            if read or unread:
-                frame.last = place if unread else -1
-        if frame.policy is not None and self.plain and frame.policy(primitive, args):
-            frame.results[place] = self.kept((bottom(out),))
-        return out
-
-
 # book/memory/replay.md: The replay
-def with_result(primitive: Primitive, value: Any) -> Primitive:
-    """A primitive of the same rules that does not compute."""
-    made = copy(primitive)
-    made.fun = lambda *args, **params: value
-    return made
-
-
-class Replay(Checkpoint):
-    """Gives tickets of a frame their values, up to the one that is asked for."""
-
-    __slots__ = ("asked", "number")
-
-    def __init__(self, below: Interpreter, frame: Frame, asked: Ticket) -> None:
-        super().__init__(below, frame)
-        self.asked, self.number = asked, 0
-
-    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
-        """Apply a primitive as the first time, and hand over what its nodes save."""
-        frame, place = self.frame, self.place
-        self.place += 1
-        step = None if frame.passing else expected(frame, place, primitive)
-        known = self.known(place, step)
-        doing = primitive if known is None else with_result(primitive, known)
-        out = self.below.bind(doing, args, params)
-        if step is not None:
-            again = noted(frame, primitive, args, params, out, step.unread)
-            again = again if known is None else again._replace(result=step.result)
-            compare(frame, place, step, again)
-        for node, record in self.narrowed(out):
-            node.saved = self.give(node.saved, record)
-            if record is self.uppermost:
-                node.inputs = ()
-        return out
-
-    def narrowed(self, out: Any) -> list[tuple[Any, Any]]:
-        """The nodes of a result, with what they saved in the form that a region of mixed
-        precision, which is above, would have given it."""
-        found = list(nodes_and_records(out))
-        if region := next((v for v in levels_from(top.get()) if isinstance(v, Autocast)), None):
-            region.keep(out)
-        return found
-
-    def known(self, place: int, step: Step | None) -> Any:
-        """The result of an operation, if it need not be computed: the policy kept it, or
-        nobody will read it."""
-        if place in self.frame.results:
-            return recalled(self.frame.results[place])[0]
-        last = step and 0 <= self.asked.number - self.number < step.unread
-        if step is None or not last or not self.plain:
-            return None
-        return np.broadcast_to(np.zeros((), step.dtype), step.shape)
-
-    def hold(self, values: tuple[Any, ...]) -> Ticket:
-        """Hand over what a checkpoint inside of this one would keep."""
-        return self.give(values, None)
-
-    def give(self, saved: Any, record: Any) -> Ticket:
-        """Put values into the next ticket, if somebody waits for it."""
-        number, asked = self.number, self.asked
-        self.number += 1
-        if number == len(self.frame.tickets):
-            raise differs(self.frame, "saved more values when it was run again")
-        ticket = self.frame.tickets[number]()
-        ours = asked.record is None or record in (asked.record, None)
-        if ticket is None:
-            ticket = Ticket(self.frame, number, record)
-            self.frame.tickets[number] = weakref.ref(ticket)
-        elif ours and number <= asked.number:
-            ticket.saved = saved
-        if ticket is asked:
-            raise Enough(asked)
-        return ticket
-
-
-# book/memory/replay.md: The replay
-def expected(frame: Frame, place: int, primitive: Primitive) -> Step:
-    """What was noted of an operation, or the error that it was another one."""
-    step = frame.steps[place] if place < len(frame.steps) else None
-    if step is None or step.name != primitive.name:
-        raise differs(
-            frame,
-            f"did {step.name if step else 'nothing more'} as operation {place} of the "
-            f"forward pass, and {primitive.name} when it was run again",
+def replay(frame: Frame, asked: Ticket) -> None:
+    """Run a function again, until what a ticket stands for exists; it and all that were made
+    before it get their values."""
+    if frame.runner == get_ident():
+        raise ReplayError(
+            f"a backward pass inside the checkpointed function {name_of(frame.f)} reached "
+            "a value of that very call. Take derivatives inside of it with grad or vjp, "
+            "or call backward() after it has returned."
         )
-    return step
-
-
-def compare(frame: Frame, place: int, step: Step, again: Step) -> None:
-    """Raise ReplayError unless an operation was the same, and MutatedValueError if it used
-    a parameter that has another value now."""
-    then, now = step.captured, again.captured
-    if len(then) != len(now) or any(a is not b for a, b in zip(then, now)):
-        raise MutatedValueError(
-            f"a Variable of shape {shape_of((*now, *then)[0])} that the checkpointed "
-            f"function {name_of(frame.f)} uses was changed between the forward pass "
-            "and the backward pass, which runs it again. Call backward() before the "
-            "change, such as the step of an optimiser."
-        )
-    if again[:-1] != step[:-1]:
-        told = [f"{s.name} of {s.dtype} and shape {s.shape}" for s in (step, again)]
-        told[1] = "the same of other values" if told[0] == told[1] else told[1]
-        raise differs(
-            frame,
-            f"did {told[0]} as operation {place} of the forward pass, and "
-            f"{told[1]} when it was run again",
-        )
+    with frame.lock:
+        if asked.saved is None:
+            run_again(frame, asked)
