@@ -10,7 +10,7 @@ from chains import LONG, budget_of, costs_of, with_peaks
 
 from autograd_book.memory.costs import Costs, predict
 from autograd_book.memory.planner import least, optimal
-from autograd_book.memory.schedule import flat
+from autograd_book.memory.schedule import depth, flat
 
 
 def all_schedules(first, last):
@@ -136,3 +136,11 @@ def test_a_thousand_blocks_are_planned_in_two_hundred_megabytes(kind, share) -> 
         small = LONG[kind](100)
         best = predict(optimal(small, budget_of(small, share)), small).time / predict(list(range(100)), small).time
         assert plan.time / whole.time <= 1.01 * best
+
+
+def test_a_chain_whose_least_budget_takes_a_list_in_every_list_is_planned_with_all_of_its_budget() -> None:
+    ones, none = np.ones(400), np.zeros(400)
+    costs = Costs(np.ones(401), 12 * ones, none, ones > 0, ones > 0, 14 * ones, 8 * ones, 14 * ones, 9 * ones, none, *3 * [ones], 2 * ones)
+    assert depth(least(costs)[1]) > 300
+    budget = budget_of(costs, 0.7)
+    assert 0.98 * budget < predict(optimal(costs, budget), costs).peak <= budget

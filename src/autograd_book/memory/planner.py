@@ -16,7 +16,7 @@ smallest budget for which there is one.
     print(predict(optimal(measured, 2 * lowest), measured).peak <= 2 * lowest)
 """
 # Generated from book/memory/planner.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ae2bef1df8976d16e0d98c1ce615a9400fbcf25f52750e780b6657aaa5933d64
+# sha256: 08789bc4ce27a0b89b3ab80b88251d220f0673d70100d73a28d60cfb62dcf7c1
 
 __all__ = [
     "Needs",
@@ -165,8 +165,11 @@ def ranks(inputs: Any, tightest: Schedule, fine: int) -> Any:
         pairs = places[: len(places) // 2 * 2].reshape(-1, 2)
         places = pairs[np.arange(len(pairs)), inputs[pairs].argmin(axis=1)]
         rank[places] += 1
-    for first, end in lists_of(tightest):
-        rank[[first, end]] = np.maximum(rank[[first, end]], level(end - first, fine))
+    lists = lists_of(tightest)
+    for height in range(1, 1 + int(level(n, fine))):
+        known = {place for a, b in lists if level(b - a, fine) == height for place in (a, b)}
+        some = sorted(known)[:: 1 + (len(known) << height) // n]
+        rank[some] = np.maximum(rank[some], height)
     rank[[0, n]] = n
     return rank
 
@@ -358,5 +361,4 @@ def optimal(
     everything = predict(list(range(len(costs.kept))), costs).peak
     price = 0.5 * costs.pass_time.sum() / max(everything - smallest, 1)
     plan = Plan(costs, free * more / cells, more, fine, tightest, price)
-    found = within(plan, budget, tightest)
-    return min((found, tightest), key=lambda schedule: predict(schedule, costs).time)
+    return within(plan, budget, tightest)
