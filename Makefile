@@ -74,7 +74,7 @@ test-quick: $(ENV)
 	$(PY) -m pytest -m "not site" --since "$(SINCE)" $(SPREAD)
 
 # The chapters whose outputs are stale are executed, the pages that show something new are written, and a browser looks at the site.
-# What a browser complains of is looked at again by the next `make book`, without a build.
+# What a browser complains of is looked at again by the next `make book`, without a build; what it found good, when it has changed.
 book: site
 	@$(MAKE) --no-print-directory FRESH= $(SEEN)
 	@echo "The book is ready. Open file://$(CURDIR)/_build/html/index.html or type: make serve"
@@ -97,7 +97,7 @@ $(BUILT): $(ENV) $(SOURCES)
 	@mv _build/.begun $@
 
 $(SEEN): $(BUILT) $(wildcard tests/site/*.py)
-	$(PY) -m pytest -m site tests/site $(SPREAD)
+	$(PY) -m pytest -m site tests/site --unseen $(SPREAD)
 	@touch $@
 
 # A contents file of the page and the lists that it refers to. Links to other chapters stay dead.

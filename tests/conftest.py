@@ -13,6 +13,7 @@ settings.load_profile("deterministic")
 
 def pytest_addoption(parser):
     parser.addoption("--since", metavar="COMMIT", help="run only the tests nearest to what was changed since a commit")
+    parser.addoption("--unseen", action="store_true", help="open no page of the site that was found good and is as it was")
 
 
 def pytest_configure(config):

@@ -1,7 +1,9 @@
 """What the tests of the site share: a browser, a server, a book of one page."""
 
 import functools
+import hashlib
 import http.server
+import json
 import os
 import re
 import shutil
@@ -31,6 +33,51 @@ kernelspec:
   language: python
 ---
 """
+
+
+# What was looked at and found good is not looked at again as long as it is as it was, where pytest is told so: `make book` after a sentence opens one page.
+
+SITE = ROOT / "_build" / "html"
+SEEN = ROOT / "_build" / "seen.json"
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--unseen"):
+        seen = json.loads(SEEN.read_text()) if SEEN.is_file() else {}
+        items[:] = [item for item in items if not (state := looked_at(item)) or seen.get(item.nodeid) != state]
+
+
+def pytest_runtest_setup(item):
+    item.user_properties.append(("looked at", looked_at(item)))
+
+
+def pytest_runtest_logreport(report):
+    """Note what a test looked at, if it passed; written at once, since a session may be interrupted."""
+    if report.when == "call" and (state := dict(report.user_properties).get("looked at")) and "PYTEST_XDIST_WORKER" not in os.environ:
+        seen = json.loads(SEEN.read_text()) if SEEN.is_file() else {}
+        SEEN.write_text(json.dumps(seen | {report.nodeid: state if report.passed else ""}, indent=1))
+
+
+def looked_at(item):
+    """A digest of the page, notebook or chapter that a test opens, and of what all of them share; of no file, None."""
+    names = [name for name in item.callspec.params.values() if isinstance(name, str)] if hasattr(item, "callspec") else []
+    files = [file for name in names for file in (SITE / name, SITE / "notebooks" / f"{name}.ipynb", ROOT / "book" / name) if file.is_file()]
+    return hashlib.sha256("".join([shared(), *map(shown, files)]).encode()).hexdigest() if files else None
+
+
+def shown(file):
+    """A digest of a file, and of the images that it shows."""
+    text = file.read_text("utf-8")
+    images = sorted(file.parent / name for name in re.findall(r'(?:src|data)="([^":]*_images/[^"]*)"', text))
+    return "".join(hashlib.sha256(part.read_bytes()).hexdigest() for part in [file, *images] if part.is_file())
+
+
+@functools.cache
+def shared():
+    """A digest of what every page uses, of the tests themselves, and of the browser."""
+    browser = [f"{path} {os.path.getmtime(path)}" for path in map(shutil.which, BROWSERS) if path]
+    files = [file for place in (SITE / "_static", Path(__file__).parent, ROOT / "requirements") for file in sorted(place.rglob("*")) if file.is_file()]
+    return "".join(browser + [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.suffix != ".pyc"])
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,9 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import conftest
 import pytest
 import yaml
 from conftest import HEAD, faults, load, overhanging, watched
@@ -198,3 +200,29 @@ def test_the_names_in_a_cell_are_those_that_the_library_finds_when_it_parses_all
         assert once("\n".join(above), None) == here
         found += len(here)
     assert found > 100
+
+
+def test_what_was_found_good_is_looked_at_again_when_it_changes_or_an_image_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(conftest, "SITE", tmp_path)
+    monkeypatch.setattr(conftest, "SEEN", tmp_path / "seen.json")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    (tmp_path / "_images").mkdir()
+    tests = [SimpleNamespace(nodeid=name, callspec=SimpleNamespace(params={"page": name})) for name in ("a.html", "b.html", "no file")]
+
+    def looks(passed=True):
+        """What is opened, and found good or not."""
+        wanted = tests.copy()
+        conftest.pytest_collection_modifyitems(SimpleNamespace(getoption=lambda name: True), wanted)
+        for test in wanted:
+            state = [("looked at", conftest.looked_at(test))]
+            conftest.pytest_runtest_logreport(SimpleNamespace(when="call", passed=passed, nodeid=test.nodeid, user_properties=state))
+        return [test.nodeid for test in wanted]
+
+    for file, text in {"a.html": '<img src="_images/one.svg">', "b.html": "b", "_images/one.svg": "one"}.items():
+        (tmp_path / file).write_text(text)
+    assert looks(passed=False) == looks() == ["a.html", "b.html", "no file"]
+    assert looks() == ["no file"]
+    (tmp_path / "_images/one.svg").write_text("two")
+    assert looks() == ["a.html", "no file"]
+    (tmp_path / "b.html").write_text("other")
+    assert looks() == ["b.html", "no file"]
