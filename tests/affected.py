@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+MANY = 15  # files of tests that run while an author waits
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 
@@ -61,6 +62,13 @@ def affected(files, chapters):
         return bool(named & changed) or any(touched(helper, (*seen, path)) for helper in beside if helper not in seen)
 
     return touched
+
+
+def nearest(reached, own, changed):
+    """Of the files of tests that a change reaches, those to run at once, and those that are too many: at the ground of the engine it reaches all."""
+    parts = {f"tests/{part}" for part in (file.split("/")[1] for file in changed if file.startswith("book/") and file.count("/") > 1)}
+    near = [path for path in reached if path in own or path.parent.relative_to(ROOT).as_posix() in parts]
+    return (reached, []) if len(reached) <= MANY else (near, [path for path in reached if path not in near])
 
 
 def elsewhere(files, cases):

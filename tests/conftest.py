@@ -25,11 +25,19 @@ def pytest_configure(config):
 
 def choose(since):
     """What differs from a commit, the tests that it can break, and those that are about it."""
-    from affected import ROOT, affected, changed_files, exporting
+    from affected import ROOT, affected, changed_files, exporting, nearest
 
     changed, chapters, files = changed_files(since), list(exporting()), list(ROOT.glob("tests/**/test_*.py"))
-    near, own = affected(changed, chapters), affected({file for file in changed if not file.startswith("tests/cases/")}, ())
-    return {"changed": sorted(changed), "files": [str(path) for path in files if near(path)], "own": [str(path) for path in files if own(path)]}
+    about = affected({file for file in changed if not file.startswith("tests/cases/")}, ())
+    reached, own = filter(affected(changed, chapters), files), list(filter(about, files))
+    near, far = nearest(list(reached), own, changed)
+    return {"changed": sorted(changed), "files": [str(path) for path in near], "own": [str(path) for path in own], "far": len(far)}
+
+
+def pytest_report_header(config):
+    if config.getoption("--since") and config.chosen["far"]:
+        return f"since {config.getoption('--since')}: {config.chosen['far']} files of tests that are farther away are left to `make test`"
+    return None
 
 
 @pytest.hookimpl(optionalhook=True)

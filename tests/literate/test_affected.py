@@ -1,7 +1,7 @@
 """`make test-quick` runs what a change can break near to it."""
 
 import pytest
-from affected import ROOT, affected, elsewhere, exporting
+from affected import MANY, ROOT, affected, elsewhere, exporting, nearest
 
 
 @pytest.mark.parametrize(("changed", "run", "left"), [
@@ -42,3 +42,11 @@ def test_of_the_cases_of_all_rules_those_of_a_changed_chapter_are_left():
     assert [far({"chapter": name}) for name in cases] == [far({"case": table[key][0]}) for table in cases.values() for key in table] == [False, True]
     assert not far({}) and not far({"chapter": "memory.saved"})
     assert not elsewhere({"tests/cases/order.py"}, cases)({"chapter": "rules.order"})
+
+
+def test_of_more_tests_than_an_author_waits_for_those_of_the_part_are_left():
+    own, beside = ROOT / "tests/graph/test_stack.py", ROOT / "tests/graph/test_record.py"
+    far = [ROOT / f"tests/rules/test_{n}.py" for n in range(MANY)]
+    assert nearest([own, beside], [own], {"book/graph/stack.md"}) == ([own, beside], [])
+    assert nearest([own, beside, *far], [own], {"book/graph/stack.md", "README.md"}) == ([own, beside], far)
+    assert nearest([own, *far], [own], {"tests/graph/test_stack.py"}) == ([own], far)
