@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9e24431a0ea21df07fdb5e45f341d2532b3bdbc1beff33ccbd03d9941d81d98b
+# sha256: 236b25a9916b78c18197caf977ade6bbfde100a903c9bb461a33b2902bd1f5d9
 
 __all__ = [
     "Variable",
@@ -119,7 +119,7 @@ from autograd_book.rules.convolution import conv1d as conv1d
 from autograd_book.rules.convolution import conv2d as conv2d
 from autograd_book.rules.convolution import max_pool1d as max_pool1d
 from autograd_book.rules.convolution import max_pool2d as max_pool2d
-from autograd_book.rules.decompositions import symmetrize as symmetrize
+from autograd_book.rules.factorizations import symmetrize as symmetrize
 from autograd_book.rules.elementwise import gelu as gelu
 from autograd_book.rules.elementwise import relu as relu
 from autograd_book.rules.elementwise import sigmoid as sigmoid

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases.decompositions import numbers, regular
+from cases.factorizations import numbers, regular
 
 import autograd_book as ab
 

@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 36b64dda6ba068b20372f47c547e01a7df4a4685eb812f2b482165801a7ad7bf
+# sha256: 6167ef76f1cf490d572ad77a5d865ad2f28a2d9bd5b18acfd66b1609b86ac036
 
 __all__ = [
     "linspace",
@@ -43,8 +43,8 @@ from autograd_book.graph.protocols import functions, implements, refusals, refus
 from autograd_book.graph.variable import Variable
 from autograd_book.rules import (
     convolution,
-    decompositions,
     elementwise,
+    factorizations,
     fourier,
     indexing,
     linear,
@@ -52,6 +52,7 @@ from autograd_book.rules import (
     reductions,
     scans,
     shapes,
+    spectra,
 )
 
 

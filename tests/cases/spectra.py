@@ -1,33 +1,15 @@
-"""Cases for book/rules/decompositions.md."""
+"""Cases for book/rules/spectra.md."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from casework import Case, label, strided, transposed, uniform
+from casework import Case, label
 
-from autograd_book.rules import decompositions as rules
+from autograd_book.rules.factorizations import NUMPY_2
+from cases.factorizations import hermitian, matrices, numbers, regular
 
 la = np.linalg
-SQUARES = [(1, 1), (3, 3), (2, 3, 3), (0, 2, 2), (0, 0)]
-TALL, WIDE = [(4, 2), (2, 4, 3)], [(2, 4), (2, 3, 4)]
-
-
-def numbers(shape: tuple[int, ...], seed: int = 0, kind: str = "real") -> np.ndarray:
-    """Real or complex numbers."""
-    x = uniform(shape, seed=seed)
-    return x + 1j * uniform(shape, seed=seed + 50) if kind == "complex" else x
-
-
-def regular(shape: tuple[int, ...], kind: str = "real") -> np.ndarray:
-    """Matrices far from singular, with values apart from each other."""
-    m, n = shape[-2:]
-    return np.eye(m, n) * np.arange(2.0, n + 2) * 1.5 + 0.3 * numbers(shape, 1, kind)
-
-
-def hermitian(x: Any) -> Any:
-    """Of any square matrix, the Hermitian one that has its lower triangle's symmetric part."""
-    return 0.5 * (x + np.conjugate(np.swapaxes(x, -1, -2)))
 
 
 def size(x: Any) -> Any:
@@ -56,11 +38,6 @@ def from_eig(x: Any) -> Any:
 
 
 SQUARE: dict[str, tuple[str, Callable[..., Any]]] = {
-    "inv": ("inv", la.inv),
-    "det": ("det", la.det),
-    "cofactors": ("cofactors", rules.cofactors),
-    "slogdet": ("packed_slogdet", lambda x: la.slogdet(x)[0] + np.square(la.slogdet(x)[1])),
-    "cholesky": ("lower_factor", lambda x: la.cholesky(hermitian(x))),
     "eigh": ("packed_eigh", from_eigh),
     "eigh upper": ("packed_eigh", lambda x: from_eigh(x, UPLO="U")),
     "eigh sizes": ("packed_eigh", lambda x: size(la.eigh(hermitian(x))[1])),
@@ -73,7 +50,6 @@ SQUARE: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 #: Of matrices that are not Hermitian only one triangle is read.
 TRIANGLES: dict[str, tuple[str, Callable[..., Any]]] = {
-    "cholesky of a triangle": ("lower_factor", la.cholesky),
     "eigh of a triangle": ("packed_eigh", lambda x: size(la.eigh(x)[1]) * la.eigh(x)[0][..., None, :]),
     "eigh of the upper triangle": ("packed_eigh", lambda x: size(la.eigh(x, "U")[1])),
     "eigvalsh of a triangle": ("eigvalsh", la.eigvalsh),
@@ -88,27 +64,14 @@ ANY_SHAPE: dict[str, tuple[str, Callable[..., Any]]] = {
     "svd right": ("packed_svd", lambda x: size(la.svd(x, full_matrices=False)[2])),
     "svdvals": ("singular_values", lambda x: la.svd(x, compute_uv=False)),
     "pinv": ("pinv", la.pinv),
-    "qr q": ("packed_qr", lambda x: la.qr(x)[0]),
-    "qr r": ("packed_qr", lambda x: la.qr(x, "r")),
 }
-SYSTEMS = [
-    ((3, 3), (3,)),
-    ((3, 3), (3, 2)),
-    ((2, 3, 3), (2, 3, 1)),
-    *[((2, 1, 3, 3), (4, 3, 2)) for _ in range(rules.NUMPY_2)],
-    ((3, 3), (2, 3, 2)),
-    ((0, 3, 3), (0, 3, 2)),
-    ((2, 2), (2, 0)),
-]
 VECTOR_NORMS = [None, np.inf, -np.inf, 1, 2, 3, 1.5, -1, 0.5]
 MATRIX_NORMS = [None, "fro", "nuc", np.inf, -np.inf, 1, -1, 2, -2]
 
 
-def systems() -> Iterator[tuple[str, Case]]:
-    """Equations and least squares."""
+def least_squares() -> Iterator[tuple[str, Case]]:
+    """Solutions, squares and singular values of what `numpy.linalg.lstsq` returns."""
     for kind in ("real", "complex"):
-        for a, b in SYSTEMS:
-            yield "solve_columns", Case(la.solve, (regular(a, kind), numbers(b, 2, kind)), label("solve", a, b, kind))
         for a, b in [((4, 2), (4,)), ((4, 2), (4, 3)), ((2, 4), (2,)), ((3, 3), (3, 2))]:
             args = regular(a, kind), numbers(b, 3, kind)
             yield "least_squares", Case(lambda a, b: la.lstsq(a, b, rcond=None)[0], args, label("lstsq", a, b, kind))
@@ -116,15 +79,6 @@ def systems() -> Iterator[tuple[str, Case]]:
         yield "least_squares", Case(lambda a, b: la.lstsq(a, b, rcond=None)[1], args, label("lstsq squares", kind))
         values = lambda a: la.lstsq(a, np.ones(4), rcond=None)[3]
         yield "packed_svd", Case(values, (regular((4, 2), kind),), label("lstsq values", kind))
-    args = regular((3, 3)), numbers((3,), 3, "complex")
-    yield "solve_columns", Case(la.solve, args, label("solve real complex"))
-    if rules.NUMPY_2:
-        yield "solve_columns", Case(la.solve, (regular((2, 3, 3)), numbers((3,))), label("solve stack vector"))
-    a, b = regular((6, 6)).reshape(2, 3, 6), numbers((2, 3))
-    yield "tensorsolve", Case(la.tensorsolve, (a, b), label("tensorsolve"))
-    yield "tensorsolve", Case(lambda a, b: la.tensorsolve(a, b, (0,)), (np.moveaxis(a, 2, 0), b), label("tensorsolve axes"))
-    yield "tensorinv", Case(la.tensorinv, (regular((6, 6)).reshape(2, 3, 6),), label("tensorinv"))
-    yield "tensorinv", Case(lambda a: la.tensorinv(a, ind=1), (regular((6, 6)).reshape(6, 2, 3),), label("tensorinv ind"))
 
 
 def norms() -> Iterator[tuple[str, Case]]:
@@ -146,34 +100,17 @@ def norms() -> Iterator[tuple[str, Case]]:
             f = lambda x, keep=keepdims: np.square(la.norm(x, keepdims=keep))
             yield "p_norm", Case(f, (numbers(shape),), label("norm of all", shape, keepdims))
     yield "packed_svd", Case(la.cond, (regular((3, 2)),), label("cond default"))
-    if rules.NUMPY_2:
+    if NUMPY_2:
         for p in (1, 2, 3, np.inf):
             f = lambda x, p=p: la.vector_norm(x, axis=(0, -1), keepdims=True, ord=p)
             yield "p_norm", Case(f, (numbers((2, 3, 2)),), label("vector_norm", p))
         yield "p_norm", Case(lambda x: np.square(la.vector_norm(x)), (numbers((2, 3)),), label("vector_norm all"))
         yield "packed_svd", Case(lambda x: la.matrix_norm(x, ord="nuc"), (numbers((2, 3, 4)),), label("matrix_norm"))
         yield "packed_svd", Case(la.svdvals, (numbers((3, 2)),), label("svdvals of NumPy 2"))
-        upper = lambda x: la.cholesky(hermitian(x), upper=True)
-        for kind in ("real", "complex"):
-            yield "lower_factor", Case(upper, (regular((2, 3, 3), kind),), label("cholesky upper", kind))
 
 
 def cases() -> Iterator[tuple[str, Case]]:
-    for kind in ("real", "complex"):
-        for (name, (key, fun)), shape in [(pair, s) for pair in SQUARE.items() for s in SQUARES]:
-            if shape == (0, 0) and key in ("cofactors", "det", "packed_svd", "pinv"):
-                continue
-            yield key, Case(fun, (regular(shape, kind),), label(name, shape, kind))
-        for (name, (key, fun)), shape in [(pair, s) for pair in ANY_SHAPE.items() for s in (*TALL, *WIDE, (3, 3))]:
-            yield key, Case(fun, (regular(shape, kind),), label(name, shape, kind))
-        for name, (key, fun) in (SQUARE | ANY_SHAPE).items():
-            for layout in (transposed, strided) if kind == "real" else (transposed,):
-                yield key, Case(fun, (layout(regular((3, 3), kind)),), label(name, layout.__name__, kind))
-        for name, (key, fun) in TRIANGLES.items():
-            for shape in ((3, 3), (2, 3, 3)):
-                yield key, Case(fun, (regular(shape, kind),), label(name, shape, kind))
+    yield from matrices(SQUARE, ANY_SHAPE, TRIANGLES)
     yield "packed_eig", Case(from_eig, (numbers((3, 3), 9),), label("eig of a rotation and more"))
-    yield "det", Case(la.det, (np.outer([1.0, 2.0, 3.0], [1.0, -1.0, 0.5]) + np.diag([0.0, 0.0, 1.0]),), label("det singular"))
-    yield "det", Case(la.det, (np.outer([1.0, 2.0, 3.0], [1.0, -1.0, 0.5]),), label("det of rank 1"))
-    yield from systems()
+    yield from least_squares()
     yield from norms()

@@ -1,8 +1,8 @@
-"""Decompositions.
+"""Eigenvalues and singular values.
 
-Inverses, linear systems, determinants, factorisations, eigenvalues, singular
-values, least squares and norms: ``numpy.linalg``, for real and complex
-matrices and for stacks of them.
+Eigenvalues, singular values, pseudoinverses, least squares, norms and
+condition numbers: the part of ``numpy.linalg`` that is found by iterations,
+for real and complex matrices and for stacks of them.
 
 ::
 
@@ -10,40 +10,13 @@ matrices and for stacks of them.
     from autograd_book import Variable
 
     a = Variable([[2.0, 1.0], [1.0, 3.0]])
-    (np.linalg.slogdet(a).logabsdet + np.sum(np.linalg.eigvalsh(a) ** 2)).backward()
+    (np.sum(np.linalg.eigvalsh(a) ** 2) + np.linalg.norm(a)).backward()
     print(a.grad.numpy())
 """
-# Generated from book/rules/decompositions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: fccb95fc8d4cedced7e17520bf640387a2d6efa5648604c51d50f23225464421
+# Generated from book/rules/spectra.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 786af334c7f1d38622510974b604536cf3bc9359df549c504fa4aed0ebf061dd
 
 __all__ = [
-    "transposed",
-    "adjoint",
-    "solve_rule",
-    "solve_columns",
-    "NUMPY_2",
-    "given",
-    "solve",
-    "cofactors",
-    "diagonal",
-    "diagonal_of",
-    "without_pairs",
-    "cofactors_rule",
-    "slogdet_rule",
-    "packed_slogdet",
-    "real",
-    "SEVERAL",
-    "NAMED",
-    "slogdet",
-    "as_read",
-    "symmetrize",
-    "lower_half",
-    "cholesky_rule",
-    "lower_factor",
-    "cholesky",
-    "qr_rule",
-    "packed_qr",
-    "qr",
     "plain",
     "over_gaps",
     "off_diagonal",
@@ -81,273 +54,36 @@ __all__ = [
     "matrix_norm",
     "norm",
     "cond",
-    "tensorinv",
-    "tensorsolve",
 ]
 
 
-# book/rules/decompositions.md: An equation instead of a formula
+# book/rules/spectra.md: Synopsis
 from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationValueError
+from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, shape_of
 from autograd_book.graph.protocols import implements, primitive
 from autograd_book.graph.variable import Variable
-
-
-def transposed(x: Any) -> Any:
-    """Each matrix of a stack, transposed."""
-    return np.swapaxes(x, -1, -2)
-
-
-def adjoint(x: Any) -> Any:
-    """Each matrix of a stack, transposed and conjugated."""
-    return np.conjugate(transposed(x)) if x.dtype.kind == "c" else transposed(x)
-
-
-# book/rules/decompositions.md: An equation instead of a formula
-Primitive(
-    np.linalg.inv, "a",
-    a=lambda g, out: -(transposed(out) @ g @ transposed(out)),
+from autograd_book.rules.elementwise import direction, over
+from autograd_book.rules.factorizations import (
+    NAMED,
+    adjoint,
+    as_read,
+    diagonal,
+    diagonal_of,
+    given,
+    lower_half,
+    real,
+    transposed,
 )
+from autograd_book.rules.linear import positions
+from autograd_book.rules.reductions import in_single, kept, wide
+from autograd_book.rules.shapes import constant
 
 
-# book/rules/decompositions.md: Linear systems
-from autograd_book.graph.backward import unbroadcast
-
-
-def solve_rule(
-    g: Any, a: Any, out: Any, b_shape: tuple[int, ...]
-) -> tuple[Any, Any]:
-    """Cotangents of both arguments of a linear system."""
-    b = np.linalg.solve(transposed(a), g)
-    return unbroadcast(-(b @ transposed(out)), a.shape), unbroadcast(b, b_shape)
-
-
-@primitive(
-    "a b",
-    joint=lambda g, a, out, b_shape: solve_rule(g, a, out, b_shape),
-    linear="b",
-)
-def solve_columns(a: Any, b: Any) -> Any:
-    """Solution of ``a @ x = b`` for stacks of matrices a and b."""
-    return np.linalg.solve(a, b)
-
-
-# book/rules/decompositions.md: Linear systems
-#: Whether `solve` takes only an array of one axis for a vector.
-NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
-
-
-def given(x: Any) -> Any:
-    """x as an array, if it is not one or a Variable."""
-    return x if hasattr(x, "dtype") else np.asarray(x)
-
-
-@implements(np.linalg.solve)
-def solve(a: Any, b: Any) -> Any:
-    """Solution of ``a @ x = b``, as `numpy.linalg.solve`."""
-    a, b = given(a), given(b)
-    if b.ndim == (1 if NUMPY_2 else a.ndim - 1):
-        return solve_columns(a, b[..., None])[..., 0]
-    return solve_columns(a, b)
-
-
-# book/rules/decompositions.md: Determinants
-@primitive("x", x=lambda g, x: cofactors_rule(g, x))
-def cofactors(x: Any) -> Any:
-    """Matrix of cofactors of each matrix of a stack, whatever its rank."""
-    u, s, vh = np.linalg.svd(x)
-    others = np.prod(np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]), axis=-1)
-    sign = np.asarray(np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    return sign * (np.conjugate(u) * others[..., None, :]) @ np.conjugate(vh)
-
-
-# book/rules/decompositions.md: Determinants
-Primitive(
-    np.linalg.det, "a",
-    a=lambda g, a: g[..., None, None] * cofactors(a),
-)
-
-
-# book/rules/decompositions.md: Determinants
-def diagonal(w: Any) -> Any:
-    """Diagonal matrices with w on their diagonals."""
-    return np.where(np.eye(w.shape[-1], dtype=bool), w[..., None], 0)
-
-
-def diagonal_of(x: Any) -> Any:
-    """The diagonal of each matrix of a stack."""
-    return np.sum(np.where(np.eye(x.shape[-1], dtype=bool), x, 0), axis=-1)
-
-
-# book/rules/decompositions.md: Determinants
-def without_pairs(s: Any) -> Any:
-    """At i and j the product of all elements of s but those two; zero where i is j."""
-    one = np.eye(s.shape[-1], dtype=bool)
-    out = np.where(one, 0, np.ones_like(one, s.dtype))
-    for k, row in enumerate(one):
-        out = out * np.where(row[:, None] | row, 1, s[..., k, None, None])
-    return out
-
-
-def cofactors_rule(g: Any, x: Any) -> Any:
-    """Cotangent of a matrix, from that of its cofactors."""
-    u, s, vh = np.linalg.svd(x)
-    others, along = without_pairs(s), adjoint(u) @ g @ adjoint(vh)
-    straight = diagonal((others @ diagonal_of(along)[..., None])[..., 0])
-    inner = straight - others * transposed(along)
-    sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    return sign * (np.conjugate(u) @ inner @ np.conjugate(vh))
-
-
-# book/rules/decompositions.md: Several results in one node
-def slogdet_rule(g: Any, a: Any, out: Any) -> Any:
-    """Cotangent of the matrix, from those of sign and logarithm."""
-    along = g[..., 1]
-    if g.dtype.kind == "c":
-        along = np.real(along) + 1j * np.imag(g[..., 0] * out[..., 0])
-    return along[..., None, None] * transposed(np.linalg.inv(a))
-
-
-@primitive("a", a=lambda g, a, out: slogdet_rule(g, a, out))
-def packed_slogdet(a: Any) -> Any:
-    """Sign and logarithm of the determinant, in a last axis."""
-    return np.stack(np.linalg.slogdet(a), axis=-1)
-
-
-# book/rules/decompositions.md: Several results in one node
-from autograd_book.rules.linear import positions, scalar
-
-
-def real(x: Any) -> Any:
-    """The real part of what may be complex only because it was packed with what is."""
-    return np.real(x) if x.dtype.kind == "c" else x
-
-
-SEVERAL = (np.linalg.slogdet, np.linalg.qr, np.linalg.eigh, np.linalg.eig, np.linalg.svd)
-#: The named tuples that NumPy returns.
-NAMED: dict[Any, Any] = {f: type(f(np.eye(1))) for f in SEVERAL}
-
-
-# book/rules/decompositions.md: Several results in one node
-@implements(np.linalg.slogdet)
-def slogdet(a: Any) -> Any:
-    """Sign and logarithm of the determinant, as `numpy.linalg.slogdet`."""
-    packed = packed_slogdet(a)
-    return NAMED[np.linalg.slogdet](scalar(packed[..., 0]), scalar(real(packed[..., 1])))
-
-
-# book/rules/decompositions.md: Half of a symmetric matrix
-def as_read(g: Any, triangle: str = "L") -> Any:
-    """The share of the cotangent of a Hermitian matrix for the triangle that was read: the
-    Hermitian part, twice beside the diagonal and once on it."""
-    even = 0.5 * (g + adjoint(g))
-    share = np.tri(g.shape[-1]) + np.tri(g.shape[-1], k=-1)
-    return (share if triangle in "Ll" else share.T).astype(even.dtype) * even
-
-
-# book/rules/decompositions.md: Half of a symmetric matrix
-def symmetrize(a: Any) -> Any:
-    """The Hermitian part of square matrices, ``(a + a^H) / 2``.
-
-    In front of `numpy.linalg.cholesky`, `eigh` or `eigvalsh` it makes them functions of
-    both triangles alike, and the gradient Hermitian.
-
-    Parameters
-    ----------
-    a : array_like or Variable
-        Square matrices in the last two axes.
-
-    Returns
-    -------
-    array or Variable
-        The shape of `a`; `a` itself, in value, if it is Hermitian.
-
-    Raises
-    ------
-    DifferentiationValueError
-        If the matrices are not square.
-    """
-    a = given(a)
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise DifferentiationValueError(
-            f"symmetrize was given an array of shape {a.shape}. Give square matrices in "
-            "the last two axes."
-        )
-    return 0.5 * (a + adjoint(a))
-
-
-# book/rules/decompositions.md: Half of a symmetric matrix
-def lower_half(x: Any) -> Any:
-    """The lower triangle of each matrix, with half of the diagonal."""
-    below, one = np.tri(x.shape[-1], k=-1, dtype=bool), np.eye(x.shape[-1], dtype=bool)
-    return np.where(below, x, np.where(one, 0.5 * x, 0))
-
-
-# book/rules/decompositions.md: Half of a symmetric matrix
-def cholesky_rule(g: Any, out: Any) -> Any:
-    """Cotangent of a Hermitian matrix, from that of its lower factor."""
-    left = np.linalg.solve(transposed(out), lower_half(transposed(out) @ g))
-    return as_read(transposed(np.linalg.solve(adjoint(out), transposed(left))))
-
-
-# book/rules/decompositions.md: Half of a symmetric matrix
-@primitive("a", a=lambda g, out: cholesky_rule(g, out))
-def lower_factor(a: Any) -> Any:
-    """The lower Cholesky factor of each matrix of a stack."""
-    return np.linalg.cholesky(a)
-
-
-# book/rules/decompositions.md: Half of a symmetric matrix
-@implements(np.linalg.cholesky)
-def cholesky(a: Any, *, upper: bool = False) -> Any:
-    """Cholesky factor, as `numpy.linalg.cholesky`."""
-    return adjoint(lower_factor(adjoint(given(a)))) if upper else lower_factor(a)
-
-
-# book/rules/decompositions.md: Columns made orthogonal
-def qr_rule(g: Any, out: Any) -> Any:
-    """Cotangent of a tall matrix, from those of Q and R on top of each other."""
-    m = out.shape[-2] - out.shape[-1]
-    q, r, g_q, g_r = out[..., :m, :], out[..., m:, :], g[..., :m, :], g[..., m:, :]
-    inner = g_r @ transposed(r) - transposed(q) @ g_q
-    half = transposed(lower_half(transposed(inner)))
-    before = g_q + np.conjugate(q) @ (half + adjoint(half))
-    return transposed(np.linalg.solve(r, transposed(before)))
-
-
-@primitive("a", a=lambda g, out: qr_rule(g, out))
-def packed_qr(a: Any) -> Any:
-    """Q and R of each tall matrix of a stack, R below Q."""
-    return np.concatenate(np.linalg.qr(a), axis=-2)
-
-
-# book/rules/decompositions.md: Columns made orthogonal
-from autograd_book.graph.errors import NoRuleError
-from autograd_book.rules.shapes import concatenate, constant
-
-
-@implements(np.linalg.qr)
-def qr(a: Any, mode: str = "reduced") -> Any:
-    """QR decomposition, as `numpy.linalg.qr` with the modes ``"reduced"`` and ``"r"``."""
-    m, n = a.shape[-2:]
-    if mode not in ("reduced", "r", "complete")[: 3 if m <= n else 2]:
-        raise NoRuleError(
-            f"np.linalg.qr of a matrix of shape {(m, n)} with mode={mode!r} has no "
-            "derivative rule. Use mode='reduced' or mode='r', which the matrix determines."
-        )
-    k = min(m, n)
-    packed = packed_qr(a[..., :k])
-    q, r = packed[..., :m, :], packed[..., m:, :]
-    if m < n:
-        r = concatenate([r, adjoint(q) @ a[..., k:]], -1)
-    return r if mode == "r" else NAMED[np.linalg.qr](q, r)
-
-
-# book/rules/decompositions.md: Eigenvalues
+# book/rules/spectra.md: Eigenvalues
 def plain(x: Any) -> Any:
     """The value of x alone, as an array."""
     return x.numpy() if hasattr(x, "numpy") else x
@@ -367,13 +103,13 @@ def over_gaps(x: Any, gaps: Any, values: Any, used: Any) -> Any:
     return np.where(none, 0, x / np.where(none, 1, gaps))
 
 
-# book/rules/decompositions.md: Eigenvalues
+# book/rules/spectra.md: Eigenvalues
 def off_diagonal(x: Any) -> Any:
     """Each matrix of a stack, with zeros on the diagonal."""
     return np.where(np.eye(x.shape[-1], dtype=bool), 0, x)
 
 
-# book/rules/decompositions.md: Eigenvalues
+# book/rules/spectra.md: Eigenvalues
 def expect_no_phase(mix: Any, g: Any) -> None:
     """Raise if the cotangent g would turn the phases of complex vectors."""
     turning = np.max(np.abs(np.imag(plain(diagonal_of(mix)))), initial=0)
@@ -385,7 +121,7 @@ def expect_no_phase(mix: Any, g: Any) -> None:
         )
 
 
-# book/rules/decompositions.md: Eigenvalues
+# book/rules/spectra.md: Eigenvalues
 def eigh_rule(g: Any, out: Any, triangle: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its packed decomposition."""
     w, v = real(out[..., 0]), out[..., 1:]
@@ -397,7 +133,7 @@ def eigh_rule(g: Any, out: Any, triangle: Any) -> Any:
     return as_read(np.conjugate(v) @ inner @ transposed(v), triangle)
 
 
-# book/rules/decompositions.md: Eigenvalues
+# book/rules/spectra.md: Eigenvalues
 @primitive("a", a=lambda g, out, UPLO="L": eigh_rule(g, out, UPLO))
 def packed_eigh(a: Any, UPLO: Any = "L") -> Any:
     """Eigenvalues and eigenvectors of Hermitian matrices, side by side."""
@@ -412,7 +148,7 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     return NAMED[np.linalg.eigh](real(packed[..., 0]), packed[..., 1:])
 
 
-# book/rules/decompositions.md: Eigenvalues
+# book/rules/spectra.md: Eigenvalues
 def eigvalsh_rule(g: Any, a: Any, triangle: Any) -> Any:
     """Cotangent of a Hermitian matrix, from that of its eigenvalues."""
     v = np.linalg.eigh(a, triangle)[1]
@@ -425,7 +161,7 @@ Primitive(
 )
 
 
-# book/rules/decompositions.md: Without symmetry
+# book/rules/spectra.md: Without symmetry
 def eig_rule(g: Any, out: Any) -> Any:
     """Cotangent of a matrix, from that of its packed decomposition."""
     w, v = out[..., 0], out[..., 1:]
@@ -438,7 +174,7 @@ def eig_rule(g: Any, out: Any) -> Any:
     return np.linalg.solve(transposed(v), inner @ transposed(v))
 
 
-# book/rules/decompositions.md: Without symmetry
+# book/rules/spectra.md: Without symmetry
 @primitive("a", a=lambda g, out: eig_rule(g, out))
 def packed_eig(a: Any) -> Any:
     """Eigenvalues and eigenvectors of square matrices, side by side."""
@@ -459,7 +195,7 @@ def eigvals(a: Any) -> Any:
     return eig(a)[0]
 
 
-# book/rules/decompositions.md: Singular values
+# book/rules/spectra.md: Singular values
 def svd_parts(packed: Any, m: int) -> tuple[Any, Any, Any]:
     """U, S and Vh out of a packed decomposition of matrices with m rows."""
     return transposed(packed[..., :m]), real(packed[..., m]), packed[..., m + 1 :]
@@ -475,7 +211,7 @@ def packed_svd(a: Any, hermitian: bool = False) -> Any:
     return np.concatenate([transposed(u), s[..., None], vh], axis=-1)
 
 
-# book/rules/decompositions.md: Singular values
+# book/rules/spectra.md: Singular values
 def svd_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from those of U, S and Vh."""
     m, n = a.shape[-2:]
@@ -497,7 +233,7 @@ def svd_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     return as_read(result) if hermitian else result
 
 
-# book/rules/decompositions.md: Singular values
+# book/rules/spectra.md: Singular values
 def values_rule(g: Any, a: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its singular values."""
     u, _, vh = np.linalg.svd(a, full_matrices=False, hermitian=hermitian)
@@ -511,7 +247,7 @@ def singular_values(a: Any, hermitian: bool = False) -> Any:
     return np.linalg.svd(a, compute_uv=False, hermitian=hermitian)
 
 
-# book/rules/decompositions.md: Singular values
+# book/rules/spectra.md: Singular values
 @implements(np.linalg.svd)
 def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
@@ -528,7 +264,7 @@ def svd(
     return NAMED[np.linalg.svd](*svd_parts(packed_svd(a, hermitian), m))
 
 
-# book/rules/decompositions.md: Singular values
+# book/rules/spectra.md: Singular values
 def known(*names: str) -> tuple[Any, ...]:
     """Those functions of `numpy.linalg` that this NumPy has."""
     return tuple(getattr(np.linalg, name) for name in names if hasattr(np.linalg, name))
@@ -543,7 +279,7 @@ def svdvals(x: Any) -> Any:
 Primitive(np.linalg.matrix_rank, "A", flat=True)
 
 
-# book/rules/decompositions.md: Least squares
+# book/rules/spectra.md: Least squares
 def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     """Cotangents of a and b in ``x = z @ b``, z the pseudoinverse, rest ``b - a @ x``."""
     zt, gh = transposed(z), adjoint(g)
@@ -553,7 +289,7 @@ def inverse_rule(g: Any, a: Any, z: Any, x: Any, rest: Any) -> tuple[Any, Any]:
     return unreached + free - b @ transposed(x), b
 
 
-# book/rules/decompositions.md: What is cut off
+# book/rules/spectra.md: What is cut off
 def cut_rule(g: Any, a: Any, z: Any) -> Any:
     """What the cut singular values that are not zero add to the cotangent of a matrix,
     from that of its pseudoinverse z."""
@@ -570,7 +306,7 @@ def cut_rule(g: Any, a: Any, z: Any) -> Any:
     return np.conjugate(u) @ inner @ np.conjugate(vh)
 
 
-# book/rules/decompositions.md: What is cut off
+# book/rules/spectra.md: What is cut off
 def pinv_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     """Cotangent of a matrix, from that of its pseudoinverse."""
     taken = lower_half(a) + adjoint(lower_half(a)) if hermitian else a
@@ -588,7 +324,7 @@ Primitive(
 )
 
 
-# book/rules/decompositions.md: What is cut off
+# book/rules/spectra.md: What is cut off
 def lstsq_rule(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> tuple[Any, Any]:
     """Cotangents of both arguments of a least squares problem."""
     eps = np.finfo(out.dtype).eps
@@ -608,7 +344,7 @@ def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
     return np.linalg.lstsq(a, b, rcond)[0]
 
 
-# book/rules/decompositions.md: What is cut off
+# book/rules/spectra.md: What is cut off
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least squares, as `numpy.linalg.lstsq`; the rank is a plain integer."""
@@ -624,11 +360,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return (x[..., 0] if b.ndim == 1 else x), squares, rank, values
 
 
-# book/rules/decompositions.md: Norms
-from autograd_book.rules.elementwise import direction, over
-from autograd_book.rules.reductions import in_single, kept, wide
-
-
+# book/rules/spectra.md: Norms
 def p_norm_rule(g: Any, x: Any, out: Any, p: Any, axis: Any) -> Any:
     """Cotangent of a vector, from that of its p-norm; 0 where the norm is 0."""
     shape, x = kept(x.shape, axis), wide(x)
@@ -644,7 +376,7 @@ def p_norm_rule(g: Any, x: Any, out: Any, p: Any, axis: Any) -> Any:
     return g * np.where(none, nothing, some)
 
 
-# book/rules/decompositions.md: Norms
+# book/rules/spectra.md: Norms
 @primitive(
     "x", x=lambda g, x, out, p, axis, keepdims=False: p_norm_rule(g, x, out, p, axis)
 )
@@ -658,7 +390,7 @@ def p_norm(x: Any, p: Any, axis: Any, keepdims: bool = False) -> Any:
     return np.sqrt(total) if p == 2 else np.power(total, total.dtype.type(1 / p))
 
 
-# book/rules/decompositions.md: Norms
+# book/rules/spectra.md: Norms
 VECTORS: dict[Any, Any] = {
     np.inf: lambda x, axis: np.max(np.abs(x), axis=axis),
     -np.inf: lambda x, axis: np.min(np.abs(x), axis=axis),
@@ -667,7 +399,7 @@ VECTORS: dict[Any, Any] = {
 }  #: Norms of vectors that are no roots of sums.
 
 
-# book/rules/decompositions.md: Norms
+# book/rules/spectra.md: Norms
 MATRICES: dict[Any, Any] = {
     **dict.fromkeys((None, "fro", "f"), lambda x: p_norm(x, 2, (-2, -1))),
     "nuc": lambda x: np.sum(np.hypot(svdvals(x), 0), axis=-1),
@@ -680,7 +412,7 @@ MATRICES: dict[Any, Any] = {
 }  #: Norms of matrices on the last two axes, by their order.
 
 
-# book/rules/decompositions.md: Norms
+# book/rules/spectra.md: Norms
 def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The result of a reduction of x over axes, which stay as 1 if wanted."""
     return np.reshape(out, kept(x.shape, axes)) if keepdims else out
@@ -701,7 +433,7 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     return tuple(positions(axes, x.ndim))
 
 
-# book/rules/decompositions.md: Norms
+# book/rules/spectra.md: Norms
 @implements(*known("vector_norm"))
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
@@ -724,7 +456,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return reduced(MATRICES[ord](x), x, (-2, -1), keepdims)
 
 
-# book/rules/decompositions.md: Norms
+# book/rules/spectra.md: Norms
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of a vector or a matrix, as `numpy.linalg.norm`."""
@@ -739,10 +471,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return reduced(out, x, axes, keepdims)
 
 
-# book/rules/decompositions.md: Composed from these
-import math
-
-
+# book/rules/spectra.md: Condition numbers
 @implements(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
     """Condition number, as `numpy.linalg.cond`."""
@@ -762,28 +491,3 @@ def cond(x: Any, p: Any = None) -> Any:
     finite = np.where(singular, 0, 1).astype(product.dtype)
     with np.errstate(divide="ignore"):
         return np.where(np.equal(product, 0), 1, product) / finite
-
-
-# book/rules/decompositions.md: Composed from these
-@implements(np.linalg.tensorinv)
-def tensorinv(a: Any, ind: int = 2) -> Any:
-    """Inverse of an array as a map of arrays, as `numpy.linalg.tensorinv`."""
-    if ind <= 0:
-        raise DifferentiationValueError(
-            f"np.linalg.tensorinv of shape {a.shape} was given ind={ind!r}. Give a positive "
-            "number of axes."
-        )
-    rows, columns = a.shape[:ind], a.shape[ind:]
-    square = np.reshape(a, (math.prod(rows), -1))
-    return np.linalg.inv(square).reshape(columns + rows)
-
-
-@implements(np.linalg.tensorsolve)
-def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
-    """Solution of ``tensordot(a, x, x.ndim) = b``, as `numpy.linalg.tensorsolve`."""
-    a, b = given(a), given(b)
-    if axes is not None:
-        a = np.moveaxis(a, axes, range(a.ndim - len(axes), a.ndim))
-    unknown = a.shape[b.ndim :]
-    square = np.reshape(a, (b.size, math.prod(unknown)))
-    return solve(square, np.reshape(b, (-1,))).reshape(unknown)
