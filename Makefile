@@ -33,7 +33,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help book site page test test-quick serve bench extract clean distclean test-floor test-oracle lock forget
 
 help:
-	@echo "make book        build the site in _build/html, executing the chapters whose outputs are stale, and look at it with a browser"
+	@echo "make book        build the site in _build/html, executing the chapters whose outputs are stale, and look at what changed with a browser"
 	@echo "                 FRESH=1 executes every chapter"
 	@echo "make site        the same without the browser"
 	@echo "make page        one chapter in its full style, FILE=book/rules/scans.md"
