@@ -145,3 +145,21 @@ def test_generators_used_by_functions_inside_of_the_function_are_found() -> None
 
 
 module_generator = np.random.default_rng(5)
+
+
+def test_a_generator_that_another_thread_draws_from_during_the_replay_is_reported() -> None:
+    rng, calls = np.random.default_rng(0), []
+
+    def noisy(v):
+        calls.append(1)
+        if len(calls) > 1:
+            thread = threading.Thread(target=rng.random)
+            thread.start()
+            thread.join()
+        return np.exp(v * rng.random(3))
+
+    x = ab.Variable(np.ones(3))
+    out = checkpoint(noisy)(x)
+    with pytest.raises(ReplayError, match="other values"):
+        out.sum().backward()
+    assert x.grad is None

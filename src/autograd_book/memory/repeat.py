@@ -1,24 +1,27 @@
 """The same again.
 
-Sources of random numbers are found in a function, noted and put back; values
-have marks that differ when they do.
+Sources of random numbers are found in a function, read and put back. Values
+have marks that differ when the values do.
 
 ::
 
     import numpy as np
     from autograd_book.memory.repeat import mark, put_back, sources_of_chance, state_of
 
-    rng = np.random.default_rng(0)
-    noisy = lambda v: v + rng.random(3)
-    before = [(source, state_of(source)) for source in sources_of_chance(noisy)]
+    source = np.random.default_rng(0)
+    noisy = lambda v: v + source.random(3)
+    before = [(found, state_of(found)) for found in sources_of_chance(noisy)]
     first = noisy(0.0)
     put_back(before)
     print(mark(noisy(0.0)) == mark(first))
 """
 # Generated from book/memory/repeat.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 142134e751e671b786e3cbfc2a2813dcc2b05d1885138118b3fe76e139119da3
+# sha256: 3a970a80a506bdb19a81fd31bdcf5b5d8df3249231e66f586d31132e3ad262ed
 
 __all__ = [
+    "state_of",
+    "alike",
+    "put_back",
     "parts_of",
     "names_in",
     "FOREIGN",
@@ -27,9 +30,6 @@ __all__ = [
     "numpy_random",
     "global_source",
     "moved",
-    "state_of",
-    "alike",
-    "put_back",
     "TOLD",
     "mark",
     "marks",
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-# book/memory/repeat.md: Chance
+# book/memory/repeat.md: Put back what was drawn
 import sys
 from collections.abc import Iterator
 from functools import cache, partial
@@ -54,6 +54,31 @@ from autograd_book.learn.nn import Module
 from autograd_book.modes.batch import Batched
 
 
+def state_of(source: Any) -> Any:
+    """Where a source of random numbers stands."""
+    if source is None:
+        return None
+    old = hasattr(source, "get_state")
+    return source.get_state(legacy=False) if old else source.bit_generator.state
+
+
+def alike(state: Any, other: Any) -> bool:
+    """Whether two states are the same."""
+    if isinstance(state, dict):
+        return all(alike(value, other[name]) for name, value in state.items())
+    return bool(np.all(state == other))
+
+
+def put_back(states: list[tuple[Any, Any]]) -> None:
+    """Let sources of random numbers continue from where they stood."""
+    for source, state in states:
+        if hasattr(source, "set_state"):
+            source.set_state(state)
+        else:
+            source.bit_generator.state = state
+
+
+# book/memory/repeat.md: Where generators hide
 def parts_of(value: Any) -> Iterator[Any]:
     """What a value consists of, where a source of random numbers could be."""
     if isinstance(value, (list, tuple)):
@@ -77,7 +102,7 @@ def parts_of(value: Any) -> Iterator[Any]:
             yield from (known[name] for name in names_in(value.__code__) if name in known)
 
 
-# book/memory/repeat.md: Chance
+# book/memory/repeat.md: Where generators hide
 def names_in(code: CodeType) -> Iterator[str]:
     """Names that a function uses, those of functions inside of it among them."""
     yield from code.co_names
@@ -97,7 +122,7 @@ def contents(cell: Any) -> list[Any]:
         return []
 
 
-# book/memory/repeat.md: Chance
+# book/memory/repeat.md: Where generators hide
 def sources_of_chance(value: Any) -> list[Any]:
     """Generators that can be reached from a value, without NumPy's global one."""
     if (random := numpy_random()) is None:
@@ -126,33 +151,10 @@ def global_source() -> Any:
     return random and random.get_state.__self__
 
 
+# book/memory/repeat.md: The generator of all threads
 def moved(state: Any) -> bool:
     """Whether NumPy's global generator has moved from a state, by whatever thread."""
     return state is not None and not alike(state_of(global_source()), state)
-
-
-def state_of(source: Any) -> Any:
-    """Where a source of random numbers stands."""
-    if source is None:
-        return None
-    old = hasattr(source, "get_state")
-    return source.get_state(legacy=False) if old else source.bit_generator.state
-
-
-def alike(state: Any, other: Any) -> bool:
-    """Whether two states are the same."""
-    if isinstance(state, dict):
-        return all(alike(value, other[name]) for name, value in state.items())
-    return bool(np.all(state == other))
-
-
-def put_back(states: list[tuple[Any, Any]]) -> None:
-    """Let sources of random numbers continue from where they stood."""
-    for source, state in states:
-        if hasattr(source, "set_state"):
-            source.set_state(state)
-        else:
-            source.bit_generator.state = state
 
 
 # book/memory/repeat.md: Values have marks
@@ -174,6 +176,7 @@ def mark(value: Any) -> Any:
     return repr(value) if isinstance(value, TOLD) else type(value).__name__
 
 
+# book/memory/repeat.md: What enters an operation
 def marks(args: Any, params: Any) -> Any:
     """Marks of what enters an operation from outside of the graph; None if nothing does."""
     free = [a for a in args if getattr(a, "node", None) is None and type(a) is not Batched]
