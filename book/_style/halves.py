@@ -2,11 +2,10 @@
 ``%run ../_style/halves.py``.
 
 The loss of a batch is its mean cross-entropy times a weight, ``2.0**-20`` unless another is given, and the rate of
-``descent`` makes up for the weight. ``reading`` and ``writing`` train with whatever takes a step, and note how it goes.
+``descent`` makes up for the weight. ``reading`` and ``continuing`` train with whatever takes a step, and note how it goes.
 """
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -65,11 +64,6 @@ def sizes_of_cotangents(loss_of):
     return np.concatenate(level.noted)
 
 
-text = Path("../learn/optim.md").read_text(encoding="utf-8")[2000:12000]
-letters = Characters(text)
-tokens = letters.encode(text)
-
-
 def reading(learn, mode, scaler, seed, steps=66):
     """Digits read correctly, every third step."""
     network, found = perceptron(seed=seed), []
@@ -81,8 +75,10 @@ def reading(learn, mode, scaler, seed, steps=66):
     return found
 
 
-def writing(learn, mode, scaler, seed, steps=50, weight=SMALL):
-    """Loss of the transformer before each step, in nats a character."""
+def continuing(text, learn, mode, scaler, seed, steps=50, weight=SMALL):
+    """Loss of a transformer that continues a text, before each step, in nats a character."""
+    letters = Characters(text)
+    tokens = letters.encode(text)
     network = Transformer(len(letters), width=32, heads=2, blocks=2, context=32, seed=seed)
     optimizer = ab.optim.Adam(network.parameters(), lr=3e-3, eps=1e-8 * weight)
     rng, found = np.random.default_rng(seed), []
