@@ -12,7 +12,7 @@
         print(pool.lent, "results were written into buffers of dead values")
 """
 # Generated from book/memory/pool.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e47b525e4822241bc74a945babaea50e4e7dd469a4bfd6d608448e419e6ee395
+# sha256: b4df182875d6a5f8ffb35c858b6f5f4f2debd79dee3eec2f9047ce9d57870a1d
 
 __all__ = [
     "LEAST",
@@ -20,7 +20,6 @@ __all__ = [
     "UNHELD",
     "Shelf",
     "layout",
-    "large",
     "openable",
     "constants",
     "Pool",
@@ -106,12 +105,6 @@ def layout(value: Any) -> Any:
 
 
 # book/memory/pool.md: A level at the bottom
-def large(value: Any) -> bool:
-    """Whether a value is an array whose buffer is worth keeping."""
-    return type(value) is np.ndarray and value.nbytes >= LEAST
-
-
-# book/memory/pool.md: A level at the bottom
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.record import Node
@@ -150,8 +143,8 @@ class Pool(Interpreter):
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive; step aside if no argument is large."""
-        for argument in args:
-            if large(argument):
+        for value in args:
+            if type(value) is np.ndarray and value.nbytes >= LEAST:
                 return self.serve(primitive, args, params)
         return self.below.bind(primitive, args, params)
 
@@ -163,14 +156,14 @@ class Pool(Interpreter):
         if known := self.results.get((primitive, forms)):
             return self.below.bind(primitive, args, {"out": self.shelf.take(*known)})
         out = self.below.bind(primitive, args, params)
-        if large(out):
+        if type(out) is np.ndarray and out.nbytes >= LEAST:
             self.results[primitive, forms] = layout(out)
         return out
 
     def pull(self, node: Node, g: Any) -> Any:
         """Let the rules of a node compute with constant Variables, by way of `bind`."""
         plan: Any = node.plan
-        if not large(g) or not openable(node):
+        if type(g) is not np.ndarray or g.nbytes < LEAST or not openable(node):
             return self.below.pull(node, g)
         token = top.set(base)
         try:
