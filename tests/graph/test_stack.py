@@ -18,7 +18,7 @@ from autograd_book import Variable
 from autograd_book.graph import stack
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.methods import Operators
-from autograd_book.graph.stack import base, floor, places, push, top
+from autograd_book.graph.stack import base, ends, floor, push, top
 from autograd_book.memory.pool import recycle
 
 BLOCKS: dict[str, Callable[[], Any]] = {
@@ -46,17 +46,17 @@ BARE = levels()
 def expect_bare(when: str = "") -> None:
     """No level has been left behind, and no note of one, at either end."""
     assert levels() == BARE, when
-    assert [place.blocks.get() for place in places.values()] == [None, None], when
+    assert [end.blocks.get() for end in ends.values()] == [None, None], when
 
 
 @pytest.fixture(autouse=True)
 def clean() -> Iterator[None]:
     expect_bare()
-    stacks = [(place, place.stack.get()) for place in places.values()]
+    stacks = [(end, end.stack.get()) for end in ends.values()]
     yield
-    for place, found in stacks:
-        place.stack.set(found)
-        place.blocks.set(None)
+    for end, found in stacks:
+        end.stack.set(found)
+        end.blocks.set(None)
 
 
 def entered(make: Callable[[], Any]) -> None:

@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8d91482936a77657918e04fae4fa6f854f652a6d8307afe1c4a63cd1423d61c9
+# sha256: 6a683de53613466212cf316c1d10639e13ab627561fcbdae4b48abfb241fdab8
 
 __all__ = [
     "reachable",
@@ -26,7 +26,7 @@ __all__ = [
     "conversions",
     "fit",
     "recalled",
-    "expect_whole",
+    "expect_unreleased",
     "walk",
 ]
 
@@ -130,7 +130,7 @@ def recalled(saved: Any) -> Any:
     return saved if type(saved) is tuple else saved.recall()
 
 
-def expect_whole(nodes: list[Node]) -> None:
+def expect_unreleased(nodes: list[Node]) -> None:
     """Raise FreedGraphError if an earlier walk has released one of the nodes."""
     if any(node.saved is FREED for node in nodes):
         raise FreedGraphError(
@@ -171,7 +171,7 @@ def walk(
     """
     nodes, cotangents = reachable(end), {end: g}
     found: dict[Any, Any] = {}
-    expect_whole(nodes)
+    expect_unreleased(nodes)
     while nodes:
         node = nodes.pop()
         g = cotangents.pop(node)

@@ -16,12 +16,12 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ac084a0cb6255c47484c2c4f69c47252346ab3a4de24f487f321673fd6298bb7
+# sha256: 54a5afb78d680463af85c9214c0367531d4788e2a339fe86f63a0ed871cf752a
 
 __all__ = [
-    "turned",
+    "conjugated",
     "expect_start",
-    "expect_number",
+    "expect_single_number",
     "expect_kind",
     "seed",
     "delivery",
@@ -54,10 +54,10 @@ from autograd_book.graph.interpreter import Interpreter, puller
 from autograd_book.graph.methods import H
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.record import Leaf, Node, tie
-from autograd_book.graph.stack import Fun, NoGrad, base, constant, push, top
+from autograd_book.graph.stack import Fun, NoGrad, as_constant, base, push, top
 
 
-def turned(g: Any) -> Any:
+def conjugated(g: Any) -> Any:
     """A gradient as the walk carries it, and the other way round: the complex conjugate."""
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
@@ -80,7 +80,7 @@ def expect_start(end: Any) -> None:
 
 
 # book/graph/gradient.md: How a backward pass starts
-def expect_number(end: Any) -> None:
+def expect_single_number(end: Any) -> None:
     """Raise unless a Variable is a single real number, whose cotangent need not be given."""
     if end.dtype.kind == "c":
         raise DifferentiationTypeError(
@@ -113,7 +113,7 @@ def seed(end: Any, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     expect_start(end)
     if gradient is None:
-        expect_number(end)
+        expect_single_number(end)
         return end.node, np.ones(end.shape, end.dtype)[()]
     if shape_of(gradient) != end.shape:
         raise DifferentiationValueError(
@@ -122,7 +122,7 @@ def seed(end: Any, gradient: Any) -> tuple[Node, Any]:
         )
     expect_kind(gradient, end.dtype, "gradient")
     recorded = type(gradient) is base.handle
-    return end.node, turned(gradient if recorded else np.asarray(gradient, end.dtype)[()])
+    return end.node, conjugated(gradient if recorded else np.asarray(gradient, end.dtype)[()])
 
 
 # book/graph/gradient.md: Where gradients come to rest
@@ -134,11 +134,11 @@ def deliver(found: dict[Leaf, Any]) -> None:
     is empty afterwards."""
     while found:
         leaf, g = found.popitem()
-        g = turned(g)
+        g = conjugated(g)
         if type(g) is np.ndarray and getrefcount(g) <= 2 and g.flags.owndata:
-            arrived = constant(g)  # held by this name and its call alone: nobody else's
+            arrived = as_constant(g)  # held by this name and its call alone: nobody else's
         else:
-            arrived = g if type(g) is base.handle else constant(np.array(g))
+            arrived = g if type(g) is base.handle else as_constant(np.array(g))
         with delivery:  # two threads may deliver to one leaf
             leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
@@ -182,9 +182,9 @@ def hang(variable: Any, hook: Fun) -> Fun:
         )
 
     def shown(g: Any) -> Any:
-        g = turned(g)
-        answer = hook(g if type(g) is base.handle else constant(g))
-        return turned(g if answer is None else fit_answer(answer, node))
+        g = conjugated(g)
+        answer = hook(g if type(g) is base.handle else as_constant(g))
+        return conjugated(g if answer is None else fit_answer(answer, node))
 
     node.hooks = [*(node.hooks or ()), shown]
 

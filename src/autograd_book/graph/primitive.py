@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a893d0f3cfd43ada45041bbc4be85e4cf536ef7e4a0dc9abb9d3a734fc3bbd14
+# sha256: c735e8cf62ab2bce57496407df616c51c0c781bc8317d765f541ca91db6f1248
 
 __all__ = [
     "Rule",
@@ -48,11 +48,11 @@ __all__ = [
     "settled",
     "copied",
     "differentiable",
-    "taken",
+    "picked",
     "ARRAYS",
     "with_arrays",
     "arrange",
-    "admitted",
+    "node_params",
     "expect_fitting",
 ]
 
@@ -494,15 +494,15 @@ def differentiable(dtype: Any) -> bool:
 
 
 # book/graph/primitive.md: Calls in NumPy's form
-def taken(place: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def picked(place: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What stands at a place of a call; several places make a tuple or a dictionary."""
     if isinstance(place, int):
         return args[place]
     if isinstance(place, str):
         return kwargs[place]
     if isinstance(place, tuple):
-        return tuple([taken(each, args, kwargs) for each in place])
-    return {name: taken(each, args, kwargs) for name, each in place.items()}
+        return tuple([picked(each, args, kwargs) for each in place])
+    return {name: picked(each, args, kwargs) for name, each in place.items()}
 
 
 # book/graph/primitive.md: Calls in NumPy's form
@@ -529,15 +529,15 @@ def arrange(
     places, options = primitive.forms[len(args), *kwargs]
     params = {}
     for name, place, default in options:
-        value = taken(place, args, kwargs)
+        value = picked(place, args, kwargs)
         if not is_default(value, default):
             params[name] = value
     if params:
-        params = admitted(primitive, params)
-    return with_arrays(primitive, tuple([taken(p, args, kwargs) for p in places])), params
+        params = node_params(primitive, params)
+    return with_arrays(primitive, tuple([picked(p, args, kwargs) for p in places])), params
 
 
-def admitted(primitive: Primitive, params: dict[str, Any]) -> dict[str, Any]:
+def node_params(primitive: Primitive, params: dict[str, Any]) -> dict[str, Any]:
     """Parameters that the rules of a primitive read, as the node can keep them."""
     refuse_unread(primitive, params)
     params = settled(primitive, params)

@@ -18,7 +18,7 @@ function of one's own.
     print(x.grad)
 """
 # Generated from book/graph/protocols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 919fd45c4bac729c1823a27a838bc0fd313f46f930ee75e1f267c386ab0641b8
+# sha256: 2c9ba6050d0f468dcb2779a255081aaac44a59b24967c287a389f8864674cae3
 
 __all__ = [
     "functions",
@@ -28,8 +28,8 @@ __all__ = [
     "implements",
     "call",
     "Protocols",
-    "watched",
-    "expect_names",
+    "refusing_writes",
+    "expect_argument_names",
     "primitive",
 ]
 
@@ -134,7 +134,7 @@ class Protocols:
 
 
 # book/graph/protocols.md: A primitive of one's own
-def watched(made: Primitive) -> Fun:
+def refusing_writes(made: Primitive) -> Fun:
     """The function of a primitive, which raises at its first call if it writes into an
     argument, and puts itself in its place otherwise."""
     fun = made.fun
@@ -157,7 +157,7 @@ def watched(made: Primitive) -> Fun:
 
 
 # book/graph/protocols.md: A primitive of one's own
-def expect_names(arguments: Any) -> None:
+def expect_argument_names(arguments: Any) -> None:
     """Raise DifferentiationTypeError for a function where the names of its arguments belong."""
     if not isinstance(arguments, str):
         raise DifferentiationTypeError(
@@ -192,12 +192,12 @@ def primitive(
     callable
         Decorator; the decorated function accepts arrays and Variables.
     """
-    expect_names(arguments)
+    expect_argument_names(arguments)
 
     def make(fun: Fun) -> Fun:
         made = Primitive(fun, arguments, joint, flat, linear, elementwise, **rules)
         expect_fitting(made)
-        made.fun = watched(made)
+        made.fun = refusing_writes(made)
 
         @wraps(fun)
         def bound(*args: Any, **kwargs: Any) -> Any:

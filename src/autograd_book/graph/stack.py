@@ -15,7 +15,7 @@ a ``with`` block, and however the block ends, what it found is there again.
     print(type(top.get()).__name__, (x * x).requires_grad)
 """
 # Generated from book/graph/stack.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6a2367d2648e38bd03fd86a5fcf7dc8f0925ca277202a3688f3dedd2c35e38af
+# sha256: f0bae54e1bbfe738b68a48397050c0896c8df5009b79f9066525fce00f277ce2
 
 __all__ = [
     "Fun",
@@ -25,16 +25,16 @@ __all__ = [
     "base",
     "top",
     "bind",
-    "Place",
-    "places",
+    "End",
+    "ends",
     "Block",
-    "noted",
-    "settle",
+    "open_block",
+    "restore",
     "push",
     "expect_wrappable",
     "bottom",
     "innermost",
-    "constant",
+    "as_constant",
     "NoGrad",
     "no_grad",
 ]
@@ -87,7 +87,7 @@ def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:
 
 
 # book/graph/stack.md: What a block has to note
-class Place:
+class End:
     """An end of the stack where levels come and go."""
 
     __slots__ = ("blocks", "stack")
@@ -99,7 +99,7 @@ class Place:
 
 
 #: Where a level can be put: above all others, or below the lowest Record.
-places = {"top": Place(top), "bottom": Place(floor)}
+ends = {"top": End(top), "bottom": End(floor)}
 
 
 class Block:
@@ -108,9 +108,9 @@ class Block:
 
     __slots__ = ("around", "level", "open", "owner", "stack", "was")
 
-    def __init__(self, place: Place, owner: int) -> None:
+    def __init__(self, end: End, owner: int) -> None:
         self.owner, self.open = owner, True  #: Whose block it is, and whether it still is.
-        self.was, self.around = place.stack.get(), place.blocks.get()
+        self.was, self.around = end.stack.get(), end.blocks.get()
         self.stack: Interpreter = self.was  #: What was found, with the level in it.
         self.level: Any = self.was
 
@@ -120,18 +120,18 @@ class Block:
         return self.level
 
 
-def noted(place: Place, owner: Any) -> Block | None:
-    """The innermost block of an object, among those that are open at a place."""
-    block: Block | None = place.blocks.get()
+def open_block(end: End, owner: Any) -> Block | None:
+    """The innermost block of an object, among those that are open at one end."""
+    block: Block | None = end.blocks.get()
     while block is not None and block.owner != id(owner):
         block = block.around
     return block
 
 
 # book/graph/stack.md: Leaving in any order
-def settle(place: Place) -> None:
+def restore(end: End) -> None:
     """Take the levels of blocks that are open no longer out of the stack."""
-    known, oldest, block = [], 0, place.blocks.get()
+    known, oldest, block = [], 0, end.blocks.get()
     while block is not None:
         known.append(block)
         if not block.open:
@@ -145,8 +145,8 @@ def settle(place: Place) -> None:
                 block.was, block.around = stack, inner
                 stack, inner = stack.under(block.seat)[0], block
                 block.stack = stack
-        place.stack.set(stack)
-        place.blocks.set(inner)
+        end.stack.set(stack)
+        end.blocks.set(inner)
 
 
 # book/graph/stack.md: One way in
@@ -172,40 +172,40 @@ class push:
     def __init__(
         self, level: Callable[..., Any], *args: Any, at: Literal["top", "bottom"] = "top"
     ) -> None:
-        self.level, self.args, self.place = level, args, places[at]
+        self.level, self.args, self.end = level, args, ends[at]
 
     def onto(self, stack: Interpreter) -> tuple[Interpreter, Any]:
         """A stack with the new level in it, and the level."""
         return stack.under(lambda below: self.level(below, *self.args))
 
     def __enter__(self) -> Any:
-        place = self.place
-        block = Block(place, id(self))
+        end = self.end
+        block = Block(end, id(self))
         try:
             block.stack, block.level = self.onto(block.was)
-            place.blocks.set(block)
-            place.stack.set(block.stack)
+            end.blocks.set(block)
+            end.stack.set(block.stack)
             return block.level
         except BaseException:
-            place.stack.set(block.was)
-            place.blocks.set(block.around)
+            end.stack.set(block.was)
+            end.blocks.set(block.around)
             raise
 
     def __exit__(self, *error: object) -> None:
-        block = noted(self.place, self)
+        block = open_block(self.end, self)
         if block is None:
             raise DifferentiationValueError(
                 f"a block of {type(self).__name__} was left in another thread or task than "
                 "it was entered in. Leave it where it was entered."
             )
         block.open = False
-        settle(self.place)
+        restore(self.end)
 
     def __del__(self) -> None:
-        place = getattr(self, "place", None)
-        while place and (block := noted(place, self)):
+        end = getattr(self, "end", None)
+        while end and (block := open_block(end, self)):
             block.open = False
-            settle(place)
+            restore(end)
 
     def __call__(self, fun: Fun) -> Fun:
         expect_wrappable(self, fun)
@@ -252,7 +252,7 @@ def innermost(value: Any) -> Any:
     return value.detach() if hasattr(value, "detach") else value
 
 
-def constant(value: Any) -> Any:
+def as_constant(value: Any) -> Any:
     """A Variable of a plain value that carries no gradient."""
     return tie(base.handle, value, None, None)
 
@@ -270,7 +270,7 @@ class NoGrad(Interpreter):
                 a, constants = a.value, True
             values.append(a if type(a) is np.ndarray else innermost(a))
         out = self.below.bind(primitive, values, params)
-        return constant(out) if constants and not primitive.flat else out
+        return as_constant(out) if constants and not primitive.flat else out
 
 
 @overload

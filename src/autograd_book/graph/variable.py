@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 70d06d2f2602d30cad0388515539b983289b7f6f3e0f312a860d4c7533a7225d
+# sha256: ac23d364071a0fbea778291306039d5c64092e583bb2738377e510a600fb8e57
 
 __all__ = [
     "expect_constant",
@@ -26,8 +26,8 @@ __all__ = [
     "Conversions",
     "NUMBERS",
     "admissible",
-    "replacement",
-    "converted",
+    "new_value",
+    "safely_cast",
     "Variable",
 ]
 
@@ -46,7 +46,7 @@ from autograd_book.graph.methods import H, Methods, Operators, independent
 from autograd_book.graph.primitive import ARRAYS, differentiable
 from autograd_book.graph.protocols import Protocols
 from autograd_book.graph.record import Leaf, Node, Record
-from autograd_book.graph.stack import base, bottom, constant
+from autograd_book.graph.stack import as_constant, base, bottom
 
 
 def expect_constant(variable: Any, what: str, remedy: str) -> None:
@@ -157,7 +157,7 @@ class Conversions:
 
     def detach(self: H) -> H:
         """A constant with the same value; shares memory."""
-        return constant(bottom(self))
+        return as_constant(bottom(self))
 
     def __repr__(self: Any) -> str:
         text = "Variable" + repr(self.numpy())[len("array") :]
@@ -216,7 +216,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
 
 
 # book/graph/variable.md: What may come in
-def replacement(variable: Any, data: Any) -> np.ndarray:
+def new_value(variable: Any, data: Any) -> np.ndarray:
     """A fresh array that can take the place of a Variable's value, or the error that says
     why it cannot."""
     if type(data) is Variable:
@@ -229,10 +229,10 @@ def replacement(variable: Any, data: Any) -> np.ndarray:
             f"{variable.shape}. Assign an array of the Variable's shape, or make a new "
             "Variable."
         )
-    return converted(value, variable.dtype, "assigned to a Variable")
+    return safely_cast(value, variable.dtype, "assigned to a Variable")
 
 
-def converted(value: np.ndarray, dtype: Any, how: str) -> np.ndarray:
+def safely_cast(value: np.ndarray, dtype: Any, how: str) -> np.ndarray:
     """An array in another dtype of its kind, or the error that says what would be lost."""
     if not np.can_cast(value.dtype, dtype, "same_kind"):
         raise DifferentiationTypeError(
@@ -286,7 +286,7 @@ class Variable(Gradients, Conversions, Guards, Methods, Operators, Protocols):
 
     @data.setter
     def data(self, data: Any) -> None:
-        self.value = replacement(self, data)
+        self.value = new_value(self, data)
 
 
 base.handle = Variable

@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: da08f1905b9ed854741dca9d17b01c211799a7f7375b374b4e97c395ece70995
+# sha256: ff55b1f08ef499f21334cef0016d7601a8db260353667641bb2ee89d5c04aa78
 
 __all__ = [
     "is_parameter",
@@ -51,7 +51,7 @@ import numpy as np
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.record import Leaf
-from autograd_book.graph.variable import Variable, converted
+from autograd_book.graph.variable import Variable, safely_cast
 from autograd_book.rules.elementwise import relu
 
 
@@ -202,7 +202,7 @@ def fitted(name: str, like: Any, given: Any) -> np.ndarray:
             f"a state has shape {np.shape(given)} for {name}, which has shape {like.shape}. "
             "Build what it is loaded into with the sizes that the state was taken from."
         )
-    return converted(np.array(given), like.dtype, f"given in a state for {name}")
+    return safely_cast(np.array(given), like.dtype, f"given in a state for {name}")
 
 
 def fitting(own: Mapping[str, Any], state: Any) -> dict[str, np.ndarray]:

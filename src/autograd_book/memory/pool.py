@@ -12,7 +12,7 @@
         print(pool.lent, "results were written into buffers of dead values")
 """
 # Generated from book/memory/pool.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b4df182875d6a5f8ffb35c858b6f5f4f2debd79dee3eec2f9047ce9d57870a1d
+# sha256: 3e97e72d5e3ce44cdcc22e13fc88394c1d0dc07a8151dc74b3636cf401e9b176
 
 __all__ = [
     "LEAST",
@@ -108,7 +108,7 @@ def layout(value: Any) -> Any:
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.record import Node
-from autograd_book.graph.stack import base, constant, noted, push, top
+from autograd_book.graph.stack import as_constant, base, open_block, push, top
 from autograd_book.graph.variable import Variable
 
 
@@ -122,7 +122,7 @@ def constants(node: Node) -> list[Any]:
     """What a node has saved, its arrays as constant Variables."""
     plan: Any = node.plan
     origins = plan.origins(node)
-    return [v if o is None else constant(v) for v, o in zip(node.saved, origins)]
+    return [v if o is None else as_constant(v) for v, o in zip(node.saved, origins)]
 
 
 # book/memory/pool.md: A level at the bottom
@@ -167,7 +167,7 @@ class Pool(Interpreter):
             return self.below.pull(node, g)
         token = top.set(base)
         try:
-            parts = plan.pull(constant(g), constants(node), node.params)
+            parts = plan.pull(as_constant(g), constants(node), node.params)
         finally:
             top.reset(token)
         return tuple([p.value if type(p) is Variable else p for p in parts])
@@ -189,7 +189,7 @@ class recycle(push):
         super().__init__(Pool, at="bottom")
 
     def __exit__(self, *error: object) -> None:
-        block = noted(self.place, self)
+        block = open_block(self.end, self)
         super().__exit__(*error)
         if block:
             block.level.shelf.clear()

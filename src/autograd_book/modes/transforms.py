@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ecb1eacd9e09441d3b598b5c7ff52b1f51ef014ac47ab4debd44c5b705e92b38
+# sha256: 347071d25cf09ad17eb796d37eb010f14e4879a2707ad05e489d80bd9b86c953
 
 __all__ = [
     "Fun",
@@ -49,7 +49,7 @@ import numpy as np
 
 from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
-from autograd_book.graph.gradient import expect_kind, turned
+from autograd_book.graph.gradient import expect_kind, conjugated
 from autograd_book.graph.interpreter import puller
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.primitive import differentiable, intact, seal, shape_of
@@ -188,11 +188,11 @@ def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
 # book/modes/transforms.md: The vector-Jacobian product
 def pulled_back(result: Any, record: Record, inputs: Any, g: Any) -> tuple[Tree, ...]:
     """The cotangents of the inputs that a Record watched, from one of the result."""
-    g = turned(cotangent_of(result, g))
+    g = conjugated(cotangent_of(result, g))
     recorded = type(result) is Variable and result.record is record
     found: Any = walk(result.node, g, puller(top.get()), retain=True) if recorded else {}
     parts = tree_map(
-        lambda v: turned(found[v.node]) if v.node in found else zeros(v), inputs
+        lambda v: conjugated(found[v.node]) if v.node in found else zeros(v), inputs
     )
     return unshared(parts, g)
 
