@@ -238,3 +238,16 @@ def test_every_choice_of_differentiated_arguments_has_its_own_plan() -> None:
     row = ROWS["multiply"]
     masks = [sum(1 << i for i in chosen) for chosen in choices(2)]
     assert [row.plans[m].tracked for m in masks] == [[0], [1], [0, 1]]
+
+
+def test_a_recorded_operation_on_numbers_takes_less_than_420_bytes() -> None:
+    x, y, count = ab.Variable(2.0), ab.Variable(3.0), 1000
+    kept = [x * y for _ in range(count)]  # what is made once for all
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        kept = [x * y for _ in range(count)]
+        used = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert len(kept) * 100 < used < len(kept) * 420
