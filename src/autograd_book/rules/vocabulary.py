@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6167ef76f1cf490d572ad77a5d865ad2f28a2d9bd5b18acfd66b1609b86ac036
+# sha256: 2501bf0e79f20273747dd2377d21a714045fac34b4992f61918d8aa2350d43e8
 
 __all__ = [
     "linspace",
@@ -50,6 +50,7 @@ from autograd_book.rules import (
     linear,
     order,
     reductions,
+    samples,
     scans,
     shapes,
     spectra,
