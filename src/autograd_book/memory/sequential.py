@@ -99,7 +99,7 @@ class Checkpointed(Module):
         return f"Checkpointed({len(self.blocks)} blocks, {self.schedule})"
 
 
-# book/memory/sequential.md: The network
+# book/memory/sequential.md: Four ways to ask
 def checkpoint_sequential(
     blocks: Any,
     *,
@@ -149,7 +149,7 @@ def checkpoint_sequential(
     return Checkpointed(blocks, PLANS[name](len(blocks), value), policy, check)
 
 
-# book/memory/sequential.md: The network
+# book/memory/sequential.md: Four ways to ask
 def expect_count(name: str, n: int, value: Any) -> int:
     """A number from 1 to n, or the error that says that it is none."""
     if not isinstance(value, Integral) or not 1 <= int(value) <= n:
