@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograd_book.literate.read import CONTENTS, SOURCE
+import pytest
+
+from autograd_book.literate.extract import extract
+from autograd_book.literate.read import CONTENTS, SOURCE, BookError
 
 FRONT = """---
 jupytext:
@@ -76,3 +79,12 @@ class SmallBook:
         """Everything on disk, with the times of writing."""
         paths = [path for path in self.root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
         return {str(path.relative_to(self.root)): (path.read_bytes(), path.stat().st_mtime_ns) for path in sorted(paths)}
+
+
+def refused(book, **options):
+    """The problems that extraction reports; nothing may have been written."""
+    before = book.files()
+    with pytest.raises(BookError) as caught:
+        extract(book.root, **options)
+    assert book.files() == before
+    return caught.value.problems

@@ -6,30 +6,18 @@ import subprocess
 import sys
 from itertools import count
 from pathlib import Path
-from textwrap import indent
 
 import pytest
-from small_book import FRONT, cell, export, synopsis
+from small_book import FRONT, cell, export, refused, synopsis
 
 from autograd_book.__main__ import run as main
 from autograd_book.literate import extract as extractor
-from autograd_book.literate import read as reader
 from autograd_book.literate import stitch as stitcher
 from autograd_book.literate.checks import MARKER
 from autograd_book.literate.extract import extract
-from autograd_book.literate.read import SOURCE, BookError, parse_chapter
+from autograd_book.literate.read import SOURCE
 from autograd_book.literate.stitch import stitch
 from autograd_book.literate.where import where
-
-
-def refused(book, **options):
-    """The problems that extraction reports; nothing may have been written."""
-    before = book.files()
-    with pytest.raises(BookError) as caught:
-        extract(book.root, **options)
-    assert book.files() == before
-    return caught.value.problems
-
 
 # What is written
 
@@ -161,98 +149,6 @@ def test_the_chapter_called_init_is_the_folder_itself(small):
     assert "book/graph/__init__.md" in small.module("graph/__init__").read_text()
 
 
-LOST = {
-    "in a list": "- item\n\n" + indent(export("y = 2"), "  "),
-    "in a numbered list": "1. item\n\n" + indent(export("y = 2"), "   "),
-    "in a quotation": indent(export("y = 2"), "> ", lambda line: True),
-    "in a note of colons": f":::{{note}}\n{export('y = 2')}\n:::",
-    "in a note of backticks": f"````{{note}}\n{export('y = 2')}\n````",
-    "in a note in a note": f"::::{{note}}\n:::{{tip}}\n{export('y = 2')}\n:::\n::::",
-    "indented as code": indent(export("y = 2"), "    "),
-    "of colons": ":::{code-cell} ipython3\n:tags: [export]\n\ny = 2\n:::",
-    "misspelt": export("y = 2").replace("code-cell", "codecell"),
-    "misspelt with a line below": export("y = 2").replace("code-cell", "code_cell"),
-    "misspelt with a capital": export("y = 2").replace("code-cell", "Code-Cell"),
-    "misspelt otherwise": export("y = 2").replace("code-cell", "cell"),
-    "without braces": export("y = 2").replace("{code-cell}", "code-cell"),
-    "with a blank before the braces": export("y = 2").replace("{code-cell}", " {code-cell}"),
-    "of the directive for code that is shown": export("y = 2").replace("{code-cell}", "{code}"),
-    "of another language": export("y = 2").replace("{code-cell} ipython3", "python"),
-    "after a fence that is not closed": "```python\nx\n\n" + export("y = 2"),
-    "after a cell that is not closed": "```{code-cell} ipython3\nx\n\n" + export("y = 2"),
-    "after a fence of the other sign that is not closed": "~~~\nx\n\n" + export("y = 2"),
-    "after a comment that is not closed": "<!-- begins\n\n" + export("y = 2"),
-    "in a raw cell": export("y = 2").replace("code-cell", "raw-cell"),
-    "under a misspelt option": export("y = 2").replace(":tags:", ":tag:"),
-    "under an option behind a sign": export("y = 2").replace(":tags:", "}:tags:"),
-    "under an option with a capital": export("y = 2").replace(":tags:", ":Tags:"),
-    "under a misspelt option between dashes": cell("---\ntag: [export]\n---\ny = 2"),
-    "under an option without its first colon": export("y = 2").replace(":tags:", "tags:"),
-    "under an option below a blank line": export("y = 2").replace(":tags:", "\n:tags:"),
-    "under an option below a comment": export("y = 2").replace(":tags:", "# code\n:tags:"),
-    "under an option between too few dashes": cell("--\ntags: [export]\n--\ny = 2"),
-    "with a tag in a tag": export("y = 2").replace("[export]", "[[export]]"),
-    "with a word for a list": export("y = 2").replace("[export]", "export"),
-}
-
-
-@pytest.mark.parametrize("how", LOST)
-@pytest.mark.parametrize("listed", [True, False])
-def test_a_cell_that_asks_to_be_exported_is_never_left_out_in_silence(small, how, listed):
-    others = [synopsis(), export("x = 1")] if listed else []
-    small.chapter("a", *others, LOST[how], listed=listed)
-    if listed or how not in OPTION_FAULTS:
-        [problem] = refused(small)
-        place, line, rest = problem.split(":", 2)
-        lines = small.text("a").split("\n")
-        end = next(n for n, row in enumerate(lines, 1) if row.endswith("y = 2"))
-        assert place == "book/a.md" and end - 6 <= int(line) <= end and "; " in rest
-
-
-#: Faults of a cell that is read; a page that stands nowhere in the contents may have such cells.
-OPTION_FAULTS = {how for how in LOST if how.startswith(("under", "with a tag"))}
-
-SHOWN = {
-    "a fence of four": f"````md\n{export('y = 2')}\n````",
-    "a fence of tildes": f"~~~\n{export('y = 2')}\n~~~",
-    "a directive for code": f"````{{code-block}} md\n{export('y = 2')}\n````",
-    "a comment": f"<!--\n{export('y = 2')}\n-->",
-    "prose": "A `{code-cell}` with the tags: export, and so on.\nTags and cells; code cells too.\n\n- code cells: they run",
-    "an example": cell('text = """\n~~~{code-cell}\n:tags: [export]\n~~~\n"""'),
-    "options of figures": cell("---\nmystnb:\n  figure:\n    caption: A figure\ntags: [hide-input]\n---\nx"),
-}
-
-
-@pytest.mark.parametrize("how", SHOWN)
-def test_a_cell_may_be_shown_on_purpose(small, how):
-    small.chapter("a", synopsis(), export("x = 1"), SHOWN[how])
-    extract(small.root)
-    assert "y = 2" not in small.module("a").read_text()
-
-
-def test_a_notebook_that_wants_to_export_is_told_what_to_become(small):
-    (small.root / "book/a.ipynb").write_text('{"cells": [{"metadata": {"tags": ["export"]}}]}')
-    small.listed.append("a")
-    small.contents()
-    [problem] = refused(small)
-    assert problem.startswith("book/a.ipynb:1: ") and "jupytext" in problem
-
-
-@pytest.mark.parametrize("listed", [1, 2])
-def test_a_chapter_without_a_title_is_reported(small, listed):
-    small.raw("a", FRONT + "\nNo title.\n\n" + "\n\n".join([synopsis(), export("x = 1")][: listed * 2 - 2]) + "\n")
-    [problem] = refused(small)
-    assert problem.startswith("book/a.md:1: ") and "no title" in problem and "; " in problem
-
-
-def test_a_chapter_that_is_entered_twice_is_reported_with_both_lines(small):
-    small.chapter("a", synopsis(), export("x = 1"))
-    small.listed.append("a.md")
-    small.contents()
-    [problem] = refused(small)
-    assert problem.startswith("book/_toc.yml:5: ") and "already at line 4" in problem
-
-
 # Unusual text
 
 LEGAL = {
@@ -307,57 +203,6 @@ def test_a_cell_that_ends_the_interpreter_is_reported(small):
 
 
 # Files that are no such thing
-
-CONFIGURATIONS = {
-    "no YAML": b"parse: [",
-    "no UTF-8": b"parse: caf\xe9",
-    "in itself": b"a: &a [*a]",
-    "a list": b"- 1\n- 2\n",
-    "a word": b"word",
-    "a number for a mapping": b"parse: 3",
-    "a word for a list": b"parse: {myst_enable_extensions: colon_fence}",
-    "a number in the list": b"parse: {myst_enable_extensions: [3]}",
-    "an extension that nobody knows": b"parse: {myst_enable_extensions: [nonsense]}",
-    "a tag that nobody knows": b"a: !!python/none 3",
-}
-
-
-@pytest.mark.parametrize("kind", CONFIGURATIONS)
-def test_a_configuration_that_can_not_be_read_is_reported(small, kind, capsys):
-    small.chapter("a", synopsis(), export("x = 1"))
-    (small.root / "_config.yml").write_bytes(CONFIGURATIONS[kind])
-    if kind == "in itself":  # odd, and no business of ours
-        extract(small.root)
-        return
-    before = small.files()
-    assert main(["extract", "--root", str(small.root)]) == 1 and small.files() == before
-    assert re.match(r"_config\.yml:\d+: .+; ", capsys.readouterr().err)
-
-
-CONTENTS_FAULTS = {
-    "no YAML": b"root: index\nchapters: [",
-    "no UTF-8": b"root: index\nchapters:\n- file: caf\xe9\n",
-    "a sign that YAML forbids": b"root: index\nchapters:\n- file: a\x07\n",
-    "in itself": b"chapters: &a [*a]",
-    "nested deeply": b"[" * 5000,
-    "a list for a file": b"root: index\nchapters:\n- file: [a]\n",
-    "empty": b"",
-    "a word": b"word",
-    "nothing for a file": b"root: index\nchapters:\n- file:\n",
-    "a folder for a file": b"root: index\nchapters:\n- file: .\n",
-    "a file from elsewhere": b"root: index\nchapters:\n- file: ../a\n",
-}
-
-
-@pytest.mark.parametrize("kind", CONTENTS_FAULTS)
-def test_contents_that_can_not_be_read_are_reported(small, kind, capsys):
-    small.chapter("a", synopsis(), export("x = 1"))
-    extract(small.root)
-    (small.root / "book/_toc.yml").write_bytes(CONTENTS_FAULTS[kind])
-    before = small.files()
-    assert main(["extract", "--root", str(small.root)]) == 1 and small.files() == before
-    assert re.match(r"book/\S+:\d+: .+; ", capsys.readouterr().err)
-
 
 def test_a_module_that_is_no_utf_8_is_kept_and_reported(small, capsys):
     small.chapter("a", synopsis(), export("x = 1"))
@@ -662,185 +507,6 @@ def test_an_orphan_that_was_edited_stays_and_is_reported(small):
 
 # What is wrong in a chapter: the cell, the code that the message points at, and what it says
 
-FAULTS = {
-    "a syntax error": (export("x = 1\ny = = 2"), "y = = 2", "is no Python"),
-    "return outside of a function": (export("x = 1\nreturn x"), "return x", "is no Python"),
-    "an unfinished block": (export("def f():"), "def f():", "is no Python"),
-    "a line magic": (export("x = 1\n%time x"), "%time x", "magic"),
-    "a cell magic": (export("%%timeit\nx = 1"), "%%timeit", "magic"),
-    "a shell escape": (export("!pip list"), "!pip list", "magic"),
-    "an assigned escape": (export("files = !ls"), "files = !ls", "magic"),
-    "a question to IPython": (export("print?"), "print?", "magic"),
-    "the shell itself": (export("get_ipython().system('ls')"), "get_ipython", "magic"),
-    "a star import": (export("x = 1\nfrom math import *"), "from math import *", "star import"),
-    "a future import": (export("from __future__ import annotations"), "from __future__", "__future__"),
-    "a later chapter": (export("from autograd_book.later import z"), "import z", "comes later"),
-    "a later chapter as a module": (export("import autograd_book.later"), "import autograd_book.later", "comes later"),
-    "a later chapter from the package": (export("from autograd_book import later"), "import later", "comes later"),
-    "a later chapter, relative": (export("from .later import z"), "import z", "comes later"),
-    "a later chapter, in a function": (export("def f():\n    from . import later"), "import later", "comes later"),
-    "the chapter itself": (export("import autograd_book.here"), "import autograd_book.here", "autograd_book.here is this chapter itself"),
-    "a name of the chapter itself": (export("from autograd_book.here import os"), "here import os", "is this chapter itself"),
-    "the chapter itself, from the package": (export("from autograd_book import here"), "import here", "is this chapter itself"),
-    "an unknown module": (export("from autograd_book.nowhere import z"), "import z", "no chapter exports"),
-    "a chapter without module": (export("import autograd_book.first"), "autograd_book.first", "no chapter exports"),
-    "beyond the package": (export("from ...x import y"), "from ...x", "no chapter exports"),
-    "a name defined twice": (export("twin = 1") + "\n\n" + export("def twin(): ..."), "def twin", "stands already"),
-    "a class continued": (export("class C: ...") + "\n\n" + export("class C(C): ..."), "class C(C)", "stands already"),
-    "an unknown tag": (cell("x = 1", "exprot"), "x = 1", "unknown"),
-    "tags that are no list": ("```{code-cell} ipython3\n:tags: export\n\nx = 1\n```", ":tags: export", "unreadable"),
-    "two synopses": (synopsis("again = 1"), "again = 1", "second synopsis"),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_reported_with_the_line_of_the_chapter_and_a_remedy(small, fault):
-    wrong, code, phrase = FAULTS[fault]
-    small.chapter("first", cell("x = 1"))
-    small.chapter("here", synopsis(), export("import os"), wrong)
-    small.chapter("later", synopsis(), export("z = 1"))
-    [problem] = refused(small)
-    assert problem.startswith(f"book/here.md:{small.line('here', code)}: ")
-    assert phrase in problem and "; " in problem
-
-
-def test_the_same_import_in_two_cells_is_no_fault(small):
-    small.chapter("a", synopsis(), export("import math"), export("import math\nx = math.pi"))
-    extract(small.root)
-
-
-def test_a_missing_synopsis_is_reported(small):
-    small.chapter("a", export("x = 1"))
-    [problem] = refused(small)
-    assert problem.startswith("book/a.md:1: ") and "no synopsis" in problem
-
-
-def test_an_empty_exported_cell_is_reported(small):
-    small.chapter("a", synopsis(), export(""))
-    [problem] = refused(small)
-    assert "empty" in problem
-
-
-def test_a_chapter_and_a_folder_of_the_same_name_are_reported(small):
-    small.chapter("graph", synopsis(), export("x = 1"))
-    small.chapter("graph/a", synopsis(), export("x = 1"))
-    [problem] = refused(small)
-    assert problem.startswith("book/graph.md:1: ") and "folder" in problem
-
-
-def test_a_name_that_no_module_can_have_is_reported(small):
-    small.chapter("my-chapter", synopsis(), export("x = 1"))
-    [problem] = refused(small)
-    assert "my-chapter is no name for a module" in problem
-
-
-def test_cells_in_a_page_that_is_no_notebook_are_reported(small):
-    small.raw("a", "# A\n\n" + export("x = 1") + "\n")
-    [problem] = refused(small)
-    assert problem.startswith("book/a.md:1: ") and "not a MyST notebook" in problem
-
-
-def test_a_page_that_is_no_notebook_and_has_no_cells_is_fine(small):
-    small.raw("glossary", "# Glossary\n\nWords.\n")
-    extract(small.root)
-
-
-def test_a_chapter_that_is_not_utf_8_is_reported(small):
-    (small.root / "book/a.md").write_bytes(b"# caf\xe9\n")
-    small.listed.append("a")
-    small.contents()
-    [problem] = refused(small)
-    assert problem.startswith("book/a.md:1: unreadable")
-
-
-def test_an_unreadable_cell_is_reported_with_its_line(small):
-    small.chapter("a", "```{code-cell} ipython3\n---\ntags: [export\n---\nx = 1\n```")
-    [problem] = refused(small)
-    assert problem.startswith(f"book/a.md:{small.line('a', '{code-cell}')}: unreadable")
-
-
-def test_contents_that_name_a_missing_file_are_reported_with_the_line(small):
-    small.chapter("a", synopsis(), export("x = 1"))
-    small.listed.append("graph/nowhere")
-    small.contents()
-    [problem] = refused(small)
-    assert problem.startswith("book/_toc.yml:5: there is no book/graph/nowhere.md; ")
-
-
-def test_contents_that_are_no_yaml_are_reported_with_the_line(small):
-    (small.root / "book/_toc.yml").write_text("root: index\nchapters: [\n")
-    [problem] = refused(small)
-    assert problem.startswith("book/_toc.yml:") and "YAML" in problem
-
-
-def test_a_chapter_that_exports_and_is_not_in_the_contents_is_reported(small):
-    small.chapter("a", synopsis(), export("x = 1"), listed=False)
-    [problem] = refused(small)
-    assert problem.startswith(f"book/a.md:{small.line('a', 'x = 1')}: ") and "book/_toc.yml" in problem
-
-
-def test_copies_that_jupyter_keeps_in_hidden_folders_are_not_chapters(small):
-    small.chapter("a", synopsis(), export("x = 1"))
-    small.chapter(".ipynb_checkpoints/a", synopsis(), export("x = 1"), listed=False)
-    extract(small.root)
-
-
-def test_all_problems_of_all_chapters_are_reported_at_once(small):
-    small.chapter("a", export("x = = 1"), export("y = = 1"))
-    small.chapter("b", synopsis(), export("from math import *"))
-    small.raw("c", "# C\n\n" + cell("x = 1"))
-    small.listed.append("d")
-    small.contents()
-    chapters = sorted(problem.split(":")[0] for problem in refused(small))
-    assert chapters == ["book/_toc.yml", "book/a.md", "book/a.md", "book/a.md", "book/b.md", "book/c.md"]
-
-
-# Each cause once
-
-CAUSES = {
-    "a tag with a slip": lambda book: book.chapter("graph/a", synopsis(), cell("x = 1", "exprot")),
-    "tags that are no list": lambda book: book.chapter("graph/a", synopsis(), "```{code-cell} ipython3\n:tags: export\n\nx = 1\n```"),
-    "a file that is not utf-8": lambda book: book.chapter("graph/a", export("x = 1")).write_bytes(b"caf\xe9"),
-    "no notebook": lambda book: book.raw("graph/a", "# A\n\n" + export("x = 1") + "\n"),
-    "a missing file": lambda book: book.chapter("graph/a", export("x = 1")).unlink(),
-    "not in the contents": lambda book: book.chapter("graph/a", synopsis(), export("x = 1"), listed=False),
-    "no synopsis": lambda book: book.chapter("graph/a", export("x = 1")),
-}
-
-
-@pytest.mark.parametrize("cause", CAUSES)
-def test_a_fault_of_one_chapter_is_not_told_again_by_those_that_import_it(small, cause):
-    CAUSES[cause](small)
-    small.chapter("b", synopsis(), export("from autograd_book.graph.a import x"), export("from autograd_book.graph import a"))
-    small.chapter("c", synopsis(), export("import autograd_book.graph"))
-    [problem] = refused(small)
-    assert "graph/a.md" in problem
-
-
-def test_a_fault_of_one_chapter_hides_neither_the_order_nor_the_faults_of_others(small):
-    small.chapter("a", synopsis(), export("from autograd_book.b import y\nfrom autograd_book.nowhere import z"))
-    small.chapter("b", synopsis(), export("y = 1"), cell("x", "exprot"))
-    first, second, third = refused(small)
-    assert "b comes later" in first and "no chapter exports to autograd_book.nowhere" in second and "exprot" in third
-
-
-def test_an_error_of_the_extractor_itself_is_not_blamed_on_the_chapter(small, monkeypatch):
-    def mistaken(text, notebook):
-        raise TypeError("our own mistake")
-
-    small.chapter("a", synopsis(), export("never_read_before = 1"))
-    monkeypatch.setattr(reader, "_cells", mistaken)
-    with pytest.raises(TypeError, match="our own mistake"):
-        extract(small.root)
-
-
-@pytest.mark.parametrize("matter", ["- a\n- list", "word", "a: [1", "kernelspec: python", "jupytext:\n- a", "jupytext: {text_representation: 3}"])
-def test_front_matter_that_the_reader_can_not_take_is_reported(small, matter):
-    small.raw("a", f"---\n{matter}\n---\n\n" + export("x = 1") + "\n")
-    [problem] = refused(small)
-    assert problem.startswith("book/a.md:") and "; " in problem
-
-
 # The package on disk always imports
 
 
@@ -873,8 +539,3 @@ def test_the_module_itself_needs_the_standard_library_alone():
     assert found.stdout == "book/literate/extract.md:1\n", found.stderr
     told = subprocess.run([*bare, "extract"], capture_output=True, text=True, cwd=script.parent)
     assert told.returncode == 1 and "autograd-book[book]" in told.stderr and "Traceback" not in told.stderr
-
-
-def test_a_chapter_can_be_parsed_without_a_book():
-    chapter = parse_chapter("book/graph/a.md", FRONT + "\n# A\n\n" + export("x = 1"))
-    assert (chapter.module, chapter.title, chapter.exports[0].source) == ("autograd_book.graph.a", "A", "x = 1")
