@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a5f94223bbf581e847b1761040886ade4c078769a7f8fdcf88dbdaf1702d2796
+# sha256: cd76c17c5a51856d58f6ab5bd9888ec8e933b7c0460062d7f1b1ddc991570a94
 
 __all__ = [
     "kept",
@@ -562,6 +562,7 @@ def aligned(
     return np.reshape(ordered, tuple(n if i in axes else 1 for i, n in enumerate(shape)))
 
 
+# book/rules/reductions.md: Weights that learn
 def everything(x: Any) -> np.ndarray:
     """All the numbers of a value, those of all examples if it is a batch."""
     while isinstance(x, Operators):
@@ -577,6 +578,7 @@ def in_common_dtype(a: Any, weights: Any) -> Any:
     return weights if weights.dtype == both else weights.astype(both)
 
 
+# book/rules/reductions.md: Weights that learn
 @implements(np.average)
 def average(
     a: Any,
