@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 91b4741fbe7dc2ab77dfd76fd763c0d638db31d1c3372b3d34357a518edd79bb
+# sha256: a3620fdfc252b597f0161eefbd3d2db5405a8fd0f2479b56a4670f7ac4631ec4
 
 __all__ = [
     "STEP",
@@ -28,7 +28,7 @@ __all__ = [
     "TOLERANCES",
     "tolerance_for",
     "random_like",
-    "compare",
+    "compared",
     "check_gradients",
     "expect_known",
     "comparisons",
@@ -151,7 +151,7 @@ def random_like(shape: tuple[int, ...], dtype: Any, draw: Fun) -> Any:
 
 # book/modes/check.md: How far apart is too far
 @no_grad()
-def compare(
+def compared(
     g: Fun, points: list[Any], directions: list[Any], mode: str, order: int
 ) -> Comparison:
     """Derivative of the scalar function g along directions, from rules and from a
@@ -236,7 +236,7 @@ def comparisons(
         g = weighted(f, weights)
         for k in range(1, order + 1):
             directions = [random_like(p.shape, p.dtype, rng.normal) for p in points]
-            yield compare(g, points, directions, mode, k)
+            yield compared(g, points, directions, mode, k)
             g = MODES[mode](g, directions)
 
 

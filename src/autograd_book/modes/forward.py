@@ -12,7 +12,7 @@ value together with its tangent.
     print(f"{value:.2f} {tangent:.1f}")
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 39d171155f5b51078c0efea75b1c48cf64aa8ce42abe952f602d34ff21a7cc46
+# sha256: 08348991e4921b5fc79fb8522b69101fe1f94af88957723aca0919b6026275eb
 
 __all__ = [
     "along_elements",
@@ -25,7 +25,7 @@ __all__ = [
     "Forward",
     "jvp",
     "expect_tuples",
-    "parted",
+    "values_and_tangents",
     "fresh",
     "tangent_of",
 ]
@@ -216,7 +216,7 @@ def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[
     with push(Forward, f"a derivative of {name_of(f)}") as level:
         tied = lambda p, t: level.tied(p := primal(p), tangent_of(p, t))
         result = f(*tree_map(tied, tuple(primals), tuple(tangents)))
-    return parted(tree_map(lambda v: expect_differentiable(f, v), result), level)
+    return values_and_tangents(tree_map(lambda v: expect_differentiable(f, v), result), level)
 
 
 # book/modes/forward.md: The transformation
@@ -232,7 +232,7 @@ def expect_tuples(primals: Any, tangents: Any) -> None:
 
 
 # book/modes/forward.md: The transformation
-def parted(result: Tree, level: Forward) -> tuple[Tree, Tree]:
+def values_and_tangents(result: Tree, level: Forward) -> tuple[Tree, Tree]:
     """The values in a result, and their tangents."""
     value = tree_map(
         lambda v: fresh(v.value) if level.mine(v) or is_constant(v) else v, result

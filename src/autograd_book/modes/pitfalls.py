@@ -17,7 +17,7 @@ the line of the program.
         print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bba227d27b9e051c8c222adda561378d1b992e8f40cdb44e14162985f15fbf80
+# sha256: 58d2b305df9cbf3134d5cee48e1d2f77cb323c639300cc39d54fe3f5e2a210f3
 
 __all__ = [
     "array_inside",
@@ -27,7 +27,7 @@ __all__ = [
     "PACKAGE",
     "user_line",
     "Lines",
-    "expect_finite",
+    "expect_still_finite",
     "RANGED",
     "of_operation",
     "of_rule",
@@ -129,7 +129,7 @@ class Lines:
 
 
 # book/modes/pitfalls.md: The question
-def expect_finite(out: Iterable[Any], given: Iterable[Any], error: Callable[[], str]) -> None:
+def expect_still_finite(out: Iterable[Any], given: Iterable[Any], error: Callable[[], str]) -> None:
     """Raise NonFiniteError if something in `out` is not finite and all of `given` is."""
     if not all(map(finite, out)) and all(map(finite, given)):
         raise NonFiniteError(error())
@@ -193,7 +193,7 @@ class Finite(Interpreter):
         """Apply a primitive, and look at the result."""
         line, given = self.lines.note(), (*args, *params.values())
         out = self.below.bind(primitive, args, params)
-        expect_finite([out], given, lambda: of_operation(primitive, args, line))
+        expect_still_finite([out], given, lambda: of_operation(primitive, args, line))
         return out
 
     def pull(self, node: Node, g: Any) -> Any:
@@ -202,9 +202,9 @@ class Finite(Interpreter):
             self.sums.clear()
         self.last, arrived = node.index, self.sums.pop(node, None)
         if arrived is not None:
-            expect_finite([g], [arrived], lambda: of_hook(g, self.lines.of(node)))
+            expect_still_finite([g], [arrived], lambda: of_hook(g, self.lines.of(node)))
         parts, given = self.below.pull(node, g), (g, *node.saved)
-        expect_finite(parts, given, lambda: of_rule(node, g, self.lines.of(node)))
+        expect_still_finite(parts, given, lambda: of_rule(node, g, self.lines.of(node)))
         return [self.arrived(t, p, node) for t, p in zip(node.inputs, parts)] or parts
 
     def arrived(self, target: Node, part: Any, source: Node) -> Any:
@@ -214,7 +214,7 @@ class Finite(Interpreter):
             total = array_inside(fitted) if before is None else before + array_inside(fitted)
         self.sums[target] = total
         error = lambda: of_sum(target, part, self.lines.of(source))
-        expect_finite([total], (part, before), error)
+        expect_still_finite([total], (part, before), error)
         return fitted
 
 

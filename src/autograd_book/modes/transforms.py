@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 347071d25cf09ad17eb796d37eb010f14e4879a2707ad05e489d80bd9b86c953
+# sha256: 97ec23f3cb0e1a693224bd2e16ef0cde2e82e3271e1a6c133043c32c419f2e00
 
 __all__ = [
     "Fun",
@@ -23,7 +23,7 @@ __all__ = [
     "expect_function",
     "RETURNED",
     "expect_differentiable",
-    "zeros",
+    "zero_cotangent",
     "vjp",
     "pulled_back",
     "handed_out",
@@ -135,7 +135,7 @@ def expect_differentiable(f: Fun, result: Any) -> Any:
 
 
 # book/modes/transforms.md: One recorded run
-def zeros(variable: Variable) -> Any:
+def zero_cotangent(variable: Variable) -> Any:
     """The cotangent of an input that the result does not depend on."""
     return np.zeros(variable.shape, variable.dtype)[()]
 
@@ -192,7 +192,7 @@ def pulled_back(result: Any, record: Record, inputs: Any, g: Any) -> tuple[Tree,
     recorded = type(result) is Variable and result.record is record
     found: Any = walk(result.node, g, puller(top.get()), retain=True) if recorded else {}
     parts = tree_map(
-        lambda v: conjugated(found[v.node]) if v.node in found else zeros(v), inputs
+        lambda v: conjugated(found[v.node]) if v.node in found else zero_cotangent(v), inputs
     )
     return unshared(parts, g)
 
