@@ -17,7 +17,7 @@ the line of the program.
         print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 58d2b305df9cbf3134d5cee48e1d2f77cb323c639300cc39d54fe3f5e2a210f3
+# sha256: de0bac2415e10f5efe78c1817c62fa4d7a7a07c33bf34ad4e2024323dbb66646
 
 __all__ = [
     "array_inside",
@@ -129,7 +129,9 @@ class Lines:
 
 
 # book/modes/pitfalls.md: The question
-def expect_still_finite(out: Iterable[Any], given: Iterable[Any], error: Callable[[], str]) -> None:
+def expect_still_finite(
+    out: Iterable[Any], given: Iterable[Any], error: Callable[[], str]
+) -> None:
     """Raise NonFiniteError if something in `out` is not finite and all of `given` is."""
     if not all(map(finite, out)) and all(map(finite, given)):
         raise NonFiniteError(error())
