@@ -15,9 +15,9 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2ae09e050dff6e1bdc1189f537d70bb057b8900ab6ce3f7ff05ad63cf9e6ed06
+# sha256: 38c1928713174ea654b1005f343dc45314ff84a920c4321a0789069d29680b56
 
-__all__ = ["checkpoint", "LATER", "recording", "saved_arrays", "saved_bytes", "keeping"]
+__all__ = ["LATER", "recording", "checkpoint", "saved_arrays", "saved_bytes", "keeping"]
 
 
 # book/memory/checkpoint.md: The function
@@ -37,6 +37,16 @@ from autograd_book.memory.replay import Frame, levels_from, run_first
 from autograd_book.modes.transforms import Fun
 
 
+LATER = (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)  #: Run after the call.
+
+
+def recording() -> bool:
+    """Whether nodes are made at the moment."""
+    kinds = (v for v in levels_from(top.get()) if isinstance(v, (Record, NoGrad)))
+    return isinstance(next(kinds), Record)
+
+
+# book/memory/checkpoint.md: The function
 def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
     """A function like `f` that keeps its inputs alone, and computes again in the backward
     pass what its derivatives need.
@@ -87,15 +97,6 @@ def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
         return run_first(Frame(f, policy, check), args, kwargs)
 
     return checkpointed
-
-
-LATER = (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)  #: Run after the call.
-
-
-def recording() -> bool:
-    """Whether nodes are made at the moment."""
-    kinds = (v for v in levels_from(top.get()) if isinstance(v, (Record, NoGrad)))
-    return isinstance(next(kinds), Record)
 
 
 # book/memory/checkpoint.md: What is held, and when

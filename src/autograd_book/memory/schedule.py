@@ -13,7 +13,7 @@ of them are made by a formula.
     print(sum(runs(binomial(12, 3))), "runs of 12 blocks")
 """
 # Generated from book/memory/schedule.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ce458768dec028e5658c7ef4f4799f4330f2a562339c69972e300289a6634b5a
+# sha256: 558f8b1e6d78305ee08bb40b9e7071c2c4b6c515513152e7d30d556ee4b83bd5
 
 __all__ = [
     "Schedule",
@@ -60,6 +60,7 @@ def first_of(part: Any) -> int:
     return int(part)
 
 
+# book/memory/schedule.md: Schedules are trees
 def forward(schedule: Schedule) -> Iterator[tuple[str, int]]:
     """What happens when a schedule is run: which block is run and keeps what it saves, which
     passes by, and which inputs are held."""
@@ -71,6 +72,7 @@ def forward(schedule: Schedule) -> Iterator[tuple[str, int]]:
             yield "keep", part
 
 
+# book/memory/schedule.md: Schedules are trees
 def backward(schedule: Schedule) -> Iterator[tuple[str, int]]:
     """What happens when a schedule is walked back."""
     todo: list[tuple[str, Any]] = [("back", part) for part in schedule]
@@ -86,6 +88,7 @@ def backward(schedule: Schedule) -> Iterator[tuple[str, int]]:
             yield kind, first_of(part)
 
 
+# book/memory/schedule.md: Schedules are trees
 def events(schedule: Schedule) -> list[tuple[str, int]]:
     """All that happens in a forward and a backward pass, in order."""
     return [*forward(schedule), *backward(schedule)]
