@@ -269,3 +269,16 @@ def test_kept_results_are_not_computed_again(products) -> None:
     found = gradients(lambda: checkpoint(f, policy=keeping("matmul"))(x).sum(), [x, w])
     for a, b in zip(plain[1], found[1], strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("policy", ["zlib", "disk"])
+@pytest.mark.parametrize("size", [400, 40_000])
+def test_packed_arguments_are_not_taken_for_changed_ones_in_any_mode(policy, size) -> None:
+    x = np.sin(np.arange(float(size)))
+    cube = lambda x: np.sum(checkpoint(lambda x: x * np.sin(x))(x) * x)
+    plain = lambda x: np.sum(x * np.sin(x) * x)
+    with ab.saved_values(policy):
+        packed = ab.hvp(cube)(x, x), ab.grad(lambda x: ab.jvp(cube, (x,), (np.cos(x),))[1])(x)
+    expected = ab.hvp(plain)(x, x), ab.grad(lambda x: ab.jvp(plain, (x,), (np.cos(x),))[1])(x)
+    for ours, theirs in zip(packed, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)

@@ -17,7 +17,7 @@ save is replaced by tickets, which the frame fills when they are recalled.
     print(leaf.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2eb460bb62fec2718fa5c4d8d775cc71de58c2b9e496ee04f29b366ba448294a
+# sha256: 4f0554003ec191db073534e010c02e5c9758cfc5db43157c88e7ba7578512043
 
 __all__ = [
     "ReplayError",
@@ -193,11 +193,16 @@ def expected(frame: "Frame", place: int, primitive: Primitive) -> Step:
     return step
 
 
-def compare(frame: "Frame", place: int, step: Step, again: Step) -> None:
+def compare(
+    frame: "Frame", place: int, step: Step, again: Step, given: tuple[Any, ...]
+) -> None:
     """Raise ReplayError unless an operation was the same, and MutatedValueError if it used
-    a parameter that has another value now."""
+    a parameter that has another value now; what was given is the same, if unpacked."""
     then, now = step.captured, again.captured
-    if len(then) != len(now) or any(a is not b for a, b in zip(then, now)):
+    unpacked = {*map(id, given)}
+    if len(then) != len(now) or any(
+        a is not b and id(b) not in unpacked for a, b in zip(then, now)
+    ):
         raise MutatedValueError(
             f"a Variable of shape {shape_of((*now, *then)[0])} that the checkpointed "
             f"function {name_of(frame.f)} uses was changed between the forward pass "
@@ -413,11 +418,13 @@ def narrowed(out: Any) -> list[tuple[Any, Any]]:
 class Replay(Checkpoint):
     """Gives tickets of a frame their values, up to the one that is asked for."""
 
-    __slots__ = ("asked", "number")
+    __slots__ = ("asked", "given", "number")
 
-    def __init__(self, below: Interpreter, frame: Frame, asked: Ticket) -> None:
+    def __init__(
+        self, below: Interpreter, frame: Frame, asked: Ticket, given: tuple[Any, ...]
+    ) -> None:
         super().__init__(below, frame)
-        self.asked, self.number = asked, 0
+        self.asked, self.given, self.number = asked, given, 0
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive as the first time, and hand over what its nodes save."""
@@ -430,7 +437,7 @@ class Replay(Checkpoint):
         if step is not None:
             again = noted(frame, primitive, args, params, out, step.unread)
             again = again if result is None else again._replace(result=step.result)
-            compare(frame, place, step, again)
+            compare(frame, place, step, again, self.given)
         for node, record in narrowed(out):
             node.saved = give(self, node.saved, record)
             if record is self.uppermost:
@@ -464,13 +471,14 @@ def give(level: Replay, saved: Any, record: Any) -> Ticket:
 # book/memory/replay.md: The replay
 def run_again(frame: Frame, asked: Ticket) -> None:
     """Replay, on the stack and with the random numbers of the first time."""
-    args, kwargs = refilled(frame.call, recalled(frame.kept))
+    given = recalled(frame.kept)
+    args, kwargs = refilled(frame.call, given)
     later = [(source, state_of(source)) for source, _ in frame.chance]
     world = state_of(global_source())
     frame.runner, token = get_ident(), top.set(frame.stack)
     try:
         put_back(frame.chance)
-        with push(Replay, frame, asked):
+        with push(Replay, frame, asked, given):
             frame.f(*args, **kwargs)
     except Enough as enough:
         if enough.args[0] is not asked:
