@@ -1,6 +1,7 @@
 """Every buffer of a step is accounted for, and what the accounts say is what tracemalloc sees (book/memory/meter.md)."""
 
 import gc
+import sys
 import threading
 import tracemalloc
 
@@ -17,6 +18,7 @@ from autograd_book.graph.stack import push, top
 from autograd_book.learn.optim import SGD
 from autograd_book.memory import meter
 from autograd_book.memory.checkpoint import checkpoint
+from autograd_book.memory.meter import metering
 from autograd_book.memory.report import memory_profile
 from autograd_book.stability.precision import nodes_of
 
@@ -314,3 +316,38 @@ def test_an_optimiser_may_be_named_twice():
     with memory_profile(optimizer, optimizer):
         pass
     assert "update" not in vars(optimizer) and top.get() is level and not tracemalloc.is_tracing()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_at_any_line_of_the_meter_leaves_no_account_and_no_watch_behind() -> None:
+    weight = ab.Variable(np.ones(3))
+    optimizer = ab.optim.SGD([weight])
+
+    def interrupted(stop_at: int) -> int:
+        """Enter and leave, with KeyboardInterrupt at one line of the module; how many lines there were."""
+        count = 0
+
+        def trace(frame, event, arg):
+            nonlocal count
+            if frame.f_code.co_filename != meter.__file__ or frame.f_code.co_name in ("__del__", "end"):
+                return None
+            count += event == "line"
+            if count == stop_at and event == "line":
+                raise KeyboardInterrupt
+            return trace
+
+        sys.settrace(trace)
+        try:
+            with metering(weight, optimizer):
+                np.sum(weight * 2.0)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        return count
+
+    lines = interrupted(-1)
+    for stop_at in range(1, lines + 1):
+        interrupted(stop_at)
+        gc.collect()
+        assert not tracemalloc.is_tracing() and "update" not in vars(optimizer), f"line {stop_at} of {lines}"

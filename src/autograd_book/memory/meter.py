@@ -16,7 +16,7 @@ whose arrays it should know by name, and leaves filled books behind.
     print([span.place.name for span in books.activity.spans])
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 31cddca48dbd5db546142cf22e035c0151199b017755f2efcfe94451a7e2b10a
+# sha256: a19a24f9eeae1a8c356f48846f5a26a9ada09d1ee27b6749ad3d565e352172ce
 
 __all__ = [
     "role_of",
@@ -350,6 +350,8 @@ class metering:
         From ``with metering() as books``; complete when the block is left.
     """
 
+    begun, meter = False, None  #: Whether an account is kept for this block, and by whom.
+
     def __init__(self, *owners: Any) -> None:
         # what network.parameters() gives can be gone through once
         self.owners = [list(o) if isinstance(o, Iterator) else o for o in owners]
@@ -359,6 +361,7 @@ class metering:
 
     def __enter__(self) -> Any:
         expect_free_account()
+        self.begun = True
         tracemalloc.start()
         with (books := Books()):
             for owner in self.owners:
@@ -371,8 +374,18 @@ class metering:
         return books
 
     def __exit__(self, *error: object) -> None:
-        for optimizer in self.optimizers:
-            del vars(optimizer)["update"]
-        close(self.meter)
-        tracemalloc.stop()
+        self.end()
         self.block.__exit__(*error)
+
+    def end(self) -> None:
+        """End the account, as far as it was begun."""
+        for optimizer in self.optimizers:
+            vars(optimizer).pop("update", None)
+        if self.meter is not None:
+            close(self.meter)
+        tracemalloc.stop()
+        self.begun = False
+
+    def __del__(self) -> None:
+        if self.begun:  # an interrupt came between the block and its account
+            self.end()
