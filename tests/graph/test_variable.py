@@ -207,3 +207,28 @@ def test_a_number_that_would_become_infinite_is_not_assigned(dtype):
     np.testing.assert_array_equal(v.numpy(), [1, 1])
     v.data = np.array([np.inf, np.nan])
     assert v.dtype == dtype and np.isinf(v.numpy()[0])
+
+
+MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
+NO_NUMBERS = {
+    "masked data": lambda: Variable(MASKED),
+    "masked replacement": lambda: setattr(Variable([1.0, 2.0]), "data", MASKED),
+    "masked gradient": lambda: setattr(Variable([1.0, 2.0]), "grad", MASKED),
+    "masked start": lambda: (Variable([1.0, 2.0]) * 2.0).backward(MASKED),
+    "objects to start from": lambda: (Variable([1.0, 2.0]) * 2.0).backward(np.array([None, 1.0])),
+    "records to start from": lambda: (Variable([1.0, 2.0]) * 2.0).backward(np.zeros(2, [("a", float)])),
+    "text to start from": lambda: (Variable([1.0, 2.0]) * 2.0).backward(np.array(["1", "2"])),
+}
+
+
+@pytest.mark.parametrize("name", NO_NUMBERS)
+def test_what_has_a_mask_or_no_numbers_is_refused_by_name(name) -> None:
+    with pytest.raises(ab.DifferentiationTypeError, match="mask"):
+        NO_NUMBERS[name]()
+
+
+def test_options_that_numpy_passes_on_as_not_given_are_not_given() -> None:
+    x = Variable(np.arange(6.0).reshape(2, 3))
+    assert np.nanmedian(x, axis=0, keepdims=np._NoValue).shape == (3,)
+    assert np.nansum(x, where=np._NoValue).item() == 15.0
+    assert np.shape(a=x) == (2, 3)

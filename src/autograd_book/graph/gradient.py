@@ -16,7 +16,7 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 54a5afb78d680463af85c9214c0367531d4788e2a339fe86f63a0ed871cf752a
+# sha256: 628a98f612b776409d2ea7281d9d8baf9bb4754306544c3499842b25c09fbdda
 
 __all__ = [
     "conjugated",
@@ -52,7 +52,7 @@ from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.interpreter import Interpreter, puller
 from autograd_book.graph.methods import H
-from autograd_book.graph.primitive import shape_of
+from autograd_book.graph.primitive import differentiable, shape_of
 from autograd_book.graph.record import Leaf, Node, tie
 from autograd_book.graph.stack import Fun, NoGrad, as_constant, base, push, top
 
@@ -97,8 +97,14 @@ def expect_single_number(end: Any) -> None:
 
 
 def expect_kind(g: Any, dtype: Any, what: str) -> None:
-    """Raise DifferentiationTypeError if a complex cotangent or tangent is given for a real
-    value."""
+    """Raise DifferentiationTypeError if a cotangent or tangent is no array of numbers, or a
+    complex one for a real value."""
+    found = getattr(g, "dtype", np.dtype(float))
+    if isinstance(g, np.ma.MaskedArray) or not (differentiable(found) or found.kind in "biu"):
+        raise DifferentiationTypeError(
+            f"a {type(g).__name__} of dtype {found} was given as a {what}. Give an array of "
+            "numbers, with 0 where a mask would stand."
+        )
     if np.dtype(dtype).kind == "f" and (
         isinstance(g, complex) or getattr(getattr(g, "dtype", None), "kind", "f") == "c"
     ):

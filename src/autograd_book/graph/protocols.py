@@ -18,7 +18,7 @@ function of one's own.
     print(x.grad)
 """
 # Generated from book/graph/protocols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2c9ba6050d0f468dcb2779a255081aaac44a59b24967c287a389f8864674cae3
+# sha256: 6779864a58e8fad1272bd9b5656a3c9536b1ac663ad4df9bdabbceda6bd5f316
 
 __all__ = [
     "functions",
@@ -51,7 +51,7 @@ from autograd_book.graph.stack import Fun, top
 
 #: From a NumPy function to our composition of it.
 functions: dict[Fun, Fun] = {
-    np.shape: shape_of,
+    np.shape: lambda a: shape_of(a),
     np.ndim: lambda a: len(shape_of(a)),
     np.size: lambda a, axis=None: int(
         np.prod(np.take(shape_of(a), range(len(shape_of(a))) if axis is None else axis))
@@ -96,7 +96,8 @@ def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             arrays, params = arrange(primitive, args, kwargs)
             return top.get().bind(primitive, arrays, params)
         if fun in functions:
-            return functions[fun](*args, **kwargs)
+            given = {k: v for k, v in kwargs.items() if v is not np._NoValue}
+            return functions[fun](*args, **given)
     except Exception as error:
         advise(error, fun.__name__, args)
         raise

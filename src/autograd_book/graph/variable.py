@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ac23d364071a0fbea778291306039d5c64092e583bb2738377e510a600fb8e57
+# sha256: 29ce85078aaa7da72e688350ec26365778a1d788c254ab30c41979bbc3ef7ba7
 
 __all__ = [
     "expect_constant",
@@ -197,6 +197,11 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
         raise DifferentiationTypeError(
             "a Variable was made of a Variable. Use it as it is, its .detach() for a "
             "constant, or Variable(x.numpy()) for a leaf of its own."
+        )
+    if isinstance(data, np.ma.MaskedArray):
+        raise DifferentiationTypeError(
+            f"a masked array of shape {data.shape} was made a Variable, which has no mask. "
+            "Pass its .filled(value), and choose with np.where in place of the mask."
         )
     try:
         value = np.array(data)
