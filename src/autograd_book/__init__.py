@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 236b25a9916b78c18197caf977ade6bbfde100a903c9bb461a33b2902bd1f5d9
+# sha256: fad4f5da242689140cf92fa8b19f51e7a7780b22862b4f3cb945f676465d8b58
 
 __all__ = [
     "Variable",
@@ -120,11 +120,11 @@ from autograd_book.rules.convolution import conv2d as conv2d
 from autograd_book.rules.convolution import max_pool1d as max_pool1d
 from autograd_book.rules.convolution import max_pool2d as max_pool2d
 from autograd_book.rules.factorizations import symmetrize as symmetrize
-from autograd_book.rules.elementwise import gelu as gelu
-from autograd_book.rules.elementwise import relu as relu
-from autograd_book.rules.elementwise import sigmoid as sigmoid
-from autograd_book.rules.elementwise import silu as silu
-from autograd_book.rules.elementwise import softplus as softplus
+from autograd_book.rules.piecewise import gelu as gelu
+from autograd_book.rules.piecewise import relu as relu
+from autograd_book.rules.piecewise import sigmoid as sigmoid
+from autograd_book.rules.piecewise import silu as silu
+from autograd_book.rules.piecewise import softplus as softplus
 from autograd_book.rules.reductions import log_softmax as log_softmax
 from autograd_book.rules.reductions import logsumexp as logsumexp
 from autograd_book.rules.reductions import softmax as softmax

@@ -16,7 +16,7 @@ A generator turns noise into images, a discriminator scores images, and
         print(adversarial.adversarial_step(forger, judge, optimizers, images, rng))
 """
 # Generated from book/learn/adversarial.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3ece82fde023445e30c7c982fba0f176f8160d89f56fe5ed9aa1775c352ac3d5
+# sha256: ef3be002c502ec7daf9e4716e84a1effd54a155443dbea30657d0912689d7e82
 
 __all__ = [
     "discriminator_loss",
@@ -46,7 +46,7 @@ from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.stack import no_grad
 from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
 from autograd_book.learn.optim import Adam, Optimizer
-from autograd_book.rules.elementwise import sigmoid, softplus
+from autograd_book.rules.piecewise import sigmoid, softplus
 
 
 # book/learn/adversarial.md: A forger and a judge

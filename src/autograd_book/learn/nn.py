@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ff55b1f08ef499f21334cef0016d7601a8db260353667641bb2ee89d5c04aa78
+# sha256: 4df169bd9ae942e01f364efdafaa1c2eff13602dfd782d3873baa505e50189d3
 
 __all__ = [
     "is_parameter",
@@ -52,7 +52,7 @@ from autograd_book.graph.errors import DifferentiationTypeError, Differentiation
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable, safely_cast
-from autograd_book.rules.elementwise import relu
+from autograd_book.rules.piecewise import relu
 
 
 def is_parameter(value: Any) -> bool:

@@ -14,7 +14,7 @@ for real and complex matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/spectra.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 786af334c7f1d38622510974b604536cf3bc9359df549c504fa4aed0ebf061dd
+# sha256: 3e1e5f8a4c5507cdf17b43745fefa53b50fe31a42d6c481752aeb293c1b26430
 
 __all__ = [
     "plain",
@@ -66,7 +66,7 @@ from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, shape_of
 from autograd_book.graph.protocols import implements, primitive
 from autograd_book.graph.variable import Variable
-from autograd_book.rules.elementwise import direction, over
+from autograd_book.rules.elementwise import over
 from autograd_book.rules.factorizations import (
     NAMED,
     adjoint,
@@ -79,6 +79,7 @@ from autograd_book.rules.factorizations import (
     transposed,
 )
 from autograd_book.rules.linear import positions
+from autograd_book.rules.piecewise import direction
 from autograd_book.rules.reductions import in_single, kept, wide
 from autograd_book.rules.shapes import constant
 

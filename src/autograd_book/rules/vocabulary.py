@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2501bf0e79f20273747dd2377d21a714045fac34b4992f61918d8aa2350d43e8
+# sha256: 364b93dd218a9b0a2b3035ff65ec05ec521dbf672ca6d3abb54d1454f1e9471b
 
 __all__ = [
     "linspace",
@@ -49,6 +49,7 @@ from autograd_book.rules import (
     indexing,
     linear,
     order,
+    piecewise,
     reductions,
     samples,
     scans,

@@ -14,7 +14,7 @@ keeps an array in halves with a scale.
     print(form.halves.dtype, form.recall())
 """
 # Generated from book/stability/tolerance.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f41acb41ba48c6bf94fe2ab875ef56dcdb3ce5df05b6f72478f06a09bb4e84b4
+# sha256: 2ed7e2d58038c23fe1712c0f5045c8a8499c1a2f3297c04f8d487454c56a0af9
 
 __all__ = [
     "EXACT",
@@ -51,7 +51,7 @@ EXACT, SIGNED, RELATIVE, ABSOLUTE = range(4)
 
 # book/stability/tolerance.md: Four kinds of error
 from autograd_book.rules.convolution import conv, conv_w, conv_x
-from autograd_book.rules.elementwise import relu
+from autograd_book.rules.piecewise import relu
 from autograd_book.rules.linear import contract, cross3
 from autograd_book.rules.reductions import rms_normalize, softmax
 

@@ -1,0 +1,497 @@
+"""Corners, steps and choices.
+
+Absolute values, maxima and rectifiers, their smooth relatives, limits,
+rounding and remainders, choices and comparisons, and tables of all pairs.
+
+::
+
+    import numpy as np
+    from autograd_book import Variable
+
+    x = Variable([-1.0, 0.0, 4.0])
+    (np.abs(x) + np.clip(x, 0.0, 1.0) + np.where(x > 3, x**2, 0.0)).sum().backward()
+    print(x.grad)
+    print(np.maximum(x, 0.5), np.round(x / 3, 1), x > 0)
+"""
+# Generated from book/rules/piecewise.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 51086ece8a083c3580930447e15061ff40980b45abb9c802f13cf61698fbd92f
+
+__all__ = [
+    "direction",
+    "share",
+    "relu",
+    "of_reals",
+    "sigmoid",
+    "sigmoid_slope",
+    "softplus",
+    "FAR",
+    "silu_slope",
+    "silu",
+    "bend",
+    "gelu_slope",
+    "gelu",
+    "ordered",
+    "clip",
+    "clip_as_numpy",
+    "level",
+    "level_if_real",
+    "quotient_and_remainder",
+    "fraction",
+    "fraction_and_whole",
+    "exponent",
+    "scale",
+    "ldexp",
+    "mantissa_and_exponent",
+    "where",
+    "where_as_numpy",
+    "close",
+    "isclose",
+    "allclose",
+    "finite_part",
+    "outer_of",
+]
+
+
+# book/rules/piecewise.md: Corners and jumps
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import (
+    DifferentiationTypeError,
+    DifferentiationValueError,
+    NoRuleError,
+)
+from autograd_book.graph.methods import Operators
+from autograd_book.graph.primitive import REMEDIES, Primitive, primitives, refuse_unread
+from autograd_book.graph.protocols import functions, implements, primitive, refuse
+from autograd_book.rules.elementwise import over
+
+
+def direction(x: Any) -> Any:
+    """What the size of x grows along: its sign; of a complex number its conjugate over its
+    size."""
+    if x.dtype.kind != "c":
+        return np.sign(x)
+    return over(np.conjugate(x), np.absolute(x))
+
+
+# book/rules/piecewise.md: Corners and jumps
+Primitive(np.absolute, "x", x=lambda g, x: g * direction(x))
+Primitive(np.fabs, "x", x=lambda g, x: g * np.sign(x))
+
+
+# book/rules/piecewise.md: Corners and jumps
+def share(g: Any, x: Any, y: Any) -> Any:
+    """The part of g that belongs to x in a maximum of x and y; half in a tie."""
+    return np.where(np.less(x, y), 0, np.where(np.equal(x, y), 0.5 * g, g))
+
+
+# book/rules/piecewise.md: Corners and jumps
+Primitive(
+    np.maximum, "x y",
+    x=lambda g, x, y: share(g, x, y),
+    y=lambda g, x, y: share(g, y, x),
+)
+Primitive(
+    np.minimum, "x y",
+    x=lambda g, x, y: share(g, y, x),
+    y=lambda g, x, y: share(g, x, y),
+)
+
+
+# book/rules/piecewise.md: Corners and jumps
+Primitive(
+    np.fmax, "x y",
+    x=lambda g, x, y: np.where(np.isnan(x), 0, share(g, x, y)),
+    y=lambda g, x, y: np.where(np.isnan(y), 0, share(g, y, x)),
+)
+Primitive(
+    np.fmin, "x y",
+    x=lambda g, x, y: np.where(np.isnan(x), 0, share(g, y, x)),
+    y=lambda g, x, y: np.where(np.isnan(y), 0, share(g, x, y)),
+)
+
+
+# book/rules/piecewise.md: A rectifier that keeps less
+@primitive("x", elementwise=True, x=lambda g, out: g * (out > 0))
+def relu(x: Any) -> Any:
+    """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
+
+    Parameters
+    ----------
+    x : array_like or Variable
+        Any shape.
+
+    Returns
+    -------
+    array or Variable
+        The shape and dtype of `x`.
+    """
+    return np.maximum(x, 0)
+
+
+# book/rules/piecewise.md: Smooth steps and bends
+def of_reals(fun: Any) -> Any:
+    """Decorator: the function refuses complex numbers."""
+
+    @wraps(fun)
+    def checked(x: Any) -> Any:
+        if np.iscomplexobj(x):
+            raise DifferentiationTypeError(
+                f"{fun.__name__} was given complex numbers of shape {np.shape(x)}, and "
+                "knows real ones only. Give it np.real or np.abs of them, or write its "
+                "formula with np.exp."
+            )
+        return fun(x)
+
+    return checked
+
+
+# book/rules/piecewise.md: Smooth steps and bends
+@primitive("x", elementwise=True, x=lambda g, x: g * sigmoid_slope(x))
+@of_reals
+def sigmoid(x: Any) -> Any:
+    """Logistic function, 1 / (1 + exp(-x)), elementwise, without overflow.
+
+    Parameters
+    ----------
+    x : array_like or Variable
+        Any shape.
+
+    Returns
+    -------
+    array or Variable
+        The shape of `x`, and its dtype if that is floating point.
+    """
+    small = np.exp(-np.abs(x))
+    out = np.maximum(small, np.greater_equal(x, 0))
+    small += 1
+    out /= small
+    return out
+
+
+@primitive("x", elementwise=True, x=lambda g, x, out: -g * out * np.tanh(0.5 * x))
+def sigmoid_slope(x: Any) -> Any:
+    """Derivative of the sigmoid, elementwise: sigmoid(x) * sigmoid(-x)."""
+    out = np.exp(-np.abs(x))
+    root = 1 + out
+    out /= root
+    out /= root
+    return out
+
+
+@primitive("x", elementwise=True, x=lambda g, x: g * sigmoid(x))
+@of_reals
+def softplus(x: Any) -> Any:
+    """ln(1 + exp(x)), elementwise, without overflow; its slope is the sigmoid."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+# book/rules/piecewise.md: Smooth steps and bends
+FAR = 2e4  #: Where the sigmoid is exactly 0 or 1, in every precision.
+
+
+def silu_slope(x: Any) -> Any:
+    """Derivative of the silu."""
+    return sigmoid(x) + np.clip(x, -FAR, FAR) * sigmoid_slope(x)
+
+
+@primitive("x", elementwise=True, x=lambda g, x: g * silu_slope(x))
+@of_reals
+def silu(x: Any) -> Any:
+    """x times its sigmoid, elementwise; also called swish."""
+    return np.maximum(x, -FAR) * sigmoid(x)
+
+
+_A, _B = 2 * math.sqrt(2 / math.pi), 0.044715  #: u = A (x + B x**3).
+_FAR = 22  #: Where the sigmoid of u is.
+
+
+def bend(x: Any) -> Any:
+    """What the gelu takes the sigmoid of, for clipped x."""
+    return x * (_A + _A * _B * (x * x))
+
+
+def gelu_slope(x: Any) -> Any:
+    """Derivative of the gelu."""
+    x = np.clip(x, -_FAR, _FAR)
+    u = bend(x)
+    out = sigmoid_slope(u)
+    out *= x * (_A + 3 * _A * _B * (x * x))
+    out += sigmoid(u)
+    return out
+
+
+@primitive("x", elementwise=True, x=lambda g, x: g * gelu_slope(x))
+@of_reals
+def gelu(x: Any) -> Any:
+    """x times the normal probability of less, elementwise, approximated by a tanh.
+
+    The approximation is PyTorch's ``gelu(x, approximate="tanh")`` and JAX's default. It
+    differs from the exact function by less than 0.0005.
+    """
+    return np.maximum(x, -_FAR) * sigmoid(bend(np.clip(x, -_FAR, _FAR)))
+
+
+# book/rules/piecewise.md: Clipping
+def ordered(low: Any, x: Any, high: Any) -> Any:
+    """Where x lies between low and high, or is equal to one of them."""
+    return np.logical_and(np.less_equal(low, x), np.less_equal(x, high))
+
+
+# book/rules/piecewise.md: Clipping
+@primitive(
+    "x low high",
+    elementwise=True,
+    x=lambda g, x, low, high: np.where(ordered(low, x, high), g, 0),
+    low=lambda g, x, low, high: np.where(
+        np.less(x, low) & np.less_equal(low, high), g, 0
+    ),
+    high=lambda g, x, low, high: np.where(
+        np.less(high, x) | np.less(high, low), g, 0
+    ),
+)
+def clip(x: Any, low: Any, high: Any) -> Any:
+    """x moved into the interval `low` to `high`; slope 1 there, ends included."""
+    return np.clip(x, low, high)
+
+
+# book/rules/piecewise.md: Clipping
+@implements(np.clip)
+def clip_as_numpy(
+    a: Any,
+    a_min: Any = None,
+    a_max: Any = None,
+    out: Any = None,
+    *,
+    min: Any = None,
+    max: Any = None,
+    **options: Any,
+) -> Any:
+    """`numpy.clip`, with its names of all versions; a limit that is None is infinite."""
+    by_position = a_min is not None or a_max is not None
+    if by_position and (min is not None or max is not None):
+        raise DifferentiationValueError(
+            "np.clip was given limits under both of their names. Give them as a_min and "
+            "a_max, or as min and max."
+        )
+    given = options if out is None else {"out": out, **options}
+    refuse_unread(primitives[clip], given)
+    low, high = a_min if min is None else min, a_max if max is None else max
+    return clip(a, -np.inf if low is None else low, np.inf if high is None else high)
+
+
+# book/rules/piecewise.md: Steps
+def level(g: Any) -> Any:
+    """The cotangent of an argument that the result follows in steps: zeros."""
+    return np.zeros_like(g)
+
+
+def level_if_real(g: Any) -> Any:
+    """As `level`, for the sign; that of a complex number is no step, and is refused."""
+    if g.dtype.kind == "c":
+        raise NoRuleError(
+            f"np.sign was differentiated at complex numbers of dtype {g.dtype}, "
+            "where it has no derivative rule. "
+            "Write z / np.abs(z) if the direction of z is meant."
+        )
+    return level(g)
+
+
+# book/rules/piecewise.md: Steps
+Primitive(np.sign, "x", x=level_if_real)
+Primitive(np.floor, "x", x=level)
+Primitive(np.ceil, "x", x=level)
+Primitive(np.trunc, "x", x=level)
+Primitive(np.rint, "x", x=level)
+Primitive(np.fix, "x", elementwise=True, x=level)
+Primitive(np.round, "x", elementwise=True, x=lambda g, decimals=0: level(g))
+functions.update(
+    {np.around: np.round, getattr(np, "round_", np.around): np.round}
+)
+Primitive(np.floor_divide, "x y", x=level, y=level)
+
+
+# book/rules/piecewise.md: Steps
+Primitive(
+    np.heaviside, "x h",
+    x=level, h=lambda g, x: np.where(np.equal(x, 0), g, 0),
+)
+Primitive(
+    np.copysign, "x y",
+    x=lambda g, x, out: g * (np.sign(x) * np.sign(out)), y=level,
+)
+
+
+# book/rules/piecewise.md: Remainders
+Primitive(
+    np.remainder, "x y",
+    x=lambda g: g, y=lambda g, x, y: -g * np.floor_divide(x, y),
+)
+Primitive(
+    np.fmod, "x y",
+    x=lambda g: g, y=lambda g, x, y, out: -g * np.rint((x - out) / y),
+)
+
+
+# book/rules/piecewise.md: Functions with two results
+@implements(np.divmod)
+def quotient_and_remainder(x: Any, y: Any, **options: Any) -> tuple[Any, Any]:
+    """`numpy.divmod`: the quotient rounded down, and what remains."""
+    return np.floor_divide(x, y, **options), np.remainder(x, y, **options)
+
+
+# book/rules/piecewise.md: Functions with two results
+@primitive("x", elementwise=True, x=lambda g: g)
+def fraction(x: Any) -> Any:
+    """The part of x after the decimal point, with the sign of x."""
+    return np.modf(x)[0]
+
+
+@implements(np.modf)
+def fraction_and_whole(x: Any, **options: Any) -> tuple[Any, Any]:
+    """`numpy.modf`: the part after the decimal point, and the part before it."""
+    whole = np.trunc(x, **options)
+    return fraction(x), whole
+
+
+# book/rules/piecewise.md: Functions with two results
+@primitive("x", flat=True)
+def exponent(x: Any) -> Any:
+    """The exponents of two that bring the sizes of x between a half and one: integers."""
+    return np.frexp(x)[1]
+
+
+@primitive("x", elementwise=True, linear="x", x=lambda g, i: np.ldexp(g, i))
+def scale(x: Any, i: Any) -> Any:
+    """x times two to the power of the integers i."""
+    return np.ldexp(x, i)
+
+
+@implements(np.ldexp)
+def ldexp(x: Any, i: Any, **options: Any) -> Any:
+    """`numpy.ldexp`; the exponents are integers, and constants."""
+    refuse_unread(primitives[scale], options)
+    return scale(x, i=np.array(i))
+
+
+@implements(np.frexp)
+def mantissa_and_exponent(x: Any, **options: Any) -> tuple[Any, Any]:
+    """`numpy.frexp`: numbers of a size between a half and one, and plain integers."""
+    whole = exponent(x)
+    return np.ldexp(x, -whole, **options), whole
+
+
+# book/rules/piecewise.md: Functions with two results
+refuse(
+    "It has no derivative; apply it to x.numpy() if the neighbour is wanted as a constant.",
+    np.nextafter,
+    np.spacing,
+)
+
+
+# book/rules/piecewise.md: Choosing and comparing
+@primitive(
+    "condition x y",
+    elementwise=True,
+    x=lambda g, condition: np.where(condition, g, 0),
+    y=lambda g, condition: np.where(condition, 0, g),
+)
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """x where the condition holds, and y elsewhere."""
+    return np.where(condition, x, y)
+
+
+# book/rules/piecewise.md: Choosing and comparing
+@implements(np.where)
+def where_as_numpy(condition: Any, *branches: Any) -> Any:
+    """`numpy.where`: a choice, or without branches the places where the condition holds."""
+    if not branches:
+        return np.nonzero(condition.numpy())
+    holds: Any = condition
+    if isinstance(condition, Operators) and holds.dtype.kind != "b":
+        holds = np.not_equal(holds, 0)  # carries no gradient
+    return where(holds, *branches)
+
+
+# book/rules/piecewise.md: Choosing and comparing
+_PAIRS: tuple[Any, ...] = (
+    *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal),
+    *(np.logical_and, np.logical_or, np.logical_xor, np.array_equal, np.array_equiv),
+    *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift),
+    *(np.gcd, np.lcm),
+)
+_SINGLES: tuple[Any, ...] = (
+    *(np.isfinite, np.isinf, np.isnan, np.isneginf, np.isposinf, np.isnat, np.signbit),
+    *(np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj),
+    *(np.logical_not, np.invert, getattr(np, "bitwise_count", np.invert)),
+)
+for fun in _PAIRS:
+    Primitive(fun, "x y", flat=True)
+for fun in _SINGLES:
+    Primitive(fun, "x", flat=True)
+
+
+# book/rules/piecewise.md: Choosing and comparing
+@primitive("a b rtol atol", flat=True, elementwise=True)
+def close(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
+    """`numpy.isclose`, with the tolerances among the arrays."""
+    return np.isclose(a, b, rtol, atol, equal_nan)
+
+
+@implements(np.isclose)
+def isclose(
+    a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False
+) -> Any:
+    """`numpy.isclose`: truth values."""
+    return close(a, b, rtol, atol, equal_nan=equal_nan)
+
+
+@implements(np.allclose)
+def allclose(
+    a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False
+) -> bool:
+    """`numpy.allclose`: one truth value."""
+    return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
+
+
+# book/rules/piecewise.md: Infinities and not-a-numbers
+def finite_part(g: Any, x: Any) -> Any:
+    """g where x is finite and 0 elsewhere; for complex numbers each part by itself."""
+    if x.dtype.kind != "c":
+        return np.where(np.isfinite(x), g, 0)
+    return finite_part(np.real(g), np.real(x)) + 1j * finite_part(np.imag(g), np.imag(x))
+
+
+Primitive(
+    np.nan_to_num, "x",
+    elementwise=True,
+    x=lambda g, x, nan=0.0, posinf=None, neginf=None: finite_part(g, x),
+)
+
+
+# book/rules/piecewise.md: Tables of all pairs
+def outer_of(fun: Any) -> Callable[..., Any]:
+    """The method ``fun.outer``: fun of each element of x with each element of y."""
+
+    def outer(x: Any, y: Any, **options: Any) -> Any:
+        y = y if hasattr(y, "shape") else np.asarray(y)
+        return fun(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y, **options)
+
+    return outer
+
+
+_TWO = [fun for fun in primitives if isinstance(fun, np.ufunc) and fun.nin == 2]
+functions.update({fun.outer: outer_of(fun) for fun in _TWO})
+
+
+# book/rules/piecewise.md: Options that stay refused
+REMEDIES["where"] = (
+    "Leave it out, and choose before and afterwards: "
+    "np.where(mask, f(np.where(mask, x, 1.0)), other)."
+)
+REMEDIES["dtype"] = "Leave it out, and convert before or afterwards with .astype."
