@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from casework import Case, label, strided, transposed, uniform
 
-from autograd_book.rules.indexing import At, getitem, replaced, scatter
+from autograd_book.rules.indexing import getitem, scatter
 from cases.shapes import all_of, squared
 
 # Indexing: shape and index.
@@ -50,7 +50,6 @@ INDICES: list[tuple[str, tuple[int, ...], Any]] = [
 ]
 
 CONDITIONS = [np.array([True, False, False]), np.array([[True], [False]])]
-METHODS = ("set", "add", "subtract", "multiply", "divide", "max", "min")
 
 
 def widened(x: Any, v: Any) -> Any:
@@ -125,28 +124,10 @@ def diagonals() -> Iterator[tuple[str, Case]]:
         yield squared("sliding_window_view", lambda x, w=width, a=axis: windows(x, w, a), shape, also=(width, axis))
 
 
-def changes() -> Iterator[tuple[str, Case]]:
-    for name, shape, index in INDICES:
-        v = uniform(np.shape(np.zeros(shape)[index]), seed=3)
-        f = lambda x, v, i=index: replaced(widened(x, v), v, i) ** 2
-        yield "replaced", Case(f, (uniform(shape), v), label("replaced", name))
-        if name in ("slice", "repeated array", "two arrays", "array and slice", "mask", "empty mask"):
-            for method in METHODS:
-                f = lambda x, v, i=index, m=method: getattr(At(widened(x, v))[i], m)(v) ** 2
-                yield "At", Case(f, (uniform(shape), v + np.sign(v)), label("at", method, name))
-            f = lambda x, v, i=index: At(widened(x, v))[i].power(v)
-            yield "At", Case(f, (uniform(shape, 0.5, 1.5), v), label("at power", name))
-    for shape in [(), (1,), (3,), (3, 1), (1, 3, 3)]:
-        for method in ("set", "multiply"):
-            f = lambda x, v, m=method: getattr(At(widened(x, v))[[0, 2, 0], :3], m)(v)
-            yield squared("At", f, (3, 4), shape, also=method)
-
-
 def cases() -> Iterator[tuple[str, Case]]:
-    for group in (picks, fewer_and_more, diagonals, changes):
+    for group in (picks, fewer_and_more, diagonals):
         yield from group()
     z = uniform((3, 4)) + 1j * uniform((3, 4), seed=1)
-    for name, fun in {"getitem": lambda z: getitem(z, [0, 0, 2]), "pad": lambda z: np.pad(z, 1, "reflect"), "diag": np.diag,
-                      "replaced": lambda z: replaced(z, z[[1, 1, 2]] * 2.0, [0, 0, 2])}.items():
+    for name, fun in {"getitem": lambda z: getitem(z, [0, 0, 2]), "pad": lambda z: np.pad(z, 1, "reflect"), "diag": np.diag}.items():
         yield name, Case(lambda z, f=fun: np.absolute(f(z) + 3.5) ** 2, (z,), label(name, "complex"))
     yield "select", Case(lambda x, y: all_of([np.select([np.array([True, False])], [x]), y]), (uniform((2,)), uniform((2,), seed=1)), "select two")

@@ -5,7 +5,7 @@ import pytest
 from casework import uniform
 
 import autograd_book as ab
-from autograd_book.rules.indexing import At
+from autograd_book.rules.assignment import At
 
 torch = pytest.importorskip("torch")
 

@@ -2,8 +2,7 @@
 
 Everything that NumPy accepts between brackets works on a Variable: integers,
 slices, ``None``, ellipsis, arrays of integers, masks, and mixtures. Repeated
-indices add up. ``At`` makes changed copies where a program for plain arrays
-would write in place.
+indices add up.
 
 ::
 
@@ -13,13 +12,9 @@ would write in place.
     x = Variable(np.arange(4.0))
     x[np.array([0, 0, 2])].sum().backward()
     print(x.grad)
-
-    from autograd_book.rules.indexing import At
-
-    print(At(x)[[0, 0, 2]].add(10.0))
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 099142043d76def38c29093665853bcef2c119e6c5737dc576eeb38cbb123d1e
+# sha256: 676b48df4ff0ce4b109ef9cfd1f548eede49fc4fa750aabd5057961f6ec270d6
 
 __all__ = [
     "BASIC",
@@ -57,20 +52,12 @@ __all__ = [
     "diag",
     "diagflat",
     "trim_zeros",
-    "lasting",
-    "written",
-    "replaced",
-    "rounds",
-    "Place",
-    "At",
-    "refuse_at",
-    "AT",
 ]
 
 
 # book/rules/indexing.md: Which indices can repeat
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -79,13 +66,11 @@ import numpy as np
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
 from autograd_book.graph.methods import Operators
-from autograd_book.graph.protocols import (
-    attributes, functions, implements, primitive, refuse,
-)
+from autograd_book.graph.protocols import functions, implements, primitive
 from autograd_book.graph.stack import Fun, bind
 from autograd_book.graph.variable import Variable
 from autograd_book.rules.reductions import axes_of, everything, real_kind, rounded, wide
-from autograd_book.rules.shapes import concatenate, constant, converted, dtype_of
+from autograd_book.rules.shapes import concatenate, constant, dtype_of
 from autograd_book.rules.shapes import expect_no_out, outline, plain
 
 
@@ -520,176 +505,3 @@ def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
         if a in axes:
             box[a] = slice(begin, int(last) if ends & {"b", "B"} or not last else None)
     return pick(filt, tuple(box))
-
-
-# book/rules/indexing.md: When a place is written twice
-@primitive("x", flat=True)
-def lasting(x: Any, index: Any) -> Any:
-    """Which of the elements written at an index into an array like x remain."""
-    owner = np.zeros(np.shape(x), np.intp)
-    numbers = np.arange(owner[index].size).reshape(np.shape(owner[index]))
-    owner[index] = numbers
-    return owner[index] == numbers
-
-
-# book/rules/indexing.md: When a place is written twice
-def written(g: Any, index: Any) -> Any:
-    """Cotangent of what was written at an index, given that of the result."""
-    back = pick(g, index)
-    once = is_basic(index) or is_mask(index)
-    return back if once else np.where(lasting(g, index=index), back, 0)
-
-
-# book/rules/indexing.md: When a place is written twice
-@primitive(
-    "x v",
-    x=lambda g, index: bind(
-        primitives[replaced], g, np.zeros((), g.dtype), index=index
-    ),
-    v=lambda g, index: written(g, index),
-)
-def replaced(x: Any, v: Any, index: Any) -> Any:
-    """A copy of x with v at an index; where a place is repeated, the last v wins."""
-    out = np.array(x)
-    out[index] = v
-    return out
-
-
-# book/rules/indexing.md: In rounds
-def rounds(places: Any) -> Iterator[Any]:
-    """Positions in a list of places, divided into rounds that repeat no place."""
-    order = np.argsort(places, kind="stable")
-    ranked = places[order]
-    fresh = np.flatnonzero(np.diff(ranked, prepend=-1))  # where each place occurs first
-    turn = np.arange(len(ranked)) - np.repeat(fresh, np.diff(fresh, append=len(ranked)))
-    for k in range(int(turn.max(initial=-1)) + 1):
-        yield np.sort(order[turn == k])
-
-
-# book/rules/indexing.md: In rounds
-class Place:
-    """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
-
-    Each method takes values that can be broadcast to the shape of ``x[index]``, and returns
-    a new array of the shape and dtype of `x`. Where the index repeats a place, `set` keeps
-    the last value, and the others apply all of them, one after the other, as ``np.add.at``.
-    """
-
-    __slots__ = ("x", "index")
-
-    def __init__(self, x: Any, index: Any) -> None:
-        self.x, self.index = x, frozen(index)
-
-    def get(self) -> Any:
-        """The elements at the places: ``x[index]``."""
-        return pick(self.x, self.index)
-
-    def set(self, v: Any) -> Any:
-        """v in the places."""
-        return bind(primitives[replaced], self.x, self.fitted(v), index=self.index)
-
-    def add(self, v: Any) -> Any:
-        """v added at the places."""
-        return self.x + bind(
-            primitives[scatter], self.fitted(v), shape=shape_of(self.x), index=self.index
-        )
-
-    def subtract(self, v: Any) -> Any:
-        """v subtracted at the places."""
-        return self.add(np.negative(v))
-
-    def multiply(self, v: Any) -> Any:
-        """The places multiplied by v."""
-        return self.apply(np.multiply, v)
-
-    def divide(self, v: Any) -> Any:
-        """The places divided by v."""
-        return self.apply(np.divide, v)
-
-    def power(self, v: Any) -> Any:
-        """The places raised to the power v."""
-        return self.apply(np.power, v)
-
-    def min(self, v: Any) -> Any:
-        """The smaller of v and what is in the places."""
-        return self.apply(np.minimum, v)
-
-    def max(self, v: Any) -> Any:
-        """The larger of v and what is in the places."""
-        return self.apply(np.maximum, v)
-
-    def apply(self, fun: Fun, v: Any) -> Any:
-        """What a function of two arguments makes of the places and v."""
-        if is_basic(self.index) or is_mask(self.index):
-            return self.set(fun(self.get(), v))
-        places = np.arange(np.size(self.x)).reshape(shape_of(self.x))[self.index].ravel()
-        y, v = np.ravel(self.x), np.ravel(self.fitted(v))
-        for chosen in rounds(places):
-            here = Place(y, places[chosen])
-            y = here.set(fun(here.get(), pick(v, chosen)))
-        return np.reshape(y, shape_of(self.x))
-
-    def fitted(self, v: Any) -> Any:
-        """v in the dtype of x and the shape of the places."""
-        shape = pick(outline(self.x), self.index).shape
-        v = converted(v, self.x.dtype, "unsafe")
-        v = np.reshape(v, shape_of(v)[-len(shape) :]) if np.ndim(v) > len(shape) > 0 else v
-        return bind(primitives[np.broadcast_to], v, shape=shape)
-
-
-# book/rules/indexing.md: In rounds
-class At:
-    """The way to a changed copy of an array: ``At(x)[index].set(v)``."""
-
-    __slots__ = ("x",)
-
-    def __init__(self, x: Any) -> None:
-        self.x = x if hasattr(x, "dtype") else np.asarray(x)
-
-    def __getitem__(self, index: Any) -> Place:
-        return Place(self.x, index)
-
-
-attributes["at"] = At
-
-
-# book/rules/indexing.md: Refused writes
-refuse(
-    "Write y = x.at[index].set(values), which leaves x as it is.",
-    np.put,
-    np.place,
-    np.putmask,
-)
-refuse(
-    "Write y = x.at[index].set(values), or np.broadcast_to(value, shape) for np.full and "
-    "np.full_like.",
-    np.copyto,
-)
-refuse("Write y = x.at[mask].set(value), or use np.where.", np.fill_diagonal)
-refuse(
-    "Write y = x.at[index].set(values), with an index for every axis.", np.put_along_axis
-)
-
-
-# book/rules/indexing.md: Refused writes
-def refuse_at(name: str, ufunc: np.ufunc) -> Fun:
-    """The answer to ``ufunc.at`` with a Variable."""
-
-    def ours(*args: Any, **kwargs: Any) -> Any:
-        raise NoRuleError(
-            f"{ufunc.__name__}.at was called with a Variable, and would write in place. "
-            f"Write y = x.at[index].{name}(values)."
-        )
-
-    return ours
-
-
-AT = {
-    "add": np.add,
-    "subtract": np.subtract,
-    "multiply": np.multiply,
-    "divide": np.divide,
-    "power": np.power,
-}
-AT |= {"max": np.maximum, "min": np.minimum}
-functions.update({ufunc.at: refuse_at(name, ufunc) for name, ufunc in AT.items()})

@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 364b93dd218a9b0a2b3035ff65ec05ec521dbf672ca6d3abb54d1454f1e9471b
+# sha256: f845322d96f9791637133ca70941993477a97862d7db29d20ef5bbeeeae75e84
 
 __all__ = [
     "linspace",
@@ -42,6 +42,7 @@ from autograd_book.graph.methods import Operators
 from autograd_book.graph.protocols import functions, implements, refusals, refuse
 from autograd_book.graph.variable import Variable
 from autograd_book.rules import (
+    assignment,
     convolution,
     elementwise,
     factorizations,
