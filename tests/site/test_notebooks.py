@@ -82,7 +82,7 @@ def test_a_notebook_carries_the_text_that_its_chapter_reads_and_no_other_does():
         packed = re.search('_packed = "(.*)"', notebook(CHAPTERS[name], ROOT).cells[0].source)[1]
         return set(zipfile.ZipFile(io.BytesIO(base64.b64decode(packed))).namelist())
 
-    assert "book/data/opticks.txt" in carried("learn/sequence") & carried("stability/scaling")
+    assert "book/data/opticks.txt" in carried("learn/sequence") & carried("stability/scaler")
     assert "book/data/opticks.txt" not in carried("modes/trees")
     assert {"book/_toc.yml", "book/literate/weave.md"} <= carried("literate/weave")
 
