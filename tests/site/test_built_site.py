@@ -190,8 +190,8 @@ def on_paper(tab):
 
 
 def stands(line, sheets):
-    """Whether a line stands on a sheet, or begins at the end of one and goes on on the next."""
-    across = any(sheet.endswith(line[:cut]) and line[cut:] in after for sheet, after in pairwise(sheets) for cut in range(1, len(line)))
+    """Whether a line stands on a sheet, or begins on one and goes on on the next. A reader of sheets tells titles last."""
+    across = any(line[:cut] in sheet and line[cut:] in after for sheet, after in pairwise(sheets) for cut in range(1, len(line)))
     return any(line in sheet for sheet in sheets) or across
 
 
