@@ -64,5 +64,17 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_collection_finish(session):
     """Leave what collecting made, thousands of tests, out of every collection of garbage that a test asks for."""
+    set_aside()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    """And, after each file of tests, what its tests have left: reports, compiled plans, kept examples."""
+    if nextitem is None or nextitem.path != item.path:
+        set_aside()
+
+
+def set_aside():
+    """Hide what lives now from the collector."""
     gc.collect()
     gc.freeze()
