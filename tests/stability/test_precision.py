@@ -5,13 +5,13 @@ import gc
 import sys
 import threading
 import tracemalloc
-import warnings
 import weakref
 from contextlib import nullcontext
 from functools import cache, wraps
 
 import numpy as np
 import pytest
+from formats_at_hand import DOUBLE, EPS, HALF, SINGLE, both_formats, format_of, normal, variable
 from vocabulary import CASES, kept_layout
 
 import autograd_book as ab
@@ -20,36 +20,9 @@ from autograd_book.graph.primitive import primitives
 from autograd_book.graph.stack import top
 from autograd_book.learn.sequence import LastState, Transformer, next_token_loss
 from autograd_book.stability import formats
-from autograd_book.stability.formats import half_format, to_half
+from autograd_book.stability.formats import to_half
 from autograd_book.stability.precision import FEW, KINDS, Autocast, autocast, precision_kind
 from autograd_book.stability.tolerance import Scaled
-
-HALF, SINGLE, DOUBLE = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
-#: Distance from 1 to the next number.
-EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
-both_formats = pytest.mark.parametrize("name", ["float16", "bfloat16"])
-
-
-def format_of(name):
-    if name == "bfloat16":
-        pytest.importorskip("ml_dtypes")
-    return half_format(name)
-
-
-def normal(*shape, seed=0, dtype=np.float32):
-    return np.random.default_rng([seed, *shape]).normal(size=shape).astype(dtype)
-
-
-def variable(*shape, seed=0, dtype=np.float32):
-    return ab.Variable(normal(*shape, seed=seed, dtype=dtype))
-
-
-@pytest.fixture
-def strict():
-    """Any warning is an error."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
 
 
 def test_a_disabled_region_needs_no_format(monkeypatch):
