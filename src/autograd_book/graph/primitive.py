@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c735e8cf62ab2bce57496407df616c51c0c781bc8317d765f541ca91db6f1248
+# sha256: 56dd264f4d3403a425093c88a2c20f953aa9b85ebd1fafd0138e97f5fb3f8caa
 
 __all__ = [
     "Rule",
@@ -347,6 +347,13 @@ class Primitive:
         True when each element of the result depends on one element of each argument, after
         broadcasting; by default for universal functions. The walk then undoes the
         broadcasting.
+    view : bool, optional
+        True when the result can share memory with the first argument.
+    into : callable, optional
+        ``into(*args, **params, out=buffer)`` writes the result into a buffer, bit for bit;
+        by default the universal function itself.
+    composite : bool, optional
+        True when the function is made of NumPy calls that have primitives of their own.
     **rules : callable
         For each argument name a rule ``lambda g, ...``: the cotangent of that argument.
 
@@ -357,8 +364,8 @@ class Primitive:
     """
 
     __slots__ = (
-        "fun", "name", "arguments", "joint", "flat", "linear", "elementwise", "rules",
-        "plans", "forms",
+        "fun", "name", "arguments", "joint", "flat", "linear", "elementwise", "view", "into",
+        "composite", "rules", "plans", "forms",
     )
 
     def __init__(
@@ -369,6 +376,9 @@ class Primitive:
         flat: bool = False,
         linear: str = "",
         elementwise: bool | None = None,
+        view: bool = False,
+        into: Callable[..., Any] | None = None,
+        composite: bool = False,
         **rules: Rule,
     ) -> None:
         self.fun, self.name, self.arguments = fun, fun.__name__, arguments.split()
@@ -377,6 +387,8 @@ class Primitive:
         self.linear = linear.split()
         plain_ufunc = isinstance(fun, np.ufunc) and fun.signature is None
         self.elementwise = plain_ufunc if elementwise is None else elementwise
+        self.into = fun if into is None and isinstance(fun, np.ufunc) else into
+        self.view, self.composite = view, composite
         if not rules.keys() <= set(self.arguments):
             raise DifferentiationTypeError(
                 f"{self.name} has the arguments {self.arguments} and got rules for "

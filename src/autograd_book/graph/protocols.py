@@ -18,7 +18,7 @@ function of one's own.
     print(x.grad)
 """
 # Generated from book/graph/protocols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6779864a58e8fad1272bd9b5656a3c9536b1ac663ad4df9bdabbceda6bd5f316
+# sha256: 01dc81fafbe94973ee7fb89d010d7f3c9b9bfafe89dca587004de1a0f1406e06
 
 __all__ = [
     "functions",
@@ -175,6 +175,9 @@ def primitive(
     flat: bool = False,
     linear: str = "",
     elementwise: bool = False,
+    view: bool = False,
+    into: Fun | None = None,
+    composite: bool = False,
     **rules: Rule,
 ) -> Callable[[Fun], Fun]:
     """Decorator that makes a function of plain arrays differentiable by rules.
@@ -184,7 +187,7 @@ def primitive(
     arguments : str
         Names of the array arguments, separated by spaces. Other parameters of the function
         are passed as they are.
-    joint, flat, linear, elementwise, **rules
+    joint, flat, linear, elementwise, view, into, composite, **rules
         As for `Primitive`: rules are named after the arguments, and ask for what they need
         by name.
 
@@ -196,7 +199,9 @@ def primitive(
     expect_argument_names(arguments)
 
     def make(fun: Fun) -> Fun:
-        made = Primitive(fun, arguments, joint, flat, linear, elementwise, **rules)
+        made = Primitive(
+            fun, arguments, joint, flat, linear, elementwise, view, into, composite, **rules
+        )
         expect_fitting(made)
         made.fun = refusing_writes(made)
 

@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7a08858d782c8dd0bd64f54b56a271873c00ffae3cd996c5eb8d2e70b1382c32
+# sha256: 6c4a5ac61002575e323c7bc170e2604222c216032857e27f52ede000e00bea13
 
 __all__ = [
     "windows",
@@ -64,7 +64,7 @@ from autograd_book.rules.indexing import scatter
 
 # book/rules/convolution.md: Windows
 @primitive(
-    "x", linear="x",
+    "x", linear="x", view=True,
     x=lambda g, x_shape, size, axis, step=1, spread=1: fold(
         g, x_shape[axis], axis, step, spread
     ),

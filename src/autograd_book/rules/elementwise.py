@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c6c61b7c711910ebb851edf17148e97c12f44eff0975edee6cdedc590debe9ee
+# sha256: 6a17a929d714b55da3f7966270854f703e9cdafd6ddb7c39d37c5a89e37318b1
 
 __all__ = [
     "nonzero_base",
@@ -234,8 +234,10 @@ Primitive(np.arctanh, "x", x=lambda g, x: g / (1 - x) / (1 + x))
 
 # book/rules/elementwise.md: Complex numbers
 Primitive(np.conjugate, "x", linear="x", x=lambda g: np.conjugate(g))
-Primitive(np.real, "x", elementwise=True, linear="x", x=lambda g: g)
-Primitive(np.imag, "x", elementwise=True, linear="x", x=lambda g: -1j * g)
+Primitive(np.real, "x", elementwise=True, linear="x", view=True, x=lambda g: g)
+Primitive(
+    np.imag, "x", elementwise=True, linear="x", view=True, x=lambda g: -1j * g
+)
 
 
 # book/rules/elementwise.md: Complex numbers
@@ -309,7 +311,10 @@ Primitive(np.i0, "x", elementwise=True, x=lambda g, x: g * bessel_i(x, 1))
 
 
 # book/rules/elementwise.md: Changing the number format
-@primitive("x", elementwise=True, linear="x", x=lambda g, dtype: g)
+@primitive(
+    "x", elementwise=True, linear="x", x=lambda g, dtype: g,
+    into=lambda x, dtype, out: np.copyto(out, x, casting="unsafe"),
+)
 def astype(x: Any, dtype: Any) -> Any:
     """x converted to another floating-point dtype."""
     return x.astype(dtype)

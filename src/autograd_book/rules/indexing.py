@@ -14,12 +14,13 @@ indices add up.
     print(x.grad)
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 676b48df4ff0ce4b109ef9cfd1f548eede49fc4fa750aabd5057961f6ec270d6
+# sha256: e932bb6dfbaa9466bdb9f5e7ad122d06b85af9fc1fb488e03c8ecbbf4ee53978
 
 __all__ = [
     "BASIC",
     "is_basic",
     "is_mask",
+    "scatter_into",
     "scatter",
     "getitem",
     "FIXED",
@@ -96,8 +97,20 @@ def is_mask(index: Any) -> bool:
 
 
 # book/rules/indexing.md: Scatter is an operation of its own
+def scatter_into(g: Any, shape: tuple[int, ...], index: Any, out: np.ndarray) -> None:
+    """As `scatter`, into an array."""
+    total = wide(out)
+    total.fill(0)
+    if is_basic(index) or is_mask(index):
+        total[index] = g
+    else:
+        np.add.at(total, index, g)
+    if total is not out:
+        out[...] = total
+
+
 @primitive(
-    "g", linear="g",
+    "g", linear="g", into=scatter_into,
     g=lambda g, index, shape: bind(primitives[getitem], g, index=index),
 )
 def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
@@ -117,18 +130,14 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     array or Variable
         Of `shape`, and the dtype of `g`.
     """
-    if is_basic(index) or is_mask(index):
-        out = np.zeros(shape, g.dtype)
-        out[index] = g
-        return out
-    total = wide(np.zeros(shape, g.dtype))
-    np.add.at(total, index, g)
-    return rounded(total, g.dtype)
+    out = np.zeros(shape, g.dtype)
+    scatter_into(g, shape, index, out)
+    return out
 
 
 # book/rules/indexing.md: Scatter is an operation of its own
 @primitive(
-    "x", linear="x",
+    "x", linear="x", view=True,
     x=lambda g, x_shape, index: bind(
         primitives[scatter], g, shape=x_shape, index=index
     ),

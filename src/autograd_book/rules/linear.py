@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ef36c31aac934555eea6b3d43a71ebf65cc3a35dcf788f214ab51ee574035373
+# sha256: 651f8d11dbf15c55955aa8d4e831fe4cca4c315374fb9362df0627bf684e9198
 
 __all__ = [
     "Shape",
@@ -176,7 +176,7 @@ FIT = (
 
 # book/rules/linear.md: What does not fit
 primitives[np.matmul] = Primitive(
-    explained(FIT, "x", "y")(np.matmul), "x y", linear="x y",
+    explained(FIT, "x", "y")(np.matmul), "x y", linear="x y", into=np.matmul,
     x=lambda g, x_shape, y: matmul_x(g, x_shape, y),
     y=lambda g, x, y_shape: matmul_y(g, x, y_shape),
 )
@@ -221,7 +221,7 @@ def swapped(g: Any, y: Any, shape: Shape, a: str, b: str, c: str, optimize: bool
 
 # book/rules/linear.md: Two primitives
 @primitive(
-    "x", linear="x",
+    "x", linear="x", view=True,
     x=lambda g, x_shape, a, c: from_terms(a, x_shape, c, g),
 )
 def collapse(x: Any, a: str, c: str) -> Any:

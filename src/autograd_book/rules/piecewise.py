@@ -14,7 +14,7 @@ rounding and remainders, choices and comparisons, and tables of all pairs.
     print(np.maximum(x, 0.5), np.round(x / 3, 1), x > 0)
 """
 # Generated from book/rules/piecewise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 51086ece8a083c3580930447e15061ff40980b45abb9c802f13cf61698fbd92f
+# sha256: 79422b98e702be52bd24d913458d0f6379cf84527877cd3ddb31471dba3e6de6
 
 __all__ = [
     "direction",
@@ -42,6 +42,7 @@ __all__ = [
     "scale",
     "ldexp",
     "mantissa_and_exponent",
+    "where_into",
     "where",
     "where_as_numpy",
     "close",
@@ -117,7 +118,10 @@ Primitive(
 
 
 # book/rules/piecewise.md: A rectifier that keeps less
-@primitive("x", elementwise=True, x=lambda g, out: g * (out > 0))
+@primitive(
+    "x", elementwise=True, into=lambda x, out: np.maximum(x, 0, out=out), composite=True,
+    x=lambda g, out: g * (out > 0),
+)
 def relu(x: Any) -> Any:
     """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
 
@@ -247,6 +251,7 @@ def ordered(low: Any, x: Any, high: Any) -> Any:
 @primitive(
     "x low high",
     elementwise=True,
+    into=np.clip,
     x=lambda g, x, low, high: np.where(ordered(low, x, high), g, 0),
     low=lambda g, x, low, high: np.where(
         np.less(x, low) & np.less_equal(low, high), g, 0
@@ -309,7 +314,9 @@ Primitive(np.ceil, "x", x=level)
 Primitive(np.trunc, "x", x=level)
 Primitive(np.rint, "x", x=level)
 Primitive(np.fix, "x", elementwise=True, x=level)
-Primitive(np.round, "x", elementwise=True, x=lambda g, decimals=0: level(g))
+Primitive(
+    np.round, "x", elementwise=True, into=np.round, x=lambda g, decimals=0: level(g)
+)
 functions.update(
     {np.around: np.round, getattr(np, "round_", np.around): np.round}
 )
@@ -395,9 +402,16 @@ refuse(
 
 
 # book/rules/piecewise.md: Choosing and comparing
+def where_into(condition: Any, x: Any, y: Any, out: np.ndarray) -> None:
+    """A choice written into an array."""
+    np.copyto(out, y)
+    np.copyto(out, x, where=condition)
+
+
 @primitive(
     "condition x y",
     elementwise=True,
+    into=where_into,
     x=lambda g, condition: np.where(condition, g, 0),
     y=lambda g, condition: np.where(condition, 0, g),
 )

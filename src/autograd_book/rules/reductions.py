@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: cd76c17c5a51856d58f6ab5bd9888ec8e933b7c0460062d7f1b1ddc991570a94
+# sha256: 98b6cf7e780a0a02c011ca5ab208b7150440263981023cb38e459d64a8d54a62
 
 __all__ = [
     "kept",
@@ -148,12 +148,12 @@ def mean_x(g: Any, shape: tuple[int, ...], axis: Any, where: Any) -> Any:
 
 # book/rules/reductions.md: Sum and mean
 Primitive(
-    np.sum, "x", linear="x",
+    np.sum, "x", linear="x", into=np.sum,
     x=lambda g, x_shape, axis=None, dtype=None, keepdims=False,
         initial=0, where=True: sum_x(g, x_shape, axis, where),
 )
 Primitive(
-    np.mean, "x", linear="x",
+    np.mean, "x", linear="x", into=np.mean,
     x=lambda g, x_shape, axis=None, dtype=None, keepdims=False,
         where=True: mean_x(g, x_shape, axis, where),
 )
@@ -204,7 +204,7 @@ def prod_x(g: Any, x: Any, axis: Any, initial: Any, where: Any) -> Any:
 
 
 Primitive(
-    np.prod, "x",
+    np.prod, "x", into=np.prod,
     x=lambda g, x, axis=None, dtype=None, keepdims=False,
         initial=1, where=True: prod_x(g, x, axis, initial, where),
 )
@@ -229,7 +229,7 @@ def winners(
 # book/rules/reductions.md: Maximum and minimum
 for extreme in (np.max, np.min):
     Primitive(
-        extreme, "x",
+        extreme, "x", into=extreme,
         x=lambda g, x, out, axis=None, keepdims=False,
             initial=None, where=True:
             winners(g, x, out, axis, initial, where),
@@ -250,9 +250,10 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> An
 
 # book/rules/reductions.md: Maximum and minimum
 for place in (np.argmax, np.argmin, np.nanargmax, np.nanargmin):
-    Primitive(place, "x", flat=True)
-for verdict in (np.all, np.any, np.count_nonzero):
-    Primitive(verdict, "x", flat=True)
+    Primitive(place, "x", flat=True, into=place)
+for verdict in (np.all, np.any):
+    Primitive(verdict, "x", flat=True, into=verdict)
+Primitive(np.count_nonzero, "x", flat=True)
 
 
 # book/rules/reductions.md: The smooth maximum

@@ -14,7 +14,7 @@ products go through.
     print(np.cumsum(x), np.maximum.accumulate(x))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d3c2841bf986f4ba4ff84bb485fb933cc56d8d5224cef80fc3654bf0cf771a38
+# sha256: e898afd5b9547eae57f581e32763aba3050c5bb0b744be8e1954c850ddfed8b0
 
 __all__ = [
     "cumsum_x",
@@ -55,7 +55,7 @@ def cumsum_x(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 
 Primitive(
-    np.cumsum, "x", linear="x",
+    np.cumsum, "x", linear="x", into=np.cumsum,
     x=lambda g, x_shape, axis=None, dtype=None: cumsum_x(g, x_shape, axis),
 )
 
@@ -135,7 +135,7 @@ def cumprod_x(g: Any, x: Any, out: Any, axis: Any) -> Any:
 
 
 Primitive(
-    np.cumprod, "x",
+    np.cumprod, "x", into=np.cumprod,
     x=lambda g, x, out, axis=None, dtype=None: cumprod_x(g, x, out, axis),
 )
 

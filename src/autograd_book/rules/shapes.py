@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 18aca64caf3c34cf690753805aa671bd1ff5608cc0b3412398bd4dfb3270ebf4
+# sha256: 162fc92bda0fe4b9a5e273e356b0f69b46c96d94aff547ecb3967d7fcc8fe83c
 
 __all__ = [
     "reshape",
@@ -78,7 +78,7 @@ from autograd_book.rules.reductions import wide
 
 # book/rules/shapes.md: Reshape
 @primitive(
-    "x", linear="x",
+    "x", linear="x", view=True,
     x=lambda g, x_shape, shape, order="C":
         np.reshape(g, x_shape, order=order),
 )
@@ -164,7 +164,7 @@ def inverse(axes: Any) -> Any:
 
 # book/rules/shapes.md: Transpose
 Primitive(
-    np.transpose, "x", linear="x",
+    np.transpose, "x", linear="x", view=True,
     x=lambda g, axes=None: np.transpose(g, inverse(axes)),
 )
 
@@ -190,11 +190,11 @@ for name in ("moveaxis", "rollaxis", "matrix_transpose"):
 
 
 # book/rules/shapes.md: Mirrors and circles
-Primitive(np.flip, "x", linear="x", x=lambda g, axis=None: np.flip(g, axis))
-Primitive(np.fliplr, "x", linear="x", x=lambda g: np.fliplr(g))
-Primitive(np.flipud, "x", linear="x", x=lambda g: np.flipud(g))
+Primitive(np.flip, "x", linear="x", view=True, x=lambda g, axis=None: np.flip(g, axis))
+Primitive(np.fliplr, "x", linear="x", view=True, x=lambda g: np.fliplr(g))
+Primitive(np.flipud, "x", linear="x", view=True, x=lambda g: np.flipud(g))
 Primitive(
-    np.rot90, "x", linear="x",
+    np.rot90, "x", linear="x", view=True,
     x=lambda g, k=1, axes=(0, 1): np.rot90(g, -k, axes),
 )
 Primitive(
@@ -212,12 +212,15 @@ Primitive(
     np.triu, "x", linear="x",
     x=lambda g, x_shape, k=0: unbroadcast(np.triu(g, k), x_shape),
 )
-Primitive(np.copy, "x", linear="x", x=lambda g, order="K": g)
+Primitive(
+    np.copy, "x", linear="x", into=lambda x, out, order="K": np.copyto(out, x),
+    x=lambda g, order="K": g,
+)
 
 
 # book/rules/shapes.md: Broadcast
 Primitive(
-    np.broadcast_to, "x", linear="x",
+    np.broadcast_to, "x", linear="x", view=True,
     x=lambda g, x_shape, shape: unbroadcast(wide(g), x_shape),
 )
 
@@ -371,7 +374,8 @@ def join(*xs: Any, axis: int = 0) -> Any:
 
 #: Concatenation, with one rule for all arrays.
 joined = Primitive(
-    join, "*xs", joint=lambda g, xs_shapes, axis=0: pieces(g, xs_shapes, axis)
+    join, "*xs", into=lambda *xs, out, axis=0: np.concatenate(xs, axis, out),
+    joint=lambda g, xs_shapes, axis=0: pieces(g, xs_shapes, axis)
 )
 
 

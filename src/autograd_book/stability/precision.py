@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 91e1eba5a4849fb338620148ad091e5b1bcb80680ce8c3b2db7ec5507415f989
+# sha256: 24f8d26d46bcd8a45ab78210be5d5fbe662268792c07aa5b9976b82b855ea4d7
 
 __all__ = [
     "at_once",
@@ -123,7 +123,8 @@ class Widened(Primitive):
         self.plain = primitive  #: What it is a form of.
         self.fun, self.name, self.arguments = fun, primitive.name, primitive.arguments
         self.flat, self.linear = primitive.flat, primitive.linear
-        self.elementwise = primitive.elementwise
+        self.elementwise, self.composite = primitive.elementwise, False
+        self.view, self.into = True, None
         self.joint = primitive.joint and widening(primitive.joint, at_once, None)
         self.rules = {n: self.wider(n, rule, low) for n, rule in primitive.rules.items()}
         self.plans = Plans(self)
