@@ -13,6 +13,13 @@ def holding(gradient, dtype=None):
     return variable
 
 
+def leaf(value, gradient=None):
+    """A float32 parameter, with a gradient or without."""
+    p = ab.Variable(np.asarray(value, np.float32))
+    p.grad = None if gradient is None else np.asarray(gradient, np.float32)
+    return p
+
+
 def random_holders(seed, dtype=np.float64, shapes=((3, 4), (4,), (), (2, 1, 5))):
     rng = np.random.default_rng(seed)
     parts = [rng.normal(size=shape) for shape in shapes]

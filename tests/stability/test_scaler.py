@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from gradients_at_hand import leaf
 from hypothesis import given
 from scaling_calls import OPTIMIZERS, Player, play, sequences, settings_
 
@@ -19,13 +20,6 @@ from autograd_book.stability.scaler import GradScaler, Scale, ScalingOrderError
 
 TYPE, VALUE = ab.DifferentiationTypeError, ab.DifferentiationValueError
 F32 = np.float32
-
-
-def leaf(value, gradient=None):
-    """A float32 parameter, with a gradient or without."""
-    p = ab.Variable(np.asarray(value, F32))
-    p.grad = None if gradient is None else np.asarray(gradient, F32)
-    return p
 
 
 # Sequences of calls

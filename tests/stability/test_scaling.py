@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from gradients_at_hand import leaf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,13 +13,6 @@ from autograd_book.stability.scaling import enable_mixed_precision_gradients
 
 TYPE, VALUE = ab.DifferentiationTypeError, ab.DifferentiationValueError
 F32 = np.float32
-
-
-def leaf(value, gradient=None):
-    """A float32 parameter, with a gradient or without."""
-    p = ab.Variable(np.asarray(value, F32))
-    p.grad = None if gradient is None else np.asarray(gradient, F32)
-    return p
 
 
 def test_gradients_are_divided_and_true_is_returned():
