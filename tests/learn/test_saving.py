@@ -287,6 +287,15 @@ def test_the_place_of_what_cannot_be_saved_is_told(tmp_path):
         ab.save(tmp_path / "x", notes=[1, {2}])
 
 
+@pytest.mark.parametrize("wrap", [lambda loop: loop, lambda loop: {"a": (1, loop)}])
+def test_what_contains_itself_is_refused_and_writes_nothing(wrap, tmp_path):
+    loop = [1.0]
+    loop.append({"again": loop})
+    with pytest.raises(ab.DifferentiationValueError, match="given to save as notes contains itself"):
+        ab.save(tmp_path / "run.saved", notes=wrap(loop))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("call", [lambda p, n: ab.save(n, p), lambda p, n: ab.save(p, n), lambda p, n: ab.save(p), lambda p, n: ab.load(p, n), lambda p, n: ab.load(n), lambda p, n: ab.save(io.BytesIO(), n=n)])
 def test_things_without_names_are_refused(call, tmp_path):
     with pytest.raises(TYPE, match="Give a path first and everything else by name"):

@@ -139,3 +139,38 @@ def test_ordered_and_default_dictionaries_are_trees_of_their_own_kind() -> None:
     np.testing.assert_array_equal(ordered["b"], [2.0, 4.0])
     found = ab.grad(lambda p: p["a"] ** 2)(defaultdict(list, a=3.0))
     assert type(found) is defaultdict and found.default_factory is list and found == {"a": 6.0}
+
+
+def endless():
+    tree = {"w": np.ones(2), "more": []}
+    tree["more"].append(tree)
+    return tree
+
+
+def deep():
+    tree = np.ones(2)
+    for _ in range(50_000):
+        tree = [tree]
+    return tree
+
+
+@pytest.mark.parametrize("make", [endless, deep])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda tree: ab.grad(lambda t: 0.0 * t)(tree),
+        lambda tree: ab.jvp(lambda t: t, (tree,), (tree,)),
+        lambda tree: ab.vmap(lambda t: t)(tree),
+        lambda tree: ab.grad(lambda x: (x, tree), has_aux=True)(1.0),
+        lambda tree: tree_map(np.negative, tree),
+    ],
+)
+def test_a_tree_without_an_end_is_refused(make, use):
+    with pytest.raises(ab.DifferentiationValueError, match="contains itself, or is nested too deep"):
+        use(make())
+
+
+def test_a_function_that_calls_itself_without_end_keeps_its_own_error():
+    endlessly = lambda x: endlessly(x)
+    with pytest.raises(RecursionError):
+        tree_map(endlessly, {"w": [1.0]})

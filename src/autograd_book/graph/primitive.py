@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 56dd264f4d3403a425093c88a2c20f953aa9b85ebd1fafd0138e97f5fb3f8caa
+# sha256: ccd68c8e91a00fa9fd6bb01b8ecd730b2f3565c5a329d4548284b20f70b181d6
 
 __all__ = [
     "Rule",
@@ -460,7 +460,8 @@ def brief(value: Any) -> str:
 
 #: By parameter.
 REMEDIES = {
-    "out": "Write a = a - b instead of a -= b, or take the plain value with .numpy()."
+    "out": "Leave out= away and go on with what the call returns, as in a = np.exp(b); for "
+    "a -= b that is a = a - b. A plain value is had with .numpy()."
 }
 
 

@@ -17,7 +17,7 @@ of the same kind go on from there. Plain values come back as a result.
     print(ab.load(path, weight=weight, optimizer=optimizer, rng=rng))
 """
 # Generated from book/learn/saving.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2068dc8e0dff0f899bfe8aab99a89d33257ee0cfa0d5ca084f55955733729172
+# sha256: 9a63d61d9c2e2a6618a8ef6665ab107575a3f36500d04fcafa2df3fb95e6e02a
 
 __all__ = [
     "Door",
@@ -198,7 +198,13 @@ def packed(value: Any, where: str, arrays: list[np.ndarray]) -> Any:
     if value is None or type(value) in (bool, int, float, str):
         return value
     if type(value) is list:
-        return [packed(part, f"{where}[{i}]", arrays) for i, part in enumerate(value)]
+        try:
+            return [packed(part, f"{where}[{i}]", arrays) for i, part in enumerate(value)]
+        except RecursionError:
+            raise DifferentiationValueError(
+                f"what was given to save as {where.partition('[')[0]} contains itself, or is "
+                "nested too deep for Python to follow. Leave the container out of itself."
+            ) from None
     if found := door(value):
         value = State(found.give())
     for name, form in FORMS.items():
@@ -342,8 +348,8 @@ def save(path: Any, /, *others: Any, **things: Any) -> None:
 
     Raises
     ------
-    DifferentiationTypeError
-        If something is of another kind; nothing is written then.
+    DifferentiationTypeError, DifferentiationValueError
+        If something is of another kind, or contains itself; nothing is written then.
     """
     expect_named("save", path, others, things)
     arrays: list[np.ndarray] = []

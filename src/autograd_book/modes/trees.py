@@ -13,7 +13,7 @@ A tree is an array, or a list, tuple, named tuple or dictionary of trees.
     print(leaves(step))
 """
 # Generated from book/modes/trees.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 058236d298954b261dd521c3efab8794321ba428cf64a964358d9768ef8e4c09
+# sha256: 453c8e54b93d3ddd4c8963e9b3a4b39e3e8b1af9b473bd9aa9752bcd0202a0d8
 
 __all__ = [
     "Tree",
@@ -67,13 +67,24 @@ def kind_of(tree: Tree) -> Any:
 
 # book/modes/trees.md: The walk
 def leaves(tree: Tree) -> list[Any]:
-    """The leaves of a tree, in order."""
+    """The leaves of a tree, in order.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If it has no end: a container that contains itself, or one nested so deep that
+        Python cannot follow.
+    """
     kind = kind_of(tree)
-    return (
-        [tree]
-        if kind is None
-        else [leaf for part in kind[0](tree) for leaf in leaves(part)]
-    )
+    if kind is None:
+        return [tree]
+    try:
+        return [leaf for part in kind[0](tree) for leaf in leaves(part)]
+    except RecursionError:
+        raise DifferentiationValueError(
+            f"a {type(tree).__name__} contains itself, or is nested too deep for Python to "
+            "follow. Keep the arrays in one flat list or dictionary."
+        ) from None
 
 
 # book/modes/trees.md: A tree of results
@@ -97,7 +108,7 @@ def tree_map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     Raises
     ------
     DifferentiationValueError
-        If the forms differ.
+        If the forms differ, or the tree has no end.
     """
     kind = kind_of(tree)
     if kind is None:
@@ -109,7 +120,11 @@ def tree_map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
         for other in others
     ]
     columns = zip(kind[0](tree), *(kind[0](other) for other in ordered), strict=True)
-    return kind[1](tree, [tree_map(f, *column) for column in columns])
+    try:
+        return kind[1](tree, [tree_map(f, *column) for column in columns])
+    except RecursionError:
+        leaves(tree)  # the tree may be to blame, and then says so
+        raise
 
 
 # book/modes/trees.md: A tree of results
