@@ -132,6 +132,16 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, fact):
         np.testing.assert_array_equal(array, before[name])
 
 
+@pytest.mark.parametrize("make", [small, lambda: ab.optim.Adam(small().parameters()), ab.GradScaler, lambda: ab.AutoClip(10)])
+def test_a_masked_array_in_a_state_is_refused_by_name(make):
+    thing = make()
+    state = dict(thing.state_dict())
+    name = next(reversed(state))
+    state[name] = np.ma.masked_array(state[name], mask=True)
+    with pytest.raises(ab.DifferentiationTypeError, match=f"masked array for {name}.*filled"):
+        thing.load_state_dict(state)
+
+
 @pytest.mark.parametrize("state", [None, 5, small(), [("weight", 1.0)]], ids=["None", "number", "network", "pairs"])
 def test_what_is_no_mapping_is_refused_as_a_state(state):
     with pytest.raises(ab.DifferentiationTypeError, match="was given as a state.*state_dict"):

@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4df169bd9ae942e01f364efdafaa1c2eff13602dfd782d3873baa505e50189d3
+# sha256: 9859c777ba214615a4e8c3654649c91230dd9223bb09c821fdd2bf8a73c4bede
 
 __all__ = [
     "is_parameter",
@@ -181,6 +181,12 @@ def expect_state(state: Any) -> None:
             f"a value of type {type(state).__name__} was given as a state. "
             "Give a mapping from names to arrays, as state_dict() returns it."
         )
+    for name, value in state.items():
+        if isinstance(value, np.ma.MaskedArray):
+            raise DifferentiationTypeError(
+                f"a state has a masked array for {name}, and what is restored has no masks. "
+                "Give its .filled(value)."
+            )
 
 
 # book/learn/nn.md: What does not fit
