@@ -16,13 +16,14 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 628a98f612b776409d2ea7281d9d8baf9bb4754306544c3499842b25c09fbdda
+# sha256: d7cb4e770dbe5400c8d42e3c18501ce004379a61ae8e613d620225f2ebcd356c
 
 __all__ = [
     "conjugated",
     "expect_start",
     "expect_single_number",
     "expect_kind",
+    "in_dtype",
     "seed",
     "delivery",
     "deliver",
@@ -53,7 +54,7 @@ from autograd_book.graph.errors import DifferentiationTypeError, Differentiation
 from autograd_book.graph.interpreter import Interpreter, puller
 from autograd_book.graph.methods import H
 from autograd_book.graph.primitive import differentiable, shape_of
-from autograd_book.graph.record import Leaf, Node, tie
+from autograd_book.graph.record import Handle, Leaf, Node, tie
 from autograd_book.graph.stack import Fun, NoGrad, as_constant, base, push, top
 
 
@@ -115,6 +116,13 @@ def expect_kind(g: Any, dtype: Any, what: str) -> None:
 
 
 # book/graph/gradient.md: How a backward pass starts
+def in_dtype(value: Any, dtype: Any) -> Any:
+    """A value as an array or number of a dtype; what stands for an array still does."""
+    if isinstance(value, Handle):
+        return value.astype(dtype)  # type: ignore[attr-defined]
+    return np.asarray(value, dtype)[()]
+
+
 def seed(end: Any, gradient: Any) -> tuple[Node, Any]:
     """The node at which a backward pass starts, and its cotangent."""
     expect_start(end)
@@ -128,7 +136,7 @@ def seed(end: Any, gradient: Any) -> tuple[Node, Any]:
         )
     expect_kind(gradient, end.dtype, "gradient")
     recorded = type(gradient) is base.handle
-    return end.node, conjugated(gradient if recorded else np.asarray(gradient, end.dtype)[()])
+    return end.node, conjugated(gradient if recorded else in_dtype(gradient, end.dtype))
 
 
 # book/graph/gradient.md: Where gradients come to rest
@@ -144,7 +152,7 @@ def deliver(found: dict[Leaf, Any]) -> None:
         if type(g) is np.ndarray and getrefcount(g) <= 2 and g.flags.owndata:
             arrived = as_constant(g)  # held by this name and its call alone: nobody else's
         else:
-            arrived = g if type(g) is base.handle else as_constant(np.array(g))
+            arrived = g if type(g) is base.handle else as_constant(np.copy(g))
         with delivery:  # two threads may deliver to one leaf
             leaf.grad = arrived if leaf.grad is None else leaf.grad + arrived
 
@@ -211,9 +219,7 @@ def fit_answer(answer: Any, node: Node) -> Any:
         )
     expect_kind(answer, node.dtype, "gradient")
     recorded = type(answer) is base.handle and answer.node is not None
-    return (
-        answer if recorded else np.asarray(getattr(answer, "value", answer), node.dtype)[()]
-    )
+    return answer if recorded else in_dtype(getattr(answer, "value", answer), node.dtype)
 
 
 # book/graph/gradient.md: Gradients of gradients

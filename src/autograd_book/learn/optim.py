@@ -17,10 +17,11 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d5845a9563775d6b3acb84163a2d6e043bb728f064d371b6e17b3262e568ecf0
+# sha256: 539575cba8b5e1b0628d07686c4fbe65f39a34590dd8c8ddb025f858d718f849
 
 __all__ = [
     "writable_value",
+    "as_number",
     "as_reals",
     "Stepper",
     "listed",
@@ -50,6 +51,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.protocols import primitive
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable
 from autograd_book.learn.nn import expect_state, fitting
@@ -61,6 +63,12 @@ def writable_value(parameter: Variable) -> np.ndarray:
     # the parameter's own reference, and the call's
     alone = getrefcount(parameter.value) <= 2
     return parameter.value if alone else parameter.value.copy(order="K")
+
+
+@primitive("x", flat=True)
+def as_number(x: Any) -> float:
+    """A single number as one of Python's, which takes the dtype of what it meets."""
+    return float(x)
 
 
 def as_reals(array: np.ndarray) -> np.ndarray:
@@ -371,7 +379,7 @@ class Adam(Optimizer):
         state["steps"] += 1
         blend(state["mean"], gradient, self.betas[0])
         blend(state["square"], gradient * gradient, self.betas[1])
-        first, second = [1 - beta ** state["steps"].item() for beta in self.betas]
+        first, second = [1 - beta ** as_number(state["steps"]) for beta in self.betas]
         size = np.sqrt(state["square"] / second) + self.eps
         value -= self.lr / first * state["mean"] / size
 

@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 97ec23f3cb0e1a693224bd2e16ef0cde2e82e3271e1a6c133043c32c419f2e00
+# sha256: e26a4ffd74372c94ff9e67ce02844a3e1cacd752f4fbde9a2262c7a4d87af608
 
 __all__ = [
     "Fun",
@@ -49,7 +49,7 @@ import numpy as np
 
 from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
-from autograd_book.graph.gradient import expect_kind, conjugated
+from autograd_book.graph.gradient import conjugated, expect_kind, in_dtype
 from autograd_book.graph.interpreter import puller
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.primitive import differentiable, intact, seal, shape_of
@@ -243,7 +243,7 @@ def cotangent_of(result: Any, g: Any) -> Any:
             f"shape {shape_of(g)}. Give it the shape of the result."
         )
     expect_kind(g, getattr(result, "dtype", float), "cotangent")
-    return g if type(g) is Variable else np.asarray(g, getattr(result, "dtype", None))[()]
+    return g if type(g) is Variable else in_dtype(g, getattr(result, "dtype", None))
 
 
 # book/modes/transforms.md: Gradients

@@ -14,7 +14,7 @@ norm of all gradients together, as it was before.
     print(clip_gradients(weights, max_norm=1.0), [w.grad.numpy() for w in weights])
 """
 # Generated from book/stability/clipping.md by autograd-book extract; edit the chapter, not this file.
-# sha256: df08947b6dcc97928c89b17b3db961fcc14af58a6b3b58cfe5be962523be097d
+# sha256: d6c5b745a5da358c5dd4bc65861830657a9102249dce6e271cbbf70966715134
 
 __all__ = [
     "variables_of",
@@ -44,9 +44,9 @@ from autograd_book.graph.errors import (
     DifferentiationValueError,
     NonFiniteError,
 )
-from autograd_book.graph.record import Leaf
+from autograd_book.graph.record import Handle, Leaf
 from autograd_book.graph.variable import Variable
-from autograd_book.learn.optim import as_reals, writable_value
+from autograd_book.learn.optim import as_number, as_reals, writable_value
 from autograd_book.stability.explosion import norm, wide_dtype
 
 
@@ -98,7 +98,8 @@ def carriers(variables: Any) -> list[Any]:
 # book/stability/clipping.md: Writing into a gradient
 def array_to_write(gradient: Any) -> np.ndarray:
     """The array of a gradient to write into: its own, or a copy if others may read it."""
-    value = np.asarray(writable_value(gradient))
+    value = writable_value(gradient)
+    value = value if isinstance(value, Handle) else np.asarray(value)
     if value.base is not None or value.dtype.kind not in "fc":
         value = value.astype(np.result_type(value.dtype, np.float16))
     gradient.value = value
@@ -146,7 +147,7 @@ def exceeds(size: float, limit: float, strict: bool, holders: list[Any]) -> bool
 # book/stability/clipping.md: The decision
 def total_norm(holders: list[Any], p: float) -> float:
     """The norm of all gradients as one vector, which is the norm of their norms."""
-    return float(norm([norm(v.grad.value, p) for v in holders], p))
+    return as_number(norm([norm(v.grad.value, p) for v in holders], p))
 
 
 def shorten(holders: list[Any], size: float, limit: float, strict: bool) -> float:
@@ -211,8 +212,8 @@ def clip_gradient_values(
     of infinities as for `clip_gradients`; returns the largest magnitude before.
     """
     limit, holders = setting("limit", limit), carriers(variables)
-    sizes = [float(norm(as_reals(v.grad.value), np.inf)) for v in holders]
-    largest = float(norm(sizes, np.inf))
+    sizes = [as_number(norm(as_reals(v.grad.value), np.inf)) for v in holders]
+    largest = as_number(norm(sizes, np.inf))
     if exceeds(largest, limit, error_if_nonfinite, holders):
         for variable, size in zip(holders, sizes, strict=True):
             if size > limit:
@@ -236,8 +237,8 @@ def clip_gradient_layers(
     """
     limit, p = setting("max_norm", max_norm), setting("norm_type", norm_type, zero=False)
     holders = carriers(variables)
-    sizes = [float(norm(v.grad.value, p)) for v in holders]
-    if exceeds(float(norm(sizes, np.inf)), limit, error_if_nonfinite, holders):
+    sizes = [as_number(norm(v.grad.value, p)) for v in holders]
+    if exceeds(as_number(norm(sizes, np.inf)), limit, error_if_nonfinite, holders):
         for variable, size in zip(holders, sizes, strict=True):
             shorten([variable], size, limit, False)
     return sizes

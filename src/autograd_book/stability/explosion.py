@@ -13,9 +13,9 @@ range.
         print(np.sqrt(np.sum(huge**2)), norm(huge), norm(huge, p=np.inf))
 """
 # Generated from book/stability/explosion.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ece6c79fed487c4a1fd6bcb18790a6bf8f31690da4c72dc65ea51fc2f0548dda
+# sha256: d81a7ac371663898ab959d81be2675929cf23b7291f46c192e5cafa19ff24f39
 
-__all__ = ["BLOCK", "wide_dtype", "norm"]
+__all__ = ["BLOCK", "array_of", "wide_dtype", "norm"]
 
 
 # book/stability/explosion.md: The length of a gradient
@@ -23,7 +23,16 @@ from typing import Any
 
 import numpy as np
 
+from autograd_book.graph.record import Handle
+
 BLOCK = 2**16  #: How many numbers a norm looks at in one go: half a megabyte of doubles.
+
+
+def array_of(values: Any) -> Any:
+    """An array of numbers, or of a list of them; what stands for an array still does."""
+    if isinstance(values, list) and any(isinstance(v, Handle) for v in values):
+        return np.stack(values)
+    return values if isinstance(values, Handle) else np.asarray(values)
 
 
 def wide_dtype(array: Any) -> np.dtype[Any]:
@@ -44,7 +53,7 @@ def norm(values: Any, p: float = 2.0, axis: Any = None) -> Any:
     axis : int or tuple of int, optional
         Axes to take together, kept with length 1; all by default, for one number.
     """
-    values = np.asarray(values)
+    values = array_of(values)
     if axis is None and values.size > BLOCK:
         parts = np.array_split(values.ravel(), values.size // BLOCK + 1)
         return norm([norm(part, p) for part in parts], p)

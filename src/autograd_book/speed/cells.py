@@ -1,0 +1,183 @@
+"""Cells.
+
+The places of state that a function can reach: parameters, what an optimiser
+remembers, rates, generators.
+
+::
+
+    import autograd_book as ab
+    from autograd_book.speed.cells import cells_of
+
+    weight = ab.Variable([1.0, 2.0])
+    optimizer = ab.optim.SGD([weight], lr=0.1)
+
+    def step():
+        optimizer.step()
+
+    for cell in cells_of(step):
+        print(cell.kind, cell.key, cell.read())
+"""
+# Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 8d68aa7365f8d6c2c346db7430699d747816eb518af6d58265414d082b8e63b3
+
+__all__ = [
+    "Cell",
+    "places_in",
+    "followed",
+    "inside",
+    "FIXED",
+    "kind_of_place",
+    "chance",
+    "cells_of",
+]
+
+
+# book/speed/cells.md: A place
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.primitive import differentiable
+from autograd_book.graph.record import Handle, Leaf
+from autograd_book.graph.variable import Variable
+from autograd_book.learn.optim import Stepper
+from autograd_book.memory.repeat import FOREIGN, names_in, numpy_random
+from autograd_book.stability.scaler import Scaling
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A place that keeps something between calls: an attribute, an item, a closure's cell."""
+
+    owner: Any
+    key: Any
+    kind: str  #: "state", "number", "chance", "fixed" if it is compared at each call, or "way".
+    part: int | None = None  #: Place in the tuple that is there.
+
+    def read(self) -> Any:
+        """What is there; None if nothing is."""
+        whole = self.whole()
+        return whole if self.part is None or whole is None else whole[self.part]
+
+    def whole(self) -> Any:
+        """What is there, with the tuple around it."""
+        if isinstance(self.owner, dict):
+            return self.owner.get(self.key)
+        if isinstance(self.owner, list):
+            return self.owner[self.key] if self.key < len(self.owner) else None
+        return getattr(self.owner, self.key, None)
+
+    def write(self, value: Any) -> None:
+        """Put something else there; nothing, if it is None and nothing belongs there."""
+        if self.part is not None:
+            parts = list(whole := self.whole())
+            parts[self.part] = value
+            value = type(whole)(*parts) if hasattr(whole, "_fields") else tuple(parts)
+        if isinstance(self.owner, dict | list):
+            self.owner[self.key] = value
+        else:
+            setattr(self.owner, self.key, value)
+
+    def clear(self) -> None:
+        """Leave nothing there."""
+        if isinstance(self.owner, dict):
+            self.owner.pop(self.key, None)
+        elif hasattr(self.owner, self.key):
+            delattr(self.owner, self.key)
+
+    def __hash__(self) -> int:
+        return hash((id(self.owner), self.key, self.part))
+
+    def __eq__(self, other: Any) -> bool:
+        mine, theirs = (self.key, self.part), (other.key, other.part)
+        return self.owner is other.owner and mine == theirs
+
+
+# book/speed/cells.md: What can be reached
+def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Owner and key of each place that belongs to one object."""
+    if type(value) is Variable:
+        yield value, "value"
+        if isinstance(value.node, Leaf):
+            yield value.node, "grad"
+    elif isinstance(value, list | dict):
+        keys = range(len(value)) if isinstance(value, list) else list(value)
+        yield from ((value, key) for key in keys)
+    elif isinstance(value, FunctionType):
+        yield from ((cell, "cell_contents") for cell in value.__closure__ or ())
+        yield from ((value, name) for name in ("__defaults__", "__kwdefaults__"))
+        if not str(value.__module__).startswith(FOREIGN):
+            known = value.__globals__
+            yield from ((known, name) for name in names_in(value.__code__) if name in known)
+    elif followed(value):
+        yield from ((value, name) for name in vars(value))
+
+
+def followed(value: Any) -> bool:
+    """Whether the attributes of an object are looked at: not those of Python's and NumPy's own."""
+    home = type(value).__module__.partition(".")[0]
+    foreign = home == "numpy" or (home in sys.stdlib_module_names and home != "__main__")
+    return hasattr(value, "__dict__") and not foreign and not isinstance(value, type | ModuleType)
+
+
+def inside(value: Any) -> tuple[Any, ...]:
+    """Objects that can be reached from one without a place that could be written to."""
+    if isinstance(value, partial):
+        return value.func, value.args, value.keywords
+    if isinstance(value, MethodType):
+        return value.__func__, value.__self__
+    return value if isinstance(value, tuple) else ()
+
+
+# book/speed/cells.md: What can be reached
+FIXED = (type(None), bool, int, float, complex, str)  #: Compared at each call.
+
+
+def kind_of_place(owner: Any, key: Any, value: Any) -> str:
+    """What a place is to a graph, or "way" if it leads to others."""
+    if isinstance(owner, Leaf) or type(owner) is Variable:
+        return "state"
+    if isinstance(value, chance()):
+        return "chance"
+    if isinstance(owner, Stepper | Scaling) and type(value) is float:
+        return "number"
+    if isinstance(value, np.ndarray) and (differentiable(value.dtype) or not value.ndim):
+        return "state"
+    if isinstance(value, Handle):
+        return "way" if type(value) is Variable else "state"
+    return "fixed" if isinstance(value, (*FIXED, np.ndarray, np.generic)) else "way"
+
+
+def chance() -> Any:
+    """The class of generators of random numbers, or nothing if nobody can have one."""
+    random = numpy_random()
+    return random.Generator if random else ()
+
+
+def cells_of(*values: Any) -> list[Cell]:
+    """All places that can be reached from some objects, and what each is to a graph."""
+    found: dict[Cell, None] = {}
+    seen: dict[int, Any] = {}
+    todo = list(values)[::-1]
+    while todo:
+        value = todo.pop()
+        if id(value) in seen:
+            continue
+        seen[id(value)] = value
+        todo.extend(reversed(inside(value)))
+        ways = []
+        for owner, key in places_in(value):
+            held = Cell(owner, key, "").read()
+            parts = enumerate(held) if type(held) is tuple or hasattr(held, "_fields") else [(None, held)]
+            for part, each in parts:
+                kind = kind_of_place(owner, key, each)
+                found[Cell(owner, key, kind, part)] = None
+                if kind == "way":
+                    ways.append(each)
+        todo.extend(reversed(ways))
+    return list(found)

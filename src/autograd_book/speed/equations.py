@@ -1,0 +1,267 @@
+"""Equations.
+
+A program as a list of equations: each applies one primitive to names and
+constants, and gives its result a name.
+
+::
+
+    import numpy as np
+    from autograd_book.graph.primitive import primitives
+    from autograd_book.speed.equations import Equation, Graph, Name, evaluate
+
+    x, y, z = (Name(i, (3,), np.dtype(float)) for i in (1, 2, 3))
+    square = Equation(primitives[np.multiply], (x, x), {}, y)
+    total = Equation(primitives[np.add], (y, 1.0), {}, z)
+    graph = Graph((x,), (square, total), (z,))
+    print(graph)
+    print(evaluate(graph, np.arange(3.0)))
+"""
+# Generated from book/speed/equations.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 0187223b1e3efe667c25b632e4b36c6caf32cd3d2b57fe46a8e083aea7cc1383
+
+__all__ = [
+    "Name",
+    "names_in",
+    "Equation",
+    "source_of",
+    "alike",
+    "short",
+    "Guard",
+    "Graph",
+    "MissedGuard",
+    "own",
+    "evaluate",
+    "NUMBERS",
+    "carry_out",
+]
+
+
+# book/speed/equations.md: A name
+from collections import Counter
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograd_book.graph.errors import AutogradError
+from autograd_book.graph.primitive import Primitive
+from autograd_book.graph.stack import floor
+from autograd_book.modes.trees import Tree, leaves, tree_map
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A value of a graph: its number, shape and dtype; never the value itself."""
+
+    number: int
+    shape: tuple[int, ...]
+    dtype: Any  #: NumPy's; that of objects for a generator of random numbers.
+    weak: bool = False  #: Whether it is a Python number, which takes the dtype of its partner.
+
+    def __hash__(self) -> int:
+        return self.number
+
+    def __str__(self) -> str:
+        return f"v{self.number}"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array that it stands for."""
+        return int(np.prod(self.shape)) * int(self.dtype.itemsize)
+
+    @property
+    def kind(self) -> str:
+        """Dtype and shape in short, as ``float32[64,10]``."""
+        shape = f"[{','.join(map(str, self.shape))}]" if self.shape else ""
+        return ("number" if self.weak else str(self.dtype)) + shape
+
+
+# book/speed/equations.md: An equation
+def names_in(tree: Tree) -> list[Name]:
+    """The names in a tree of names and constants, in order."""
+    return [leaf for leaf in leaves(tree) if type(leaf) is Name]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equation:
+    """One primitive, applied to names and constants."""
+
+    primitive: Primitive
+    args: tuple[Any, ...]  #: Names and constants.
+    params: dict[str, Any]  #: Trees of constants; there may be names in them.
+    out: Any  #: The name of the result, or a tuple of names.
+    line: tuple[str, int] = ("", 0)  #: File and line where the program asked for it.
+    barrier: int = 0  #: Number of the replay that it belongs to; nothing is shared across.
+
+    @property
+    def inputs(self) -> list[Name]:
+        """All names that are read."""
+        return names_in((self.args, list(self.params.values())))
+
+    @property
+    def outs(self) -> list[Name]:
+        """All names that are written."""
+        return names_in(self.out)
+
+    def __eq__(self, other: Any) -> bool:
+        return type(other) is Equation and self.primitive is other.primitive and alike(
+            (self.args, self.params, self.out, self.barrier),
+            (other.args, other.params, other.out, other.barrier),
+        )
+
+    def __str__(self) -> str:
+        written = [f"{name}:{name.kind}" for name in self.outs]
+        parts = [short(a) for a in self.args]
+        parts += [f"{k}={short(v)}" for k, v in self.params.items()]
+        text = f"{', '.join(written)} = {self.primitive.name}({', '.join(parts)})"
+        return f"{text:<60}  # {said}" if (said := source_of(self.line)) else text
+
+
+# book/speed/equations.md: An equation
+import linecache
+
+
+def source_of(line: tuple[str, int]) -> str:
+    """The text of a line of a program, or where it is if the text cannot be found."""
+    text = linecache.getline(*line).strip()
+    return text or (f"{line[0].rpartition('/')[2]}:{line[1]}" if line[0] else "")
+
+
+# book/speed/equations.md: An equation
+def alike(one: Any, other: Any) -> bool:
+    """Whether two trees of names and constants are the same, to the last bit."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (np.ndarray, np.generic)):
+        return (
+            one.dtype == other.dtype
+            and one.shape == other.shape
+            and np.asarray(one).tobytes() == np.asarray(other).tobytes()
+        )
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(alike(one[k], other[k]) for k in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return one is other or bool(one == other)
+
+
+def short(value: Any) -> str:
+    """A name, a number, or an array by its kind, in a printed equation."""
+    if isinstance(value, (list, tuple)):
+        inside = ", ".join(map(short, value))
+        return f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"<{value.dtype}[{','.join(map(str, value.shape))}]>"
+    if isinstance(value, np.generic | np.ndarray):
+        return f"{value.dtype}({value})"
+    return str(value) if isinstance(value, Name) else repr(value)
+
+
+# book/speed/equations.md: A graph
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A question that the program asked of a value, and the answer that it got."""
+
+    name: Any  #: Of the value; a constant, if a pass has found it out.
+    truth: bool
+    line: tuple[str, int] = ("", 0)  #: Where it was asked.
+
+    def __str__(self) -> str:
+        text = f"guard bool({short(self.name)}) is {self.truth}"
+        return f"{text:<60}  # {said}" if (said := source_of(self.line)) else text
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Equations in an order in which they can be evaluated."""
+
+    inputs: tuple[Name, ...]  #: Of the arguments, then one for each cell.
+    equations: tuple[Equation, ...]
+    outputs: tuple[Any, ...]  #: Names or constants: of the results, then one for each cell.
+    guards: tuple[Guard, ...] = ()
+    cells: tuple[Any, ...] = ()  #: Places of the state that goes in and comes out.
+    form: Any = field(default=None, repr=False)  #: How calls go in and results come out.
+
+    def __call__(self, *args: Any) -> Any:
+        """What the captured function does with other arguments, and with its state."""
+        return self.form.call(self, args)
+
+    def __eq__(self, other: Any) -> bool:
+        return type(other) is Graph and alike(
+            (self.inputs, self.equations, self.outputs, self.guards),
+            (other.inputs, other.equations, other.outputs, other.guards),
+        )
+
+    def __len__(self) -> int:
+        return len(self.equations)
+
+    def count(self) -> Counter[str]:
+        """How often each primitive occurs."""
+        return Counter(equation.primitive.name for equation in self.equations)
+
+    def __str__(self) -> str:
+        read = ", ".join(f"{name}:{name.kind}" for name in self.inputs)
+        lines = [*map(str, self.equations), *map(str, self.guards)]
+        lines.append(f"return {', '.join(map(short, self.outputs))}")
+        return "\n  ".join([f"graph({read}):", *lines])
+
+
+# book/speed/equations.md: What a graph means
+class MissedGuard(AutogradError, RuntimeError):
+    """A graph was evaluated for values with which the program goes another way."""
+
+
+def own(value: Any) -> Any:
+    """A generator of its own in the same state; anything else as it is."""
+    return deepcopy(value) if hasattr(value, "bit_generator") else value
+
+
+def evaluate(graph: Graph, *inputs: Any) -> tuple[Any, ...]:
+    """The outputs of a graph for some inputs: equation by equation, nothing is optimised.
+
+    Raises
+    ------
+    MissedGuard
+        If the program would have taken another way with these inputs.
+    """
+    known: dict[Any, Any] = dict(zip(graph.inputs, map(own, inputs), strict=True))
+
+    def value(leaf: Any) -> Any:
+        return known[leaf] if type(leaf) is Name else leaf
+
+    for equation in graph.equations:
+        args = [value(a) for a in equation.args]
+        params = {k: tree_map(value, v) for k, v in equation.params.items()}
+        out = carry_out(equation.primitive, args, params, floor.get())
+        known.update(zip(equation.outs, leaves(out), strict=True))
+    for guard in graph.guards:
+        if bool(value(guard.name)) is not guard.truth:
+            raise MissedGuard(
+                f"bool({guard.name}) was {guard.truth} when the program was captured, in "
+                f"{source_of(guard.line)}, and is {not guard.truth} now. Capture it again."
+            )
+    return tuple(map(value, graph.outputs))
+
+
+# book/speed/equations.md: What a graph means
+import operator
+
+#: What NumPy's functions are for Python's numbers.
+NUMBERS: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul,
+    np.divide: operator.truediv, np.power: operator.pow, np.negative: operator.neg,
+    np.positive: operator.pos, np.absolute: operator.abs, np.remainder: operator.mod,
+    np.floor_divide: operator.floordiv, np.less: operator.lt, np.less_equal: operator.le,
+    np.greater: operator.gt, np.greater_equal: operator.ge, np.equal: operator.eq,
+    np.not_equal: operator.ne,
+}
+
+
+def carry_out(primitive: Primitive, args: Any, params: dict[str, Any], level: Any) -> Any:
+    """A primitive applied to values at a level of the stack."""
+    plain = NUMBERS.get(primitive.fun)
+    if plain and all(type(a) in (int, float, bool) for a in args):
+        return plain(*args)
+    return level.bind(primitive, args, params)
