@@ -16,7 +16,7 @@ A generator turns noise into images, a discriminator scores images, and
         print(adversarial.adversarial_step(forger, judge, optimizers, images, rng))
 """
 # Generated from book/learn/adversarial.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ef3be002c502ec7daf9e4716e84a1effd54a155443dbea30657d0912689d7e82
+# sha256: 45942e4cda880953c88c5cffb6fbffe722d8766f2b3535dbaa44b823dc4d4704
 
 __all__ = [
     "discriminator_loss",
@@ -45,7 +45,7 @@ from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.stack import no_grad
 from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
-from autograd_book.learn.optim import Adam, Optimizer
+from autograd_book.learn.optim import Adam, Optimizer, as_number
 from autograd_book.rules.piecewise import sigmoid, softplus
 
 
@@ -126,7 +126,7 @@ def noise_for(forger: Any, count: int, rng: "np.random.Generator") -> np.ndarray
 def sample(forger: Module, count: int, rng: "np.random.Generator") -> np.ndarray:
     """Images from a generator, as a plain array of shape (count, pixels); nothing is recorded."""
     with no_grad():
-        return np.asarray(forger(noise_for(forger, count, rng)))
+        return forger(noise_for(forger, count, rng)).numpy()
 
 
 # book/learn/adversarial.md: One step of both
@@ -149,7 +149,7 @@ def discriminator_step(
     loss = discriminator_loss(judge(real), judge(fake))
     loss.backward()
     optimizer.step()
-    return float(loss.item())
+    return as_number(loss.numpy())
 
 
 # book/learn/adversarial.md: One step of both
@@ -161,7 +161,7 @@ def generator_step(
     loss = generator_loss(judge(forger(noise)))
     loss.backward()
     optimizer.step()
-    return float(loss.item())
+    return as_number(loss.numpy())
 
 
 # book/learn/adversarial.md: One step of both

@@ -17,7 +17,7 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 539575cba8b5e1b0628d07686c4fbe65f39a34590dd8c8ddb025f858d718f849
+# sha256: 1cf9511ba7439e7b9d8776200be48dadb9dfe4c27be028a6fd69885cd309c733
 
 __all__ = [
     "writable_value",
@@ -51,8 +51,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
-from autograd_book.graph.protocols import primitive
-from autograd_book.graph.record import Leaf
+from autograd_book.graph.primitive import Primitive, primitives
+from autograd_book.graph.record import Handle, Leaf
+from autograd_book.graph.stack import bind
 from autograd_book.graph.variable import Variable
 from autograd_book.learn.nn import expect_state, fitting
 
@@ -65,10 +66,12 @@ def writable_value(parameter: Variable) -> np.ndarray:
     return parameter.value if alone else parameter.value.copy(order="K")
 
 
-@primitive("x", flat=True)
+Primitive(float, "x", flat=True)
+
+
 def as_number(x: Any) -> float:
     """A single number as one of Python's, which takes the dtype of what it meets."""
-    return float(x)
+    return bind(primitives[float], x) if isinstance(x, Handle) else float(x)
 
 
 def as_reals(array: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ covariance.
     print(np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"), np.interp(1.5, [0, 1, 2, 3], x))
 """
 # Generated from book/rules/samples.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4f9b3a8dde0819a3ab62b0d252e5f20b783c721bf0f4bcd55bb7b34edb6cd7ce
+# sha256: ea08f0a307ce6324c13e05efe8c8547f155bd8a108acdce7afdbc663ba6db9b0
 
 __all__ = [
     "ends",
@@ -63,7 +63,7 @@ from autograd_book.graph.primitive import Primitive, differentiable, shape_of
 from autograd_book.graph.protocols import functions, implements, primitive, refuse
 from autograd_book.graph.stack import Fun
 from autograd_book.graph.variable import Variable
-from autograd_book.rules.indexing import scatter
+from autograd_book.rules.indexing import pick, scatter
 from autograd_book.rules.linear import scalar
 from autograd_book.rules.reductions import axes_of, backwards, cut, kept, real_kind
 from autograd_book.rules.scans import named
@@ -312,9 +312,10 @@ def interp(
     last = shape_of(xp)[0] - 1
     i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, max(last - 1, 0))
     j = np.minimum(i + 1, last)
-    width = xp[j] - xp[i]
-    slope = (fp[j] - fp[i]) / np.where(np.equal(width, 0), 1.0, width)
-    out = slope * np.where(low | high, 0.0, x - xp[i]) + fp[i]
+    (left_x, right_x), (left_f, right_f) = [(pick(v, i), pick(v, j)) for v in (xp, fp)]
+    width = right_x - left_x
+    slope = (right_f - left_f) / np.where(np.equal(width, 0), 1.0, width)
+    out = slope * np.where(low | high, 0.0, x - left_x) + left_f
     out = np.where(low, fp[0] if left is None else left, out)
     return scalar(np.where(high, fp[-1] if right is None else right, out))
 

@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5c0f257a22d1eb202d4d22f21a6f89a198319e31fc0f92c6037d57f4e5911baf
+# sha256: d3cba55d146ef60b115392d10051c3b0cc3862f7fc176483177c16d5290e4e11
 
 __all__ = [
     "CaptureError",
@@ -28,13 +28,13 @@ __all__ = [
     "expect_fresh",
     "expect_at_work",
     "users_line",
+    "DEEP",
     "Capture",
     "link",
     "NUMBER",
     "inner",
     "named",
     "State",
-    "unchanged",
     "expect_place",
     "entered",
     "Form",
@@ -47,7 +47,9 @@ __all__ = [
 
 # book/speed/capture.md: A symbol
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from weakref import ref
@@ -79,8 +81,8 @@ def frozen(self: Any, *args: Any, **kwargs: Any) -> Any:
     raise CaptureError(
         f"a plain number or array was asked for of {self.name}, a value of shape "
         f"{self.shape} of a function that is captured, and would be the same in every later "
-        "call. Return the value itself, compute with NumPy's functions, or convert it "
-        "after the call."
+        "call. Return the value itself and convert it after the call, compute with "
+        "NumPy's functions, and write Variable(table, False)[i] in place of table[i]."
     )
 
 
@@ -125,6 +127,7 @@ class Symbol(Operators, Protocols, Methods):
     dtype: Any = property(lambda self: self.name.dtype, doc="NumPy dtype.")
     __array__ = __float__ = __int__ = __complex__ = __reduce__ = frozen
     item = tolist = tobytes = frozen
+    flags = property(lambda self: self.held.flags, doc="How the array lies in memory.")
     __iadd__, __isub__ = writes(np.add), writes(np.subtract)
     __imul__, __itruediv__ = writes(np.multiply), writes(np.divide)
     __ipow__, __imatmul__ = writes(np.power), writes(np.matmul)
@@ -153,19 +156,19 @@ class Symbol(Operators, Protocols, Methods):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         expect_at_work(self)
         out, where = kwargs.pop("out", None), kwargs.pop("where", True)
+        if method == "__call__" and (wide := kwargs.pop("dtype", None)):
+            inputs = tuple([widened(v, wide) for v in inputs])
         if out is None:
             kwargs |= {} if where is True else {"where": where}
             return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
-        wide = kwargs.pop("dtype", None)
         kwargs.pop("casting", None)
-        if wide:
-            inputs = tuple([widened(v, wide) for v in inputs])
         return written(out[0], super().__array_ufunc__(ufunc, method, *inputs, **kwargs), where)
 
     def __array_function__(self, func: Fun, types: Any, args: Any, kwargs: Any) -> Any:
         expect_at_work(self)
         out = kwargs.pop("out", None)
-        made = super().__array_function__(func, types, args, kwargs)
+        with self.level.once(func):
+            made = super().__array_function__(func, types, args, kwargs)
         if func in FILLED and made.size:  # an array that may be written to
             fill = made.reshape(-1)[0]
             return self.level.note(primitives[np.broadcast_to], (fill,), {"shape": made.shape})
@@ -268,16 +271,20 @@ def users_line() -> tuple[str, int]:
     return (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
 
 
+DEEP = 50  #: How often a function calls itself if it does so without an end.
+
+
 class Capture(Interpreter):
     """Writes one equation for each primitive that meets a symbol."""
 
-    __slots__ = ("equations", "guards", "names", "expand", "replay")
+    __slots__ = ("calls", "equations", "expand", "guards", "names", "replay")
 
     def __init__(self, below: Interpreter, expand: Any = None) -> None:
         super().__init__(below)
         self.equations: list[Equation] = []
-        self.guards: list[Guard] = []
+        self.guards: dict[Name, Guard] = {}
         self.names = 0
+        self.calls: Counter[Fun] = Counter()  #: How deep each function is in itself.
         self.expand = expand
         self.replay = 0
 
@@ -294,8 +301,23 @@ class Capture(Interpreter):
 
     def ask(self, symbol: Symbol) -> bool:
         """The truth of a value, noted as a guard."""
-        self.guards.append(Guard(symbol.name, bool(symbol.held), users_line()))
-        return bool(symbol.held)
+        truth = bool(symbol.held)
+        self.guards.setdefault(symbol.name, Guard(symbol.name, truth, users_line()))
+        return truth
+
+    @contextmanager
+    def once(self, fun: Fun) -> Iterator[None]:
+        """Raise CaptureError if a function looks for the values of a symbol with itself."""
+        self.calls[fun] += 1
+        try:
+            if self.calls[fun] > DEEP:
+                raise CaptureError(
+                    f"{fun.__name__} looks at the values of an argument that a captured "
+                    "function computes. Pass that argument as a constant, or call it outside."
+                )
+            yield
+        finally:
+            self.calls[fun] -= 1
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive, and write it down if a symbol takes part."""
@@ -369,7 +391,10 @@ class State:
         self.reached = reached
         self.before = {cell: cell.read() for cell in cells_of(*reached)}
         self.names: dict[Cell, Name] = {}
-        self.entering = [c for c in self.before if c.kind not in ("fixed", "way") or c in moving]
+        self.entering = [
+            cell for cell in self.before
+            if (cell.kind not in ("fixed", "way") or cell in moving) and cell.open()
+        ]
 
     def enter(self, level: Capture) -> None:
         """Put symbols into the cells."""
@@ -386,7 +411,7 @@ class State:
         moved = set()
         for cell, value in self.after.items():
             was = self.before.get(cell)
-            if cell not in self.names and not unchanged(was, value):
+            if cell not in self.names and not self.unchanged(was, value):
                 if type(was) in NUMBER and type(inner(value)) in NUMBER:
                     moved.add(cell)
                 expect_place(cell, value)
@@ -397,26 +422,29 @@ class State:
             for cell, name in self.names.items()
         ], moved
 
+    def unchanged(self, was: Any, value: Any) -> bool:
+        """Whether a place has in it what it had; a new container may take the place of another
+        if both were empty."""
+        if was is value or type(was) is not type(value):
+            return was is value
+        if isinstance(was, list | dict):
+            return not value and not any(cell.owner is was for cell in self.before)
+        return isinstance(was, TOLD) and was == value
+
     def restore(self) -> None:
         """Put back what was in the cells."""
-        for cell in cells_of(*self.reached):
-            if cell not in self.before:
-                cell.clear()
         for cell, value in self.before.items():
             if cell.read() is not value:
                 cell.write(value)
+        for cell in cells_of(*self.reached):
+            if cell not in self.before:
+                cell.clear()
 
     def fixed(self) -> list[tuple[Cell, Any]]:
         """What each call has to find as it was."""
         entered = set(self.entering)
         known = [c for c in (*self.before, *self.names) if c not in entered and c.kind != "way"]
         return [(cell, self.before.get(cell)) for cell in dict.fromkeys(known)]
-
-
-def unchanged(was: Any, value: Any) -> bool:
-    """Whether a place has in it what it had."""
-    told = isinstance(was, TOLD) and was == value
-    return was is value or (type(was) is type(value) and (told or was == value == type(was)()))
 
 
 def expect_place(cell: Cell, value: Any) -> None:
@@ -519,6 +547,6 @@ def traced(f: Fun, examples: Any, moving: set[Cell], expand: Any) -> Graph | Non
     form = Form(given, tree_map(lambda v: type(v) is Variable, result), state.fixed())
     inputs = *(v for v in leaves(given) if type(v) is Name), *state.names.values()
     return Graph(
-        inputs, tuple(level.equations), (*outcome, *after), tuple(level.guards),
+        inputs, tuple(level.equations), (*outcome, *after), tuple(level.guards.values()),
         tuple(state.names), form,
     )

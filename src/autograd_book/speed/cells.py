@@ -18,7 +18,7 @@ remembers, rates, generators.
         print(cell.kind, cell.key, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8d68aa7365f8d6c2c346db7430699d747816eb518af6d58265414d082b8e63b3
+# sha256: 674fa44e7867de6d69e8af4cc34a1e7121e2a6bef439597c179b73b2465c95e7
 
 __all__ = [
     "Cell",
@@ -82,6 +82,14 @@ class Cell:
             self.owner[self.key] = value
         else:
             setattr(self.owner, self.key, value)
+
+    def open(self) -> bool:
+        """Whether something else can be put there."""
+        try:
+            self.write(self.read())
+        except (AttributeError, TypeError):
+            return False
+        return True
 
     def clear(self) -> None:
         """Leave nothing there."""

@@ -15,7 +15,7 @@ the factor, and says whether they can be used.
     print(enable_mixed_precision_gradients([weight], loss_scale=1024.0), weight.grad)
 """
 # Generated from book/stability/scaling.md by autograd-book extract; edit the chapter, not this file.
-# sha256: cc9ead8b0d0e61ca0741396363365ff6d1a238a08569d88410b9be121dc9700b
+# sha256: ae048e4638e6c7a99237392ebda9af786ba7a1112f907fea481a515838bc8e83
 
 __all__ = [
     "single",
@@ -38,15 +38,17 @@ from autograd_book.graph.errors import (
     DifferentiationTypeError,
     DifferentiationValueError,
 )
-from autograd_book.graph.record import tie
+from autograd_book.graph.protocols import primitive
+from autograd_book.graph.record import Handle, tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.clipping import carriers
 
 
-def single(value: float) -> float:
+@primitive("value", flat=True)
+def single(value: Any) -> float:
     """The number of single precision nearest to a float; infinity if it is too large."""
     with np.errstate(over="ignore"):
-        return float(np.float32(value))
+        return float(np.float32(float(value)))
 
 
 def factor(name: str, value: Any) -> float:
@@ -59,11 +61,11 @@ def factor(name: str, value: Any) -> float:
     DifferentiationValueError
         If it or its inverse is zero, negative or not finite in float32.
     """
-    if not isinstance(value, Real):
+    if not isinstance(value, Real | Handle):
         raise DifferentiationTypeError(
             f"{name}={value!r} was given to scale a loss. Give a number, such as 1024.0."
         )
-    number, limits = single(float(value)), np.finfo(np.float32)
+    number, limits = single(value), np.finfo(np.float32)
     if not limits.tiny <= number <= limits.max:
         raise DifferentiationValueError(
             f"{name}={value} cannot scale a loss: in float32 it and its inverse have to be "
