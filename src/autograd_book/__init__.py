@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: fad4f5da242689140cf92fa8b19f51e7a7780b22862b4f3cb945f676465d8b58
+# sha256: 116e73222b00dc83e49c0889df29179071299db01fabd314bad049c41f5150c6
 
 __all__ = [
     "Variable",
@@ -70,6 +70,7 @@ __all__ = [
     "recycle",
     "saved_values",
     "checkpoint_sequential",
+    "capture",
     "AutogradError",
     "DifferentiationTypeError",
     "DifferentiationValueError",
@@ -84,6 +85,8 @@ __all__ = [
     "MeterBusyError",
     "MissingAllocatorError",
     "ReplayError",
+    "MissedGuard",
+    "CaptureError",
     "ScalingOrderError",
     "HABITS",
     "instead",
@@ -171,6 +174,10 @@ from autograd_book.memory.saved import saved_values as saved_values
 from autograd_book.memory.sequential import checkpoint_sequential as checkpoint_sequential
 
 
+# book/__init__.md: Names that are passed on
+from autograd_book.speed.capture import capture as capture
+
+
 # book/__init__.md: Errors, and a version
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
@@ -188,6 +195,8 @@ from autograd_book.memory.disk import StorageError as StorageError
 from autograd_book.memory.meter import MeterBusyError as MeterBusyError
 from autograd_book.memory.pool import MissingAllocatorError as MissingAllocatorError
 from autograd_book.memory.replay import ReplayError as ReplayError
+from autograd_book.speed.equations import MissedGuard as MissedGuard
+from autograd_book.speed.symbols import CaptureError as CaptureError
 from autograd_book.stability.scaler import ScalingOrderError as ScalingOrderError
 
 

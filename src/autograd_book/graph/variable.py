@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 16b7e09e6ef359f2720348ff7eb47737c8e631d8623502d733d176015f7c1597
+# sha256: da6a4ab602ca9fdde6fae9340f09211260dd0665b99045cbd3ecf830e842232f
 
 __all__ = [
     "expect_constant",
@@ -143,7 +143,7 @@ class Conversions:
     def numpy(self: Any) -> np.ndarray:
         """The value as a plain array, closed to writing; shares memory."""
         value = self.value
-        return value.numpy() if isinstance(value, Operators) else np.asarray(closed(value))
+        return value.numpy() if isinstance(value, Methods) else np.asarray(closed(value))
 
     def item(self: Any) -> float:
         """The value of a single number, as a Python float."""
@@ -204,7 +204,7 @@ def admissible(data: Any, requires_grad: bool) -> np.ndarray:
             "Pass its .filled(value), and choose with np.where in place of the mask."
         )
     try:
-        value = data.copy() if isinstance(data, Operators) else np.array(data)
+        value: Any = data.copy() if isinstance(data, Methods) else np.array(data)
     except ValueError as error:
         raise DifferentiationValueError(
             f"a {type(data).__name__} of rows of unlike lengths is no array. Give rows of "

@@ -17,7 +17,7 @@ save is replaced by tickets, which the frame fills when they are recalled.
     print(leaf.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4f0554003ec191db073534e010c02e5c9758cfc5db43157c88e7ba7578512043
+# sha256: ed344a8196044cb4e8e2fa32f064ad1a4ee8bd0707a1dd666219d677d2458eb1
 
 __all__ = [
     "ReplayError",
@@ -46,6 +46,7 @@ __all__ = [
     "narrowed",
     "Replay",
     "give",
+    "replaying",
     "run_again",
     "replay",
 ]
@@ -54,6 +55,7 @@ __all__ = [
 # book/memory/replay.md: Tickets
 import weakref
 from collections.abc import Iterator
+from contextvars import ContextVar
 from copy import copy
 from threading import Lock, get_ident
 from typing import Any, NamedTuple
@@ -469,6 +471,10 @@ def give(level: Replay, saved: Any, record: Any) -> Ticket:
 
 
 # book/memory/replay.md: The replay
+#: The replay that is at work in this thread or task, as a number; 0 for none.
+replaying: ContextVar[int] = ContextVar("replaying", default=0)
+
+
 def run_again(frame: Frame, asked: Ticket) -> None:
     """Replay, on the stack and with the random numbers of the first time."""
     given = recalled(frame.kept)
@@ -476,6 +482,7 @@ def run_again(frame: Frame, asked: Ticket) -> None:
     later = [(source, state_of(source)) for source, _ in frame.chance]
     world = state_of(global_source())
     frame.runner, token = get_ident(), top.set(frame.stack)
+    running = replaying.set(next_index())
     try:
         put_back(frame.chance)
         with push(Replay, frame, asked, given):
@@ -488,6 +495,7 @@ def run_again(frame: Frame, asked: Ticket) -> None:
         raise
     finally:
         put_back(later)
+        replaying.reset(running)
         top.reset(token)
         frame.runner = None
     if asked.saved is None:

@@ -15,7 +15,7 @@ another form, here with eight bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0aad4319b378e64f01f60624223edf8bccb7d8638487d7fd5f9eec855270308e
+# sha256: 7dfde92ff8df572f2edb5cff0ce76a658017da50623fb9cbf455014ac3f23b74
 
 __all__ = [
     "Item",
@@ -28,6 +28,10 @@ __all__ = [
     "arrays_in",
     "Slot",
     "unwrapped",
+    "at_hand",
+    "pack",
+    "unpack",
+    "Noted",
     "slot",
     "as_bits",
     "leaf_arrays",
@@ -203,12 +207,57 @@ def unwrapped(value: Any) -> tuple[Any, Back]:
 
 
 # book/memory/saved.md: In place of the tuple
+from autograd_book.graph.primitive import Primitive, primitives
+from autograd_book.graph.stack import floor
+
+
+def at_hand(value: Any) -> Any:
+    """The array itself; of a symbol, the one that it has while it is captured."""
+    return value.held if hasattr(type(value), "held") else value
+
+
+def pack(x: np.ndarray, policy: Policy) -> Callable[[], Any]:
+    """What gives the array again, and holds what the policy makes of it."""
+    root, view = laid_out(x)
+    packed = policy.pack(root)
+    return lambda: x if packed is None else view(policy.unpack(packed))
+
+
+def unpack(form: Callable[[], Any]) -> Any:
+    """The array again."""
+    return form()
+
+
+Primitive(pack, "x", flat=True), Primitive(unpack, "form", flat=True)
+
+
+class Noted(SavedForm):
+    """In place of a symbol: another that stands for its packed form."""
+
+    __slots__ = ("back", "form")
+
+    def __init__(self, policy: Policy, symbol: Any, back: Back) -> None:
+        self.form = floor.get().bind(primitives[pack], (symbol,), {"policy": policy})
+        self.back = back
+
+    def recall(self) -> Any:
+        """The value, unpacked."""
+        return self.back(floor.get().bind(primitives[unpack], (self.form,), {}))
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        """None that could be weighed: the form is made in each call."""
+        yield from ()
+
+
+# book/memory/saved.md: In place of the tuple
 def slot(policy: Policy, tolerance: int, value: Any, what: str) -> Any:
     """A slot for a value; the value itself if the policy declines, or errs too much."""
     suited = policy.suited(tolerance)
     if suited is None:
         return value
     array, back = unwrapped(value)
+    if hasattr(type(array), "held"):
+        return Noted(suited, array, back)
     root, view = laid_out(array)
     item = shelved(suited, root, what)
     return value if item is None else Slot(item, lambda root: back(view(root)))
@@ -239,7 +288,7 @@ leaf_arrays: "weakref.WeakValueDictionary[int, np.ndarray]" = weakref.WeakValueD
 def note_leaf(x: Any) -> None:
     """Remember the array of a leaf."""
     while type(x) is Variable and isinstance(x.node, Leaf):
-        x = x.value
+        x = at_hand(x.value)
         if isinstance(x, np.ndarray) and x.size >= FEW:
             root = owner_of(x)
             leaf_arrays[id(root)] = root
@@ -247,7 +296,7 @@ def note_leaf(x: Any) -> None:
 
 def packable(value: Any) -> bool:
     """Whether a value is a large array, and not that of a leaf."""
-    array, _ = unwrapped(value)
+    array = at_hand(unwrapped(value)[0])
     return (
         type(array) is np.ndarray
         and array.size >= FEW
@@ -256,7 +305,7 @@ def packable(value: Any) -> bool:
 
 
 # book/memory/saved.md: What is not packed
-from autograd_book.graph.primitive import SEAL, Primitive, primitives
+from autograd_book.graph.primitive import SEAL
 from autograd_book.graph.record import Node
 from autograd_book.stability.precision import half
 

@@ -18,7 +18,7 @@ remembers, rates, generators.
         print(cell.kind, cell.key, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 674fa44e7867de6d69e8af4cc34a1e7121e2a6bef439597c179b73b2465c95e7
+# sha256: 0bf6ec948e6527d42c71a5b7e4a93b49753605803a7bf8e79953de04a94c43c7
 
 __all__ = [
     "Cell",
@@ -37,7 +37,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from types import CellType, FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,9 @@ class Cell:
         elif hasattr(self.owner, self.key):
             delattr(self.owner, self.key)
 
+    def __str__(self) -> str:
+        return f"{type(self.owner).__name__}.{self.key}" + f"[{self.part}]" * (self.part is not None)
+
     def __hash__(self) -> int:
         return hash((id(self.owner), self.key, self.part))
 
@@ -130,6 +133,7 @@ def followed(value: Any) -> bool:
     """Whether the attributes of an object are looked at: not those of Python's and NumPy's own."""
     home = type(value).__module__.partition(".")[0]
     foreign = home == "numpy" or (home in sys.stdlib_module_names and home != "__main__")
+    foreign = foreign and type(value) is not SimpleNamespace
     return hasattr(value, "__dict__") and not foreign and not isinstance(value, type | ModuleType)
 
 

@@ -17,7 +17,7 @@ constants, and gives its result a name.
     print(evaluate(graph, np.arange(3.0)))
 """
 # Generated from book/speed/equations.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0187223b1e3efe667c25b632e4b36c6caf32cd3d2b57fe46a8e083aea7cc1383
+# sha256: 3f7958b7e3bfb7dbdde7ad9abf01cf21978ca37741f3442de5bdc15d3e853673
 
 __all__ = [
     "Name",
@@ -29,7 +29,6 @@ __all__ = [
     "Guard",
     "Graph",
     "MissedGuard",
-    "own",
     "evaluate",
     "NUMBERS",
     "carry_out",
@@ -39,7 +38,6 @@ __all__ = [
 # book/speed/equations.md: A name
 from collections import Counter
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +46,7 @@ import numpy as np
 from autograd_book.graph.errors import AutogradError
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.stack import floor
+from autograd_book.memory.repeat import put_back, state_of
 from autograd_book.modes.trees import Tree, leaves, tree_map
 
 
@@ -213,20 +212,18 @@ class MissedGuard(AutogradError, RuntimeError):
     """A graph was evaluated for values with which the program goes another way."""
 
 
-def own(value: Any) -> Any:
-    """A generator of its own in the same state; anything else as it is."""
-    return deepcopy(value) if hasattr(value, "bit_generator") else value
-
-
 def evaluate(graph: Graph, *inputs: Any) -> tuple[Any, ...]:
     """The outputs of a graph for some inputs: equation by equation, nothing is optimised.
+
+    Generators among the inputs move on, unless a guard is missed.
 
     Raises
     ------
     MissedGuard
         If the program would have taken another way with these inputs.
     """
-    known: dict[Any, Any] = dict(zip(graph.inputs, map(own, inputs), strict=True))
+    known: dict[Any, Any] = dict(zip(graph.inputs, inputs, strict=True))
+    chance = [(v, state_of(v)) for v in inputs if hasattr(v, "bit_generator")]
 
     def value(leaf: Any) -> Any:
         return known[leaf] if type(leaf) is Name else leaf
@@ -238,6 +235,7 @@ def evaluate(graph: Graph, *inputs: Any) -> tuple[Any, ...]:
         known.update(zip(equation.outs, leaves(out), strict=True))
     for guard in graph.guards:
         if bool(value(guard.name)) is not guard.truth:
+            put_back(chance)
             raise MissedGuard(
                 f"bool({guard.name}) was {guard.truth} when the program was captured, in "
                 f"{source_of(guard.line)}, and is {not guard.truth} now. Capture it again."

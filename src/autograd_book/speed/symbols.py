@@ -1,0 +1,404 @@
+"""Symbols.
+
+A symbol carries a value and a name; a level at the bottom of the stack writes
+one equation for each primitive that meets a symbol.
+
+::
+
+    import numpy as np
+    from autograd_book.graph.stack import push
+    from autograd_book.speed.symbols import Capture
+
+    with push(Capture, at="bottom") as level:
+        x = level.symbol(np.arange(3.0))
+        x *= 2.0
+        y = np.sum(np.tanh(x))
+    print(*level.equations, sep="\\n")
+"""
+# Generated from book/speed/symbols.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 9077cea36b0439b91cb92c9e5244293aa6e54c77cd21f3adcc0a422f5b62c872
+
+__all__ = [
+    "CaptureError",
+    "frozen",
+    "writes",
+    "Symbol",
+    "FILLED",
+    "widened",
+    "written",
+    "expect_own",
+    "expect_fresh",
+    "expect_at_work",
+    "users_line",
+    "DEEP",
+    "Capture",
+    "link",
+    "draw",
+    "OTHER",
+    "drawn_class",
+    "drawn",
+]
+
+
+# book/speed/symbols.md: A symbol
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import cache
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from autograd_book.graph.errors import DifferentiationTypeError, LeakedVariableError
+from autograd_book.graph.interpreter import Interpreter
+from autograd_book.graph.methods import Methods, Operators
+from autograd_book.graph.primitive import Primitive, primitives
+from autograd_book.graph.protocols import Protocols
+from autograd_book.graph.stack import Fun, floor, top
+from autograd_book.memory.repeat import numpy_random, trusted
+from autograd_book.memory.replay import replaying
+from autograd_book.modes.trees import leaves, tree_map
+from autograd_book.speed.equations import (
+    Equation, Guard, Name, carry_out,
+)
+
+
+class CaptureError(DifferentiationTypeError):
+    """A program asked for something that a graph cannot say."""
+
+
+def frozen(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Raise CaptureError, where a program asks for a plain number or array."""
+    raise CaptureError(
+        f"a plain number or array was asked for of {self.name}, a value of shape "
+        f"{self.shape} of a function that is captured, and would be the same in every later "
+        "call. Return the value itself and convert it after the call, compute with "
+        "NumPy's functions, and write Variable(table, False)[i] in place of table[i]."
+    )
+
+
+# book/speed/symbols.md: A symbol
+def writes(fun: Fun) -> Callable[[Any, Any], Any]:
+    """Operator in place: of an array it gives the symbol another name, of a number it makes
+    another symbol."""
+
+    def apply(self: Any, other: Any) -> Any:
+        out = top.get().bind(primitives[fun], (self, other), {})
+        return self.become(out) if isinstance(self.held, np.ndarray) else out
+
+    return apply
+
+
+class Symbol(Operators, Protocols, Methods):
+    """A value that passes for an array, and knows its name in a graph.
+
+    It is a handle: what is written into it gives it another name.
+
+    Parameters
+    ----------
+    value : array or number
+        What the run at hand computes.
+    name : Name
+        What it is called at the moment.
+    level : Capture
+        The interpreter that writes down what is done with it.
+    """
+
+    __slots__ = ("held", "name", "level", "source", "version", "__weakref__")
+
+    node = record = base = None  # what an engine asks Variables and arrays for
+
+    def __init__(self, value: Any, name: Name, level: "Capture") -> None:
+        self.held, self.name, self.level = value, name, level
+        #: The symbol that this one is a view of and its version then, or None.
+        self.source: tuple[ref[Symbol], int] | None = None
+        self.version = 0  #: How often it was written to.
+
+    shape = property(lambda self: self.name.shape, doc="Shape, as of an array.")
+    ndim = property(lambda self: len(self.name.shape), doc="Number of axes.")
+    size = property(lambda self: int(np.prod(self.name.shape)), doc="Number of elements.")
+    dtype: Any = property(lambda self: self.name.dtype, doc="NumPy dtype.")
+    __array__ = __float__ = __int__ = __complex__ = __reduce__ = frozen
+    item = tolist = tobytes = frozen
+    flags = property(lambda self: self.held.flags, doc="How the array lies in memory.")
+    __iadd__, __isub__ = writes(np.add), writes(np.subtract)
+    __imul__, __itruediv__ = writes(np.multiply), writes(np.divide)
+    __ipow__, __imatmul__ = writes(np.power), writes(np.matmul)
+    __imod__, __ifloordiv__ = writes(np.remainder), writes(np.floor_divide)
+
+    def become(self, value: Any) -> "Symbol":
+        """Take another value, in the shape and dtype that the array has."""
+        if not np.can_cast(getattr(value, "dtype", self.dtype), self.dtype, "same_kind"):
+            raise CaptureError(
+                f"values of dtype {value.dtype} were written into {self.name} of dtype "
+                f"{self.dtype}. Convert them first, with .astype."
+            )
+        expect_own(self)
+        value = value if isinstance(value, Operators) else np.asarray(value, self.dtype)
+        value = value if value.dtype == self.dtype else value.astype(self.dtype)
+        if value.shape != self.shape or not isinstance(value, Symbol):
+            value = self.level.note(primitives[np.broadcast_to], (value,), {"shape": self.shape})
+        self.held, self.name = np.asarray(value.held), value.name
+        self.version += 1
+        return self
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        whole = index is Ellipsis or index == () or index == slice(None)
+        self.become(value if whole else self.at[index].set(value))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        expect_at_work(self)
+        out, where = kwargs.pop("out", None), kwargs.pop("where", True)
+        if method == "__call__" and (wide := kwargs.pop("dtype", None)):
+            inputs = tuple([widened(v, wide) for v in inputs])
+        if out is None:
+            kwargs |= {} if where is True else {"where": where}
+            return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+        kwargs.pop("casting", None)
+        return written(out[0], super().__array_ufunc__(ufunc, method, *inputs, **kwargs), where)
+
+    def __array_function__(self, func: Fun, types: Any, args: Any, kwargs: Any) -> Any:
+        expect_at_work(self)
+        out = kwargs.pop("out", None)
+        with self.level.once(func):
+            made = super().__array_function__(func, types, args, kwargs)
+        if func in FILLED and made.size:  # an array that may be written to
+            fill = made.reshape(-1)[0]
+            return self.level.note(primitives[np.broadcast_to], (fill,), {"shape": made.shape})
+        return made if out is None else written(out, made, True)
+
+    def __len__(self) -> int:
+        return len(range(*self.shape[:1]))
+
+    def __bool__(self) -> bool:
+        return self.level.ask(self)
+
+    def __index__(self) -> int:
+        if not isinstance(self.held, int | np.integer):
+            frozen(self)
+        assert bool(self == self.held)  # a guard
+        return int(self.held)
+
+    def __repr__(self) -> str:
+        return f"Symbol({self.name}:{self.name.kind})"
+
+    def __format__(self, spec: str) -> str:
+        return frozen(self) if spec else repr(self)
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        """The values in another dtype."""
+        return top.get().bind(primitives[np.ndarray.astype], (self,), {"dtype": np.dtype(dtype)})
+
+    def copy(self, order: str = "K") -> "Symbol":
+        """A handle of its own on the same value."""
+        return Symbol(self.held, self.name, self.level)
+
+    def numpy(self) -> "Symbol":
+        """The symbol itself, which passes for an array."""
+        return self
+
+    detach = numpy
+
+
+# book/speed/symbols.md: A symbol
+#: They make arrays like another, of one number.
+FILLED = (np.zeros_like, np.ones_like, np.full_like)
+
+
+def widened(value: Any, dtype: Any) -> Any:
+    """An array in the dtype to compute with; Python numbers adopt it by themselves."""
+    plain = isinstance(value, int | float) or (type(value) is Symbol and value.name.weak)
+    return value if plain else value.astype(dtype)
+
+
+def written(target: Any, made: Any, where: Any) -> Any:
+    """What was computed for ``out=target``, in it."""
+    if not isinstance(target, Symbol):
+        raise CaptureError(
+            f"a value of a captured function was written into an array of shape "
+            f"{np.shape(target)} that the graph does not know. Make that array inside the "
+            "function, keep it in an attribute, or pass it as an argument."
+        )
+    return target.become(made if where is True else np.where(where, made, target))
+
+
+def expect_own(symbol: Symbol) -> None:
+    """Raise CaptureError if a symbol is a view of another that is still in use."""
+    owner = symbol.source[0]() if symbol.source else None
+    if owner is not None:
+        raise CaptureError(
+            f"{symbol.name} of shape {symbol.shape} was written to, and is a view of "
+            f"{owner.name} of shape {owner.shape}. Write into that, as in x[index] -= ..., "
+            "or into a copy."
+        )
+
+
+def expect_fresh(symbol: Symbol) -> None:
+    """Raise CaptureError if a symbol is a view of another that was written to since."""
+    owner = symbol.source[0]() if symbol.source else None
+    if owner is not None and symbol.source and owner.version != symbol.source[1]:
+        raise CaptureError(
+            f"{symbol.name} of shape {symbol.shape} is a view of an array that was written to "
+            "since the view was made. Make the view after the write, or a copy before."
+        )
+
+
+def expect_at_work(symbol: Symbol) -> None:
+    """Raise LeakedVariableError if the capture that a symbol belongs to is over."""
+    level: Any = floor.get()
+    while level is not None and level is not symbol.level:
+        level = level.below
+    if level is None:
+        raise LeakedVariableError(
+            f"a symbol of shape {symbol.shape} was used outside of the function that was "
+            "captured. Return it from the function, or keep it in an attribute."
+        )
+
+
+# book/speed/symbols.md: The level
+def users_line() -> tuple[str, int]:
+    """File and line of the innermost call that is neither the engine's nor NumPy's."""
+    frame: Any = sys._getframe(2)
+    while frame and trusted(frame.f_globals.get("__name__", "numpy")):
+        frame = frame.f_back
+    return (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
+
+
+DEEP = 50  #: How often a function calls itself if it does so without an end.
+
+
+class Capture(Interpreter):
+    """Writes one equation for each primitive that meets a symbol."""
+
+    __slots__ = ("calls", "equations", "barriers", "expand", "guards", "names")
+
+    def __init__(self, below: Interpreter, expand: Any = None) -> None:
+        super().__init__(below)
+        self.equations: list[Equation] = []
+        self.guards: dict[Name, Guard] = {}
+        self.names = 0
+        self.calls: Counter[Fun] = Counter()  #: How deep each function is in itself.
+        self.expand = expand
+        self.barriers = {0: 0}  #: Numbers of the replays, in the order in which they came.
+
+    def symbol(self, value: Any) -> Symbol:
+        """A new name for a value."""
+        self.names += 1
+        weak = type(value) in (int, float, bool)
+        dtype = getattr(value, "dtype", np.dtype(type(value) if weak else object))
+        return Symbol(value, Name(self.names, np.shape(value), dtype, weak), self)
+
+    def mine(self, value: Any) -> bool:
+        """Whether a value is a symbol of this level."""
+        return type(value) is Symbol and value.level is self
+
+    def plain(self, value: Any) -> Any:
+        """The value that a symbol has in this run; anything else as it is."""
+        return value.held if self.mine(value) else value
+
+    def named(self, value: Any) -> Any:
+        """The name of a symbol; anything else as it is."""
+        return value.name if self.mine(value) else value
+
+    def ask(self, symbol: Symbol) -> bool:
+        """The truth of a value, noted as a guard."""
+        truth = bool(symbol.held)
+        self.guards.setdefault(symbol.name, Guard(symbol.name, truth, users_line()))
+        return truth
+
+    @contextmanager
+    def once(self, fun: Fun) -> Iterator[None]:
+        """Raise CaptureError if a function looks for the values of a symbol with itself."""
+        self.calls[fun] += 1
+        try:
+            if self.calls[fun] > DEEP:
+                raise CaptureError(
+                    f"{fun.__name__} looks at the values of an argument that a captured "
+                    "function computes. Pass that argument as a constant, or call it outside."
+                )
+            yield
+        finally:
+            self.calls[fun] -= 1
+
+    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Apply a primitive, and write it down if a symbol takes part."""
+        if not any(map(self.mine, args)) and not any(map(self.mine, leaves(params))):
+            return self.below.bind(primitive, args, params)
+        if self.expand and self.expand(primitive):
+            return primitive.fun(*args, **params)
+        return self.note(primitive, args, params)
+
+    def note(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        """Write an equation, and compute what it says."""
+        for leaf in filter(self.mine, leaves((args, params))):
+            expect_fresh(leaf)
+        values = list(map(self.plain, args))
+        out = carry_out(primitive, values, tree_map(self.plain, params), self.below)
+        if type(out) is Symbol:
+            return out
+        made = tree_map(self.symbol, out)
+        barrier = self.barriers.setdefault(replaying.get(), len(self.barriers))
+        self.equations.append(
+            Equation(
+                primitive, tuple(map(self.named, args)), tree_map(self.named, params),
+                tree_map(self.named, made), users_line(), barrier,
+            )
+        )
+        for symbol in leaves(made):
+            link(symbol, args)
+        return made
+
+
+def link(symbol: Symbol, args: Any) -> None:
+    """Note which argument a result is a view of."""
+    value = symbol.held
+    if isinstance(value, np.ndarray) and not value.flags.owndata:
+        for a in args:
+            if type(a) is Symbol and np.may_share_memory(a.held, value):
+                symbol.source = ref(a), a.version
+
+
+# book/speed/symbols.md: Draws
+def draw(source: Any, method: str, given: Any, options: Any) -> Any:
+    """Numbers from a generator, and the generator as it is afterwards."""
+    return getattr(source, method)(*given, **options), source
+
+
+Primitive(draw, "source", flat=True)
+
+#: What a generator has besides methods that draw.
+OTHER = ("bit_generator", "spawn", "shuffle")
+
+
+@cache
+def drawn_class() -> Any:
+    """The class of generators whose draws are equations."""
+    usual = numpy_random().Generator
+
+    def drawing(name: str) -> Any:
+        return lambda self, *args, **kwargs: self.drawn(name, args, kwargs)
+
+    def drawn(self: Any, name: str, args: Any, kwargs: Any) -> Any:
+        params = {"method": name, "given": args, "options": kwargs}
+        made, self.symbol = self.level.note(primitives[draw], (self.symbol,), params)
+        return made
+
+    def shuffle(self: Any, x: Any, axis: int = 0) -> None:
+        raise CaptureError(
+            f"{type(x).__name__} of shape {np.shape(x)} was shuffled in place in a function "
+            "that is captured. Write x = rng.permutation(x)."
+        )
+
+    names = [n for n in dir(usual) if not n.startswith("_") and n not in OTHER]
+    return type("Drawn", (usual,), {n: drawing(n) for n in names} | {"drawn": drawn, "shuffle": shuffle})
+
+
+def drawn(source: Any, level: Capture) -> Any:
+    """A generator in the same state, whose draws are written down."""
+    own = deepcopy(source)
+    made = drawn_class()(own.bit_generator)
+    made.level, made.symbol = level, level.symbol(own)
+    return made
