@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0bd3ccb7f12a264fb6b9f6e3383bec783155e0d0e94eb6340af9158e02169ecf
+# sha256: ecda32e11d84483d2294c24926bbeb38774ab7292fa26f996df61a84363ad672
 
 __all__ = [
     "NUMBER",
@@ -51,7 +51,7 @@ from autograd_book.memory.repeat import (
     TOLD, alike, global_source, mark, sources_of_chance, state_of,
 )
 from autograd_book.modes.trees import Tree, leaves, tree_map
-from autograd_book.speed.cells import Cell, cells_of, chance
+from autograd_book.speed.cells import Cell, cells_of, chance, walked
 from autograd_book.speed.equations import Graph, MissedGuard, Name, evaluate
 from autograd_book.speed.symbols import Capture, CaptureError, Symbol, drawn
 
@@ -95,7 +95,8 @@ class State:
 
     def __init__(self, reached: tuple[Any, ...], moving: set[Cell]) -> None:
         self.reached = reached
-        self.before = {cell: cell.read() for cell in cells_of(*reached)}
+        cells, self.seen = walked(reached)
+        self.before = {cell: cell.read() for cell in cells}
         self.names: dict[Cell, Name] = {}
         self.entering = [
             cell for cell in self.before
@@ -120,7 +121,8 @@ class State:
         moved = set()
         for cell, value in self.after.items():
             was = self.before.get(cell)
-            if cell not in self.names and not self.unchanged(was, value):
+            known = id(cell.owner) in self.seen
+            if known and cell not in self.names and not self.unchanged(was, value):
                 if isinstance(was, NUMBER) and type(was) is not bool and was is not value:
                     moved.add(cell)
                 expect_place(cell, value)
@@ -146,7 +148,7 @@ class State:
             if cell.read() is not value:
                 cell.write(value)
         for cell in cells_of(*self.reached):
-            if cell not in self.before:
+            if cell not in self.before and id(cell.owner) in self.seen:
                 cell.clear()
 
     def fixed(self) -> list[tuple[Cell, Any, Any]]:

@@ -18,7 +18,7 @@ remembers, rates, generators.
         print(cell.kind, cell.key, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0bf6ec948e6527d42c71a5b7e4a93b49753605803a7bf8e79953de04a94c43c7
+# sha256: 5dbea12a20a3febc116ff1f64341e1609fd6cd391c025282fcdb409f5b1a2f85
 
 __all__ = [
     "Cell",
@@ -29,6 +29,7 @@ __all__ = [
     "kind_of_place",
     "chance",
     "cells_of",
+    "walked",
 ]
 
 
@@ -36,6 +37,7 @@ __all__ = [
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from types import CellType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
@@ -46,7 +48,7 @@ from autograd_book.graph.primitive import differentiable
 from autograd_book.graph.record import Handle, Leaf
 from autograd_book.graph.variable import Variable
 from autograd_book.learn.optim import Stepper
-from autograd_book.memory.repeat import FOREIGN, names_in, numpy_random
+from autograd_book.memory.repeat import FOREIGN, contents, names_in, numpy_random
 from autograd_book.stability.scaler import Scaling
 
 
@@ -120,7 +122,7 @@ def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
         keys = range(len(value)) if isinstance(value, list) else list(value)
         yield from ((value, key) for key in keys)
     elif isinstance(value, FunctionType):
-        yield from ((cell, "cell_contents") for cell in value.__closure__ or ())
+        yield from ((c, "cell_contents") for c in value.__closure__ or () if contents(c))
         yield from ((value, name) for name in ("__defaults__", "__kwdefaults__"))
         if not str(value.__module__).startswith(FOREIGN):
             known = value.__globals__
@@ -134,7 +136,7 @@ def followed(value: Any) -> bool:
     home = type(value).__module__.partition(".")[0]
     foreign = home == "numpy" or (home in sys.stdlib_module_names and home != "__main__")
     foreign = foreign and type(value) is not SimpleNamespace
-    return hasattr(value, "__dict__") and not foreign and not isinstance(value, type | ModuleType)
+    return hasattr(value, "__dict__") and not foreign and not isinstance(value, type | ModuleType | Enum)
 
 
 def inside(value: Any) -> tuple[Any, ...]:
@@ -173,6 +175,11 @@ def chance() -> Any:
 
 def cells_of(*values: Any) -> list[Cell]:
     """All places that can be reached from some objects, and what each is to a graph."""
+    return walked(values)[0]
+
+
+def walked(values: Any) -> tuple[list[Cell], dict[int, Any]]:
+    """All places that can be reached from some objects, and the objects on the way by identity."""
     found: dict[Cell, None] = {}
     seen: dict[int, Any] = {}
     todo = list(values)[::-1]
@@ -184,6 +191,7 @@ def cells_of(*values: Any) -> list[Cell]:
         todo.extend(reversed(inside(value)))
         ways = []
         for owner, key in places_in(value):
+            seen[id(owner)] = owner
             held = Cell(owner, key, "").read()
             parts = enumerate(held) if type(held) is tuple or hasattr(held, "_fields") else [(None, held)]
             for part, each in parts:
@@ -192,4 +200,4 @@ def cells_of(*values: Any) -> list[Cell]:
                 if kind == "way":
                     ways.append(each)
         todo.extend(reversed(ways))
-    return list(found)
+    return list(found), seen
