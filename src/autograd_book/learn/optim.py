@@ -17,11 +17,12 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1cf9511ba7439e7b9d8776200be48dadb9dfe4c27be028a6fd69885cd309c733
+# sha256: 090ead2476e053a14557f0cabf0473c6eba72a16490ee77aea6ddf2a29c773df
 
 __all__ = [
     "writable_value",
     "as_number",
+    "pairs",
     "as_reals",
     "Stepper",
     "listed",
@@ -74,13 +75,19 @@ def as_number(x: Any) -> float:
     return bind(primitives[float], x) if isinstance(x, Handle) else float(x)
 
 
-def as_reals(array: np.ndarray) -> np.ndarray:
+def pairs(x: np.ndarray) -> np.ndarray:
+    """A view of complex numbers as pairs of real ones."""
+    return x[..., None].view(f"f{x.itemsize // 2}")
+
+
+Primitive(pairs, "x", flat=True)
+
+
+def as_reals(array: Any) -> Any:
     """A view of complex numbers as pairs of real ones; any other array as it is."""
-    return (
-        array[..., None].view(f"f{array.itemsize // 2}")
-        if array.dtype.kind == "c"
-        else array
-    )
+    if array.dtype.kind != "c":
+        return array
+    return bind(primitives[pairs], array) if isinstance(array, Handle) else pairs(array)
 
 
 # book/learn/optim.md: What all of them share

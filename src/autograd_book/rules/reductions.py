@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b40fb6e5d8c433deddea890bb63013cce491d88161d7fb34612bdb87a5ff588e
+# sha256: 0093b10c234b8a696b56bd143e1ca07ba605425197e66308040ca65826325248
 
 __all__ = [
     "kept",
@@ -272,7 +272,7 @@ def in_single(fun: Fun) -> Fun:
 
     @wraps(fun)
     def computed(x: Any, *args: Any, **options: Any) -> Any:
-        x = np.asarray(x)
+        x = x if isinstance(x, Operators) else np.asarray(x)
         x = x if differentiable(x.dtype) else x.astype(np.float64, casting="same_kind")
         precise = wide(x)
         out = fun(precise, *args, **options)

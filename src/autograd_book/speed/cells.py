@@ -18,7 +18,7 @@ remembers, rates, generators.
         print(cell.kind, cell.key, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5dbea12a20a3febc116ff1f64341e1609fd6cd391c025282fcdb409f5b1a2f85
+# sha256: c5c881322fffe99586846f3eaec4718d4214ef5668329c5243a81cf8d77fc8d5
 
 __all__ = [
     "Cell",
@@ -97,6 +97,8 @@ class Cell:
         """Leave nothing there."""
         if isinstance(self.owner, dict):
             self.owner.pop(self.key, None)
+        elif isinstance(self.owner, list):
+            del self.owner[self.key :]
         elif hasattr(self.owner, self.key):
             delattr(self.owner, self.key)
 

@@ -16,7 +16,7 @@ one equation for each primitive that meets a symbol.
     print(*level.equations, sep="\\n")
 """
 # Generated from book/speed/symbols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9077cea36b0439b91cb92c9e5244293aa6e54c77cd21f3adcc0a422f5b62c872
+# sha256: b3a748417f21afa71718ddfd0320429515e63b4332aec8ec9751621a55e5fbd3
 
 __all__ = [
     "CaptureError",
@@ -26,13 +26,19 @@ __all__ = [
     "FILLED",
     "widened",
     "written",
-    "expect_own",
+    "Source",
+    "expect_way_back",
     "expect_fresh",
+    "complexes",
+    "BACK",
+    "turned_back",
     "expect_at_work",
     "users_line",
     "DEEP",
     "Capture",
     "link",
+    "same",
+    "overlap",
     "draw",
     "OTHER",
     "drawn_class",
@@ -46,8 +52,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, NamedTuple
 from weakref import ref
 
 import numpy as np
@@ -57,10 +63,13 @@ from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.methods import Methods, Operators
 from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.graph.protocols import Protocols
-from autograd_book.graph.stack import Fun, floor, top
+from autograd_book.graph.stack import Fun, bind, floor, top
+from autograd_book.learn.optim import pairs
 from autograd_book.memory.repeat import numpy_random, trusted
 from autograd_book.memory.replay import replaying
 from autograd_book.modes.trees import leaves, tree_map
+from autograd_book.rules.indexing import getitem
+from autograd_book.rules.shapes import reshape
 from autograd_book.speed.equations import (
     Equation, Guard, Name, carry_out,
 )
@@ -113,8 +122,7 @@ class Symbol(Operators, Protocols, Methods):
 
     def __init__(self, value: Any, name: Name, level: "Capture") -> None:
         self.held, self.name, self.level = value, name, level
-        #: The symbol that this one is a view of and its version then, or None.
-        self.source: tuple[ref[Symbol], int] | None = None
+        self.source: Source | None = None  #: What it is a view of.
         self.version = 0  #: How often it was written to.
 
     shape = property(lambda self: self.name.shape, doc="Shape, as of an array.")
@@ -136,17 +144,22 @@ class Symbol(Operators, Protocols, Methods):
                 f"values of dtype {value.dtype} were written into {self.name} of dtype "
                 f"{self.dtype}. Convert them first, with .astype."
             )
-        expect_own(self)
+        owner = self.source.owner() if self.source else None
+        if owner is not None:
+            expect_way_back(self, owner)
         value = value if isinstance(value, Operators) else np.asarray(value, self.dtype)
         value = value if value.dtype == self.dtype else value.astype(self.dtype)
         if value.shape != self.shape or not isinstance(value, Symbol):
             value = self.level.note(primitives[np.broadcast_to], (value,), {"shape": self.shape})
         self.held, self.name = np.asarray(value.held), value.name
         self.version += 1
+        if owner is not None and self.source:
+            owner.become(self.source.back(owner, self))
+            self.source = self.source._replace(version=owner.version)
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        whole = index is Ellipsis or index == () or index == slice(None)
+        whole = index is Ellipsis or (type(index) in (tuple, slice) and index in ((), slice(None)))
         self.become(value if whole else self.at[index].set(value))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -179,7 +192,7 @@ class Symbol(Operators, Protocols, Methods):
     def __index__(self) -> int:
         if not isinstance(self.held, int | np.integer):
             frozen(self)
-        assert bool(self == self.held)  # a guard
+        self.level.ask(self == self.held)
         return int(self.held)
 
     def __repr__(self) -> str:
@@ -188,7 +201,7 @@ class Symbol(Operators, Protocols, Methods):
     def __format__(self, spec: str) -> str:
         return frozen(self) if spec else repr(self)
 
-    def astype(self, dtype: Any, copy: bool = True) -> Any:
+    def astype(self, dtype: Any, **options: Any) -> Any:
         """The values in another dtype."""
         return top.get().bind(primitives[np.ndarray.astype], (self,), {"dtype": np.dtype(dtype)})
 
@@ -225,10 +238,17 @@ def written(target: Any, made: Any, where: Any) -> Any:
     return target.become(made if where is True else np.where(where, made, target))
 
 
-def expect_own(symbol: Symbol) -> None:
-    """Raise CaptureError if a symbol is a view of another that is still in use."""
-    owner = symbol.source[0]() if symbol.source else None
-    if owner is not None:
+class Source(NamedTuple):
+    """What a symbol is a view of."""
+
+    owner: Any  #: Called, it gives the symbol, or None if that is gone.
+    version: int  #: Of the owner, when the view was made.
+    back: Any  #: Makes the owner's value from that of the view, or None if nobody knows how.
+
+
+def expect_way_back(symbol: Symbol, owner: Symbol) -> None:
+    """Raise CaptureError if what is written into a view could not be written into its owner."""
+    if symbol.source and symbol.source.back is None:
         raise CaptureError(
             f"{symbol.name} of shape {symbol.shape} was written to, and is a view of "
             f"{owner.name} of shape {owner.shape}. Write into that, as in x[index] -= ..., "
@@ -238,12 +258,36 @@ def expect_own(symbol: Symbol) -> None:
 
 def expect_fresh(symbol: Symbol) -> None:
     """Raise CaptureError if a symbol is a view of another that was written to since."""
-    owner = symbol.source[0]() if symbol.source else None
-    if owner is not None and symbol.source and owner.version != symbol.source[1]:
+    owner = symbol.source.owner() if symbol.source else None
+    if owner is not None and symbol.source and owner.version != symbol.source.version:
         raise CaptureError(
             f"{symbol.name} of shape {symbol.shape} is a view of an array that was written to "
             "since the view was made. Make the view after the write, or a copy before."
         )
+
+
+def complexes(x: Any) -> Any:
+    """Complex numbers from pairs of real ones."""
+    return np.ascontiguousarray(x).view(np.result_type(x.dtype, np.complex64))[..., 0]
+
+
+Primitive(complexes, "x", flat=True)
+
+#: For primitives whose results are views: the value of the whole, from that of the view.
+BACK: dict[Primitive, Any] = {
+    primitives[pairs]: lambda params, owner, view: bind(primitives[complexes], view),
+    primitives[getitem]: lambda params, owner, view: owner.at[params["index"]].set(view),
+    primitives[reshape]: lambda params, owner, view: np.reshape(view, owner.shape),
+    primitives[np.transpose]: lambda params, owner, view: np.transpose(
+        view, turned_back(params, owner)
+    ),
+}
+
+
+def turned_back(params: Any, owner: Symbol) -> Any:
+    """The order of axes that undoes a transpose."""
+    axes = params.get("axes")
+    return None if axes is None else np.argsort([a % owner.ndim for a in axes]).tolist()
 
 
 def expect_at_work(symbol: Symbol) -> None:
@@ -348,17 +392,28 @@ class Capture(Interpreter):
             )
         )
         for symbol in leaves(made):
-            link(symbol, args)
+            link(symbol, primitive, args, params)
         return made
 
 
-def link(symbol: Symbol, args: Any) -> None:
+def link(symbol: Symbol, primitive: Primitive, args: Any, params: Any) -> None:
     """Note which argument a result is a view of."""
     value = symbol.held
-    if isinstance(value, np.ndarray) and not value.flags.owndata:
-        for a in args:
-            if type(a) is Symbol and np.may_share_memory(a.held, value):
-                symbol.source = ref(a), a.version
+    for a in args if isinstance(value, np.ndarray) else ():
+        if type(a) is Symbol and (value is a.held or overlap(value, a.held)):
+            way = same if value is a.held else BACK.get(primitive)
+            owner = ref(a) if a.source is None else partial(same, a)  # a view has an owner
+            symbol.source = Source(owner, a.version, way and partial(way, params))
+
+
+def same(value: Any, *others: Any) -> Any:
+    """The last of its arguments."""
+    return others[-1] if others else value
+
+
+def overlap(value: np.ndarray, other: Any) -> bool:
+    """Whether an array is a view of another's memory."""
+    return not value.flags.owndata and np.may_share_memory(value, other)
 
 
 # book/speed/symbols.md: Draws

@@ -1,0 +1,49 @@
+"""Every case of the book's rules is captured: value and cotangents, to the last bit, whole or with composites taken apart."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autograd_book as ab
+from autograd_book.modes.trees import leaves
+from autograd_book.speed.capture import capture
+from autograd_book.speed.symbols import CaptureError
+
+CHAPTERS = sorted(p.stem for p in (Path(__file__).parents[1] / "cases").glob("[a-z]*.py"))
+#: What decides by values that are computed, and says so.
+REFUSED = {"quantile", "nanmedian", "nanquantile", "nanpercentile", "lstsq", "lstsqvalues", "lstsqsquares", "trim_zeros", "frexp", "cov", "ravel"}
+
+
+def there_and_back(f):
+    """The value of a function, and what its pullback makes of it."""
+
+    def both(*args):
+        out, pullback = ab.vjp(f, *args)
+        return out, pullback(out * 1.0)
+
+    return both
+
+
+def alike(found, wanted):
+    """Whether two results are equal; a complex number by itself is squared by NumPy in one of two ways."""
+    a, b = np.asarray(found), np.asarray(wanted)
+    near = a.ndim == 0 and a.dtype.kind == "c" and np.allclose(a, b, rtol=1e-15, atol=1e-15)
+    return a.dtype == b.dtype and (np.array_equal(a, b, equal_nan=True) or near)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize("expand", [None, lambda primitive: primitive.composite], ids=["whole", "apart"])
+def test_all_cases_are_captured(chapter, expand):
+    refused = set()
+    for _, case in importlib.import_module(f"cases.{chapter}").cases():
+        f = there_and_back(case.fun)
+        wanted = leaves(f(*case.args))
+        try:
+            found = leaves(capture(f, *case.args, expand=expand)(*case.args))
+        except CaptureError:
+            refused.add(str(case).split()[0])
+            continue
+        assert len(found) == len(wanted) and all(map(alike, found, wanted)), str(case)
+    assert refused <= REFUSED
