@@ -17,7 +17,7 @@ write instead.
         print(error)
 """
 # Generated from book/graph/methods.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6e029d5515e31dff0f047d3c2fadccea1a7ba601aef0a4a46f80ae21c16f44bf
+# sha256: 67403197ce5feac3bbe733c05dd380ce60b1b80f2d91d5bd6b20c77dbcd8f354
 
 __all__ = [
     "H",
@@ -45,9 +45,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, nearest
-from autograd_book.graph.primitive import differentiable, primitives
+from autograd_book.graph.primitive import Handle, differentiable, primitives
 from autograd_book.graph.protocols import attributes, call, functions
-from autograd_book.graph.record import Handle, Leaf
+from autograd_book.graph.record import Leaf
 from autograd_book.graph.stack import Fun, base, bind, top
 
 H = TypeVar("H")  #: The class that has an operator: the result is one of it, too.

@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ccd68c8e91a00fa9fd6bb01b8ecd730b2f3565c5a329d4548284b20f70b181d6
+# sha256: 17362a80ab6c629d72e3a8f8ed7dbec4b9eef001ebbfa9562ec030a157c6d96d
 
 __all__ = [
     "Rule",
@@ -31,6 +31,7 @@ __all__ = [
     "WORDS",
     "WEIGHTS",
     "fingerprint",
+    "Handle",
     "seal",
     "unwritable",
     "intact",
@@ -173,6 +174,14 @@ def fingerprint(array: Any) -> int:
 
 
 # book/graph/primitive.md: What the caller may still change
+class Handle:
+    """Base of all that stands in place of an array: the Variable, and what later chapters add."""
+
+    __slots__ = ()
+
+    dtype: Any  #: NumPy dtype of what it stands for.
+
+
 def seal(value: Any) -> int | None:
     """Fingerprint of what its owner could still write into; None for numbers and for arrays
     closed to writing.
@@ -182,22 +191,20 @@ def seal(value: Any) -> int | None:
     DifferentiationTypeError
         If the value is a masked array or a matrix, whose arithmetic is not that of arrays.
     """
-    if isinstance(value, list):
-        return fingerprint(np.asarray(value))
     if isinstance(value, (np.ma.MaskedArray, np.matrix)):
         raise DifferentiationTypeError(
             f"a {type(value).__name__} was used as a constant of shape {value.shape}, and "
             "its arithmetic is not that of arrays. Pass np.asarray of it, and choose with "
             "np.where in place of a mask."
         )
-    return None if unwritable(value) else fingerprint(value)
+    return None if unwritable(value) else fingerprint(np.asarray(value))
 
 
 def unwritable(value: Any) -> bool:
     """Whether nobody can write into a value: a number, or an array that was closed to writing
     together with all that it is a view of."""
     if not isinstance(value, np.ndarray):
-        return True
+        return isinstance(value, (int, float, complex, np.generic, Handle))
     while isinstance(value, np.ndarray) and not value.flags.writeable:
         value = value.base
     return value is None or isinstance(value, bytes)
@@ -212,7 +219,7 @@ def intact(value: Any, noted: int | None, owner: str, name: str) -> Any:
             "changed in place after the forward pass used it. Pass a copy, or change it "
             "after the backward pass."
         )
-    return value
+    return value if noted is None else np.asarray(value)
 
 
 # book/graph/primitive.md: What the caller may still change

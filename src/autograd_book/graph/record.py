@@ -18,7 +18,7 @@ nodes, never at the values a user holds, and never forward.
     print("saved by the product:", z.node.inputs[0].saved)
 """
 # Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c5ee3274a29e8b7e3e8c64bb03fc85d806c2ce3d8eca3cda8a5c2e8d234896fd
+# sha256: 525dd45f2a0d000899f1b93a977a1a59ef287780db0174b42f41758883b468aa
 
 __all__ = [
     "FREED",
@@ -29,7 +29,6 @@ __all__ = [
     "new",
     "tie",
     "Record",
-    "Handle",
     "USUAL",
     "recordable",
     "expect_recordable",
@@ -45,7 +44,7 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, LeakedVariableError
 from autograd_book.graph.interpreter import Interpreter
-from autograd_book.graph.primitive import Plan, Primitive, differentiable, shape_of
+from autograd_book.graph.primitive import Handle, Plan, Primitive, differentiable, shape_of
 
 FREED: Final = ("freed",)  #: What a released node has in place of saved values.
 next_index = itertools.count().__next__  #: The moment of creation, as a number.
@@ -168,14 +167,6 @@ class Record(Interpreter):
 
 
 # book/graph/record.md: The level of the stack that remembers
-class Handle:
-    """Base of all that stands in place of an array: the Variable, and what later chapters add."""
-
-    __slots__ = ()
-
-    dtype: Any  #: NumPy dtype of what it stands for.
-
-
 #: Types of nearly all results. Whether one has a derivative is left to its dtype.
 USUAL: Final = frozenset({np.ndarray, np.float64, np.float32, np.float16})
 

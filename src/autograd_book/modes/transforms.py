@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e26a4ffd74372c94ff9e67ce02844a3e1cacd752f4fbde9a2262c7a4d87af608
+# sha256: 4dfec9b44f884bbb8cffe29a9ea7dd94d6a25801a3970346810c52d4f07ef5e1
 
 __all__ = [
     "Fun",
@@ -52,9 +52,9 @@ from autograd_book.graph.errors import DifferentiationTypeError, Differentiation
 from autograd_book.graph.gradient import conjugated, expect_kind, in_dtype
 from autograd_book.graph.interpreter import puller
 from autograd_book.graph.methods import Operators
-from autograd_book.graph.primitive import differentiable, intact, seal, shape_of
+from autograd_book.graph.primitive import Handle, differentiable, intact, seal, shape_of
 from autograd_book.graph.protocols import primitive
-from autograd_book.graph.record import Handle, Record
+from autograd_book.graph.record import Record
 from autograd_book.graph.stack import push, top
 from autograd_book.graph.variable import Variable, admissible
 from autograd_book.modes.trees import Tree, leaves, tree_map
