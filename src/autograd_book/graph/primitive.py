@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 17362a80ab6c629d72e3a8f8ed7dbec4b9eef001ebbfa9562ec030a157c6d96d
+# sha256: b07d9bf2c2b0dc3cae8f9ffadd74d0f50bf3d5f5497fc59e80cf3178150349f2
 
 __all__ = [
     "Rule",
@@ -467,7 +467,7 @@ def brief(value: Any) -> str:
 
 #: By parameter.
 REMEDIES = {
-    "out": "Leave out= away and go on with what the call returns, as in a = np.exp(b); for "
+    "out": "Leave out= away, and go on with what the call returns, as in a = np.exp(b); for "
     "a -= b that is a = a - b. A plain value is had with .numpy()."
 }
 
