@@ -16,7 +16,7 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d7cb4e770dbe5400c8d42e3c18501ce004379a61ae8e613d620225f2ebcd356c
+# sha256: 48c0a9a5c6a7111b5e6acfb1b0de4ddbb512f50bec426cdbb3d4257bfbc78f4c
 
 __all__ = [
     "conjugated",
@@ -53,8 +53,8 @@ from autograd_book.graph.backward import walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.interpreter import Interpreter, puller
 from autograd_book.graph.methods import H
-from autograd_book.graph.primitive import differentiable, shape_of
-from autograd_book.graph.record import Handle, Leaf, Node, tie
+from autograd_book.graph.primitive import Handle, differentiable, shape_of
+from autograd_book.graph.record import Leaf, Node, tie
 from autograd_book.graph.stack import Fun, NoGrad, as_constant, base, push, top
 
 

@@ -17,7 +17,7 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 090ead2476e053a14557f0cabf0473c6eba72a16490ee77aea6ddf2a29c773df
+# sha256: 3aa39db7698837f686c1c27c4e430b102ce158b6e04b1856b5bface73accb3ba
 
 __all__ = [
     "writable_value",
@@ -52,8 +52,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
-from autograd_book.graph.primitive import Primitive, primitives
-from autograd_book.graph.record import Handle, Leaf
+from autograd_book.graph.primitive import Handle, Primitive, primitives
+from autograd_book.graph.record import Leaf
 from autograd_book.graph.stack import bind
 from autograd_book.graph.variable import Variable
 from autograd_book.learn.nn import expect_state, fitting

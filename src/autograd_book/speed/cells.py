@@ -18,7 +18,7 @@ remembers, rates, generators.
         print(cell.kind, cell.key, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c5c881322fffe99586846f3eaec4718d4214ef5668329c5243a81cf8d77fc8d5
+# sha256: 276753ebe74f5a1a2fc55827a3a7748e6f0533ba19cc0de6553a13fdd0908c3b
 
 __all__ = [
     "Cell",
@@ -44,8 +44,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.primitive import differentiable
-from autograd_book.graph.record import Handle, Leaf
+from autograd_book.graph.primitive import Handle, differentiable
+from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable
 from autograd_book.learn.optim import Stepper
 from autograd_book.memory.repeat import FOREIGN, contents, names_in, numpy_random

@@ -14,7 +14,7 @@ norm of all gradients together, as it was before.
     print(clip_gradients(weights, max_norm=1.0), [w.grad.numpy() for w in weights])
 """
 # Generated from book/stability/clipping.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d6c5b745a5da358c5dd4bc65861830657a9102249dce6e271cbbf70966715134
+# sha256: 4c7fc8f303eaf9de56b870e46bf8a5fff50ae1a364dfac045e11c1cddad6f6da
 
 __all__ = [
     "variables_of",
@@ -44,7 +44,8 @@ from autograd_book.graph.errors import (
     DifferentiationValueError,
     NonFiniteError,
 )
-from autograd_book.graph.record import Handle, Leaf
+from autograd_book.graph.primitive import Handle
+from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable
 from autograd_book.learn.optim import as_number, as_reals, writable_value
 from autograd_book.stability.explosion import norm, wide_dtype

@@ -15,7 +15,7 @@ the factor, and says whether they can be used.
     print(enable_mixed_precision_gradients([weight], loss_scale=1024.0), weight.grad)
 """
 # Generated from book/stability/scaling.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ae048e4638e6c7a99237392ebda9af786ba7a1112f907fea481a515838bc8e83
+# sha256: 120ce584cab37ed583643912be98d6a353e7aa2a480f9d8b416ddc8990d0d97e
 
 __all__ = [
     "single",
@@ -39,7 +39,8 @@ from autograd_book.graph.errors import (
     DifferentiationValueError,
 )
 from autograd_book.graph.protocols import primitive
-from autograd_book.graph.record import Handle, tie
+from autograd_book.graph.primitive import Handle
+from autograd_book.graph.record import tie
 from autograd_book.graph.variable import Variable
 from autograd_book.stability.clipping import carriers
 
