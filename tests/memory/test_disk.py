@@ -11,6 +11,7 @@ import threading
 
 import numpy as np
 import pytest
+from formats_at_hand import normal
 
 import autograd_book as ab
 from autograd_book.graph.backward import reachable
@@ -29,10 +30,6 @@ def folder(tmp_path, monkeypatch):
     policies.policy_named.cache_clear()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng([seed, *shape]).normal(size=shape).astype(np.float32)
 
 
 def network(x):

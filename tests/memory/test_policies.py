@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from formats_at_hand import normal
 
 import autograd_book as ab
 from autograd_book.memory.disk import OnDisk
@@ -16,10 +17,6 @@ rounding = pytest.mark.parametrize("name", ["float16", "bfloat16", "int8"])
 def formats(request):
     if getattr(request.node, "callspec", None) and request.node.callspec.params.get("name") == "bfloat16":
         pytest.importorskip("ml_dtypes")
-
-
-def normal(*shape, seed=0, dtype=np.float32):
-    return np.random.default_rng([seed, *shape]).normal(size=shape).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -8,6 +8,7 @@ import weakref
 
 import numpy as np
 import pytest
+from formats_at_hand import normal
 from vocabulary import CASES
 
 import autograd_book as ab
@@ -43,10 +44,6 @@ def formats(request):
 def all_sizes(monkeypatch):
     """Small arrays are packed too."""
     monkeypatch.setattr(saved, "FEW", 1)
-
-
-def normal(*shape, seed=0, dtype=np.float32):
-    return np.random.default_rng([seed, *shape]).normal(size=shape).astype(dtype)
 
 
 def forms(out):

@@ -5,7 +5,7 @@ import pytest
 
 import autograd_book as ab
 from autograd_book.rules.reductions import softmax
-from autograd_book.stability.formats import half_format, rounded, to_half
+from autograd_book.stability.formats import half_format, round_to, to_half
 from autograd_book.stability.precision import autocast
 
 torch = pytest.importorskip("torch")
@@ -34,7 +34,7 @@ def test_rounding_has_the_same_bits(name):
     halfway = (np.arange(1 << 16, dtype=np.uint32) << 16) + np.uint32(0x8000)
     x = np.concatenate([patterns, halfway]).view(np.float32)
     x = x[~np.isnan(x)]
-    found = rounded(x, format_of(name))
+    found = round_to(x, format_of(name))
     np.testing.assert_array_equal(found.view(np.uint16), bits(torch.from_numpy(x).to(FORMATS[name][0])))
     if name == "float16":
         np.testing.assert_array_equal(to_half(x).view(np.uint16), found.view(np.uint16))
@@ -130,7 +130,7 @@ def test_one_product_and_its_gradients_have_the_same_bits(name):
     exact = np.s_[1:, 1:]
     np.testing.assert_array_equal(out.numpy().view(np.uint16)[exact], bits(expected.detach())[exact])
     g = rng.integers(-3, 4, out.shape).astype(np.float32)
-    out.backward(rounded(g, format_of(name)))
+    out.backward(round_to(g, format_of(name)))
     expected.backward(torch.from_numpy(g).to(FORMATS[name][0]))
     np.testing.assert_allclose(ours[0].grad.numpy(), theirs[0].grad.numpy(), rtol=FORMATS[name][1])
     np.testing.assert_allclose(ours[1].grad.numpy()[:, 1:], theirs[1].grad.numpy()[:, 1:], rtol=FORMATS[name][1])

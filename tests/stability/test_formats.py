@@ -7,7 +7,7 @@ import pytest
 from formats_at_hand import HALF, SINGLE, both_formats, format_of, normal
 
 import autograd_book as ab
-from autograd_book.stability.formats import PIECE, half_format, looked_up, rounded, to_half, wide
+from autograd_book.stability.formats import PIECE, half_format, looked_up, round_to, to_half, upcast
 from autograd_book.stability.precision import autocast
 
 # Rounding to half precision
@@ -95,7 +95,7 @@ def test_layout_does_not_matter_for_rounding(layout, strict):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layout_does_not_matter_for_widening(layout, strict):
     x = LAYOUTS[layout](normal(1000, seed=4).astype(np.float16))
-    found = wide(x)
+    found = upcast(x)
     assert (found.dtype, found.shape) == (SINGLE, x.shape)
     np.testing.assert_array_equal(found, x.astype(np.float32))
 
@@ -107,17 +107,17 @@ def test_every_half_is_looked_up_in_its_place():
 
 @pytest.mark.parametrize("value", [np.float32(1), np.ones(2), np.arange(3), 2.0, 1, np.ones(2, complex), None, "text"])
 def test_what_is_not_narrow_stays_the_same_object(value):
-    assert wide(value) is value
+    assert upcast(value) is value
 
 
 def test_classes_are_no_values_although_they_have_an_attribute_dtype():
-    assert wide(np.float16) is np.float16
-    assert wide(np.float64) is np.float64
+    assert upcast(np.float16) is np.float16
+    assert upcast(np.float64) is np.float64
 
 
 def test_widening_a_variable_is_differentiated():
     x = ab.Variable(np.ones(3, np.float16))
-    out = wide(x)
+    out = upcast(x)
     assert out.dtype == SINGLE
     np.sum(out * np.float32(2)).backward()
     assert x.grad.dtype == HALF
@@ -127,16 +127,16 @@ def test_widening_a_variable_is_differentiated():
 @both_formats
 @pytest.mark.parametrize("x", [3.4e38, np.array([1e39, -1e300]), np.array([3.4e38, -3.4e38], np.float32), np.float64(1e300)])
 def test_overflow_is_rounded_to_infinity_without_a_warning(name, x, strict):
-    found = rounded(np.asarray(x)[()], format_of(name))
+    found = round_to(np.asarray(x)[()], format_of(name))
     assert found.dtype == format_of(name)
     assert np.all(np.isinf(found))
 
 
 def test_rounding_leaves_alone_what_is_not_real():
     for value in (np.arange(3), np.ones(2, complex), np.array([True])):
-        assert rounded(value, HALF) is value
+        assert round_to(value, HALF) is value
     for value in ((1, 2), True, None):
-        assert rounded(value, None) is value
+        assert round_to(value, None) is value
 
 
 # The names of formats

@@ -14,11 +14,11 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9859c777ba214615a4e8c3654649c91230dd9223bb09c821fdd2bf8a73c4bede
+# sha256: ecb06fcf89965ef4c56e38e1ebc2c50b02f99036e77d918c2f94e689f1ac60b7
 
 __all__ = [
     "is_parameter",
-    "leaves",
+    "named_leaves",
     "Module",
     "HABITS",
     "habits",
@@ -60,7 +60,7 @@ def is_parameter(value: Any) -> bool:
     return isinstance(value, Variable) and isinstance(value.node, Leaf)
 
 
-def leaves(
+def named_leaves(
     value: Any, name: str, seen: set[int], wanted: Callable[[Any], bool] = is_parameter
 ) -> Iterator[tuple[str, Any]]:
     """Names and parameters in a value: a Variable, a module, or a container of those; or
@@ -76,7 +76,7 @@ def leaves(
         value = dict(enumerate(value))
     if isinstance(value, dict):
         for key, part in value.items():
-            yield from leaves(part, f"{name}.{key}" if name else str(key), seen, wanted)
+            yield from named_leaves(part, f"{name}.{key}" if name else str(key), seen, wanted)
 
 
 # book/learn/nn.md: The module
@@ -97,11 +97,11 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Variable]]:
         """Pairs of name and Variable, in the order of definition; a shared one comes
         once."""
-        return iter(distinct(leaves(self, "", set())).items())
+        return iter(distinct(named_leaves(self, "", set())).items())
 
     def parameters(self) -> Iterator[Variable]:
         """The Variables to be learned, in the order of definition, each once."""
-        return (parameter for _, parameter in leaves(self, "", set()))
+        return (parameter for _, parameter in named_leaves(self, "", set()))
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""

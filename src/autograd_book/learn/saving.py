@@ -17,7 +17,7 @@ of the same kind go on from there. Plain values come back as a result.
     print(ab.load(path, weight=weight, optimizer=optimizer, rng=rng))
 """
 # Generated from book/learn/saving.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9a63d61d9c2e2a6618a8ef6665ab107575a3f36500d04fcafa2df3fb95e6e02a
+# sha256: 70945faf6a79541de472146d141ded94dbbb5d0e94df5ac25e8922f9f393da79
 
 __all__ = [
     "Door",
@@ -29,8 +29,8 @@ __all__ = [
     "whole",
     "continue_whole",
     "continue_numbers",
-    "Form",
-    "State",
+    "Codec",
+    "SavedState",
     "FORMS",
     "packed",
     "numbered",
@@ -80,7 +80,7 @@ from autograd_book.graph.errors import (
 from autograd_book.graph.primitive import differentiable
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable
-from autograd_book.learn.nn import Module, distinct, expect_names, leaves
+from autograd_book.learn.nn import Module, distinct, expect_names, named_leaves
 
 
 class Door(NamedTuple):
@@ -132,7 +132,7 @@ def is_source(value: Any) -> bool:
 
 def sources(network: Module) -> dict[str, Any]:
     """Generators that a network holds, by name."""
-    return distinct(leaves(network, "", set(), is_source))
+    return distinct(named_leaves(network, "", set(), is_source))
 
 
 # book/learn/saving.md: What has a memory
@@ -168,7 +168,7 @@ def continue_numbers(source: Any, state: Any) -> None:
 
 
 # book/learn/saving.md: Text and arrays
-class Form(NamedTuple):
+class Codec(NamedTuple):
     """How values of a type are written as JSON, and read again."""
 
     kind: Any  #: The type.
@@ -177,7 +177,7 @@ class Form(NamedTuple):
 
 
 # book/learn/saving.md: Text and arrays
-class State(NamedTuple):
+class SavedState(NamedTuple):
     """The state of something, as distinct from a plain value."""
 
     value: Any  #: What it gave.
@@ -185,10 +185,10 @@ class State(NamedTuple):
 
 #: Values that are written by what they hold, under a name.
 FORMS = {
-    "state": Form(State, lambda state: state.value, State),
-    "tuple": Form(tuple, list, tuple),
-    "complex": Form(complex, lambda z: [z.real, z.imag], lambda parts: complex(*parts)),
-    "dict": Form(dict, lambda known: [list(item) for item in known.items()], dict),
+    "state": Codec(SavedState, lambda state: state.value, SavedState),
+    "tuple": Codec(tuple, list, tuple),
+    "complex": Codec(complex, lambda z: [z.real, z.imag], lambda parts: complex(*parts)),
+    "dict": Codec(dict, lambda known: [list(item) for item in known.items()], dict),
 }
 
 
@@ -206,7 +206,7 @@ def packed(value: Any, where: str, arrays: list[np.ndarray]) -> Any:
                 "nested too deep for Python to follow. Leave the container out of itself."
             ) from None
     if found := door(value):
-        value = State(found.give())
+        value = SavedState(found.give())
     for name, form in FORMS.items():
         if type(value) is form.kind:
             return {name: packed(form.parts(value), where, arrays)}
@@ -261,7 +261,7 @@ def small_dtype(name: str) -> Any:
 # book/learn/saving.md: Text and arrays
 def plain(value: Any) -> Any:
     """A value with states in place of what they are the states of."""
-    if type(value) is State:
+    if type(value) is SavedState:
         return plain(value.value)
     if type(value) in (list, tuple):
         return type(value)(plain(part) for part in value)
@@ -480,12 +480,12 @@ Pair = tuple[str, Any, Door, Any]
 
 def matched(thing: Any, stored: Any, where: str) -> Iterator[Pair]:
     """All things in what was handed in, with their doors and what was saved of them."""
-    if (found := door(thing)) and type(stored) is State:
+    if (found := door(thing)) and type(stored) is SavedState:
         yield where, thing, found, stored.value
     elif found or type(thing) not in (list, tuple, dict):
         raise DifferentiationTypeError(
             f"a {type(thing).__name__} was given to load as {where}, where a "
-            f"{'state' if type(stored) is State else type(stored).__name__} was saved. Give "
+            f"{'state' if type(stored) is SavedState else type(stored).__name__} was saved. Give "
             "things that have a state; plain values are returned, and need not be given."
         )
     elif type(thing) is not type(stored) or len(thing) != len(stored):

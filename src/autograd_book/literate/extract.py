@@ -16,7 +16,7 @@ package that is wrong, and never overwrites an edit made by hand.
         print(file, len(text.splitlines()))
 """
 # Generated from book/literate/extract.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1d64311b3ebc69e961fcff9ebf531e2d9d78b6e51f9c10ab0b13c38d3b42be56
+# sha256: d6371cdc97ccd2981d203e86432aa67e5c3135a1a57e104e8a7bddbe5b4639c1
 
 __all__ = [
     "plain",
@@ -41,7 +41,7 @@ __all__ = [
     "alone",
     "trial",
     "file_module",
-    "Block",
+    "Fragment",
     "blocks",
     "places",
     "locate",
@@ -332,7 +332,7 @@ def file_module(file: str) -> str:
 
 
 # book/literate/extract.md: A trial before the writing
-class Block(NamedTuple):
+class Fragment(NamedTuple):
     """An exported cell in its module: first line of code, marker's words, the code."""
 
     line: int
@@ -341,7 +341,7 @@ class Block(NamedTuple):
     source: str
 
 
-def blocks(text: str) -> Iterator[Block]:
+def blocks(text: str) -> Iterator[Fragment]:
     """Yield what a generated module holds of each exported cell, in order."""
     markers = [*MARKER.finditer(text)]
     ends = [*(marker.start() for marker in markers), len(text)][1:]
@@ -349,11 +349,11 @@ def blocks(text: str) -> Iterator[Block]:
         code = text[marker.end() : end].removeprefix("\n")
         source = trim(code)
         above = marker.end() + 1 + code.index(source)
-        yield Block(text.count("\n", 0, above) + 1, marker[1], marker[2] or "", source)
+        yield Fragment(text.count("\n", 0, above) + 1, marker[1], marker[2] or "", source)
 
 
 # book/literate/extract.md: A trial before the writing
-def places(text: str, page: str) -> list[tuple[Block, int]]:
+def places(text: str, page: str) -> list[tuple[Fragment, int]]:
     """Return the blocks of a module, each with its line in the chapter's text, or 0."""
     lines = [line.rstrip() for line in page.split("\n")]
     found, start = [], 0

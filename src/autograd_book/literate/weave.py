@@ -16,7 +16,7 @@ it, and for each cell of a chapter what the site shows above it.
     print(index["autograd_book.literate.weave.explained"].link)
 """
 # Generated from book/literate/weave.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c7867ff49d1369a1c5a8287e238a5fefbda157df3e6a3048e2433bb9d330df51
+# sha256: 82cbfcda6f7f624eed4ae38e0a851e0cfe791c197d234541be44ece5b248b6b9
 
 __all__ = [
     "KINDS",
@@ -26,7 +26,7 @@ __all__ = [
     "section",
     "WovenCell",
     "weave",
-    "Place",
+    "Explanation",
     "explained",
     "explanation",
 ]
@@ -116,7 +116,7 @@ def weave(chapter: Chapter) -> list[WovenCell]:
 
 
 # book/literate/weave.md: Which section explains what
-class Place(NamedTuple):
+class Explanation(NamedTuple):
     """Where an object is explained: page, its title, section, anchor, and the line."""
 
     docname: str
@@ -133,13 +133,13 @@ class Place(NamedTuple):
 
 
 # book/literate/weave.md: Which section explains what
-def explained(chapters: Iterable[Chapter]) -> dict[str, Place]:
+def explained(chapters: Iterable[Chapter]) -> dict[str, Explanation]:
     """Return, for every public object of the package, the section that explains it."""
-    places: dict[str, Place] = {}
+    places: dict[str, Explanation] = {}
     for chapter in chapters:
         for cell in weave(chapter):
             place = chapter.docname, chapter.title, cell.heading, cell.anchor
-            where = Place(*place, cell.line, chapter.path)
+            where = Explanation(*place, cell.line, chapter.path)
             places |= {f"{cell.module}.{name}": where for name in cell.names}
         for name, origin in _passed_on(chapter):
             if origin in places:
@@ -159,7 +159,7 @@ def _passed_on(chapter: Chapter) -> Iterator[tuple[str, str]]:
 
 
 # book/literate/weave.md: Which section explains what
-def explanation(name: str, places: dict[str, Place]) -> Place | None:
+def explanation(name: str, places: dict[str, Explanation]) -> Explanation | None:
     """Return the section for an object, or for the nearest thing that contains it."""
     while name and name not in places:
         name = name.rpartition(".")[0]

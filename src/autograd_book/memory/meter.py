@@ -16,7 +16,7 @@ whose arrays it should know by name, and leaves filled books behind.
     print([span.place.name for span in books.activity.spans])
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a19a24f9eeae1a8c356f48846f5a26a9ada09d1ee27b6749ad3d565e352172ce
+# sha256: 94d19b13007965e6f41eb1cb9027dc2245a309357924cb1beb18a64115bdb719
 
 __all__ = [
     "role_of",
@@ -244,7 +244,7 @@ class Meter(Interpreter):
 
 # book/memory/meter.md: What the program shows
 from autograd_book.graph.errors import AutogradError, DifferentiationTypeError, described
-from autograd_book.learn.nn import leaves
+from autograd_book.learn.nn import named_leaves
 from autograd_book.learn.optim import Optimizer
 
 
@@ -252,7 +252,7 @@ def parameters_of(owner: Any) -> list[Variable]:
     """The parameters in an owner: a network, an optimiser, a Variable, or a container."""
     if isinstance(owner, Optimizer):
         return owner.parameters
-    found = [variable for _, variable in leaves(owner, "", set())]
+    found = [variable for _, variable in named_leaves(owner, "", set())]
     if not found:
         raise DifferentiationTypeError(
             f"memory_profile was given {described(owner)}, in which there is no parameter. "

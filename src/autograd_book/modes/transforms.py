@@ -13,13 +13,13 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4dfec9b44f884bbb8cffe29a9ea7dd94d6a25801a3970346810c52d4f07ef5e1
+# sha256: 3886b8fab79034f944f36efba7d6ab6a92d613951e3325d18f0053be43d6f970
 
 __all__ = [
     "Fun",
     "name_of",
     "primal",
-    "run",
+    "recorded",
     "expect_function",
     "RETURNED",
     "expect_differentiable",
@@ -88,7 +88,7 @@ def primal(value: Any) -> Any:
 
 
 # book/modes/transforms.md: One recorded run
-def run(f: Fun, primals: tuple[Tree, ...]) -> tuple[Any, Record, tuple[Tree, ...]]:
+def recorded(f: Fun, primals: tuple[Tree, ...]) -> tuple[Any, Record, tuple[Tree, ...]]:
     """Run f once under a Record of its own; the result, the Record, and the watched
     inputs."""
     with push(Record, Variable, f"a derivative of {name_of(f)}") as record:
@@ -173,7 +173,7 @@ def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
     """
     expect_function(f, "vjp")
     seals = [(p, seal(p)) for p in leaves(primals)]
-    result, record, inputs = run(f, primals)
+    result, record, inputs = recorded(f, primals)
     result, *aux = expect_pair(f, result) if has_aux else (result,)
     out = handed_out(expect_differentiable(f, result), record)
 

@@ -13,17 +13,17 @@ A tree is an array, or a list, tuple, named tuple or dictionary of trees.
     print(leaves(step))
 """
 # Generated from book/modes/trees.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 453c8e54b93d3ddd4c8963e9b3a4b39e3e8b1af9b473bd9aa9752bcd0202a0d8
+# sha256: 48cf79549cb5087abe9bbaa0cfd450323785f17645bb4dcb57b7f35863d61a35
 
 __all__ = [
     "Tree",
-    "Parts",
+    "Children",
     "containers",
     "kind_of",
     "leaves",
     "tree_map",
     "expect_like",
-    "described",
+    "outline",
 ]
 
 
@@ -35,12 +35,12 @@ from typing import Any
 from autograd_book.graph.errors import DifferentiationValueError
 
 Tree = Any  #: An array or number, or a container of trees.
-Parts = list[Any]  #: What stands in a container, in its order.
+Children = list[Any]  #: What stands in a container, in its order.
 
 #: From a kind of container to its parts, and to a container like the given one with other
 #: parts.
 containers: dict[
-    type, tuple[Callable[[Any], Iterable[Any]], Callable[[Any, Parts], Any]]
+    type, tuple[Callable[[Any], Iterable[Any]], Callable[[Any, Children], Any]]
 ] = {
     list: (list, lambda like, parts: parts),
     tuple: (list, lambda like, parts: tuple(parts)),
@@ -138,13 +138,13 @@ def expect_like(tree: Tree, other: Tree) -> None:
     )
     if not same:
         raise DifferentiationValueError(
-            f"a tree has {described(other)} where {described(tree)} belongs. Give both the "
+            f"a tree has {outline(other)} where {outline(tree)} belongs. Give both the "
             "same form."
         )
 
 
 # book/modes/trees.md: A tree of results
-def described(tree: Tree) -> str:
+def outline(tree: Tree) -> str:
     """A container in few words, for messages."""
     name = type(tree).__name__
     if isinstance(tree, dict):

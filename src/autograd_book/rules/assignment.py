@@ -15,7 +15,7 @@ to one place are what NumPy makes of them.
     print(At(x)[[0, 0, 2]].add(10.0), x.grad)
 """
 # Generated from book/rules/assignment.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ec970e90ca8ba78e852b90467c53c6b1893147d4c811b05e14769759de0b5ad4
+# sha256: 5c3433e8c4dad4864a521a91f4a0abafd6e54270b272787147c52265feef71bd
 
 __all__ = [
     "lasting",
@@ -25,7 +25,7 @@ __all__ = [
     "fitted",
     "put_at",
     "changed",
-    "Place",
+    "IndexUpdate",
     "At",
     "refuse_at",
     "AT",
@@ -117,7 +117,7 @@ def changed(x: Any, index: Any, fun: Fun, v: Any) -> Any:
 
 
 # book/rules/assignment.md: In rounds
-class Place:
+class IndexUpdate:
     """Places in an array, and new arrays that differ from it only there: ``x.at[index]``.
 
     Each method takes values that can be broadcast to the shape of ``x[index]``, and returns
@@ -181,8 +181,8 @@ class At:
     def __init__(self, x: Any) -> None:
         self.x = x if hasattr(x, "dtype") else np.asarray(x)
 
-    def __getitem__(self, index: Any) -> Place:
-        return Place(self.x, index)
+    def __getitem__(self, index: Any) -> IndexUpdate:
+        return IndexUpdate(self.x, index)
 
 
 attributes["at"] = At

@@ -1,19 +1,19 @@
 """Numbers of sixteen bits.
 
-``rounded`` brings a value into a format of 16 bits, and ``wide`` brings it
+``round_to`` brings a value into a format of 16 bits, and ``upcast`` brings it
 back to 32.
 
 ::
 
     import numpy as np
-    from autograd_book.stability.formats import half_format, rounded, wide
+    from autograd_book.stability.formats import half_format, round_to, upcast
 
     x = np.float32([0.1, 1e-6, 1e6])
-    half = rounded(x, half_format("float16"))
-    print(half.dtype, wide(half))
+    half = round_to(x, half_format("float16"))
+    print(half.dtype, upcast(half))
 """
 # Generated from book/stability/formats.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7ee6d6dcfa3575e47da4f968ecea63adf1f1b7c70049e48c13f23087be9da254
+# sha256: 9dc1330ddacdc8d00ab78ffaff549d4419abf915e3ff1484e36945d0fa56e13e
 
 __all__ = [
     "bfloat16",
@@ -23,7 +23,7 @@ __all__ = [
     "SINGLES",
     "looked_up",
     "narrow",
-    "wide",
+    "upcast",
     "EXPONENT",
     "LEAST",
     "THIRTEEN",
@@ -33,7 +33,7 @@ __all__ = [
     "half_bits",
     "quietly",
     "to_half",
-    "rounded",
+    "round_to",
 ]
 
 
@@ -111,7 +111,7 @@ def narrow(value: Any) -> bool:
     return isinstance(dtype, np.dtype) and dtype.itemsize < 4 and differentiable(dtype)
 
 
-def wide(value: Any) -> Any:
+def upcast(value: Any) -> Any:
     """The value in single precision if it is stored in less; anything else as it is."""
     if not narrow(value):
         return value
@@ -172,7 +172,7 @@ from autograd_book.graph.backward import conversions
 conversions[np.dtype(np.float16)] = to_half
 
 
-def rounded(value: Any, dtype: Any) -> Any:
+def round_to(value: Any, dtype: Any) -> Any:
     """A real value rounded to a format; as it is if the format is None."""
     if dtype is None or value.dtype == dtype or value.dtype.kind != "f":
         return value

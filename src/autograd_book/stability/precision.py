@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 24f8d26d46bcd8a45ab78210be5d5fbe662268792c07aa5b9976b82b855ea4d7
+# sha256: 5fedba2ee0074dc265eff608863cd780f9b2b4fffd125048260ca1d1d5c805b3
 
 __all__ = [
     "at_once",
@@ -51,13 +51,13 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.primitive import Rule
-from autograd_book.stability.formats import SINGLE, half_format, narrow, rounded, wide
+from autograd_book.stability.formats import SINGLE, half_format, narrow, round_to, upcast
 
 
 def at_once(rule: Rule, values: Any) -> Any:
     """A rule of widened values, silent about infinities among them."""
     with np.errstate(invalid="ignore"):
-        return rule(*map(wide, values))
+        return rule(*map(upcast, values))
 
 
 # book/stability/precision.md: Stored in half, computed in single
@@ -94,16 +94,16 @@ def widening(rule: Rule, apply: Callable[[Rule, Any], Any], dtype: Any) -> Rule:
     given = inspect.signature(rule).parameters
     defaults = {n: given[n].default for n in names if given[n].default is not inspect.Parameter.empty}
     known = ", ".join(f"{n}=defaults[{n!r}]" if n in defaults else n for n in names)
-    text = f"lambda g, {known}: rounded(apply(rule, (g, {', '.join(names)})), dtype)"
-    scope = {"rule": rule, "apply": apply, "dtype": dtype, "rounded": rounded}
+    text = f"lambda g, {known}: round_to(apply(rule, (g, {', '.join(names)})), dtype)"
+    scope = {"rule": rule, "apply": apply, "dtype": dtype, "round_to": round_to}
     made: Rule = eval(text, scope | {"defaults": defaults})
     return made
 
 
 def stretching(rule: Rule, name: str) -> Rule:
     """A rule of the cotangent alone, which widens it where the argument was broadcast."""
-    text = f"lambda g, {name}_shape: rule(g if g.shape == {name}_shape else wide(g))"
-    made: Rule = eval(text, {"rule": rule, "wide": wide})
+    text = f"lambda g, {name}_shape: rule(g if g.shape == {name}_shape else upcast(g))"
+    made: Rule = eval(text, {"rule": rule, "upcast": upcast})
     return made
 
 
@@ -150,7 +150,7 @@ def widened(primitive: Primitive, kind: str, dtype: Any) -> Widened:
 
     def fun(*args: Any, **params: Any) -> Any:
         with np.errstate(**silent):
-            out = rounded(primitive.fun(*map(wide, args), **params), dtype)
+            out = round_to(primitive.fun(*map(upcast, args), **params), dtype)
         # Not the very array of a parameter, which may be written into later.
         return out.view() if any(out is a for a in args) else out
 
@@ -207,9 +207,9 @@ class Halves:
     def of(self, array: Any, changeable: bool = False) -> Any:
         """The copy of an array; made anew if the array is `changeable` and was changed."""
         if not isinstance(array, np.ndarray) or not array.ndim:
-            return rounded(array, self.dtype)
+            return round_to(array, self.dtype)
         mark = fingerprint(array) if changeable else None
-        return self.once(array, False, mark, lambda: rounded(array, self.dtype))
+        return self.once(array, False, mark, lambda: round_to(array, self.dtype))
 
     def form(self, array: np.ndarray, least: float) -> Any:
         """A copy in which all magnitudes from `least` on keep their digits: the one that products
@@ -237,7 +237,7 @@ class Halves:
 from autograd_book.graph.protocols import primitive
 
 
-@primitive("x", elementwise=True, x=lambda g: wide(g))
+@primitive("x", elementwise=True, x=lambda g: upcast(g))
 def half(x: Any, halves: Halves, changeable: bool) -> Any:
     """x in half precision, converted once."""
     return halves.of(x, changeable)

@@ -14,7 +14,7 @@ keeps an array in halves with a scale.
     print(form.halves.dtype, form.recall())
 """
 # Generated from book/stability/tolerance.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2ed7e2d58038c23fe1712c0f5045c8a8499c1a2f3297c04f8d487454c56a0af9
+# sha256: d237a3bf1e727270d580afd7107134717b499dd13e5059c8f4d99286c17394c6
 
 __all__ = [
     "EXACT",
@@ -119,7 +119,7 @@ def in_range(x: np.ndarray, least: float, most: float) -> bool:
 # book/stability/tolerance.md: Moving the window
 from collections.abc import Iterator
 
-from autograd_book.stability.formats import rounded, wide
+from autograd_book.stability.formats import round_to, upcast
 
 
 class SavedForm:
@@ -146,7 +146,7 @@ class Scaled(SavedForm):
 
     def recall(self) -> np.ndarray:
         """Widen, and take the scale off."""
-        out: np.ndarray = np.asarray(wide(self.halves)).astype(self.dtype, copy=False)
+        out: np.ndarray = np.asarray(upcast(self.halves)).astype(self.dtype, copy=False)
         out *= self.dtype.type(2.0**-self.shift)
         return out
 
@@ -176,7 +176,7 @@ def scaled_form(x: np.ndarray, dtype: Any, careful: bool) -> Scaled | None:
         part = flat[start : start + PIECE] * factor
         if careful and not in_range(part, least, np.inf):
             return None
-        halves[start : start + PIECE] = rounded(part, dtype)
+        halves[start : start + PIECE] = round_to(part, dtype)
     return Scaled(halves.reshape(x.shape), x.dtype, shift)
 
 
