@@ -116,7 +116,7 @@ def with_peaks(n, seed=0):
     costs = costs_of(rng, n)._replace(
         gradients=rng.integers(0, 9, n), saves_input=rng.random(n) < 0.5, saves_output=rng.random(n) < 0.5
     )
-    return costs._replace(**{name: rng.integers(1, 20, n) for name in ("keep_peak", "pass_peak", "again_peak", "back_peak")})
+    return costs._replace(**{name: rng.integers(1, 20, n) for name in ("keep_peak", "skip_peak", "again_peak", "back_peak")})
 
 
 def in_turns(n):

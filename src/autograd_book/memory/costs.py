@@ -13,33 +13,38 @@ Each block is measured once, and any schedule is then followed on paper.
     print(costs.kept.shape, predict([[0, 1], 2, 3], costs).saved)
 """
 # Generated from book/memory/costs.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 40c9b4ef6ea68f64c1e26b0396a040daca09ad52dec4c239e7fd7b66188d85ed
+# sha256: ba081a157afe163d69e1d71d96b9823fc9aecab3765da197d291f96bc2098348
 
 __all__ = [
     "Costs",
+    "HOLDS",
+    "KEPT",
+    "Tally",
     "Prediction",
     "predict",
     "delivery",
-    "Tally",
+    "tracing",
     "weighed",
     "seconds",
     "cotangents",
     "last_recall",
-    "block_bytes",
-    "block_times",
-    "measure_blocks",
-    "counted_once",
+    "when_kept",
+    "when_skipped",
+    "timed",
     "expect_one",
     "named",
     "expect_number_from",
+    "measure_blocks",
+    "counted_once",
 ]
 
 
-# book/memory/costs.md: Costs
+# book/memory/costs.md: What is known of a block
 import gc
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -69,43 +74,21 @@ class Costs(NamedTuple):
     saves_input: Any  #: Whether its input is among its saved values.
     saves_output: Any  #: Whether its output is.
     keep_peak: Any  #: Most bytes above those before, while it is run and keeps.
-    pass_peak: Any  #: The same while it is run inside a checkpoint.
+    skip_peak: Any  #: The same while it is run inside a checkpoint.
     again_peak: Any  #: The same in a run that ends with the last value that is needed.
     back_peak: Any  #: The same while it is walked.
     gradients: Any  #: Bytes of gradients of its parameters.
     keep_time: Any  #: Time of a run that keeps.
-    pass_time: Any  #: Time of a run inside a checkpoint.
+    skip_time: Any  #: Time of a run inside a checkpoint.
     again_time: Any  #: Time of a run that ends with the last value that is needed.
     back_time: Any  #: Time of its way back.
 
 
-# book/memory/costs.md: Costs
-class Prediction(NamedTuple):
-    """What a schedule takes."""
-
-    peak: int  #: Most bytes at a time, above those before the forward pass.
-    time: float  #: Seconds.
-    saved: int  #: Most bytes of saved values at a time, held inputs of blocks among them.
+# book/memory/costs.md: Following a schedule
+HOLDS = {"hold": 1, "drop": -1}  #: Events of an input: how many hold it more than before.
+KEPT = {"skip": 0, "keep": 1, "again": 1, "back": -1}  #: Of a block: how many are kept more.
 
 
-def predict(schedule: Schedule, costs: Costs) -> Prediction:
-    """Follow a schedule event by event, and add up bytes and seconds."""
-    tally = Tally(costs)
-    for kind, i in forward(schedule):
-        getattr(tally, kind)(i)
-    tally.cotangent = costs.inputs[-1]
-    for kind, i in backward(schedule):
-        getattr(tally, kind)(i)
-    tally.meet(delivery(costs), 0.0)
-    return Prediction(int(tally.peak), float(tally.time), int(tally.saved))
-
-
-def delivery(costs: Costs) -> Any:
-    """Bytes of the gradients that are copied when they are delivered."""
-    return costs.gradients.sum() + costs.inputs[0]
-
-
-# book/memory/costs.md: Costs
 class Tally:
     """What is held in the course of a schedule, the most so far, and the time so far."""
 
@@ -126,51 +109,69 @@ class Tally:
         self.peak = max(self.peak, held + rise)
         self.time += time
 
-    def count(self, i: int, more: int) -> None:
+    def count(self, i: int, more: Any) -> None:
         """More hold a chain value than before, or fewer."""
-        before, now = self.holders[i], self.holders[i] + more
+        before, now = self.holders[i], self.holders[i] + int(more)
         self.holders[i] = now
         if i:
             self.chain = self.chain + self.costs.inputs[i] * ((now > 0) - (before > 0))
 
-    def block(self, i: int, count: int) -> None:
-        """Saved values of block i begin to be held, or cease to be."""
-        self.count(i, count * int(self.costs.saves_input[i]))
-        self.count(i + 1, count * int(self.costs.saves_output[i]))
-        self.blocks += count * self.costs.kept[i]
-
-    def hold(self, i: int) -> None:
-        """The input of block i is held."""
-        self.count(i, 1)
-
-    def drop(self, i: int) -> None:
-        """It is held no longer."""
-        self.count(i, -1)
-
-    def skip(self, i: int) -> None:
-        """Block i is run inside of a checkpoint."""
-        self.meet(self.costs.pass_peak[i], self.costs.pass_time[i], i)
-        self.graph += 0 if self.cotangent else self.costs.noted[i]
-
-    def keep(self, i: int) -> None:
-        """Block i is run, and its saved values are kept."""
-        self.meet(self.costs.keep_peak[i], self.costs.keep_time[i], i)
-        self.block(i, 1)
-
-    def again(self, i: int) -> None:
-        """The same for the last block of a replay."""
-        self.meet(self.costs.again_peak[i], self.costs.again_time[i], i)
-        self.block(i, 1)
-
-    def back(self, i: int) -> None:
-        """Block i is walked."""
-        self.meet(self.costs.back_peak[i], self.costs.back_time[i])
-        self.block(i, -1)
-        self.gradients += self.costs.gradients[i]
-        self.cotangent = self.costs.inputs[i]
+    def event(self, kind: str, i: int) -> None:
+        """One event of a schedule."""
+        if kind in HOLDS:
+            return self.count(i, HOLDS[kind])
+        costs, more = self.costs, KEPT[kind]
+        rise, time = (getattr(costs, f"{kind}_{what}")[i] for what in ("peak", "time"))
+        self.meet(rise, time, None if kind == "back" else i)
+        self.count(i, more * costs.saves_input[i])
+        self.count(i + 1, more * costs.saves_output[i])
+        self.blocks += more * costs.kept[i]
+        if kind == "back":
+            self.gradients += costs.gradients[i]
+            self.cotangent = costs.inputs[i]
+        elif kind == "skip" and not self.cotangent:
+            self.graph += costs.noted[i]
 
 
-# book/memory/costs.md: Measured
+# book/memory/costs.md: Following a schedule
+class Prediction(NamedTuple):
+    """What a schedule takes."""
+
+    peak: int  #: Most bytes at a time, above those before the forward pass.
+    time: float  #: Seconds.
+    saved: int  #: Most bytes of saved values at a time, held inputs of blocks among them.
+
+
+def predict(schedule: Schedule, costs: Costs) -> Prediction:
+    """Follow a schedule event by event, and add up bytes and seconds."""
+    tally = Tally(costs)
+    for kind, i in forward(schedule):
+        tally.event(kind, i)
+    tally.cotangent = costs.inputs[-1]
+    for kind, i in backward(schedule):
+        tally.event(kind, i)
+    tally.meet(delivery(costs), 0.0)
+    return Prediction(int(tally.peak), float(tally.time), int(tally.saved))
+
+
+def delivery(costs: Costs) -> Any:
+    """Bytes of the gradients that are copied when they are delivered."""
+    return costs.gradients.sum() + costs.inputs[0]
+
+
+# book/memory/costs.md: Weighing a run
+@contextmanager
+def tracing() -> Iterator[None]:
+    """Account for allocations within a block, and afterwards if that was done before."""
+    before = tracemalloc.is_tracing()
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        if not before:
+            tracemalloc.stop()
+
+
 def weighed(run: Callable[[], Any]) -> tuple[Any, int, int]:
     """The result of a run, the bytes that it leaves, and the most on the way."""
     before = tracemalloc.get_traced_memory()[0]
@@ -187,6 +188,7 @@ def seconds(run: Callable[[], Any]) -> tuple[Any, float]:
     return result, time.perf_counter() - start
 
 
+# book/memory/costs.md: Weighing a run
 def cotangents(out: Variable) -> dict[Leaf, Any]:
     """Walk back from a result."""
     return walk(out.node, np.ones(out.shape, out.dtype), puller(top.get()))  # type: ignore[arg-type]
@@ -199,92 +201,45 @@ def last_recall(out: Variable) -> Callable[[], Any]:
     return next((saved.recall for saved in kept if type(saved) is Ticket), tuple)
 
 
-# book/memory/costs.md: Measured
-def block_bytes(block: Fun, x: Any) -> tuple[Any, ...]:
-    """Output of a block, and its row of `Costs` as far as it is bytes."""
-    v = Variable(x)
+# book/memory/costs.md: A block's row
+def when_kept(block: Fun, v: Variable) -> tuple[Any, dict[Leaf, int], dict[str, Any]]:
+    """Output of a block, bytes of gradients by leaf, and bytes where the block is kept."""
     out, left, keep_peak = weighed(lambda: block(v))
-    value = bottom(out)
-    memory = saved_arrays(reachable(out.node))
+    value, saved = bottom(out), saved_arrays(reachable(out.node))
     _, _, table = weighed(partial(reachable, out.node))  # of the walk
     found, _, back_peak = weighed(partial(cotangents, out))
     gradients = {leaf: part.nbytes for leaf, part in found.items() if leaf is not v.node}
-    del found, out
-    out, noted, pass_peak = weighed(lambda: checkpoint(checkpoint(block))(v))
-    recall, size = last_recall(out), value.nbytes
+    return value, gradients, {
+        "kept": max(0, left + table - value.nbytes),
+        "saves_input": id(owner_of(v.value)) in saved,
+        "saves_output": id(owner_of(value)) in saved,
+        "keep_peak": keep_peak,
+        "back_peak": max(0, back_peak - value.nbytes),
+    }
+
+
+# book/memory/costs.md: A block's row
+def when_skipped(block: Fun, v: Variable) -> dict[str, Any]:
+    """Bytes that a block takes inside of checkpoints, by field."""
+    out, left, skip_peak = weighed(lambda: checkpoint(checkpoint(block))(v))
+    _, _, table = weighed(partial(reachable, out.node))
+    recall, size = last_recall(out), bottom(out).nbytes
     del out
     _, _, again_peak = weighed(recall)
-    kept, noted, back_peak = (max(0, b - size) for b in (left + table, noted + table, back_peak))
-    return (
-        value, kept, noted, id(owner_of(v.value)) in memory, id(owner_of(value)) in memory,
-        keep_peak, pass_peak, again_peak, back_peak, gradients,
-    )
+    noted = max(0, left + table - size)
+    return {"noted": noted, "skip_peak": skip_peak, "again_peak": again_peak}
 
 
-# book/memory/costs.md: Measured
-def block_times(block: Fun, x: Any) -> tuple[float, float, float, float]:
-    """The row of `Costs` as far as it is times."""
-    v = Variable(x)
+def timed(block: Fun, v: Variable) -> dict[str, float]:
+    """Times of the four ways through a block, by field."""
     out, keep = seconds(lambda: block(v))
     _, back = seconds(lambda: cotangents(out))
-    out, passing = seconds(lambda: checkpoint(block)(v))
-    recall = last_recall(out)
-    _, again = seconds(recall)
-    return keep, passing, again, back
+    out, skip = seconds(lambda: checkpoint(block)(v))
+    _, again = seconds(last_recall(out))
+    return {"keep_time": keep, "back_time": back, "skip_time": skip, "again_time": again}
 
 
-# book/memory/costs.md: Measured
-def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
-    """Run each block of a chain forward and back, and measure.
-
-    Parameters
-    ----------
-    blocks : iterable of callable
-        Each takes what the one before it returns.
-    x : array or Variable
-        What enters the first.
-    rounds : int
-        How often times are measured; the shortest are taken.
-    """
-    expect_one(x)
-    blocks, value, rows = list(blocks), np.asarray(bottom(x)), []
-    gradients: list[dict[Leaf, int]] = []
-    inputs = [value.nbytes]
-    before = [(s, state_of(s)) for s in sources_of_chance(blocks)]
-    gc.collect()
-    tracing = tracemalloc.is_tracing()
-    try:
-        for i, block in enumerate(blocks):
-            expect_number_from(i, block, value)
-            times = [block_times(block, value) for _ in range(rounds)]
-            tracemalloc.start()
-            following, *row = block_bytes(block, value)
-            if not tracing:
-                tracemalloc.stop()
-            gradients.append(row.pop())
-            rows.append([*row, *np.min(times, axis=0)])
-            value = following
-            inputs.append(value.nbytes)
-    finally:
-        if not tracing:
-            tracemalloc.stop()
-        put_back(before)
-    rows = [[*row[:8], g, *row[8:]] for row, g in zip(rows, counted_once(gradients))]
-    return Costs(np.array(inputs), *map(np.array, zip(*rows)))
-
-
-def counted_once(found: list[dict[Leaf, int]]) -> list[int]:
-    """Bytes of the gradients of each block; those of a parameter that several blocks share
-    count for the last of them, which is walked first."""
-    seen: set[Leaf] = set()
-    sums = []
-    for gradients in reversed(found):
-        sums.append(sum(size for leaf, size in gradients.items() if leaf not in seen))
-        seen |= gradients.keys()
-    return sums[::-1]
-
-
-# book/memory/costs.md: Measured
+# book/memory/costs.md: What cannot be measured
 def expect_one(x: Any) -> None:
     """Raise DifferentiationTypeError for a batch, which has no bytes that could be measured."""
     if type(bottom(x)) is Batched:
@@ -309,12 +264,58 @@ def named(i: int, block: Fun) -> Fun:
     return apply
 
 
-def expect_number_from(i: int, block: Fun, value: Any) -> None:
+def expect_number_from(i: int, block: Fun, v: Variable) -> None:
     """Raise DifferentiationTypeError unless a block returns one array to differentiate."""
-    out = named(i, block)(Variable(value))
+    out = named(i, block)(v)
     if type(out) is not Variable or out.node is None:
         raise DifferentiationTypeError(
             f"block {i} of a chain, {name_of(block)}, returned a {type(out).__name__} that "
             "does not depend on its input. Let each block return one array, made from the "
             "one it is given."
         )
+
+
+# book/memory/costs.md: Measuring a chain
+def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
+    """Run each block of a chain forward and back, and measure.
+
+    Parameters
+    ----------
+    blocks : iterable of callable
+        Each takes what the one before it returns.
+    x : array or Variable
+        What enters the first.
+    rounds : int
+        How often times are measured; the shortest are taken.
+    """
+    expect_one(x)
+    blocks, value = list(blocks), np.asarray(bottom(x))
+    inputs, gradients, rows = [value.nbytes], [], []
+    before = [(s, state_of(s)) for s in sources_of_chance(blocks)]
+    gc.collect()
+    try:
+        for i, block in enumerate(blocks):
+            v = Variable(value)
+            expect_number_from(i, block, v)
+            laps = [timed(block, v) for _ in range(rounds)]
+            with tracing():
+                value, by_leaf, row = when_kept(block, v)
+                row |= when_skipped(block, v)
+            rows.append(row | {name: min(lap[name] for lap in laps) for name in laps[0]})
+            gradients.append(by_leaf)
+            inputs.append(value.nbytes)
+    finally:
+        put_back(before)
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return Costs(np.array(inputs), gradients=np.array(counted_once(gradients)), **columns)
+
+
+def counted_once(found: list[dict[Leaf, int]]) -> list[int]:
+    """Bytes of the gradients of each block; those of a parameter that several blocks share
+    count for the last of them, which is walked first."""
+    seen: set[Leaf] = set()
+    sums = []
+    for gradients in reversed(found):
+        sums.append(sum(size for leaf, size in gradients.items() if leaf not in seen))
+        seen |= gradients.keys()
+    return sums[::-1]

@@ -16,7 +16,7 @@ smallest budget for which there is one.
     print(predict(optimal(measured, 2 * lowest), measured).peak <= 2 * lowest)
 """
 # Generated from book/memory/planner.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 08789bc4ce27a0b89b3ab80b88251d220f0673d70100d73a28d60cfb62dcf7c1
+# sha256: 6385522b52e9351cd13d80f32710f6c0e15dec64cc67f73b2b0255fea3487f04
 
 __all__ = [
     "Needs",
@@ -81,7 +81,7 @@ class Needs:
     def passing(self, first: int) -> Any:
         """Bytes to pass by a block whose input is held, by two, and so on to the end."""
         inside = np.append(0, self.inputs[first + 1 : self.n])
-        return np.maximum.accumulate(self.costs.pass_peak[first:] + inside)
+        return np.maximum.accumulate(self.costs.skip_peak[first:] + inside)
 
 
 # book/memory/planner.md: The smallest budget
@@ -257,7 +257,7 @@ def divide(plan: Plan, first: int, kept: Any) -> tuple[Any, Any]:
     of those; without the input of the first block."""
     ends, needs = plan.ends[first], plan.needs
     best, row_of = np.full_like(kept, np.inf), np.zeros(kept.shape, np.min_scalar_type(-len(ends)))
-    passing = np.cumsum(plan.costs.pass_time[first:]).astype(np.float32)
+    passing = np.cumsum(plan.costs.skip_time[first:]).astype(np.float32)
     rows = np.flatnonzero(plan.rank[first] >= plan.level[ends - first])
     for row in rows[rows < len(ends) - 1]:
         middle, longer = ends[row], ends[row + 1 :]
@@ -359,6 +359,6 @@ def optimal(
     more, free = round(cells * (1 + BEYOND)), budget - costs.noted.sum()
     fine = fine or max(4, 10_000 // len(costs.kept))
     everything = predict(list(range(len(costs.kept))), costs).peak
-    price = 0.5 * costs.pass_time.sum() / max(everything - smallest, 1)
+    price = 0.5 * costs.skip_time.sum() / max(everything - smallest, 1)
     plan = Plan(costs, free * more / cells, more, fine, tightest, price)
     return within(plan, budget, tightest)
