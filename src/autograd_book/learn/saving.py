@@ -17,58 +17,40 @@ of the same kind go on from there. Plain values come back as a result.
     print(ab.load(path, weight=weight, optimizer=optimizer, rng=rng))
 """
 # Generated from book/learn/saving.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 70945faf6a79541de472146d141ded94dbbb5d0e94df5ac25e8922f9f393da79
+# sha256: bfc74c983b8542ef7763b49260a95cbe9775785d506a59f6f018c0c686c57b8a
 
 __all__ = [
-    "Door",
-    "DOORS",
-    "door",
-    "of_variable",
-    "is_source",
-    "sources",
-    "whole",
-    "continue_whole",
-    "continue_numbers",
-    "Codec",
-    "SavedState",
-    "FORMS",
-    "packed",
-    "numbered",
-    "unpacked",
-    "small_dtype",
-    "plain",
     "VERSION",
     "FIRST",
     "DIGEST",
     "digest",
     "Summed",
     "write",
-    "replace_file",
     "settle",
+    "replace_file",
     "save",
     "expect_named",
     "SavedFileError",
     "read",
     "expect_whole",
-    "load",
     "take",
     "expect_saved",
     "Pair",
     "matched",
     "expect_once",
+    "load",
 ]
 
 
-# book/learn/saving.md: What has a memory
+# book/learn/saving.md: The form of the file
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -77,198 +59,10 @@ from autograd_book.graph.errors import (
     DifferentiationTypeError,
     DifferentiationValueError,
 )
-from autograd_book.graph.primitive import differentiable
-from autograd_book.graph.record import Leaf
-from autograd_book.graph.variable import Variable
-from autograd_book.learn.nn import Module, distinct, expect_names, named_leaves
+from autograd_book.learn.nn import expect_names
+from autograd_book.learn.state import Door, SavedState, door, packed, plain, unpacked
 
 
-class Door(NamedTuple):
-    """How the state of a thing leaves it, and how it comes in."""
-
-    give: Callable[[], Any]  #: Returns a copy of the state.
-    take: Callable[[Any], Any]  #: Continues from a state, or raises and changes nothing.
-
-
-# book/learn/saving.md: What has a memory
-#: Names of methods that give a state, and of those that take it.
-DOORS = (("state_dict", "load_state_dict"), ("get_state", "set_state"), ("getstate", "setstate"))
-
-
-def door(thing: Any) -> Door | None:
-    """The door of a thing, or None if it has no state."""
-    if isinstance(thing, Variable):
-        return of_variable(thing)
-    if isinstance(thing, Module):
-        return Door(partial(whole, thing), partial(continue_whole, thing))
-    if hasattr(thing, "bit_generator"):
-        return Door(lambda: thing.bit_generator.state, partial(continue_numbers, thing))
-    for names in DOORS if not isinstance(thing, type) else ():
-        if all(callable(getattr(thing, name, None)) for name in names):
-            return Door(*(getattr(thing, name) for name in names))
-    return None
-
-
-# book/learn/saving.md: What has a memory
-def of_variable(variable: Variable) -> Door:
-    """The door of a Variable, or the error that it was computed."""
-    if not isinstance(variable.node, Leaf | None):
-        raise DifferentiationTypeError(
-            f"a Variable of shape {variable.shape} that was computed from others was given "
-            "to save or load. Give those that it was computed from, or .numpy() of it."
-        )
-    return Door(
-        lambda: variable.numpy().copy(order="K"), lambda data: setattr(variable, "data", data)
-    )
-
-
-# book/learn/saving.md: What has a memory
-def is_source(value: Any) -> bool:
-    """Whether a value is a generator of random numbers, of NumPy or of Python."""
-    kind = type(value)
-    of_numpy = hasattr(kind, "bit_generator") or hasattr(kind, "set_state")
-    return of_numpy or (hasattr(kind, "setstate") and hasattr(kind, "random"))
-
-
-def sources(network: Module) -> dict[str, Any]:
-    """Generators that a network holds, by name."""
-    return distinct(named_leaves(network, "", set(), is_source))
-
-
-# book/learn/saving.md: What has a memory
-def whole(network: Module) -> dict[str, Any]:
-    """Parameters of a network, and where its generators stand."""
-    doors = {name: door(source) for name, source in sources(network).items()}
-    states = {name: found.give() for name, found in doors.items() if found}
-    return {"parameters": network.state_dict(), "generators": states}
-
-
-def continue_whole(network: Module, state: Any) -> None:
-    """Let a network go on from a state that `whole` has made."""
-    own = sources(network)
-    expect_names({"parameters", "generators"}, state)
-    expect_names(own, state["generators"])
-    network.load_state_dict(state["parameters"])
-    for name, source in own.items():
-        if found := door(source):
-            found.take(state["generators"][name])
-
-
-# book/learn/saving.md: What has a memory
-def continue_numbers(source: Any, state: Any) -> None:
-    """Let a generator of NumPy go on from a state, or raise if it is of another kind."""
-    bits, kind = source.bit_generator, type(source.bit_generator).__name__
-    if not isinstance(state, dict) or state.get("bit_generator") != kind:
-        found = state.get("bit_generator") if isinstance(state, dict) else type(state).__name__
-        raise DifferentiationValueError(
-            f"a state of a {found} was given to a generator of kind {kind}. Make a generator "
-            "of the kind that was saved."
-        )
-    bits.state = state
-
-
-# book/learn/saving.md: Text and arrays
-class Codec(NamedTuple):
-    """How values of a type are written as JSON, and read again."""
-
-    kind: Any  #: The type.
-    parts: Callable[[Any], Any]  #: What is packed in place of the value.
-    value: Callable[[Any], Any]  #: The value again, from that.
-
-
-# book/learn/saving.md: Text and arrays
-class SavedState(NamedTuple):
-    """The state of something, as distinct from a plain value."""
-
-    value: Any  #: What it gave.
-
-
-#: Values that are written by what they hold, under a name.
-FORMS = {
-    "state": Codec(SavedState, lambda state: state.value, SavedState),
-    "tuple": Codec(tuple, list, tuple),
-    "complex": Codec(complex, lambda z: [z.real, z.imag], lambda parts: complex(*parts)),
-    "dict": Codec(dict, lambda known: [list(item) for item in known.items()], dict),
-}
-
-
-# book/learn/saving.md: Text and arrays
-def packed(value: Any, where: str, arrays: list[np.ndarray]) -> Any:
-    """A value as JSON can hold it; arrays are appended to a list."""
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if type(value) is list:
-        try:
-            return [packed(part, f"{where}[{i}]", arrays) for i, part in enumerate(value)]
-        except RecursionError:
-            raise DifferentiationValueError(
-                f"what was given to save as {where.partition('[')[0]} contains itself, or is "
-                "nested too deep for Python to follow. Leave the container out of itself."
-            ) from None
-    if found := door(value):
-        value = SavedState(found.give())
-    for name, form in FORMS.items():
-        if type(value) is form.kind:
-            return {name: packed(form.parts(value), where, arrays)}
-    return {"array": numbered(value, where, arrays), "scalar": isinstance(value, np.generic)}
-
-
-# book/learn/saving.md: Text and arrays
-def numbered(value: Any, where: str, arrays: list[np.ndarray]) -> list[Any]:
-    """Number of an array in the list, to which it is appended, and the name of its dtype."""
-    if not isinstance(value, np.generic) and type(value) is not np.ndarray:
-        raise DifferentiationTypeError(
-            f"a value of type {type(value).__name__} was given to save, as {where}. Give "
-            "modules, optimisers, generators, numbers, texts and arrays, or lists, tuples and "
-            "dictionaries of those."
-        )
-    array = np.asarray(value)
-    small = array.dtype.kind == "V" and differentiable(array.dtype)  # such as bfloat16
-    if small:
-        array = array.view(f"u{array.itemsize}")
-    elif array.dtype.kind not in "biufcSUMm":
-        raise DifferentiationTypeError(
-            f"an array of dtype {array.dtype} was given to save, as {where}. Give arrays of "
-            "numbers, truth values or texts."
-        )
-    arrays.append(array)
-    return [len(arrays) - 1, value.dtype.name if small else None]
-
-
-# book/learn/saving.md: Text and arrays
-def unpacked(value: Any, arrays: list[np.ndarray]) -> Any:
-    """The value that was packed."""
-    if isinstance(value, list):
-        return [unpacked(part, arrays) for part in value]
-    if not isinstance(value, dict):
-        return value
-    if "array" in value:
-        number, small = value["array"]
-        array = arrays[number] if small is None else arrays[number].view(small_dtype(small))
-        return array[()] if value["scalar"] else array
-    ((name, parts),) = value.items()
-    return FORMS[name].value(unpacked(parts, arrays))
-
-
-# book/learn/saving.md: Text and arrays
-def small_dtype(name: str) -> Any:
-    """The dtype of a small format, which a package of its own defines."""
-    import ml_dtypes
-
-    return np.dtype(getattr(ml_dtypes, name))
-
-
-# book/learn/saving.md: Text and arrays
-def plain(value: Any) -> Any:
-    """A value with states in place of what they are the states of."""
-    if type(value) is SavedState:
-        return plain(value.value)
-    if type(value) in (list, tuple):
-        return type(value)(plain(part) for part in value)
-    return {k: plain(v) for k, v in value.items()} if type(value) is dict else value
-
-
-# book/learn/saving.md: The file
 VERSION = 1  #: Of the format.
 FIRST = "autograd_book run, version {}\n"  #: The first line of a file.
 DIGEST = 32  #: Bytes of the checksum at its end.
@@ -279,7 +73,7 @@ def digest() -> Any:
     return hashlib.blake2b(digest_size=DIGEST)
 
 
-# book/learn/saving.md: The file
+# book/learn/saving.md: The form of the file
 class Summed:
     """A file to write to, with a checksum of what was written."""
 
@@ -292,7 +86,7 @@ class Summed:
         return self.file.write(data)
 
 
-# book/learn/saving.md: The file
+# book/learn/saving.md: The form of the file
 def write(file: BinaryIO, tree: Any, arrays: list[np.ndarray]) -> None:
     """Write a whole file."""
     out, text = Summed(file), json.dumps(tree).encode()
@@ -302,7 +96,18 @@ def write(file: BinaryIO, tree: Any, arrays: list[np.ndarray]) -> None:
     file.write(out.sum.digest())
 
 
-# book/learn/saving.md: The file
+# book/learn/saving.md: Never half a file
+def settle(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where a system allows to ask for it."""
+    if os.name == "posix":
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+# book/learn/saving.md: Never half a file
 def replace_file(path: Path, fill: Callable[[BinaryIO], None]) -> None:
     """Write a file that takes the place of another in one step, when it is complete."""
     draft = path.with_name(f"{path.name}.{token_hex(4)}.part")
@@ -320,18 +125,7 @@ def replace_file(path: Path, fill: Callable[[BinaryIO], None]) -> None:
     settle(path.parent)
 
 
-# book/learn/saving.md: The file
-def settle(folder: Path) -> None:
-    """Bring the names in a folder to the disk, where a system allows to ask for it."""
-    if os.name == "posix":
-        number = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
-
-
-# book/learn/saving.md: The file
+# book/learn/saving.md: The function
 def save(path: Any, /, *others: Any, **things: Any) -> None:
     """Write the state of everything that a run consists of into one file.
 
@@ -358,7 +152,7 @@ def save(path: Any, /, *others: Any, **things: Any) -> None:
     replace_file(target, lambda file: write(file, tree, arrays))
 
 
-# book/learn/saving.md: The file
+# book/learn/saving.md: The function
 def expect_named(call: str, path: Any, others: Any, things: Any) -> None:
     """Raise unless a call has a path, and names for everything else."""
     if others or not isinstance(path, str | os.PathLike) or (call == "save" and not things):
@@ -413,45 +207,6 @@ def expect_whole(file: BinaryIO, size: int, path: Any) -> None:
             f"reads version {VERSION}. Install a newer one."
         )
     file.seek(place)
-
-
-# book/learn/saving.md: All or nothing
-def load(path: Any, /, *others: Any, **things: Any) -> dict[str, Any]:
-    """Let the parts of a run go on from where `save` has found them, all or none.
-
-    Parameters
-    ----------
-    path : str or path
-        A file that `save` wrote.
-    **things
-        Under the names that they were saved by, things of the same kind and size.
-
-    Returns
-    -------
-    dict
-        Everything in the file that was not given: plain values, and the states of things.
-
-    Raises
-    ------
-    SavedFileError
-        If the file is damaged, of another version, or was not written by `save`.
-    DifferentiationTypeError, DifferentiationValueError
-        If something was not saved, or a state does not fit. In any case nothing is changed.
-    """
-    expect_named("load", path, others, things)
-    stored = read(path)
-    expect_saved(path, things, stored)
-    pairs = [p for name, thing in things.items() for p in matched(thing, stored[name], name)]
-    expect_once(pairs)
-    before = [found.give() for _, _, found, _ in pairs]
-    try:
-        for where, _, found, state in pairs:
-            take(found, state, f"{where} in {path}")
-    except BaseException:
-        for (_, _, found, _), state in zip(pairs, before, strict=True):
-            found.take(state)
-        raise
-    return {name: plain(value) for name, value in stored.items() if name not in things}
 
 
 # book/learn/saving.md: All or nothing
@@ -513,3 +268,42 @@ def expect_once(pairs: list[Pair]) -> None:
                 f"{where}. Give it once, or two things that were saved as two."
             )
         places[id(thing)] = where
+
+
+# book/learn/saving.md: All or nothing
+def load(path: Any, /, *others: Any, **things: Any) -> dict[str, Any]:
+    """Let the parts of a run go on from where `save` has found them, all or none.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that `save` wrote.
+    **things
+        Under the names that they were saved by, things of the same kind and size.
+
+    Returns
+    -------
+    dict
+        Everything in the file that was not given: plain values, and the states of things.
+
+    Raises
+    ------
+    SavedFileError
+        If the file is damaged, of another version, or was not written by `save`.
+    DifferentiationTypeError, DifferentiationValueError
+        If something was not saved, or a state does not fit. In any case nothing is changed.
+    """
+    expect_named("load", path, others, things)
+    stored = read(path)
+    expect_saved(path, things, stored)
+    pairs = [p for name, thing in things.items() for p in matched(thing, stored[name], name)]
+    expect_once(pairs)
+    before = [found.give() for _, _, found, _ in pairs]
+    try:
+        for where, _, found, state in pairs:
+            take(found, state, f"{where} in {path}")
+    except BaseException:
+        for (_, _, found, _), state in zip(pairs, before, strict=True):
+            found.take(state)
+        raise
+    return {name: plain(value) for name, value in stored.items() if name not in things}
