@@ -64,6 +64,15 @@ def entered(make: Callable[[], Any]) -> None:
         pass
 
 
+KEPT: list[Any] = []  #: Managers that programs keep in a variable.
+
+
+def kept(make: Callable[[], Any]) -> None:
+    KEPT.append(make())
+    with KEPT[-1], KEPT[-1]:
+        pass
+
+
 def decorated(make: Callable[[], Any]) -> None:
     make()(lambda: None)()
 
@@ -104,7 +113,7 @@ def lines_of(run: Callable[[], None], stop_at: int) -> int:
 
     def trace(frame: Any, event: str, arg: Any) -> Any:
         nonlocal count
-        if frame.f_code.co_filename != stack.__file__ or frame.f_code.co_name == "__del__":
+        if frame.f_code.co_filename != stack.__file__ or frame.f_code.co_name == "forget":
             return None
         if event == "line":
             count += 1
@@ -124,7 +133,7 @@ def lines_of(run: Callable[[], None], stop_at: int) -> int:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("form", [entered, decorated, nested, held, inside_grad, out_of_order])
+@pytest.mark.parametrize("form", [entered, kept, decorated, nested, held, inside_grad, out_of_order])
 @pytest.mark.parametrize("name", ["no_grad", "autocast", "saved_values", "recycle"])
 def test_an_interrupt_at_any_line_of_entering_and_leaving_leaves_no_level_behind(form: Any, name: str) -> None:
     lines = lines_of(lambda: form(BLOCKS[name]), -1)
@@ -132,6 +141,56 @@ def test_an_interrupt_at_any_line_of_entering_and_leaving_leaves_no_level_behind
     for stop_at in range(1, lines + 1):
         lines_of(lambda: form(BLOCKS[name]), stop_at)
         expect_bare(f"line {stop_at} of {lines}")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", ["no_grad", "autocast", "saved_values", "recycle"])
+def test_a_traceback_that_is_kept_keeps_no_level(name: str) -> None:
+    KEPT.append(BLOCKS[name]())
+
+    def trace(frame: Any, event: str, arg: Any) -> None:
+        if frame.f_code.co_name == "leave":  # called, and not yet begun
+            raise KeyboardInterrupt
+
+    was = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with KEPT[-1]:
+            pass
+    except KeyboardInterrupt as error:
+        kept = error
+        expect_bare()
+    finally:
+        sys.settrace(was)
+    assert kept.__traceback__ is not None
+
+
+@pytest.mark.parametrize("name", ["no_grad", "autocast", "saved_values", "recycle"])
+def test_a_block_entered_by_hand_ends_with_its_object(name: str) -> None:
+    blocks = [BLOCKS[name]()]
+    for _ in range(2):
+        blocks[0].__enter__()
+    assert levels() != BARE
+    blocks.clear()
+    expect_bare()
+
+
+@pytest.mark.parametrize("name", [name for name in BLOCKS if name != "memory_profile"])
+def test_each_statement_leaves_its_own_block_of_one_object(name: str) -> None:
+    shared = BLOCKS[name]()
+
+    def waiting() -> Iterator[None]:
+        with shared:
+            yield
+
+    first, second = waiting(), waiting()
+    next(first)
+    next(second)
+    inner = ends["bottom" if name == "recycle" else "top"].blocks.get().level
+    first.close()
+    assert [end.blocks.get().level for end in ends.values() if end.blocks.get()] == [inner]
+    second.close()
+    expect_bare()
 
 
 class Alarm(Exception):

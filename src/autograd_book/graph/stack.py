@@ -15,7 +15,7 @@ a ``with`` block, and however the block ends, what it found is there again.
     print(type(top.get()).__name__, (x * x).requires_grad)
 """
 # Generated from book/graph/stack.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f0bae54e1bbfe738b68a48397050c0896c8df5009b79f9066525fce00f277ce2
+# sha256: 748d34ad3134bf970f9ac19166a4209750d1a5582b524ae0f2f5374e806033fc
 
 __all__ = [
     "Fun",
@@ -30,6 +30,10 @@ __all__ = [
     "Block",
     "open_block",
     "restore",
+    "way_out",
+    "Exit",
+    "way_out_of",
+    "forget",
     "push",
     "expect_wrappable",
     "bottom",
@@ -106,10 +110,11 @@ class Block:
     """A with block that is open: what it found, the level that it added, and the block
     around it."""
 
-    __slots__ = ("around", "level", "open", "owner", "stack", "was")
+    __slots__ = ("around", "holder", "level", "open", "owners", "stack", "was")
 
-    def __init__(self, end: End, owner: int) -> None:
-        self.owner, self.open = owner, True  #: Whose block it is, and whether it still is.
+    def __init__(self, end: End, *owners: Any) -> None:
+        self.owners, self.open = owners, True  #: Whose block it is, and whether it still is.
+        self.holder: Any = None  #: A weak reference to what it must not outlive.
         self.was, self.around = end.stack.get(), end.blocks.get()
         self.stack: Interpreter = self.was  #: What was found, with the level in it.
         self.level: Any = self.was
@@ -121,9 +126,9 @@ class Block:
 
 
 def open_block(end: End, owner: Any) -> Block | None:
-    """The innermost block of an object, among those that are open at one end."""
+    """The innermost block of an owner, among those that are open at one end."""
     block: Block | None = end.blocks.get()
-    while block is not None and block.owner != id(owner):
+    while block is not None and owner not in block.owners:
         block = block.around
     return block
 
@@ -147,6 +152,44 @@ def restore(end: End) -> None:
                 block.stack = stack
         end.stack.set(stack)
         end.blocks.set(inner)
+
+
+# book/graph/stack.md: Interrupted on the way out
+from functools import partial
+from weakref import ref
+
+#: Refers to the way out that was asked for last, in this thread or task.
+way_out: ContextVar[Any] = ContextVar("way_out", default=None)
+
+
+class Exit:
+    """The attribute ``__exit__`` of a `push`: a new function for each with statement."""
+
+    def __get__(self, manager: Any, kind: Any = None) -> Any:
+        if manager is None:
+            return kind.leave
+        leave = partial(manager.leave, statement=object())
+        way_out.set(ref(leave))  # no frame that a traceback keeps refers to it
+        return leave
+
+
+def way_out_of(manager: Any) -> Any:
+    """The function by which the with statement that is about to enter is going to leave, or
+    None if an object is entered by hand."""
+    asked = way_out.get()
+    leave = asked and asked()
+    way_out.set(None)
+    return leave if leave and leave.func.__self__ is manager else None
+
+
+def forget(end: End, holder: Any) -> None:
+    """Close the block whose holder is gone, if it is open in this thread or task."""
+    block = end.blocks.get()
+    while block is not None and block.holder is not holder:
+        block = block.around
+    if block is not None:
+        block.open = False
+        restore(end)
 
 
 # book/graph/stack.md: One way in
@@ -178,9 +221,13 @@ class push:
         """A stack with the new level in it, and the level."""
         return stack.under(lambda below: self.level(below, *self.args))
 
+    __exit__ = Exit()
+
     def __enter__(self) -> Any:
         end = self.end
-        block = Block(end, id(self))
+        leave = way_out_of(self)
+        block = Block(end, id(self), leave and leave.keywords["statement"])
+        block.holder = ref(leave or self, partial(forget, end))
         try:
             block.stack, block.level = self.onto(block.was)
             end.blocks.set(block)
@@ -191,8 +238,10 @@ class push:
             end.blocks.set(block.around)
             raise
 
-    def __exit__(self, *error: object) -> None:
-        block = open_block(self.end, self)
+    def leave(self, *error: object, statement: Any = None) -> None:
+        """Take the level of a with statement, or of the innermost block, out again."""
+        block = open_block(self.end, statement) if statement else None
+        block = block or open_block(self.end, id(self))
         if block is None:
             raise DifferentiationValueError(
                 f"a block of {type(self).__name__} was left in another thread or task than "
@@ -200,12 +249,10 @@ class push:
             )
         block.open = False
         restore(self.end)
+        self.after(block.level)
 
-    def __del__(self) -> None:
-        end = getattr(self, "end", None)
-        while end and (block := open_block(end, self)):
-            block.open = False
-            restore(end)
+    def after(self, level: Any) -> None:
+        """What remains to be done with a level that is out of the stack."""
 
     def __call__(self, fun: Fun) -> Fun:
         expect_wrappable(self, fun)

@@ -12,7 +12,7 @@
         print(pool.lent, "results were written into buffers of dead values")
 """
 # Generated from book/memory/pool.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3e97e72d5e3ce44cdcc22e13fc88394c1d0dc07a8151dc74b3636cf401e9b176
+# sha256: d05ff2a9a6619e271830a4f6bd9d9c6eeeeb8173cb6e617c5705d6ce4e644c11
 
 __all__ = [
     "LEAST",
@@ -108,7 +108,7 @@ def layout(value: Any) -> Any:
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.record import Node
-from autograd_book.graph.stack import as_constant, base, open_block, push, top
+from autograd_book.graph.stack import as_constant, base, push, top
 from autograd_book.graph.variable import Variable
 
 
@@ -188,11 +188,9 @@ class recycle(push):
     def __init__(self) -> None:
         super().__init__(Pool, at="bottom")
 
-    def __exit__(self, *error: object) -> None:
-        block = open_block(self.end, self)
-        super().__exit__(*error)
-        if block:
-            block.level.shelf.clear()
+    def after(self, level: Any) -> None:
+        """Let go of the buffers."""
+        level.shelf.clear()
 
 
 # book/memory/pool.md: Keeping all pages
