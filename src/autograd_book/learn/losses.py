@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 945e6b3d15c2f6083dd3170cd08368f5f6f350e3c97e367ea96a477e727b55b1
+# sha256: 6ebfbbffc6e6bcc35532742e3c98c5115f9d02a5316d664865f3e2fe2ac85edc
 
 __all__ = [
     "integers",
@@ -88,7 +88,8 @@ def batch_of(logits: Any, labels: Any) -> tuple[Any, Any]:
 
 # book/learn/losses.md: Cross-entropy
 from autograd_book.graph.protocols import primitive
-from autograd_book.rules.reductions import everything, in_single, log_total, lowered, softmax, wide
+from autograd_book.rules.elementwise import wide
+from autograd_book.rules.reductions import everything, in_single, log_total, lowered, softmax
 
 
 def unlikely(g: Any, logits: Any, labels: Any) -> Any:

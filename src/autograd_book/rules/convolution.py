@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6c4a5ac61002575e323c7bc170e2604222c216032857e27f52ede000e00bea13
+# sha256: e04388a4d199fc72255a12f4cbfdddc85330d7b032a2b1834f6e99a1774df6e8
 
 __all__ = [
     "windows",
@@ -416,7 +416,8 @@ def conv2d(
 # book/rules/convolution.md: Pooling
 from functools import reduce
 
-from autograd_book.rules.reductions import in_single, rounded, wide
+from autograd_book.rules.elementwise import rounded, wide
+from autograd_book.rules.reductions import in_single
 
 
 def over_places(fun: Any, w: Any, n: int) -> Any:

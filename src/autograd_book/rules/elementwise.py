@@ -14,7 +14,7 @@ and on Variables when derivatives of derivatives are wanted.
     print(x.grad, y.grad)
 """
 # Generated from book/rules/elementwise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6a17a929d714b55da3f7966270854f703e9cdafd6ddb7c39d37c5a89e37318b1
+# sha256: af60f6d8186ab3f07dac9bb2980dba47f3a675a733da25f453a6771026d6481e
 
 __all__ = [
     "nonzero_base",
@@ -33,6 +33,9 @@ __all__ = [
     "sinc_derivative",
     "bessel_i",
     "astype",
+    "wide",
+    "rounded",
+    "real_kind",
 ]
 
 
@@ -42,7 +45,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.primitive import Primitive, primitives
+from autograd_book.graph.primitive import Primitive, differentiable, primitives
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.protocols import implements, primitive
 
@@ -321,3 +324,20 @@ def astype(x: Any, dtype: Any) -> Any:
 
 
 primitives[np.ndarray.astype] = primitives[astype]
+
+
+# book/rules/elementwise.md: Changing the number format
+def wide(x: Any) -> Any:
+    """x in single precision if its own is narrower, in which sums do not come far."""
+    narrow = x.dtype.itemsize < 4 and differentiable(x.dtype)
+    return x.astype(np.float32) if narrow else x
+
+
+def rounded(x: Any, dtype: Any) -> Any:
+    """x in the given precision, itself if it has that."""
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def real_kind(dtype: Any) -> Any:
+    """The dtype of the real parts of numbers of a dtype."""
+    return np.empty(0, dtype).real.dtype

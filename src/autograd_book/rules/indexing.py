@@ -14,7 +14,7 @@ indices add up.
     print(x.grad)
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e932bb6dfbaa9466bdb9f5e7ad122d06b85af9fc1fb488e03c8ecbbf4ee53978
+# sha256: 8334f45958a5d206faed46a971bf4f84c0d09366bf08eb5650617271bd28b367
 
 __all__ = [
     "BASIC",
@@ -70,7 +70,8 @@ from autograd_book.graph.methods import Operators
 from autograd_book.graph.protocols import functions, implements, primitive
 from autograd_book.graph.stack import Fun, bind
 from autograd_book.graph.variable import Variable
-from autograd_book.rules.reductions import axes_of, everything, real_kind, rounded, wide
+from autograd_book.rules.elementwise import real_kind, rounded, wide
+from autograd_book.rules.reductions import axes_of, everything
 from autograd_book.rules.shapes import concatenate, constant, dtype_of
 from autograd_book.rules.shapes import expect_no_out, outline, plain
 

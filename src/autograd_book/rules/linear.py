@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 651f8d11dbf15c55955aa8d4e831fe4cca4c315374fb9362df0627bf684e9198
+# sha256: bfb8adf2b5ebfb6c6ee97edd42dd3148b6f605a2778d4ca399d7b15d45523afc
 
 __all__ = [
     "Shape",
@@ -183,7 +183,7 @@ primitives[np.matmul] = Primitive(
 
 
 # book/rules/linear.md: What exchanging letters leaves out
-from autograd_book.rules.reductions import rounded, wide
+from autograd_book.rules.elementwise import rounded, wide
 
 
 def multiplied(terms: str, *operands: Any, **how: Any) -> Any:

@@ -14,7 +14,7 @@ or without NaN.
     print(np.sort(x), np.quantile(x, [0.25, 0.9]))
 """
 # Generated from book/rules/order.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e18d72a709dbf94f871d3504f19778dd8d8544b2c22adae700772a3eb41d84de
+# sha256: dd1e6f12c51c3205a7b0bd53f7a0b6d2335d62db0a0a377d0b2d66cc865d2765
 
 __all__ = [
     "by_keys",
@@ -53,7 +53,8 @@ from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.protocols import functions, implements, primitive, refuse
 from autograd_book.graph.stack import bind
 from autograd_book.rules.linear import decline
-from autograd_book.rules.reductions import aligned, kept, real_kind
+from autograd_book.rules.elementwise import real_kind
+from autograd_book.rules.reductions import aligned, kept
 from autograd_book.rules.shapes import plain, reshape
 
 for places in (np.argsort, np.argpartition):

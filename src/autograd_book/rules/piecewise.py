@@ -14,17 +14,18 @@ rounding and remainders, choices and comparisons, and tables of all pairs.
     print(np.maximum(x, 0.5), np.round(x / 3, 1), x > 0)
 """
 # Generated from book/rules/piecewise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 79422b98e702be52bd24d913458d0f6379cf84527877cd3ddb31471dba3e6de6
+# sha256: f8e7f45b2e3219961d80723ca37462e0fd1e03559aee86845c3e1ae1f5982d48
 
 __all__ = [
     "direction",
     "share",
     "relu",
     "of_reals",
+    "FAR",
+    "highest_power",
     "sigmoid",
     "sigmoid_slope",
     "softplus",
-    "FAR",
     "silu_slope",
     "silu",
     "bend",
@@ -56,7 +57,7 @@ __all__ = [
 # book/rules/piecewise.md: Corners and jumps
 import math
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ from autograd_book.graph.errors import (
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.primitive import REMEDIES, Primitive, primitives, refuse_unread
 from autograd_book.graph.protocols import functions, implements, primitive, refuse
-from autograd_book.rules.elementwise import over
+from autograd_book.rules.elementwise import over, wide
 
 
 def direction(x: Any) -> Any:
@@ -156,6 +157,17 @@ def of_reals(fun: Any) -> Any:
 
 
 # book/rules/piecewise.md: Smooth steps and bends
+FAR = 2e4  #: Where the sigmoid is exactly 0 or 1, in every precision.
+
+
+@cache
+def highest_power(dtype: Any) -> int:
+    """The largest number, up to 80, whose exponential is finite in a format."""
+    with np.errstate(over="ignore"):
+        return int(np.sum(np.isfinite(np.exp(np.arange(81).astype(dtype))))) - 1
+
+
+# book/rules/piecewise.md: Smooth steps and bends
 @primitive("x", elementwise=True, x=lambda g, x: g * sigmoid_slope(x))
 @of_reals
 def sigmoid(x: Any) -> Any:
@@ -171,10 +183,8 @@ def sigmoid(x: Any) -> Any:
     array or Variable
         The shape of `x`, and its dtype if that is floating point.
     """
-    small = np.exp(-np.abs(x))
-    out = np.maximum(small, np.greater_equal(x, 0))
-    small += 1
-    out /= small
+    out = np.exp(np.clip(x, -FAR, highest_power(np.result_type(x))))
+    out /= 1 + out
     return out
 
 
@@ -196,23 +206,23 @@ def softplus(x: Any) -> Any:
 
 
 # book/rules/piecewise.md: Smooth steps and bends
-FAR = 2e4  #: Where the sigmoid is exactly 0 or 1, in every precision.
-
-
 def silu_slope(x: Any) -> Any:
     """Derivative of the silu."""
-    return sigmoid(x) + np.clip(x, -FAR, FAR) * sigmoid_slope(x)
+    out = np.clip(x, -FAR, FAR) * sigmoid(-x)
+    out += 1
+    out *= sigmoid(x)
+    return out
 
 
 @primitive("x", elementwise=True, x=lambda g, x: g * silu_slope(x))
 @of_reals
 def silu(x: Any) -> Any:
     """x times its sigmoid, elementwise; also called swish."""
-    return np.maximum(x, -FAR) * sigmoid(x)
+    return sigmoid(x) * np.clip(x, -FAR, np.inf)
 
 
 _A, _B = 2 * math.sqrt(2 / math.pi), 0.044715  #: u = A (x + B x**3).
-_FAR = 22  #: Where the sigmoid of u is.
+_LOW, _HIGH = -22, 9  #: Where the sigmoid of u is exactly 0 or 1.
 
 
 def bend(x: Any) -> Any:
@@ -221,12 +231,14 @@ def bend(x: Any) -> Any:
 
 
 def gelu_slope(x: Any) -> Any:
-    """Derivative of the gelu."""
-    x = np.clip(x, -_FAR, _FAR)
-    u = bend(x)
-    out = sigmoid_slope(u)
+    """Derivative of the gelu, in single precision at least."""
+    x = np.clip(wide(x), _LOW, _HIGH)
+    odds = np.exp(bend(x))
+    out = 1 / (1 + odds)
+    odds *= out  # sigmoid(u), as out is sigmoid(-u)
     out *= x * (_A + 3 * _A * _B * (x * x))
-    out += sigmoid(u)
+    out += 1
+    out *= odds
     return out
 
 
@@ -238,7 +250,7 @@ def gelu(x: Any) -> Any:
     The approximation is PyTorch's ``gelu(x, approximate="tanh")`` and JAX's default. It
     differs from the exact function by less than 0.0005.
     """
-    return np.maximum(x, -_FAR) * sigmoid(bend(np.clip(x, -_FAR, _FAR)))
+    return sigmoid(bend(np.clip(x, _LOW, _HIGH))) * np.clip(x, _LOW, np.inf)
 
 
 # book/rules/piecewise.md: Clipping

@@ -15,16 +15,13 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0093b10c234b8a696b56bd143e1ca07ba605425197e66308040ca65826325248
+# sha256: f8d9f8ef9d62e9e2a58e9dd2eb0cb15904dfe55c78a2c6606c6f8bcc1744e020
 
 __all__ = [
     "kept",
     "spread",
     "count",
     "masked",
-    "wide",
-    "rounded",
-    "real_kind",
     "sum_x",
     "mean_x",
     "cut",
@@ -84,7 +81,7 @@ from autograd_book.graph.primitive import (
 )
 from autograd_book.graph.protocols import functions, implements, primitive
 from autograd_book.graph.stack import Fun
-from autograd_book.rules.elementwise import over
+from autograd_book.rules.elementwise import over, rounded, wide
 
 
 def kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
@@ -110,23 +107,6 @@ def count(shape: tuple[int, ...], axis: Any, where: Any = True) -> Any:
 def masked(x: Any, where: Any, other: Any = 0) -> Any:
     """x where a reduction looked, and another number where it did not."""
     return x if where is True else np.where(where, x, other)
-
-
-# book/rules/reductions.md: Back to the shape before
-def wide(x: Any) -> Any:
-    """x in single precision if its own is narrower, in which sums do not come far."""
-    narrow = x.dtype.itemsize < 4 and differentiable(x.dtype)
-    return x.astype(np.float32) if narrow else x
-
-
-def rounded(x: Any, dtype: Any) -> Any:
-    """x in the given precision, itself if it has that."""
-    return x if x.dtype == dtype else x.astype(dtype)
-
-
-def real_kind(dtype: Any) -> Any:
-    """The dtype of the real parts of numbers of a dtype."""
-    return np.empty(0, dtype).real.dtype
 
 
 # book/rules/reductions.md: Sum and mean

@@ -14,7 +14,7 @@ covariance.
     print(np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"), np.interp(1.5, [0, 1, 2, 3], x))
 """
 # Generated from book/rules/samples.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ea08f0a307ce6324c13e05efe8c8547f155bd8a108acdce7afdbc663ba6db9b0
+# sha256: d47de8baef0071ffc2c268df24c2d99ea6888cf3845a21ae9072c6ca9443511b
 
 __all__ = [
     "ends",
@@ -65,7 +65,8 @@ from autograd_book.graph.stack import Fun
 from autograd_book.graph.variable import Variable
 from autograd_book.rules.indexing import pick, scatter
 from autograd_book.rules.linear import scalar
-from autograd_book.rules.reductions import axes_of, backwards, cut, kept, real_kind
+from autograd_book.rules.elementwise import real_kind
+from autograd_book.rules.reductions import axes_of, backwards, cut, kept
 from autograd_book.rules.scans import named
 from autograd_book.rules.shapes import converted, dtype_of
 

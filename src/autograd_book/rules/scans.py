@@ -14,7 +14,7 @@ products go through.
     print(np.cumsum(x), np.maximum.accumulate(x))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e898afd5b9547eae57f581e32763aba3050c5bb0b744be8e1954c850ddfed8b0
+# sha256: 0a82c9f06ac1f39234e14c70a4b0268e8586eb07fb4b814f1c3735bf06e2297d
 
 __all__ = [
     "cumsum_x",
@@ -42,7 +42,8 @@ from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.protocols import functions, primitive
 from autograd_book.graph.stack import Fun
-from autograd_book.rules.reductions import along_first, backwards, kept, later, wide
+from autograd_book.rules.elementwise import wide
+from autograd_book.rules.reductions import along_first, backwards, kept, later
 
 
 # book/rules/scans.md: Running sums

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 162fc92bda0fe4b9a5e273e356b0f69b46c96d94aff547ecb3967d7fcc8fe83c
+# sha256: 6205761bca1de426bed957a291b5b9ef28acbb61fa2e97d00e57769442254f67
 
 __all__ = [
     "reshape",
@@ -73,7 +73,7 @@ from autograd_book.graph.methods import Operators
 from autograd_book.graph.protocols import functions, implements, primitive, refuse
 from autograd_book.graph.stack import Fun, bind
 from autograd_book.graph.variable import Variable, expect_constant
-from autograd_book.rules.reductions import wide
+from autograd_book.rules.elementwise import wide
 
 
 # book/rules/shapes.md: Reshape

@@ -14,7 +14,7 @@ for real and complex matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/spectra.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3e1e5f8a4c5507cdf17b43745fefa53b50fe31a42d6c481752aeb293c1b26430
+# sha256: c299aad775d82462638c94bad8f66b1f992a898ceb491347c2a749117b26f484
 
 __all__ = [
     "plain",
@@ -80,7 +80,8 @@ from autograd_book.rules.factorizations import (
 )
 from autograd_book.rules.linear import positions
 from autograd_book.rules.piecewise import direction
-from autograd_book.rules.reductions import in_single, kept, wide
+from autograd_book.rules.elementwise import wide
+from autograd_book.rules.reductions import in_single, kept
 from autograd_book.rules.shapes import constant
 
 
