@@ -10,7 +10,7 @@ import pytest
 
 import autograd_book as ab
 from autograd_book import Variable
-from autograd_book.graph.backward import reachable, unbroadcast, walk
+from autograd_book.graph.backward import added, reachable, unbroadcast, walk
 from autograd_book.graph.interpreter import Interpreter, ground
 from autograd_book.graph.stack import push
 
@@ -339,3 +339,34 @@ def test_a_hundred_training_steps_leave_memory_where_the_first_left_it() -> None
     assert objects[1] == objects[2] == objects[3], objects
     assert cycles == 0
     assert losses[-1] < losses[0]
+
+
+def test_a_sum_is_added_to_in_place_only_while_nobody_else_holds_it() -> None:
+    free = added(np.ones(3), np.ones(3))
+    np.testing.assert_array_equal(free, [2.0, 2.0, 2.0])
+    named, one = np.ones(3), np.ones(3)
+    table, view = {"kept": np.ones(3)}, np.ones(4)[:3]
+    seen = np.ones(3).reshape(3, 1)
+    for held in (named, table["kept"], view, seen.base):
+        assert added(held, one) is not held
+        np.testing.assert_array_equal(held, one)
+    closed = [np.ones(3)]
+    closed[0].flags.writeable = False
+    np.testing.assert_array_equal(added(closed.pop(), one), [2.0, 2.0, 2.0])
+    pool = [np.ones(3)]
+    place = pool[0].ctypes.data
+    total = added(pool.pop(), one)
+    assert total.ctypes.data == place
+
+
+def test_what_a_rule_hands_to_two_arguments_is_not_changed_by_the_sum_of_one() -> None:
+    twice = ab.primitive("x y", x=lambda g: g, y=lambda g: g)(lambda x, y: x + y)
+    x, y = Variable(np.zeros(3)), Variable(np.zeros(3))
+    out = twice(x, y) + twice(x, x) + 5.0 * x
+    kept = []
+    out.register_hook(lambda g: kept.append(g.numpy()))
+    given = np.ones(3)
+    out.backward(given)
+    np.testing.assert_array_equal(x.grad.numpy(), [8.0, 8.0, 8.0])
+    for untouched in (y.grad.numpy(), given, *kept):
+        np.testing.assert_array_equal(untouched, [1.0, 1.0, 1.0])

@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6a683de53613466212cf316c1d10639e13ab627561fcbdae4b48abfb241fdab8
+# sha256: eccc142abfa633f4fd46c99971eed43842568acec0690ff8ca13412d9d14f75f
 
 __all__ = [
     "reachable",
@@ -27,6 +27,9 @@ __all__ = [
     "fit",
     "recalled",
     "expect_unreleased",
+    "holders",
+    "NOBODY_ELSE",
+    "added",
     "walk",
 ]
 
@@ -34,6 +37,7 @@ __all__ = [
 # book/graph/backward.md: The order
 from collections.abc import Callable
 from operator import attrgetter
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -142,6 +146,27 @@ def expect_unreleased(nodes: list[Node]) -> None:
 
 
 # book/graph/backward.md: The walk
+def holders(array: Any) -> int:
+    """How many references there are to an array that was handed to this function."""
+    return getrefcount(array)
+
+
+NOBODY_ELSE = holders(np.empty(0))  #: What the count is for an array without a name.
+
+
+def added(total: Any, part: np.ndarray) -> Any:
+    """Sum of two cotangents, in the memory of the first if it is in no other hands."""
+    if (
+        type(total) is np.ndarray
+        and getrefcount(total) == NOBODY_ELSE
+        and total.flags.owndata
+        and total.flags.writeable
+    ):
+        return np.add(total, part, out=total)
+    return total + part
+
+
+# book/graph/backward.md: The walk
 def walk(
     end: Node, g: Any, pull: Callable[[Node, Any], Any], retain: bool = False
 ) -> dict[Leaf, Any]:
@@ -191,7 +216,12 @@ def walk(
                 or part.shape != target.shape
             ):
                 part = fit(part, target, node)
-            cotangents[target] = cotangents[target] + part if target in cotangents else part
+            if target not in cotangents:
+                cotangents[target] = part
+            elif type(part) is np.ndarray:
+                cotangents[target] = added(cotangents.pop(target), part)
+            else:
+                cotangents[target] = cotangents[target] + part
         if retain:
             node.saved = saved
         else:

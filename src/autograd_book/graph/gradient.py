@@ -16,7 +16,7 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 48c0a9a5c6a7111b5e6acfb1b0de4ddbb512f50bec426cdbb3d4257bfbc78f4c
+# sha256: 94f196bbb7850aa0b2b355bcf8023b43fd0db9c12c5c17d41d56c014ae3e1344
 
 __all__ = [
     "conjugated",
@@ -49,7 +49,7 @@ from warnings import warn
 
 import numpy as np
 
-from autograd_book.graph.backward import walk
+from autograd_book.graph.backward import NOBODY_ELSE, walk
 from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.interpreter import Interpreter, puller
 from autograd_book.graph.methods import H
@@ -149,8 +149,8 @@ def deliver(found: dict[Leaf, Any]) -> None:
     while found:
         leaf, g = found.popitem()
         g = conjugated(g)
-        if type(g) is np.ndarray and getrefcount(g) <= 2 and g.flags.owndata:
-            arrived = as_constant(g)  # held by this name and its call alone: nobody else's
+        if type(g) is np.ndarray and getrefcount(g) == NOBODY_ELSE and g.flags.owndata:
+            arrived = as_constant(g)
         else:
             arrived = g if type(g) is base.handle else as_constant(np.copy(g))
         with delivery:  # two threads may deliver to one leaf
