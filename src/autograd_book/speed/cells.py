@@ -15,10 +15,11 @@ remembers, rates, generators.
         optimizer.step()
 
     for cell in cells_of(step):
-        print(cell.kind, cell.key, cell.read())
+        if cell.kind in ("state", "number"):
+            print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 276753ebe74f5a1a2fc55827a3a7748e6f0533ba19cc0de6553a13fdd0908c3b
+# sha256: d7ccc4b5acecc5d81a35872bc2f9376986ad6c8ec91bfa132a8f5e245e88a136
 
 __all__ = [
     "Cell",
@@ -113,7 +114,7 @@ class Cell:
         return self.owner is other.owner and mine == theirs
 
 
-# book/speed/cells.md: What can be reached
+# book/speed/cells.md: Where a function can reach
 def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
     """Owner and key of each place that belongs to one object."""
     if type(value) is Variable:
@@ -133,6 +134,7 @@ def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from ((value, name) for name in vars(value))
 
 
+# book/speed/cells.md: Where a function can reach
 def followed(value: Any) -> bool:
     """Whether the attributes of an object are looked at: not those of Python's and NumPy's own."""
     home = type(value).__module__.partition(".")[0]
@@ -141,6 +143,7 @@ def followed(value: Any) -> bool:
     return hasattr(value, "__dict__") and not foreign and not isinstance(value, type | ModuleType | Enum)
 
 
+# book/speed/cells.md: Where a function can reach
 def inside(value: Any) -> tuple[Any, ...]:
     """Objects that can be reached from one without a place that could be written to."""
     if isinstance(value, partial):
@@ -150,7 +153,7 @@ def inside(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else ()
 
 
-# book/speed/cells.md: What can be reached
+# book/speed/cells.md: What a place means
 FIXED = (type(None), bool, int, float, complex, str)  #: Compared at each call.
 
 
@@ -169,12 +172,14 @@ def kind_of_place(owner: Any, key: Any, value: Any) -> str:
     return "fixed" if isinstance(value, (*FIXED, np.ndarray, np.generic)) else "way"
 
 
+# book/speed/cells.md: What a place means
 def chance() -> Any:
     """The class of generators of random numbers, or nothing if nobody can have one."""
     random = numpy_random()
     return random.Generator if random else ()
 
 
+# book/speed/cells.md: What a place means
 def cells_of(*values: Any) -> list[Cell]:
     """All places that can be reached from some objects, and what each is to a graph."""
     return walked(values)[0]

@@ -17,21 +17,24 @@ constants, and gives its result a name.
     print(evaluate(graph, np.arange(3.0)))
 """
 # Generated from book/speed/equations.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3f7958b7e3bfb7dbdde7ad9abf01cf21978ca37741f3442de5bdc15d3e853673
+# sha256: d0355b5d0cceff5d1d850b6bbda7fb29f64f91913c05498e313bf2c9a2492eea
 
 __all__ = [
     "Name",
+    "short",
+    "WIDTH",
+    "source_of",
     "names_in",
     "Equation",
-    "source_of",
     "alike",
-    "short",
     "Guard",
     "Graph",
-    "MissedGuard",
-    "evaluate",
     "NUMBERS",
     "carry_out",
+    "MissedGuard",
+    "evaluate",
+    "last_uses",
+    "live_bytes",
 ]
 
 
@@ -78,6 +81,34 @@ class Name:
 
 
 # book/speed/equations.md: An equation
+def short(value: Any) -> str:
+    """A name, a number, or an array by its kind, in a printed equation."""
+    if isinstance(value, (list, tuple)):
+        inside = ", ".join(map(short, value))
+        return f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"<{value.dtype}[{','.join(map(str, value.shape))}]>"
+    if isinstance(value, np.generic | np.ndarray):
+        return f"{value.dtype}({value})"
+    return str(value) if isinstance(value, Name) else repr(value)
+
+
+# book/speed/equations.md: An equation
+import linecache
+
+
+WIDTH = 60  #: Of an equation, and of the line of the program behind it.
+
+
+def source_of(line: tuple[str, int]) -> str:
+    """The text of a line of a program, or where it is if the text cannot be found."""
+    text = linecache.getline(*line).strip()
+    if text:
+        return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
+    return f"{line[0].rpartition('/')[2]}:{line[1]}" if line[0] else ""
+
+
+# book/speed/equations.md: An equation
 def names_in(tree: Tree) -> list[Name]:
     """The names in a tree of names and constants, in order."""
     return [leaf for leaf in leaves(tree) if type(leaf) is Name]
@@ -115,17 +146,7 @@ class Equation:
         parts = [short(a) for a in self.args]
         parts += [f"{k}={short(v)}" for k, v in self.params.items()]
         text = f"{', '.join(written)} = {self.primitive.name}({', '.join(parts)})"
-        return f"{text:<60}  # {said}" if (said := source_of(self.line)) else text
-
-
-# book/speed/equations.md: An equation
-import linecache
-
-
-def source_of(line: tuple[str, int]) -> str:
-    """The text of a line of a program, or where it is if the text cannot be found."""
-    text = linecache.getline(*line).strip()
-    return text or (f"{line[0].rpartition('/')[2]}:{line[1]}" if line[0] else "")
+        return f"{text:<{WIDTH}}  # {said}" if (said := source_of(self.line)) else text
 
 
 # book/speed/equations.md: An equation
@@ -146,19 +167,7 @@ def alike(one: Any, other: Any) -> bool:
     return one is other or bool(one == other)
 
 
-def short(value: Any) -> str:
-    """A name, a number, or an array by its kind, in a printed equation."""
-    if isinstance(value, (list, tuple)):
-        inside = ", ".join(map(short, value))
-        return f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
-    if isinstance(value, np.ndarray) and value.ndim:
-        return f"<{value.dtype}[{','.join(map(str, value.shape))}]>"
-    if isinstance(value, np.generic | np.ndarray):
-        return f"{value.dtype}({value})"
-    return str(value) if isinstance(value, Name) else repr(value)
-
-
-# book/speed/equations.md: A graph
+# book/speed/equations.md: A question and its answer
 @dataclass(frozen=True, slots=True)
 class Guard:
     """A question that the program asked of a value, and the answer that it got."""
@@ -169,9 +178,10 @@ class Guard:
 
     def __str__(self) -> str:
         text = f"guard bool({short(self.name)}) is {self.truth}"
-        return f"{text:<60}  # {said}" if (said := source_of(self.line)) else text
+        return f"{text:<{WIDTH}}  # {said}" if (said := source_of(self.line)) else text
 
 
+# book/speed/equations.md: The graph
 @dataclass(frozen=True, eq=False)
 class Graph:
     """Equations in an order in which they can be evaluated."""
@@ -193,6 +203,10 @@ class Graph:
             (other.inputs, other.equations, other.outputs, other.guards),
         )
 
+    def edges(self) -> list[tuple[Name, Name]]:
+        """For each name that is read the name that is computed from it."""
+        return [(a, b) for e in self.equations for b in e.outs for a in e.inputs]
+
     def __len__(self) -> int:
         return len(self.equations)
 
@@ -208,10 +222,33 @@ class Graph:
 
 
 # book/speed/equations.md: What a graph means
+import operator
+
+#: What NumPy's functions are for Python's numbers.
+NUMBERS: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul,
+    np.divide: operator.truediv, np.power: operator.pow, np.negative: operator.neg,
+    np.positive: operator.pos, np.absolute: operator.abs, np.remainder: operator.mod,
+    np.floor_divide: operator.floordiv, np.less: operator.lt, np.less_equal: operator.le,
+    np.greater: operator.gt, np.greater_equal: operator.ge, np.equal: operator.eq,
+    np.not_equal: operator.ne,
+}
+
+
+def carry_out(primitive: Primitive, args: Any, params: dict[str, Any], level: Any) -> Any:
+    """A primitive applied to values at a level of the stack."""
+    plain = NUMBERS.get(primitive.fun)
+    if plain and all(type(a) in (int, float, bool) for a in args):
+        return plain(*args)
+    return level.bind(primitive, args, params)
+
+
+# book/speed/equations.md: What a graph means
 class MissedGuard(AutogradError, RuntimeError):
     """A graph was evaluated for values with which the program goes another way."""
 
 
+# book/speed/equations.md: What a graph means
 def evaluate(graph: Graph, *inputs: Any) -> tuple[Any, ...]:
     """The outputs of a graph for some inputs: equation by equation, nothing is optimised.
 
@@ -237,29 +274,31 @@ def evaluate(graph: Graph, *inputs: Any) -> tuple[Any, ...]:
         if bool(value(guard.name)) is not guard.truth:
             put_back(chance)
             raise MissedGuard(
-                f"bool({guard.name}) was {guard.truth} when the program was captured, in "
-                f"{source_of(guard.line)}, and is {not guard.truth} now. Capture it again."
+                f"bool({guard.name}) was {guard.truth} when the program was captured, and is "
+                f"{not guard.truth} now. {source_of(guard.line)}\nCapture it again."
             )
     return tuple(map(value, graph.outputs))
 
 
-# book/speed/equations.md: What a graph means
-import operator
-
-#: What NumPy's functions are for Python's numbers.
-NUMBERS: dict[Callable[..., Any], Callable[..., Any]] = {
-    np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul,
-    np.divide: operator.truediv, np.power: operator.pow, np.negative: operator.neg,
-    np.positive: operator.pos, np.absolute: operator.abs, np.remainder: operator.mod,
-    np.floor_divide: operator.floordiv, np.less: operator.lt, np.less_equal: operator.le,
-    np.greater: operator.gt, np.greater_equal: operator.ge, np.equal: operator.eq,
-    np.not_equal: operator.ne,
-}
+# book/speed/equations.md: What a static graph knows
+def last_uses(graph: Graph) -> dict[Name, int]:
+    """For each name the position of the last equation that reads it; the number of equations
+    for what is handed out, and that of its own for what nobody reads."""
+    found = {name: i for i, e in enumerate(graph.equations) for name in e.outs}
+    for i, equation in enumerate(graph.equations):
+        found |= dict.fromkeys(equation.inputs, i)
+    asked = [guard.name for guard in graph.guards]
+    return found | dict.fromkeys(names_in([*graph.outputs, *asked]), len(graph))
 
 
-def carry_out(primitive: Primitive, args: Any, params: dict[str, Any], level: Any) -> Any:
-    """A primitive applied to values at a level of the stack."""
-    plain = NUMBERS.get(primitive.fun)
-    if plain and all(type(a) in (int, float, bool) for a in args):
-        return plain(*args)
-    return level.bind(primitive, args, params)
+def live_bytes(graph: Graph) -> list[int]:
+    """Bytes of all computed values that are alive while each equation is carried out."""
+    ends, alive, found = last_uses(graph), 0, []
+    dying: Counter[int] = Counter()
+    for i, equation in enumerate(graph.equations):
+        for name in equation.outs:
+            alive += name.nbytes
+            dying[ends[name]] += name.nbytes
+        found.append(alive)
+        alive -= dying[i]
+    return found
