@@ -14,30 +14,30 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ecda32e11d84483d2294c24926bbeb38774ab7292fa26f996df61a84363ad672
+# sha256: aaae779915194e5d5a78aa5e145b1ded027965999ecd7b9e5ad9c4424e0efd88
 
 __all__ = [
     "NUMBER",
     "inner",
     "named",
     "entered",
-    "State",
     "expect_place",
-    "Form",
-    "is_array",
+    "expect_unwritten",
+    "State",
+    "brief",
     "given",
     "expect_fitting",
-    "brief",
-    "constants_of",
     "commit",
     "handed",
-    "capture",
+    "Form",
+    "constants_of",
     "expect_still",
     "traced",
+    "capture",
 ]
 
 
-# book/speed/capture.md: From a function to a graph
+# book/speed/capture.md: What takes a value's place
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,6 @@ from autograd_book.speed.equations import Graph, MissedGuard, Name, evaluate
 from autograd_book.speed.symbols import Capture, CaptureError, Symbol, drawn
 
 
-# book/speed/capture.md: From a function to a graph
 NUMBER = (int, float, np.number)  #: What may be counted from call to call.
 
 
@@ -82,6 +81,28 @@ def entered(value: Any, level: Capture) -> Any:
     return value
 
 
+# book/speed/capture.md: State goes in and comes out
+def expect_place(cell: Cell, value: Any) -> None:
+    """Raise CaptureError for state that the calls of a graph could not leave in its place."""
+    if isinstance(cell.owner, list) or cell.kind == "way":
+        raise CaptureError(
+            f"a captured function put a new {type(value).__name__} into {cell}, which "
+            "would be that of the first call ever after. Return it, or change in place what "
+            "is there."
+        )
+
+
+def expect_unwritten(cell: Cell, was: Any, marks: dict[Cell, Any]) -> None:
+    """Raise CaptureError if an array that is no input of the graph was written to in place."""
+    if isinstance(was, np.ndarray) and cell in marks and mark(was) != marks[cell]:
+        raise CaptureError(
+            f"{cell}, an array of shape {was.shape} and dtype {was.dtype}, was written to by a "
+            "captured function, and the graph takes it for a constant. Make it floating point, "
+            "or return what it becomes."
+        )
+
+
+# book/speed/capture.md: State goes in and comes out
 class State:
     """What a function keeps between calls, with symbols in its place while it is captured.
 
@@ -102,6 +123,7 @@ class State:
             cell for cell in self.before
             if (cell.kind not in ("fixed", "way") or cell in moving) and cell.open()
         ]
+        self.marks = {c: mark(v) for c, v in self.before.items() if c not in set(self.entering)}
         self.chance = [(v, state_of(v)) for v in (*sources_of_chance(reached), global_source())]
 
     def enter(self, level: Capture) -> None:
@@ -122,6 +144,7 @@ class State:
         for cell, value in self.after.items():
             was = self.before.get(cell)
             known = id(cell.owner) in self.seen
+            expect_unwritten(cell, was, self.marks)
             if known and cell not in self.names and not self.unchanged(was, value):
                 if isinstance(was, NUMBER) and type(was) is not bool and was is not value:
                     moved.add(cell)
@@ -155,66 +178,16 @@ class State:
         """What each call has to find as it was."""
         entered = set(self.entering)
         known = [c for c in (*self.before, *self.names) if c not in entered and c.kind != "way"]
-        values = {cell: self.before.get(cell) for cell in known}
-        return [(cell, value, mark(value)) for cell, value in values.items()]
+        nothing = mark(None)
+        return [(c, self.before.get(c), self.marks.get(c, nothing)) for c in dict.fromkeys(known)]
 
 
-def expect_place(cell: Cell, value: Any) -> None:
-    """Raise CaptureError for state that the calls of a graph could not leave in its place."""
-    if isinstance(cell.owner, list) or cell.kind == "way":
-        raise CaptureError(
-            f"a captured function put a new {type(value).__name__} into {cell}, which "
-            "would be that of the first call ever after. Return it, or change in place what "
-            "is there."
-        )
-
-
-# book/speed/capture.md: From a function to a graph
-@dataclass(frozen=True)
-class Form:
-    """How a graph is called."""
-
-    arguments: Tree  #: The examples, with names where other values may come.
-    result: Tree  #: The result's form, with True for what is handed out as a Variable.
-    fixed: list[tuple[Cell, Any, Any]]  #: Places that were read, what was there, and its mark.
-    constants: list[tuple[Any, Any]]  #: Arrays in the equations, and their seals.
-
-    def call(self, graph: Graph, args: Any) -> Any:
-        """Evaluate a graph, hand out its results, and leave its state where it belongs."""
-        held = [inner(cell.read()) for cell in graph.cells]
-        self.expect_as_captured()
-        values = [*given(self.arguments, args), *held]
-        for name, value in zip(graph.inputs, values, strict=True):
-            expect_fitting(name, value)
-        out = evaluate(graph, *values)
-        count = len(out) - len(held)
-        ends = zip(graph.cells, values[len(values) - len(held):], out[count:], strict=True)
-        for cell, before, value in ends:
-            if value is not before:
-                commit(cell, value)
-        rest = iter(out[:count])
-        return tree_map(lambda variable: handed(next(rest), variable), self.result)
-
-    def expect_as_captured(self) -> None:
-        """Raise MissedGuard if a constant of the graph is another one now."""
-        for cell, value, noted in self.fixed:
-            now = cell.read()
-            if now is not value and mark(now) != noted or is_array(now) and mark(now) != noted:
-                raise MissedGuard(
-                    f"{cell} holds {brief(now)}, and held {brief(value)} when the function "
-                    "was captured. Capture it again, or make it an argument."
-                )
-        for array, noted in self.constants:
-            if noted != seal(array):
-                raise MissedGuard(
-                    f"an array of shape {array.shape} that is a constant of the graph was "
-                    "written to since. Capture the function again, or make it an argument."
-                )
-
-
-def is_array(value: Any) -> bool:
-    """Whether a value could have been written to."""
-    return isinstance(value, np.ndarray)
+# book/speed/capture.md: What a call looks at
+def brief(value: Any) -> str:
+    """A value in a message: an array by its kind."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}[{','.join(map(str, value.shape))}]"
+    return repr(value)
 
 
 def given(arguments: Tree, args: Tree) -> list[Any]:
@@ -245,20 +218,7 @@ def expect_fitting(name: Name, value: Any) -> None:
         )
 
 
-def brief(value: Any) -> str:
-    """A value in a message: an array by its kind."""
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype}[{','.join(map(str, value.shape))}]"
-    return repr(value)
-
-
-def constants_of(level: Capture) -> list[tuple[Any, Any]]:
-    """Arrays that equations hold by reference and somebody could write to, with their seals."""
-    parts = [(e.args, list(e.params.values())) for e in level.equations]
-    arrays = {id(v): v for v in leaves(parts) if isinstance(v, np.ndarray) and not unwritable(v)}
-    return [(v, seal(v)) for v in arrays.values()]
-
-
+# book/speed/capture.md: What a call looks at
 def commit(cell: Cell, value: Any) -> None:
     """Leave a new value in a cell."""
     if isinstance(value, chance()):
@@ -276,28 +236,55 @@ def handed(value: Any, variable: bool) -> Any:
     return as_constant(value) if variable else value
 
 
-# book/speed/capture.md: From a function to a graph
-def capture(f: Fun, *examples: Tree, expand: Any = None) -> Graph:
-    """The graph of what a function does with arguments like the examples.
+# book/speed/capture.md: What a call looks at
+@dataclass(frozen=True)
+class Form:
+    """How a graph is called."""
 
-    Parameters
-    ----------
-    f : callable
-        Any function of arrays, numbers and trees of them.
-    *examples : tree
-        Arguments as it will be called with. It is run once; its state is as before
-        afterwards.
-    expand : callable, optional
-        Whether a primitive shall be written as what its function does.
+    arguments: Tree  #: The examples, with names where other values may come.
+    result: Tree  #: The result's form, with True for what is handed out as a Variable.
+    fixed: list[tuple[Cell, Any, Any]]  #: Places that were read, what was there, and its mark.
+    constants: list[tuple[Any, Any]]  #: Arrays in the equations, and their seals.
 
-    Returns
-    -------
-    Graph
-    """
-    moving: set[Cell] = set()
-    while (found := traced(f, examples, moving, expand)) is None:
-        pass
-    return found
+    def call(self, graph: Graph, args: Any) -> Any:
+        """Evaluate a graph, hand out its results, and leave its state where it belongs."""
+        held = [inner(cell.read()) for cell in graph.cells]
+        self.expect_as_captured()
+        values = [*given(self.arguments, args), *held]
+        for name, value in zip(graph.inputs, values, strict=True):
+            expect_fitting(name, value)
+        out = evaluate(graph, *values)
+        count = len(out) - len(held)
+        ends = zip(graph.cells, values[len(values) - len(held):], out[count:], strict=True)
+        for cell, before, value in ends:
+            if value is not before:
+                commit(cell, value)
+        rest = iter(out[:count])
+        return tree_map(lambda variable: handed(next(rest), variable), self.result)
+
+    def expect_as_captured(self) -> None:
+        """Raise MissedGuard if a constant of the graph is another one now."""
+        for cell, value, noted in self.fixed:
+            now = cell.read()
+            if (now is not value or isinstance(now, np.ndarray)) and mark(now) != noted:
+                raise MissedGuard(
+                    f"{cell} holds {brief(now)}, and held {brief(value)} when the function "
+                    "was captured. Capture it again, or make it an argument."
+                )
+        for array, noted in self.constants:
+            if noted != seal(array):
+                raise MissedGuard(
+                    f"an array of shape {array.shape} that is a constant of the graph was "
+                    "written to since. Capture the function again, or make it an argument."
+                )
+
+
+# book/speed/capture.md: The function
+def constants_of(level: Capture) -> list[tuple[Any, Any]]:
+    """Arrays that equations hold by reference and somebody could write to, with their seals."""
+    parts = [(e.args, list(e.params.values())) for e in level.equations]
+    arrays = {id(v): v for v in leaves(parts) if isinstance(v, np.ndarray) and not unwritable(v)}
+    return [(v, seal(v)) for v in arrays.values()]
 
 
 def expect_still(chance: list[tuple[Any, Any]]) -> None:
@@ -310,6 +297,7 @@ def expect_still(chance: list[tuple[Any, Any]]) -> None:
         )
 
 
+# book/speed/capture.md: The function
 def traced(f: Fun, examples: Any, moving: set[Cell], expand: Any) -> Graph | None:
     """The graph of one run; None if the run changed numbers that it took for constants, which
     are then among those that move."""
@@ -335,3 +323,27 @@ def traced(f: Fun, examples: Any, moving: set[Cell], expand: Any) -> Graph | Non
         inputs, tuple(level.equations), (*outcome, *after), tuple(level.guards.values()),
         tuple(state.names), form,
     )
+
+
+# book/speed/capture.md: The function
+def capture(f: Fun, *examples: Tree, expand: Any = None) -> Graph:
+    """The graph of what a function does with arguments like the examples.
+
+    Parameters
+    ----------
+    f : callable
+        Any function of arrays, numbers and trees of them.
+    *examples : tree
+        Arguments as it will be called with. It is run once; its state is as before
+        afterwards.
+    expand : callable, optional
+        Whether a primitive shall be written as what its function does.
+
+    Returns
+    -------
+    Graph
+    """
+    moving: set[Cell] = set()
+    while (found := traced(f, examples, moving, expand)) is None:
+        pass
+    return found

@@ -17,7 +17,7 @@ constants, and gives its result a name.
     print(evaluate(graph, np.arange(3.0)))
 """
 # Generated from book/speed/equations.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d0355b5d0cceff5d1d850b6bbda7fb29f64f91913c05498e313bf2c9a2492eea
+# sha256: 8aab9340ed7cb2f9f86e633148cf57df81e6a55e7c68dc8bee08005cc5d89c74
 
 __all__ = [
     "Name",
@@ -160,6 +160,8 @@ def alike(one: Any, other: Any) -> bool:
             and one.shape == other.shape
             and np.asarray(one).tobytes() == np.asarray(other).tobytes()
         )
+    if isinstance(one, float | complex):
+        return repr(one) == repr(other)  # tells zeros apart, and not NaNs
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(alike(one[k], other[k]) for k in one)
     if isinstance(one, (list, tuple)):

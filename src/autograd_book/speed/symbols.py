@@ -16,29 +16,36 @@ one equation for each primitive that meets a symbol.
     print(*level.equations, sep="\\n")
 """
 # Generated from book/speed/symbols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b3a748417f21afa71718ddfd0320429515e63b4332aec8ec9751621a55e5fbd3
+# sha256: 38c01838bf3b2415757c138a01a273b8003af8c86b1d640f6fd9354a9b40afde
 
 __all__ = [
     "CaptureError",
     "frozen",
+    "Shut",
+    "expect_at_work",
+    "expect_castable",
+    "WHOLE",
     "writes",
-    "Symbol",
+    "Writable",
     "FILLED",
     "widened",
     "written",
+    "Called",
+    "Symbol",
     "Source",
-    "expect_way_back",
-    "expect_fresh",
-    "complexes",
-    "BACK",
-    "turned_back",
-    "expect_at_work",
-    "users_line",
-    "DEEP",
-    "Capture",
+    "owner_of",
     "link",
     "same",
     "overlap",
+    "complexes",
+    "BACK",
+    "turned_back",
+    "expect_way_back",
+    "expect_fresh",
+    "users_line",
+    "DEEP",
+    "Notes",
+    "Capture",
     "draw",
     "OTHER",
     "drawn_class",
@@ -46,7 +53,7 @@ __all__ = [
 ]
 
 
-# book/speed/symbols.md: A symbol
+# book/speed/symbols.md: What must not leave
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -89,7 +96,54 @@ def frozen(self: Any, *args: Any, **kwargs: Any) -> Any:
     )
 
 
-# book/speed/symbols.md: A symbol
+# book/speed/symbols.md: What must not leave
+class Shut:
+    """What would take a plain number or array out of a captured program, or asks for a truth."""
+
+    __slots__ = ()
+
+    __array__ = __float__ = __int__ = __complex__ = __reduce__ = frozen
+    item = tolist = tobytes = frozen
+
+    def __bool__(self: Any) -> bool:
+        return self.level.ask(self)
+
+    def __index__(self: Any) -> int:
+        if not isinstance(self.held, int | np.integer):
+            frozen(self)
+        self.level.ask(self == self.held)
+        return int(self.held)
+
+    def __format__(self: Any, spec: str) -> str:
+        return frozen(self) if spec else repr(self)
+
+
+# book/speed/symbols.md: What must not leave
+def expect_at_work(symbol: Any) -> None:
+    """Raise LeakedVariableError if the capture that a symbol belongs to is over."""
+    level: Any = floor.get()
+    while level is not None and level is not symbol.level:
+        level = level.below
+    if level is None:
+        raise LeakedVariableError(
+            f"a symbol of shape {symbol.shape} was used outside of the function that was "
+            "captured. Return it from the function, or keep it in an attribute."
+        )
+
+
+# book/speed/symbols.md: Written in place
+def expect_castable(symbol: Any, value: Any) -> None:
+    """Raise CaptureError if a value has no place in the dtype of what it is written into."""
+    if not np.can_cast(dtype := getattr(value, "dtype", symbol.dtype), symbol.dtype, "same_kind"):
+        raise CaptureError(
+            f"values of dtype {dtype} were written into {symbol.name} of dtype "
+            f"{symbol.dtype}. Convert them first, with .astype."
+        )
+
+
+WHOLE = ((), slice(None))  #: Places that are all of an array, besides an ellipsis.
+
+
 def writes(fun: Fun) -> Callable[[Any, Any], Any]:
     """Operator in place: of an array it gives the symbol another name, of a number it makes
     another symbol."""
@@ -101,10 +155,96 @@ def writes(fun: Fun) -> Callable[[Any, Any], Any]:
     return apply
 
 
-class Symbol(Operators, Protocols, Methods):
-    """A value that passes for an array, and knows its name in a graph.
+# book/speed/symbols.md: Written in place
+class Writable:
+    """What changes an array in place: it gives the symbol another name."""
 
-    It is a handle: what is written into it gives it another name.
+    __slots__ = ()
+
+    __iadd__, __isub__ = writes(np.add), writes(np.subtract)
+    __imul__, __itruediv__ = writes(np.multiply), writes(np.divide)
+    __ipow__, __imatmul__ = writes(np.power), writes(np.matmul)
+    __imod__, __ifloordiv__ = writes(np.remainder), writes(np.floor_divide)
+
+    def become(self: Any, value: Any) -> Any:
+        """Take another value, in the shape and dtype that the array has."""
+        expect_castable(self, value)
+        owner = owner_of(self)
+        expect_way_back(self, owner)
+        value = value if isinstance(value, Operators) else np.asarray(value, self.dtype)
+        value = value if value.dtype == self.dtype else value.astype(self.dtype)
+        if value.shape != self.shape or not hasattr(type(value), "held"):
+            value = self.level.note(primitives[np.broadcast_to], (value,), {"shape": self.shape})
+        self.held, self.name = np.asarray(value.held), value.name
+        self.version += 1
+        if owner is not None:
+            owner.become(self.source.back(owner, self))
+            self.source = self.source._replace(version=owner.version)
+        return self
+
+    def __setitem__(self: Any, index: Any, value: Any) -> None:
+        whole = index is Ellipsis or (type(index) in (tuple, slice) and index in WHOLE)
+        self.become(value if whole else self.at[index].set(value))
+
+
+# book/speed/symbols.md: Written in place
+#: They make arrays like another, of one number.
+FILLED = (np.zeros_like, np.ones_like, np.full_like)
+
+
+def widened(value: Any, dtype: Any) -> Any:
+    """An array in the dtype to compute with; Python numbers adopt it by themselves."""
+    plain = value.name.weak if hasattr(type(value), "held") else isinstance(value, int | float)
+    return value if plain else value.astype(dtype)
+
+
+def written(target: Any, made: Any, where: Any) -> Any:
+    """What was computed for ``out=target``, in it."""
+    if not hasattr(type(target), "become"):
+        raise CaptureError(
+            f"a value of a captured function was written into an array of shape "
+            f"{np.shape(target)} that the graph does not know. Make that array inside the "
+            "function, keep it in an attribute, or pass it as an argument."
+        )
+    return target.become(made if where is True else np.where(where, made, target))
+
+
+# book/speed/symbols.md: Written in place
+class Called(Protocols):
+    """How NumPy hands a call over to a symbol, with an array to write into or without."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(
+        self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any
+    ) -> Any:
+        expect_at_work(self)
+        out, where = kwargs.pop("out", None), kwargs.pop("where", True)
+        if method == "__call__" and (wide := kwargs.pop("dtype", None)):
+            inputs = tuple([widened(v, wide) for v in inputs])
+        if out is None:
+            kwargs |= {} if where is True else {"where": where}
+            return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+        kwargs.pop("casting", None)
+        made = super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+        return written(out[0], made, where)
+
+    def __array_function__(
+        self: Any, func: Fun, types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        expect_at_work(self)
+        out = kwargs.pop("out", None)
+        with self.level.once(func):
+            made = super().__array_function__(func, types, args, kwargs)
+        if func in FILLED and made.size:  # an array that may be written to
+            fill = made.reshape(-1)[0]
+            return self.level.note(primitives[np.broadcast_to], (fill,), {"shape": made.shape})
+        return made if out is None else written(out, made, True)
+
+
+# book/speed/symbols.md: A symbol
+class Symbol(Shut, Writable, Operators, Called, Methods):
+    """A value that passes for an array, and knows its name in a graph.
 
     Parameters
     ----------
@@ -116,11 +256,11 @@ class Symbol(Operators, Protocols, Methods):
         The interpreter that writes down what is done with it.
     """
 
-    __slots__ = ("held", "name", "level", "source", "version", "__weakref__")
+    __slots__ = ("held", "level", "name", "source", "version", "__weakref__")
 
     node = record = base = None  # what an engine asks Variables and arrays for
 
-    def __init__(self, value: Any, name: Name, level: "Capture") -> None:
+    def __init__(self, value: Any, name: Name, level: Any) -> None:
         self.held, self.name, self.level = value, name, level
         self.source: Source | None = None  #: What it is a view of.
         self.version = 0  #: How often it was written to.
@@ -129,81 +269,17 @@ class Symbol(Operators, Protocols, Methods):
     ndim = property(lambda self: len(self.name.shape), doc="Number of axes.")
     size = property(lambda self: int(np.prod(self.name.shape)), doc="Number of elements.")
     dtype: Any = property(lambda self: self.name.dtype, doc="NumPy dtype.")
-    __array__ = __float__ = __int__ = __complex__ = __reduce__ = frozen
-    item = tolist = tobytes = frozen
     flags = property(lambda self: self.held.flags, doc="How the array lies in memory.")
-    __iadd__, __isub__ = writes(np.add), writes(np.subtract)
-    __imul__, __itruediv__ = writes(np.multiply), writes(np.divide)
-    __ipow__, __imatmul__ = writes(np.power), writes(np.matmul)
-    __imod__, __ifloordiv__ = writes(np.remainder), writes(np.floor_divide)
-
-    def become(self, value: Any) -> "Symbol":
-        """Take another value, in the shape and dtype that the array has."""
-        if not np.can_cast(getattr(value, "dtype", self.dtype), self.dtype, "same_kind"):
-            raise CaptureError(
-                f"values of dtype {value.dtype} were written into {self.name} of dtype "
-                f"{self.dtype}. Convert them first, with .astype."
-            )
-        owner = self.source.owner() if self.source else None
-        if owner is not None:
-            expect_way_back(self, owner)
-        value = value if isinstance(value, Operators) else np.asarray(value, self.dtype)
-        value = value if value.dtype == self.dtype else value.astype(self.dtype)
-        if value.shape != self.shape or not isinstance(value, Symbol):
-            value = self.level.note(primitives[np.broadcast_to], (value,), {"shape": self.shape})
-        self.held, self.name = np.asarray(value.held), value.name
-        self.version += 1
-        if owner is not None and self.source:
-            owner.become(self.source.back(owner, self))
-            self.source = self.source._replace(version=owner.version)
-        return self
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        whole = index is Ellipsis or (type(index) in (tuple, slice) and index in ((), slice(None)))
-        self.become(value if whole else self.at[index].set(value))
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        expect_at_work(self)
-        out, where = kwargs.pop("out", None), kwargs.pop("where", True)
-        if method == "__call__" and (wide := kwargs.pop("dtype", None)):
-            inputs = tuple([widened(v, wide) for v in inputs])
-        if out is None:
-            kwargs |= {} if where is True else {"where": where}
-            return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
-        kwargs.pop("casting", None)
-        return written(out[0], super().__array_ufunc__(ufunc, method, *inputs, **kwargs), where)
-
-    def __array_function__(self, func: Fun, types: Any, args: Any, kwargs: Any) -> Any:
-        expect_at_work(self)
-        out = kwargs.pop("out", None)
-        with self.level.once(func):
-            made = super().__array_function__(func, types, args, kwargs)
-        if func in FILLED and made.size:  # an array that may be written to
-            fill = made.reshape(-1)[0]
-            return self.level.note(primitives[np.broadcast_to], (fill,), {"shape": made.shape})
-        return made if out is None else written(out, made, True)
 
     def __len__(self) -> int:
         return len(range(*self.shape[:1]))
 
-    def __bool__(self) -> bool:
-        return self.level.ask(self)
-
-    def __index__(self) -> int:
-        if not isinstance(self.held, int | np.integer):
-            frozen(self)
-        self.level.ask(self == self.held)
-        return int(self.held)
-
     def __repr__(self) -> str:
         return f"Symbol({self.name}:{self.name.kind})"
 
-    def __format__(self, spec: str) -> str:
-        return frozen(self) if spec else repr(self)
-
     def astype(self, dtype: Any, **options: Any) -> Any:
         """The values in another dtype."""
-        return top.get().bind(primitives[np.ndarray.astype], (self,), {"dtype": np.dtype(dtype)})
+        return bind(primitives[np.ndarray.astype], self, dtype=np.dtype(dtype))
 
     def copy(self, order: str = "K") -> "Symbol":
         """A handle of its own on the same value."""
@@ -216,28 +292,7 @@ class Symbol(Operators, Protocols, Methods):
     detach = numpy
 
 
-# book/speed/symbols.md: A symbol
-#: They make arrays like another, of one number.
-FILLED = (np.zeros_like, np.ones_like, np.full_like)
-
-
-def widened(value: Any, dtype: Any) -> Any:
-    """An array in the dtype to compute with; Python numbers adopt it by themselves."""
-    plain = isinstance(value, int | float) or (type(value) is Symbol and value.name.weak)
-    return value if plain else value.astype(dtype)
-
-
-def written(target: Any, made: Any, where: Any) -> Any:
-    """What was computed for ``out=target``, in it."""
-    if not isinstance(target, Symbol):
-        raise CaptureError(
-            f"a value of a captured function was written into an array of shape "
-            f"{np.shape(target)} that the graph does not know. Make that array inside the "
-            "function, keep it in an attribute, or pass it as an argument."
-        )
-    return target.become(made if where is True else np.where(where, made, target))
-
-
+# book/speed/symbols.md: Views
 class Source(NamedTuple):
     """What a symbol is a view of."""
 
@@ -246,26 +301,32 @@ class Source(NamedTuple):
     back: Any  #: Makes the owner's value from that of the view, or None if nobody knows how.
 
 
-def expect_way_back(symbol: Symbol, owner: Symbol) -> None:
-    """Raise CaptureError if what is written into a view could not be written into its owner."""
-    if symbol.source and symbol.source.back is None:
-        raise CaptureError(
-            f"{symbol.name} of shape {symbol.shape} was written to, and is a view of "
-            f"{owner.name} of shape {owner.shape}. Write into that, as in x[index] -= ..., "
-            "or into a copy."
-        )
+def owner_of(symbol: Any) -> Any:
+    """The symbol that one is a view of, if that is still in use."""
+    return symbol.source.owner() if symbol.source else None
 
 
-def expect_fresh(symbol: Symbol) -> None:
-    """Raise CaptureError if a symbol is a view of another that was written to since."""
-    owner = symbol.source.owner() if symbol.source else None
-    if owner is not None and symbol.source and owner.version != symbol.source.version:
-        raise CaptureError(
-            f"{symbol.name} of shape {symbol.shape} is a view of an array that was written to "
-            "since the view was made. Make the view after the write, or a copy before."
-        )
+def link(symbol: Symbol, primitive: Primitive, args: Any, params: Any) -> None:
+    """Note which argument a result is a view of."""
+    value = symbol.held
+    for a in args if isinstance(value, np.ndarray) else ():
+        if type(a) is Symbol and (value is a.held or overlap(value, a.held)):
+            way = same if value is a.held else BACK.get(primitive)
+            owner = ref(a) if a.source is None else partial(same, a)  # a view has an owner
+            symbol.source = Source(owner, a.version, way and partial(way, params))
 
 
+def same(value: Any, *others: Any) -> Any:
+    """The last of its arguments."""
+    return others[-1] if others else value
+
+
+def overlap(value: np.ndarray, other: Any) -> bool:
+    """Whether an array is a view of another's memory."""
+    return not value.flags.owndata and np.may_share_memory(value, other)
+
+
+# book/speed/symbols.md: Views
 def complexes(x: Any) -> Any:
     """Complex numbers from pairs of real ones."""
     return np.ascontiguousarray(x).view(np.result_type(x.dtype, np.complex64))[..., 0]
@@ -284,21 +345,30 @@ BACK: dict[Primitive, Any] = {
 }
 
 
-def turned_back(params: Any, owner: Symbol) -> Any:
+def turned_back(params: Any, owner: Any) -> Any:
     """The order of axes that undoes a transpose."""
     axes = params.get("axes")
     return None if axes is None else np.argsort([a % owner.ndim for a in axes]).tolist()
 
 
-def expect_at_work(symbol: Symbol) -> None:
-    """Raise LeakedVariableError if the capture that a symbol belongs to is over."""
-    level: Any = floor.get()
-    while level is not None and level is not symbol.level:
-        level = level.below
-    if level is None:
-        raise LeakedVariableError(
-            f"a symbol of shape {symbol.shape} was used outside of the function that was "
-            "captured. Return it from the function, or keep it in an attribute."
+# book/speed/symbols.md: Views
+def expect_way_back(symbol: Any, owner: Any) -> None:
+    """Raise CaptureError if what is written into a view could not be written into its owner."""
+    if owner is not None and symbol.source.back is None:
+        raise CaptureError(
+            f"{symbol.name} of shape {symbol.shape} was written to, and is a view of "
+            f"{owner.name} of shape {owner.shape}. Write into that, as in x[index] -= ..., "
+            "or into a copy."
+        )
+
+
+def expect_fresh(symbol: Any) -> None:
+    """Raise CaptureError if a symbol is a view of another that was written to since."""
+    owner = owner_of(symbol)
+    if owner is not None and owner.version != symbol.source.version:
+        raise CaptureError(
+            f"{symbol.name} of shape {symbol.shape} is a view of an array that was written to "
+            "since the view was made. Make the view after the write, or a copy before."
         )
 
 
@@ -311,11 +381,12 @@ def users_line() -> tuple[str, int]:
     return (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
 
 
+# book/speed/symbols.md: The level
 DEEP = 50  #: How often a function calls itself if it does so without an end.
 
 
-class Capture(Interpreter):
-    """Writes one equation for each primitive that meets a symbol."""
+class Notes(Interpreter):
+    """What is noted of a program: equations, guards, and names for its values."""
 
     __slots__ = ("calls", "equations", "barriers", "expand", "guards", "names")
 
@@ -367,6 +438,13 @@ class Capture(Interpreter):
         finally:
             self.calls[fun] -= 1
 
+
+# book/speed/symbols.md: The level
+class Capture(Notes):
+    """Writes one equation for each primitive that meets a symbol."""
+
+    __slots__ = ()
+
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive, and write it down if a symbol takes part."""
         if not any(map(self.mine, args)) and not any(map(self.mine, leaves(params))):
@@ -396,26 +474,6 @@ class Capture(Interpreter):
         return made
 
 
-def link(symbol: Symbol, primitive: Primitive, args: Any, params: Any) -> None:
-    """Note which argument a result is a view of."""
-    value = symbol.held
-    for a in args if isinstance(value, np.ndarray) else ():
-        if type(a) is Symbol and (value is a.held or overlap(value, a.held)):
-            way = same if value is a.held else BACK.get(primitive)
-            owner = ref(a) if a.source is None else partial(same, a)  # a view has an owner
-            symbol.source = Source(owner, a.version, way and partial(way, params))
-
-
-def same(value: Any, *others: Any) -> Any:
-    """The last of its arguments."""
-    return others[-1] if others else value
-
-
-def overlap(value: np.ndarray, other: Any) -> bool:
-    """Whether an array is a view of another's memory."""
-    return not value.flags.owndata and np.may_share_memory(value, other)
-
-
 # book/speed/symbols.md: Draws
 def draw(source: Any, method: str, given: Any, options: Any) -> Any:
     """Numbers from a generator, and the generator as it is afterwards."""
@@ -428,6 +486,7 @@ Primitive(draw, "source", flat=True)
 OTHER = ("bit_generator", "spawn", "shuffle")
 
 
+# book/speed/symbols.md: Draws
 @cache
 def drawn_class() -> Any:
     """The class of generators whose draws are equations."""
