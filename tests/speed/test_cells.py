@@ -13,6 +13,7 @@ from autograd_book.graph.stack import push
 from autograd_book.speed.cells import Cell, cells_of, followed
 
 COUNT = 3
+holder_of_nothing = SimpleNamespace(last=None)
 
 
 def kinds(f, *others):
@@ -23,7 +24,7 @@ def kinds(f, *others):
 def test_closures_attributes_items_defaults_and_global_names_are_found():
     holder, table, inside = SimpleNamespace(mean=np.zeros(2)), {"rate": 0.5}, [np.ones(1)]
 
-    def f(x, extra=SimpleNamespace(last=None)):
+    def f(x, extra=holder_of_nothing):
         return holder, table, inside, extra, COUNT
 
     assert kinds(f) == {

@@ -13,7 +13,19 @@ import autograd_book as ab
 from autograd_book.graph.primitive import primitives
 from autograd_book.speed.capture import capture
 from autograd_book.speed.equations import (
-    Equation, Graph, Guard, MissedGuard, Name, alike, carry_out, evaluate, last_uses, live_bytes, names_in, short, source_of,
+    Equation,
+    Graph,
+    Guard,
+    MissedGuard,
+    Name,
+    alike,
+    carry_out,
+    evaluate,
+    last_uses,
+    live_bytes,
+    names_in,
+    short,
+    source_of,
 )
 
 FLOAT = np.dtype(float)
