@@ -41,10 +41,21 @@ SITE = ROOT / "_build" / "html"
 SEEN = ROOT / "_build" / "seen.json"
 
 
+@pytest.hookimpl(trylast=True)  # pytest orders by the number of a parameter, and a page has another number in each list of pages
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--unseen"):
         seen = json.loads(SEEN.read_text()) if SEEN.is_file() else {}
         items[:] = [item for item in items if not (state := looked_at(item)) or seen.get(item.nodeid) != state]
+    items[:] = by_page(items)
+
+
+def by_page(items):
+    """The tests in their order, but each of a page right after the others of its file that open it: a page is opened once."""
+    groups = {}
+    for item in items:
+        page = hasattr(item, "callspec") and item.callspec.params.get("page")
+        groups.setdefault((item.nodeid.partition("::")[0], page) if page else item.nodeid, []).append(item)
+    return [item for group in groups.values() for item in group]
 
 
 def pytest_runtest_setup(item):
@@ -99,22 +110,26 @@ def browser(chromium):
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # one connection for many files
+    disable_nagle_algorithm = True
+
     def log_message(self, *args):
         pass
 
 
 @pytest.fixture(scope="session")
 def serve():
-    """A function that serves a folder on the loopback and returns its address."""
-    servers = []
+    """A function that serves a folder on the loopback, from one address, which it returns."""
+    servers = {}
 
     def start(folder):
-        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].server_port}"
+        if folder not in servers:
+            servers[folder] = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+            threading.Thread(target=servers[folder].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[folder].server_port}"
 
     yield start
-    for server in servers:
+    for server in servers.values():
         server.shutdown()
 
 
@@ -164,13 +179,16 @@ def overhanging(tab, width):
     """What reaches beyond the right edge of a page on a phone of this width, in and out of its folds, and cannot be scrolled in a box of its own."""
     tab.set_viewport_size({"width": width, "height": 844})
     return tab.evaluate("""() => {
-        document.querySelectorAll('details').forEach(fold => fold.open = true);
+        const folds = [...document.querySelectorAll('details:not([open])')];
+        folds.forEach(fold => fold.open = true);
         const edge = innerWidth + 1, over = e => e.getBoundingClientRect().right > edge && getComputedStyle(e).visibility === 'visible';
         const boxed = e => e && (['auto', 'scroll'].includes(getComputedStyle(e).overflowX) || boxed(e.parentElement));
         const parts = [...document.querySelectorAll('main *, header *, .bd-header *')].filter(e => over(e) && !boxed(e.parentElement) && !e.closest('mjx-assistive-mml'));
         const tips = parts.filter(e => !parts.some(other => other !== e && e.contains(other)));
         const told = tips.map(e => `${e.tagName.toLowerCase()} ${e.textContent.trim().slice(0, 60)}`);
-        return document.documentElement.scrollWidth > edge ? [`page ${document.documentElement.scrollWidth}`, ...told] : told;
+        const page = document.documentElement.scrollWidth;
+        folds.forEach(fold => fold.open = false);
+        return page > edge ? [`page ${page}`, ...told] : told;
     }""")
 
 

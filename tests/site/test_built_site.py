@@ -122,15 +122,8 @@ def test_the_site_can_be_published_as_it_is():
     assert "sphinx-thebe" not in (SITE / "index.html").read_text()
 
 
-# A page is loaded once, and looked at in several ways.
-
-
-@pytest.fixture(scope="module")
-def context(browser):
-    context = browser.new_context(viewport=DESK, color_scheme="light", reduced_motion="reduce")
-    context.add_init_script(f"({DRESS})('widest')")
-    yield context
-    context.close()
+# A page is loaded once, and looked at in several ways; conftest.py brings together the tests of a page. All are loaded in one tab, which
+# compiles only once what they share.
 
 
 class Page(NamedTuple):
@@ -141,13 +134,26 @@ class Page(NamedTuple):
     seen: list[str]
 
 
+@pytest.fixture(scope="module")
+def tab(browser):
+    context = browser.new_context(reduced_motion="reduce")
+    context.add_init_script(f"({DRESS})('widest')")
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def seen(tab, serve):
+    return watched(tab, serve(SITE))
+
+
 @pytest.fixture(scope="module", params=pages())
-def page(request, context, serve):
-    base, tab = serve(SITE), context.new_page()
-    page = Page(request.param, tab, watched(tab, base))
-    load(tab, f"{base}/{page.name}")
-    yield page
-    tab.close()
+def page(request, tab, seen, serve):
+    seen.clear()
+    tab.set_viewport_size(DESK)
+    tab.emulate_media(color_scheme="light")
+    load(tab, f"{serve(SITE)}/{request.param}")
+    return Page(request.param, tab, seen)
 
 
 def dress(tab, fonts):
