@@ -10,10 +10,12 @@ import json
 import logging
 import os
 import re
+import shutil
 from importlib import import_module
 from pathlib import Path
 
 import sphinx_codeautolink.extension.block as codeautolink
+from autograd_book_notebooks import TEMPLATES
 from docutils import nodes
 from outputs import CORES, Kept
 from sphinx import addnodes
@@ -78,6 +80,7 @@ def read_what_was_executed(app, docname, source):
 # away, whole: sphinx-codeautolink links only those pages that were read and written in the same build.
 
 SEEN_ELSEWHERE = re.compile(r"^\([\w-]+\)=$|^\$\$ *\(.*|^ +name: .*|^:name: .*", re.M)  # labels, and what has a number
+SOURCES = "_modules"  # the folder of the pages that show the source of a module
 CITED = re.compile(r"{cite[^`]*`[^`]*`")
 TERM = re.compile(r"^\S.*(?=\n {2}\S)", re.M)
 
@@ -94,15 +97,22 @@ def take_away_stale_pages(app):
     for page in removed:
         for file in Path(app.outdir).glob(f"*/{page}.*"):
             file.unlink()
+    if before.get(SOURCES) != app.book_pages[SOURCES]:
+        shutil.rmtree(Path(app.outdir, SOURCES), ignore_errors=True)
     app.book_complaints = Complaints(app)
 
 
 def page_digests(app):
-    """For each page, what it shows besides its own files: outputs, the titles and labels of all pages, and in the reference all headings."""
+    """For each page, what it shows besides its own files: outputs, the titles and labels of all pages, and in the reference all headings.
+
+    Beside a module's source, which sphinx.ext.viewcode watches, its page shows the titles in the frame that our templates make.
+    """
     chapters = [chapter for chapter in app.book_chapters.values() if chapter.docname in app.config.external_site_map]
     labels = [(c.docname, c.title, SEEN_ELSEWHERE.findall(c.text), c.docname == "glossary" and TERM.findall(c.text)) for c in chapters]
     listed = [(c.docname, [h.title for h in c.headings], CITED.findall(c.text), [cell.source for cell in c.exports]) for c in chapters]
-    return {c.docname: digest(app.book_outputs.state(c), labels, listed if c.docname.startswith(("api/", "references")) else []) for c in chapters}
+    frame = [machinery(), [title for _, title, *_ in labels], [file.read_text() for file in sorted(TEMPLATES.iterdir())]]
+    pages = {c.docname: digest(app.book_outputs.state(c), labels, listed if c.docname.startswith(("api/", "references")) else []) for c in chapters}
+    return pages | {SOURCES: digest(frame)}
 
 
 def note_pages(app, error):

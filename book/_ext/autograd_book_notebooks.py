@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 
 from autograd_book.literate.read import find_root
 
+TEMPLATES = Path(__file__).parent / "templates"
 NOTEBOOKS = "notebooks"  # the folder of the site that holds them
 BRANCH = "gh-pages"  # the branch that the site is published on
 ENGINE = ["src/autograd_book/**/*", "book/_style/*.py"]  # what every chapter needs
@@ -121,8 +122,8 @@ def drop_executed_notebooks(app, exception):
 
 
 def add_templates(app, config):
-    """Let our header stand before the theme's."""
-    config.templates_path.insert(0, str(Path(__file__).parent / "templates"))
+    """Let our templates stand before the theme's."""
+    config.templates_path.insert(0, str(TEMPLATES))
 
 
 def point_buttons(app, pagename, templatename, context, doctree):

@@ -44,8 +44,8 @@ SEEN = ROOT / "_build" / "seen.json"
 @pytest.hookimpl(trylast=True)  # pytest orders by the number of a parameter, and a page has another number in each list of pages
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--unseen"):
-        seen = json.loads(SEEN.read_text()) if SEEN.is_file() else {}
-        items[:] = [item for item in items if not (state := looked_at(item)) or seen.get(item.nodeid) != state]
+        seen, once = found_good(), functools.cache(digest)
+        items[:] = [item for item in items if not (state := looked_at(item, once)) or seen.get(item.nodeid) != state]
     items[:] = by_page(items)
 
 
@@ -65,15 +65,39 @@ def pytest_runtest_setup(item):
 def pytest_runtest_logreport(report):
     """Note what a test looked at, if it passed; written at once, since a session may be interrupted."""
     if report.when == "call" and (state := dict(report.user_properties).get("looked at")) and "PYTEST_XDIST_WORKER" not in os.environ:
-        seen = json.loads(SEEN.read_text()) if SEEN.is_file() else {}
-        SEEN.write_text(json.dumps(seen | {report.nodeid: state if report.passed else ""}, indent=1))
+        SEEN.write_text(json.dumps(found_good() | {report.nodeid: state if report.passed else ""}, indent=1))
 
 
-def looked_at(item):
-    """A digest of the page, notebook or chapter that a test opens, and of what all of them share; of no file, None."""
+def pytest_xdist_auto_num_workers(config):
+    """For a few pages no other process is started: it would begin when they are done."""
+    if config.getoption("--unseen"):
+        good = {*found_good().values()}
+        return 0 if sum(digest((page,)) not in good for page in pages()) < 8 else None
+    return None
+
+
+@functools.cache
+def pages():
+    """The pages of the built site."""
+    return sorted(page for page in SITE.rglob("*.html") if "_static" not in page.relative_to(SITE).parts)
+
+
+def found_good():
+    """For each test, the digest of what it looked at when it passed."""
+    return json.loads(SEEN.read_text()) if SEEN.is_file() else {}
+
+
+def digest(files):
+    """A number for what some files show, and for what all of them share."""
+    return hashlib.sha256("".join([shared(), *map(shown, files)]).encode()).hexdigest()
+
+
+def looked_at(item, number=digest):
+    """A digest of the page, notebook or chapter that a test opens; of no file, None."""
     names = [name for name in item.callspec.params.values() if isinstance(name, str)] if hasattr(item, "callspec") else []
-    files = [file for name in names for file in (SITE / name, SITE / "notebooks" / f"{name}.ipynb", ROOT / "book" / name) if file.is_file()]
-    return hashlib.sha256("".join([shared(), *map(shown, files)]).encode()).hexdigest() if files else None
+    places = (place for name in names for place in (SITE / name, SITE / "notebooks" / f"{name}.ipynb", ROOT / "book" / name))
+    files = tuple(place for place in places if place.is_file())
+    return number(files) if files else None
 
 
 def shown(file):
@@ -131,6 +155,14 @@ def serve():
     yield start
     for server in servers.values():
         server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    """The Python of an environment that never saw the package."""
+    from strangers import environment
+
+    return environment(tmp_path_factory.mktemp("stranger"))
 
 
 # A page is at rest when all it shows is there: what it loads, its formulas, its fonts, its images.

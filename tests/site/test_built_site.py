@@ -3,20 +3,24 @@
 import io
 import json
 import re
+import sqlite3
 import unicodedata
+from contextlib import closing
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from posixpath import dirname, join, normpath
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import faults, load, overhanging, watched
+from conftest import SITE, faults, load, overhanging, pages, watched
 from pypdf import PdfReader
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from autograd_book.literate.read import survey
+from autograd_book.literate.read import extensions, parse_chapter
 
 ROOT = Path(__file__).parents[2]
-SITE = ROOT / "_build" / "html"
+KEPT = ROOT / "_build" / ".jupyter_cache" / "global.db"
 DESK = {"width": 1280, "height": 900}
 PHONES = (390, 360, 320)
 # What a page is shown in: the widest of the fonts that systems fall back to, or those at hand; nothing moves. It holds from a page's first line on.
@@ -52,12 +56,9 @@ def contents():
     return sorted(item for item in parse_toc_yaml(ROOT / "book" / "_toc.yml"))
 
 
-def pages():
-    return sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html") if "_static" not in path.parts)
-
-
+@cache
 def html():
-    return {page: (SITE / page).read_text() for page in pages()}
+    return {str(page.relative_to(SITE)): page.read_text() for page in pages()}
 
 
 def sheets():
@@ -73,14 +74,13 @@ def test_every_chapter_of_the_contents_has_a_page_and_no_other_has():
 def test_every_link_inside_the_site_leads_to_a_page_and_a_place():
     texts = html()
     places = {page: set(re.findall(r'\bid="([^"]+)"', text)) for page, text in texts.items()}
-    broken = []
+    files, broken = {str(file.relative_to(SITE)) for file in SITE.rglob("*")}, []
     for page, text in texts.items():
-        for link in re.findall(r'<a [^>]*?href="([^"]+)"', text):
+        for link in {*re.findall(r'<a [^>]*?href="([^"]+)"', text)}:
             address, _, place = link.partition("#")
             if not re.match(r"[a-z]+:", address):
-                target = (SITE / page).parent.joinpath(address).resolve() if address else SITE / page
-                name = str(target.relative_to(SITE)) if target.is_relative_to(SITE) else ""
-                if not target.exists() or (place and name in places and place not in places[name]):
+                target = normpath(join(dirname(page), address)) if address else page
+                if target not in files or (place and target in places and place not in places[target]):
                     broken.append(f"{page}: {link}")
     assert broken == []
 
@@ -99,6 +99,18 @@ def test_no_image_is_without_alternative_text():
 
 def test_no_page_shows_a_folder_of_the_machine_that_built_it():
     assert [page for page, text in html().items() if str(ROOT) in text] == []
+
+
+def test_no_page_draws_its_icons_twice():
+    assert [page for page, text in html().items() if re.search(r"<script[^>]*fontawesome", text)] == []
+
+
+def test_no_chapter_was_executed_with_the_prose_of_another_at_hand():
+    with closing(sqlite3.connect(f"{KEPT.as_uri()}?mode=ro", uri=True)) as kept:
+        read = {uri: json.loads(data)["files"] for uri, data in kept.execute("select uri, data from nbcache order by created") if Path(uri).is_file()}
+    pages = {uri: [file for file in files if file.endswith((".md", ".ipynb")) and not uri.endswith(file)] for uri, files in read.items()}
+    assert len(pages) > 50
+    assert {uri: files for uri, files in pages.items() if files} == {}
 
 
 def test_every_exported_cell_says_where_it_goes():
@@ -147,7 +159,7 @@ def seen(tab, serve):
     return watched(tab, serve(SITE))
 
 
-@pytest.fixture(scope="module", params=pages())
+@pytest.fixture(scope="module", params=html())
 def page(request, tab, seen, serve):
     seen.clear()
     tab.set_viewport_size(DESK)
@@ -208,7 +220,8 @@ def squeezed(text):
 
 @pytest.mark.parametrize("page", PRINTED, indirect=True)
 def test_a_printed_chapter_holds_every_line_of_its_code_and_of_its_solutions(page):
-    chapter = next(chapter for chapter in survey(ROOT)[0] if f"{chapter.docname}.html" == page.name)
+    path = f"book/{page.name.removesuffix('.html')}.md"
+    chapter = parse_chapter(path, (ROOT / path).read_text(), extensions(ROOT))
     shown = [cell for cell in chapter.cells if not {"remove-input", "remove-cell"} & {*cell.tags}]
     code = [line for cell in shown for line in cell.source.splitlines() if line.strip()]
     solutions = [line for text in page.tab.evaluate(SOLUTIONS) for line in text.splitlines() if line.strip()]

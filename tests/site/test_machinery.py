@@ -107,7 +107,8 @@ def rule_book(small_book, tmp_path):
         chapters = "".join(f"  - file: {name}\n" for name in pages)
         (tmp_path / "book" / "_toc.yml").write_text(f"format: jb-book\nroot: index\nchapters:\n{chapters}")
         exporting = next(chapter for chapter in survey(tmp_path)[0] if chapter.exports)
-        write(tmp_path / exporting.file, render(exporting))
+        if not (module := tmp_path / exporting.file).is_file() or module.read_text() != render(exporting):
+            write(module, render(exporting))
         status, output, site = small_book("Home.", PYTHONPATH=str(tmp_path / "src"), PYTHONDONTWRITEBYTECODE="1", **environment)
         shown = {file.relative_to(site).with_suffix("").as_posix(): file.read_text() for file in site.rglob("*.html")}
         return status, output, shown, re.findall(r"executed book/(\S+)\.md", output)
@@ -127,13 +128,20 @@ def test_a_changed_rule_changes_the_pages_that_import_it_and_no_other(rule_book)
     assert "4.0" in after["rules/cubes"] and 'class="sphinx-codeautolink-a"' in after["dependent"]
 
 
-def test_a_new_title_reaches_every_page_and_executes_none(rule_book):
+def test_a_new_title_and_a_new_frame_reach_every_page_and_execute_none(rule_book, tmp_path):
+    pages = ("index", "independent", "dependent", "api/rules", "_modules/autograd_book/rules/cubes")
     assert rule_book()[0] == 0
     status, output, shown, executed = rule_book(title="Third powers")
     assert status == 0, output
     assert executed == []
-    assert all("Third powers" in shown[name] for name in ("index", "independent", "dependent", "api/rules"))
+    assert all("Third powers" in shown[name] for name in pages)
     assert not any("Cubes" in page for page in shown.values())
+    frame = tmp_path / "book" / "_ext" / "templates" / "layout.html"
+    frame.write_text(frame.read_text() + "{% block footer %}Framed anew.{% endblock %}")
+    status, output, shown, executed = rule_book(title="Third powers")
+    assert status == 0, output
+    assert executed == []
+    assert all("Framed anew." in shown[name] for name in pages)
 
 
 def test_what_a_build_complained_of_it_complains_of_again(small_book):
@@ -178,14 +186,17 @@ def test_a_public_address_gives_a_page_its_five_doors(small_book, tmp_path):
 
 
 def test_the_watch_over_the_pages_sees_what_it_should_see(browser, serve, tmp_path):
-    page = '<main><img src="https://example.org/a.png" alt="a"><script>nothing()</script><div style="width: 3000px">too wide</div></main>'
+    wide = '<div style="width: 3000px">too wide</div><details><p style="width: 2000px">folded</p></details>'
+    page = f'<main><img src="https://example.org/a.png" alt="a"><script>nothing()</script>{wide}</main>'
     (tmp_path / "page.html").write_text(f'<meta name="viewport" content="width=device-width">{page}')
     base, tab = serve(tmp_path), browser.new_page()
     seen = watched(tab, base)
     load(tab, f"{base}/page.html")
     seen = "\n".join(seen + faults(tab) + overhanging(tab, 390))
+    folded = not tab.evaluate("document.querySelector('details').open")
     tab.close()
-    assert [word for word in ("wanted to leave", "broken image", "script:", "page 30", "div too wide") if word not in seen] == []
+    assert [word for word in ("wanted to leave", "broken image", "script:", "page 30", "div too wide", "p folded") if word not in seen] == []
+    assert folded, "what is looked at next is another page than a reader's"
 
 
 @pytest.mark.parametrize("page", ["learn/losses", "graph/errors"])
@@ -200,6 +211,14 @@ def test_the_names_in_a_cell_are_those_that_the_library_finds_when_it_parses_all
         assert once("\n".join(above), None) == here
         found += len(here)
     assert found > 100
+
+
+def test_a_page_is_opened_once_for_all_tests_that_look_at_it():
+    def test(name, page):
+        return SimpleNamespace(nodeid=name, callspec=SimpleNamespace(params={"page": page}))
+
+    tests = [test("a::wide[1]", "one"), test("a::wide[2]", "two"), SimpleNamespace(nodeid="a::other"), test("b::wide[1]", "one"), test("a::dark[1]", "one")]
+    assert [test.nodeid for test in conftest.by_page(tests)] == ["a::wide[1]", "a::dark[1]", "a::wide[2]", "a::other", "b::wide[1]"]
 
 
 def test_what_was_found_good_is_looked_at_again_when_it_changes_or_an_image_of_it(tmp_path, monkeypatch):

@@ -10,14 +10,13 @@ import pytest
 from conftest import HEAD
 
 ROOT = Path(__file__).parents[2]
-KEPT = ROOT / "_build" / ".jupyter_cache"
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 from dependencies import Imports
 from outputs import Kept, Seats, content, measuring
 
 from autograd_book.literate.extract import render
-from autograd_book.literate.read import extensions, parse_chapter, survey
+from autograd_book.literate.read import parse_chapter, survey
 
 
 def cell(code, *tags):
@@ -115,15 +114,6 @@ def test_what_shows_a_module_depends_on_its_lines_of_code_and_not_on_the_words_o
 
     assert state() == state(title="Half of it") == state(words="What this is about.")
     assert len({state(), state(code="def half(x):\n    return x * 0.5"), state(words="Words. " * 30)}) == 3  # lines further down have other numbers
-
-
-@pytest.mark.site
-@pytest.mark.skipif(not KEPT.is_dir(), reason="nothing is executed yet; `make book` does it")
-def test_no_chapter_depends_on_the_prose_of_another():
-    chapters = [chapter for chapter in survey(ROOT)[0] if chapter.cells]
-    kept = Kept(ROOT, KEPT, chapters, extensions(ROOT))
-    read = {chapter.path: set(kept.record(chapter).data["files"]) - {chapter.path} for chapter in chapters}
-    assert {path: pages for path, files in read.items() if (pages := [file for file in files if file.endswith((".md", ".ipynb"))])} == {}
 
 
 def test_a_failure_names_chapter_line_and_cell_and_leaves_nothing_behind(shelf):
