@@ -26,6 +26,7 @@ import numpy
 from dependencies import Imports, tree_of
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.cache.db import NbCacheRecord
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 
@@ -81,6 +82,7 @@ class Kept:
         self.root, self.timeout, self.told = Path(root).resolve(), timeout, told
         self.cache = get_cache(folder)
         self.imports = Imports(list(chapters))
+        self.codes = {}
         self.extensions = frozenset(extensions)
 
     # What is fresh
@@ -89,10 +91,16 @@ class Kept:
         """The chapter as myst-nb will read it."""
         return notebook(chapter.path, chapter.text, self.extensions)
 
+    def code(self, chapter):
+        """The name of a chapter's code, under which the cache keeps its outputs."""
+        if chapter not in self.codes:
+            self.codes[chapter] = self.cache.create_hashed_notebook(self.notebook(chapter))[1]
+        return self.codes[chapter]
+
     def record(self, chapter):
         """What is kept under the chapter's code, or None."""
         try:
-            return self.cache.match_cache_notebook(self.notebook(chapter))
+            return NbCacheRecord.record_from_hashkey(self.code(chapter), self.cache.db)
         except KeyError:
             return None
 
@@ -117,8 +125,7 @@ class Kept:
         """Two chapters in different folders with the same code, whose outputs would be kept in one place; or None."""
         first = {}
         for chapter in chapters:
-            _, code = self.cache.create_hashed_notebook(self.notebook(chapter))
-            twin = first.setdefault(code, chapter)
+            twin = first.setdefault(self.code(chapter), chapter)
             if Path(twin.path).parent != Path(chapter.path).parent:
                 return twin.path, chapter.path
         return None

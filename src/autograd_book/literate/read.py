@@ -14,7 +14,7 @@ disagree about what a cell is.
     print(chapter.module, len(chapter.cells), len(chapter.exports))
 """
 # Generated from book/literate/read.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 67ec45cf59bbe7477217c77ffab24a3a4b8865ef626f4337f8720e055eb4e0c8
+# sha256: dfa3272d2937db811ae3a0da1e57db59e4cdcb41973e27456f8ec13d8209c971
 
 __all__ = [
     "PACKAGE",
@@ -46,7 +46,7 @@ import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -200,7 +200,8 @@ def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
         config = MdParserConfig(enable_extensions=set(extensions))
     except ValueError as error:
         raise BookError([f"{CONFIG}:1: {error}; correct its extensions"]) from None
-    return read_myst_markdown_notebook, create_md_parser(config, RendererHTML), config
+    blocks = create_md_parser(replace(config, disable_syntax=["inline"]), RendererHTML)
+    return read_myst_markdown_notebook, blocks, config
 
 
 # book/literate/read.md: Where a cell begins

@@ -16,7 +16,7 @@ it, and for each cell of a chapter what the site shows above it.
     print(index["autograd_book.literate.weave.explained"].link)
 """
 # Generated from book/literate/weave.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 82cbfcda6f7f624eed4ae38e0a851e0cfe791c197d234541be44ece5b248b6b9
+# sha256: f87fee587726898b65bd6e73a542538c7a3e795405f7e0fa0fa7cb8fcff4ea3d
 
 __all__ = [
     "KINDS",
@@ -36,6 +36,7 @@ __all__ = [
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from autograd_book.literate.checks import defined, imports, parse
@@ -73,6 +74,7 @@ def names(cell: Cell) -> tuple[str, ...]:
 
 
 # book/literate/weave.md: The name of a section
+@cache
 def anchor(title: str) -> str:
     """Return the id that docutils gives to a section with this heading."""
     words = plain(title).replace("`", " ").replace(":math:", " ").lower()
