@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 116e73222b00dc83e49c0889df29179071299db01fabd314bad049c41f5150c6
+# sha256: 025975bc4945d0eec31b762f5e9e1d295a6e1b2ab8ee2cc6e35b49dbd008455a
 
 __all__ = [
     "Variable",
@@ -194,7 +194,7 @@ from autograd_book.learn.saving import SavedFileError as SavedFileError
 from autograd_book.memory.disk import StorageError as StorageError
 from autograd_book.memory.meter import MeterBusyError as MeterBusyError
 from autograd_book.memory.pool import MissingAllocatorError as MissingAllocatorError
-from autograd_book.memory.replay import ReplayError as ReplayError
+from autograd_book.memory.notes import ReplayError as ReplayError
 from autograd_book.speed.equations import MissedGuard as MissedGuard
 from autograd_book.speed.symbols import CaptureError as CaptureError
 from autograd_book.stability.scaler import ScalingOrderError as ScalingOrderError

@@ -15,8 +15,9 @@ from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.stack import push, top
 from autograd_book.learn.attention import TransformerBlock
 from autograd_book.memory.checkpoint import checkpoint, keeping
+from autograd_book.memory.notes import ReplayError
 from autograd_book.memory.pool import recycle
-from autograd_book.memory.replay import ReplayError, Ticket
+from autograd_book.memory.replay import Ticket
 from autograd_book.memory.saved import saved_values
 
 

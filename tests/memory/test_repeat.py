@@ -9,7 +9,7 @@ from runs import X, dropout, gradients
 
 import autograd_book as ab
 from autograd_book.memory.checkpoint import checkpoint
-from autograd_book.memory.replay import ReplayError
+from autograd_book.memory.notes import ReplayError
 
 
 class Dropping(ab.nn.Module):

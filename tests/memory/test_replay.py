@@ -14,7 +14,8 @@ from autograd_book.graph.errors import MutatedValueError
 from autograd_book.graph.primitive import primitives
 from autograd_book.graph.stack import top
 from autograd_book.memory.checkpoint import checkpoint, keeping
-from autograd_book.memory.replay import ReplayError, Ticket, replay
+from autograd_book.memory.notes import ReplayError
+from autograd_book.memory.replay import Ticket, replay
 
 
 def test_frames_die_with_the_graph_without_the_collector() -> None:

@@ -12,27 +12,15 @@ save is replaced by tickets, which the frame fills when they are recalled.
     frame = Frame(lambda v: np.sum(np.tanh(v * 2.0)), None, True)
     leaf = ab.Variable(np.ones(3))
     out = run_first(frame, (leaf,), {})
-    print([step.name for step in frame.steps], len(frame.tickets), "tickets")
+    print([step.name for step in frame.notes.steps], len(frame.tickets), "tickets")
     out.backward()
     print(leaf.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ed344a8196044cb4e8e2fa32f064ad1a4ee8bd0707a1dd666219d677d2458eb1
+# sha256: 613a51664e9aae6bb357e62950ba6493ccc926cabc045dba744ea840ea46c3bf
 
 __all__ = [
-    "ReplayError",
     "Ticket",
-    "Shell",
-    "emptied",
-    "refilled",
-    "Step",
-    "noted",
-    "is_older",
-    "expected",
-    "compare",
-    "OWN",
-    "GLOBAL",
-    "differs",
     "Frame",
     "run_first",
     "nodes_and_records",
@@ -40,6 +28,7 @@ __all__ = [
     "kept_by",
     "PLAIN",
     "Checkpoint",
+    "ticketed",
     "Enough",
     "with_result",
     "known",
@@ -58,31 +47,29 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from copy import copy
 from threading import Lock, get_ident
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from autograd_book.graph.backward import recalled
-from autograd_book.graph.errors import AutogradError, MutatedValueError
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
-from autograd_book.graph.primitive import Primitive, shape_of
-from autograd_book.graph.record import Leaf, Node, Record, next_index, tie
+from autograd_book.graph.primitive import Primitive
+from autograd_book.graph.record import Node, Record, next_index
 from autograd_book.graph.stack import Base, bottom, push, top
 from autograd_book.graph.variable import Variable
+from autograd_book.memory.notes import (
+    Notes, ReplayError, Step, compare, differs, emptied, expected, noted, refilled,
+)
 from autograd_book.memory.pool import Pool
 from autograd_book.memory.repeat import (
-    alike, global_source, marks, moved, outcome, put_back, sources_of_chance, state_of,
+    alike, global_source, moved, put_back, sources_of_chance, state_of,
 )
 from autograd_book.memory.saved import note_leaf
 from autograd_book.modes.batch import Batched
 from autograd_book.modes.transforms import Fun, name_of
-from autograd_book.modes.trees import Tree, leaves, tree_map
+from autograd_book.modes.trees import leaves
 from autograd_book.stability.precision import Autocast
 from autograd_book.stability.tolerance import Packed
-
-
-class ReplayError(AutogradError, RuntimeError):
-    """A function that was run again for its saved values, and did not do the same."""
 
 
 class Ticket:
@@ -107,167 +94,27 @@ class Ticket:
         return list(Packed([*saved, *self.frame.values()]).arrays())
 
 
-# book/memory/replay.md: Inputs without their arrays
-class Shell:
-    """A Variable without its array."""
-
-    __slots__ = ("layers",)
-
-    def __init__(self, variable: Any) -> None:
-        self.layers: list[tuple[Any, Any]] = []  #: Node and Record, from outside in.
-        while type(variable) is Variable:
-            self.layers.append((variable.node, variable.record))
-            variable = variable.value
-
-    def filled(self, value: Any) -> Any:
-        """The Variable, with an array in it again."""
-        for node, record in reversed(self.layers):
-            value = tie(Variable, value, node, record)
-        return value
-
-
-# book/memory/replay.md: Inputs without their arrays
-def emptied(tree: Tree) -> tuple[Tree, tuple[Any, ...]]:
-    """A tree with shells in place of Variables, and their arrays."""
-    arrays: list[Any] = []
-
-    def emptied_leaf(leaf: Any) -> Any:
-        value = bottom(leaf)
-        if type(leaf) is not Variable or not isinstance(value, (np.ndarray, np.generic)):
-            return leaf
-        arrays.append(value)
-        return Shell(leaf)
-
-    return tree_map(emptied_leaf, tree), tuple(arrays)
-
-
-def refilled(tree: Tree, arrays: tuple[Any, ...]) -> Tree:
-    """The tree with Variables in place of the shells."""
-    rest = iter(arrays)
-    return tree_map(lambda v: v.filled(next(rest)) if type(v) is Shell else v, tree)
-
-
-# book/memory/replay.md: What is noted of an operation
-class Step(NamedTuple):
-    """What is noted of an operation."""
-
-    name: str  #: Name of the primitive.
-    shape: Any  #: Shape of the result.
-    dtype: Any  #: Dtype of the result, or its type.
-    marks: Any  #: Of the constants that went in.
-    result: Any  #: Mark of what came out, if the primitive is not trusted.
-    unread: int  #: How many tickets it made, if none of them is for its result; else 0.
-    captured: Any  #: Arrays of Variables that came in by closure.
-
-
-# book/memory/replay.md: What is noted of an operation
-def noted(
-    frame: "Frame", primitive: Primitive, args: Any, params: Any, out: Any, unread: int
-) -> Step:
-    """The note of an operation."""
-    value = bottom(out)
-    shape, dtype = getattr(value, "shape", ()), getattr(value, "dtype", type(value))
-    inside = result = None
-    if frame.check:
-        inside, result = marks(args, params), outcome(primitive, value)
-    older = [bottom(a) for a in args if type(a) is Variable and is_older(a.node, frame)]
-    return Step(primitive.name, shape, dtype, inside, result, unread, tuple(older))
-
-
-def is_older(node: Any, frame: "Frame") -> bool:
-    """Whether a Variable with this node comes neither from the call of a frame nor from
-    inside the function."""
-    if not isinstance(node, Node) or node.index >= frame.start:
-        return False
-    return node not in frame.given or isinstance(node, Leaf) and frame.exact
-
-
-# book/memory/replay.md: What is noted of an operation
-def expected(frame: "Frame", place: int, primitive: Primitive) -> Step:
-    """What was noted of an operation, or the error that it was another one."""
-    step = frame.steps[place] if place < len(frame.steps) else None
-    if step is None or step.name != primitive.name:
-        raise differs(
-            frame,
-            f"did {step.name if step else 'nothing more'} as operation {place} of the "
-            f"forward pass, and {primitive.name} when it was run again",
-        )
-    return step
-
-
-def compare(
-    frame: "Frame", place: int, step: Step, again: Step, given: tuple[Any, ...]
-) -> None:
-    """Raise ReplayError unless an operation was the same, and MutatedValueError if it used
-    a parameter that has another value now; what was given is the same, if unpacked."""
-    then, now = step.captured, again.captured
-    unpacked = {*map(id, given)}
-    if len(then) != len(now) or any(
-        a is not b and id(b) not in unpacked for a, b in zip(then, now)
-    ):
-        raise MutatedValueError(
-            f"a Variable of shape {shape_of((*now, *then)[0])} that the checkpointed "
-            f"function {name_of(frame.f)} uses was changed between the forward pass "
-            "and the backward pass, which runs it again. Call backward() before the "
-            "change, such as the step of an optimiser."
-        )
-    if again[:-1] != step[:-1]:
-        told = [f"{s.name} of {s.dtype} and shape {s.shape}" for s in (step, again)]
-        told[1] = "the same of other values" if told[0] == told[1] else told[1]
-        raise differs(
-            frame,
-            f"did {told[0]} as operation {place} of the forward pass, and "
-            f"{told[1]} when it was run again",
-        )
-
-
-# book/memory/replay.md: What is noted of an operation
-#: Remedies for a function that did not do the same, without and with a suspicion.
-OWN = (
-    "Let it depend on its arguments and parameters alone, and draw random numbers from NumPy "
-    "generators that are among them."
-)
-GLOBAL = (
-    "NumPy's global generator moved in the first run, and it is not set back, since all "
-    "threads share it: in place of np.random's functions, let it draw from a generator "
-    "np.random.default_rng(seed) that is among its arguments or in its closure."
-)
-
-
-def differs(frame: "Frame", how: str) -> ReplayError:
-    """The error for a replay that was not like the first run."""
-    return ReplayError(
-        f"the checkpointed function {name_of(frame.f)} {how}, and its gradient would be "
-        f"wrong. {GLOBAL if frame.moved else OWN}"
-    )
-
-
 # book/memory/replay.md: The frame
 class Frame:
     """One call of a checkpointed function, which can be run again: the function, a policy
     that says what to keep besides, and whether values are compared."""
 
     __slots__ = (
-        "f", "policy", "check", "stack", "start", "call", "given", "kept", "chance",
-        "tickets", "steps", "results", "last", "runner", "lock", "passing", "exact",
-        "moved",
+        "f", "policy", "notes", "stack", "call", "kept", "chance", "tickets", "results",
+        "last", "runner", "lock", "passing",
     )
 
     call: Any  #: The arguments, without their arrays.
-    given: set[Any]  #: Nodes of the Variables among them.
     kept: Any  #: The arrays, in the form in which they are held.
 
     def __init__(self, f: Fun, policy: Any, check: bool) -> None:
-        self.f, self.policy, self.check = f, policy, check
-        self.stack, self.start = top.get(), next_index()
+        self.f, self.policy, self.notes, self.stack = f, policy, Notes(f, check), top.get()
         self.tickets: list[weakref.ref[Ticket]] = []  #: In the order of the operations.
-        self.steps: list[Any] = []  #: A Step for each operation, as they began.
         self.results: dict[int, Any] = {}  #: What the policy keeps, by operation.
         self.last = -1  #: The last operation with tickets, if none is for its result.
         self.chance: list[tuple[Any, Any]] = []  #: Sources of randomness and their states.
         self.runner: int | None = None  #: The thread that runs it at the moment.
-        self.lock, self.passing, self.exact = Lock(), False, True
-        self.moved = False  #: Whether NumPy's global generator moved during the first run.
+        self.lock, self.passing = Lock(), False  #: Passing: run inside of another replay.
 
     def ticket(self, record: Any) -> Ticket:
         """The next ticket."""
@@ -290,16 +137,16 @@ class Frame:
 def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
     """Run the function of a frame for the first time."""
     frame.call, arrays = emptied((args, kwargs))
-    frame.given = {v.node for v in leaves((args, kwargs)) if type(v) is Variable}
+    frame.notes.given = {v.node for v in leaves((args, kwargs)) if type(v) is Variable}
     for variable in leaves((args, kwargs)):
         note_leaf(variable)
     before = [(s, state_of(s)) for s in sources_of_chance((frame.f, args, kwargs))]
     world = state_of(global_source())
     with push(Checkpoint, frame) as level:
         frame.kept = kept_by(level, arrays) if arrays else ()
-        outer_is_exact = level.outer is None or level.outer.frame.exact
-        frame.exact = outer_is_exact and isinstance(frame.kept, (tuple, Ticket, Packed))
-        frame.check = frame.check and frame.exact  # not what is kept with a loss
+        outer_is_exact = level.outer is None or level.outer.frame.notes.exact
+        frame.notes.exact = outer_is_exact and isinstance(frame.kept, (tuple, Ticket, Packed))
+        frame.notes.check = frame.notes.check and frame.notes.exact  # not what is kept with a loss
         frame.runner = get_ident()
         del arrays, level
         try:
@@ -307,7 +154,7 @@ def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
         finally:
             frame.runner = None
             frame.chance = [(s, state) for s, state in before if not alike(state_of(s), state)]
-            frame.moved = moved(world)
+            frame.notes.moved = moved(world)
             frame.results.pop(frame.last, None)
 
 
@@ -363,24 +210,31 @@ class Checkpoint(Interpreter):
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive, note it, and take what its nodes saved away from them."""
-        frame, place = self.frame, self.place
+        frame, place, steps = self.frame, self.place, self.frame.notes.steps
         self.place += 1
         if not frame.passing:
-            frame.steps.append(None)
-        out, first, read = self.below.bind(primitive, args, params), len(frame.tickets), False
-        for node, record in nodes_and_records(out):
-            node.saved = frame.ticket(record)
-            read = read or "out" in node.plan.asks
-            if frame.passing and record is self.uppermost:
-                node.inputs = ()
+            steps.append(None)
+        out = self.below.bind(primitive, args, params)
+        made = ticketed(self, out)
         if not frame.passing:
-            unread = 0 if read else len(frame.tickets) - first
-            frame.steps[place] = noted(frame, primitive, args, params, out, unread)
-            if read or unread:
-                frame.last = place if unread else -1
+            steps[place] = noted(frame.notes, primitive, args, params, out, max(made, 0))
+            frame.last = place if made > 0 else -1 if made else frame.last
         if frame.policy is not None and self.plain and frame.policy(primitive, args):
             frame.results[place] = kept_by(self, (bottom(out),))
         return out
+
+
+# book/memory/replay.md: The level of the first run
+def ticketed(level: Checkpoint, out: Any) -> int:
+    """Put tickets in place of what the nodes of a result have saved; how many, or -1 if one of
+    them is for the result itself."""
+    frame, made, read = level.frame, 0, False
+    for node, record in nodes_and_records(out):
+        node.saved = frame.ticket(record)
+        made, read = made + 1, read or "out" in node.plan.asks
+        if frame.passing and record is level.uppermost:
+            node.inputs = ()
+    return -1 if read else made
 
 
 # book/memory/replay.md: What need not be run again
@@ -432,14 +286,14 @@ class Replay(Checkpoint):
         """Apply a primitive as the first time, and hand over what its nodes save."""
         frame, place = self.frame, self.place
         self.place += 1
-        step = None if frame.passing else expected(frame, place, primitive)
+        step = None if frame.passing else expected(frame.notes, place, primitive)
         result = known(self, place, step)
         doing = primitive if result is None else with_result(primitive, result)
         out = self.below.bind(doing, args, params)
         if step is not None:
-            again = noted(frame, primitive, args, params, out, step.unread)
+            again = noted(frame.notes, primitive, args, params, out, step.unread)
             again = again if result is None else again._replace(result=step.result)
-            compare(frame, place, step, again, self.given)
+            compare(frame.notes, place, step, again, self.given)
         for node, record in narrowed(out):
             node.saved = give(self, node.saved, record)
             if record is self.uppermost:
@@ -457,7 +311,7 @@ def give(level: Replay, saved: Any, record: Any) -> Ticket:
     frame, number, asked = level.frame, level.number, level.asked
     level.number += 1
     if number == len(frame.tickets):
-        raise differs(frame, "saved more values when it was run again")
+        raise differs(frame.notes, "saved more values when it was run again")
     ticket = frame.tickets[number]()
     ours = asked.record is None or record in (asked.record, None)
     if ticket is None:
@@ -500,10 +354,10 @@ def run_again(frame: Frame, asked: Ticket) -> None:
         frame.runner = None
     if asked.saved is None:
         frame.forget()
-        raise differs(frame, "ended earlier when it was run again")
-    if frame.moved and not frame.check and moved(world):  # values were not compared
+        raise differs(frame.notes, "ended earlier when it was run again")
+    if frame.notes.moved and not frame.notes.check and moved(world):  # values were not compared
         frame.forget()
-        raise differs(frame, "may have drawn other random numbers when it was run again")
+        raise differs(frame.notes, "may have drawn other random numbers when it was run again")
 
 
 # book/memory/replay.md: The replay
