@@ -35,7 +35,7 @@ from autograd_book.literate.extract import HASH
 from autograd_book.literate.read import notebook
 
 #: Names of code that measures time; the first is the one of book/_style/timing.py.
-CLOCKS = ("times", "timeit", "perf_counter", "perf_counter_ns", "process_time", "monotonic", "getrusage")
+CLOCKS = ("times", "timeit", "perf_counter", "perf_counter_ns", "process_time", "monotonic", "getrusage", "measure_machine")
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
