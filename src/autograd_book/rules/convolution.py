@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e04388a4d199fc72255a12f4cbfdddc85330d7b032a2b1834f6e99a1774df6e8
+# sha256: 8c84364616c25b3ad9c8c6960e2d259c61c8c22b1cc04a4c0c9cd5b60bba435f
 
 __all__ = [
     "windows",
@@ -430,9 +430,12 @@ def over_places(fun: Any, w: Any, n: int) -> Any:
 def winning(w: Any, out: Any, n: int, where: Any = True) -> Any:
     """For each place of windows with n axes, where it attained the maximum `out`."""
     places = [(..., *place) for place in np.ndindex(w.shape[-n:])]
-    won = [np.equal(w[place], out) | np.isnan(w[place]) for place in places]
-    allowed = [True if where is True else where[place] for place in places]
-    return np.stack([hit & own for hit, own in zip(won, allowed)])
+    won = [np.equal(w[place], out) for place in places]
+    if np.isnan(out).any():
+        won = [hit | np.isnan(w[place]) for hit, place in zip(won, places)]
+    if where is not True:
+        won = [hit & where[place] for hit, place in zip(won, places)]
+    return np.stack(won)
 
 
 # book/rules/convolution.md: Pooling

@@ -14,7 +14,7 @@ rounding and remainders, choices and comparisons, and tables of all pairs.
     print(np.maximum(x, 0.5), np.round(x / 3, 1), x > 0)
 """
 # Generated from book/rules/piecewise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f8e7f45b2e3219961d80723ca37462e0fd1e03559aee86845c3e1ae1f5982d48
+# sha256: 18977655277222a6282c16ea85068359aa053c829452f7600491fdf0fc25093b
 
 __all__ = [
     "direction",
@@ -28,7 +28,7 @@ __all__ = [
     "softplus",
     "silu_slope",
     "silu",
-    "bend",
+    "cubic",
     "gelu_slope",
     "gelu",
     "ordered",
@@ -225,18 +225,24 @@ _A, _B = 2 * math.sqrt(2 / math.pi), 0.044715  #: u = A (x + B x**3).
 _LOW, _HIGH = -22, 9  #: Where the sigmoid of u is exactly 0 or 1.
 
 
-def bend(x: Any) -> Any:
-    """What the gelu takes the sigmoid of, for clipped x."""
-    return x * (_A + _A * _B * (x * x))
+def cubic(x: Any, a: float, b: float) -> Any:
+    """The polynomial a x + b x**3."""
+    out = x * x
+    out *= b
+    out += a
+    out *= x
+    return out
 
 
 def gelu_slope(x: Any) -> Any:
     """Derivative of the gelu, in single precision at least."""
     x = np.clip(wide(x), _LOW, _HIGH)
-    odds = np.exp(bend(x))
-    out = 1 / (1 + odds)
-    odds *= out  # sigmoid(u), as out is sigmoid(-u)
-    out *= x * (_A + 3 * _A * _B * (x * x))
+    odds = np.exp(cubic(x, _A, _A * _B))
+    out = cubic(x, _A, 3 * _A * _B)  # x u'
+    del x  # its memory serves for the next array
+    all_odds = 1 + odds
+    odds /= all_odds  # sigmoid(u)
+    out /= all_odds  # x u' sigmoid(-u)
     out += 1
     out *= odds
     return out
@@ -250,7 +256,7 @@ def gelu(x: Any) -> Any:
     The approximation is PyTorch's ``gelu(x, approximate="tanh")`` and JAX's default. It
     differs from the exact function by less than 0.0005.
     """
-    return sigmoid(bend(np.clip(x, _LOW, _HIGH))) * np.clip(x, _LOW, np.inf)
+    return sigmoid(cubic(np.clip(x, _LOW, _HIGH), _A, _A * _B)) * np.clip(x, _LOW, np.inf)
 
 
 # book/rules/piecewise.md: Clipping
