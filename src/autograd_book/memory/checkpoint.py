@@ -15,12 +15,20 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 38c1928713174ea654b1005f343dc45314ff84a920c4321a0789069d29680b56
+# sha256: c1e915cd389c5674abd52bcfe4ad531140ece8d4262c621ac362eb2df49e17e3
 
-__all__ = ["LATER", "recording", "checkpoint", "saved_arrays", "saved_bytes", "keeping"]
+__all__ = [
+    "LATER",
+    "recording",
+    "expect_function",
+    "checkpoint",
+    "saved_arrays",
+    "saved_bytes",
+    "keeping",
+]
 
 
-# book/memory/checkpoint.md: The function
+# book/memory/checkpoint.md: What can be checkpointed
 from collections.abc import Callable
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
@@ -44,6 +52,21 @@ def recording() -> bool:
     """Whether nodes are made at the moment."""
     kinds = (v for v in levels_from(top.get()) if isinstance(v, (Record, NoGrad)))
     return isinstance(next(kinds), Record)
+
+
+def expect_function(f: Any, policy: Any) -> None:
+    """Raise DifferentiationTypeError unless f computes when it is called, and so does the
+    policy, if there is one."""
+    if not callable(f) or any(later(f) for later in LATER):
+        raise DifferentiationTypeError(
+            f"checkpoint was given {f!r}, which is no function that computes when it is "
+            "called. Give a function or a module that returns its results."
+        )
+    if policy is not None and not callable(policy):
+        raise DifferentiationTypeError(
+            f"checkpoint was given the policy {policy!r}, which is no function. Give one of "
+            "primitive and arguments, such as keeping('matmul')."
+        )
 
 
 # book/memory/checkpoint.md: The function
@@ -79,16 +102,7 @@ def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
     -----
     After T. Chen and others, *Training deep nets with sublinear memory cost* (2016).
     """
-    if not callable(f) or any(later(f) for later in LATER):
-        raise DifferentiationTypeError(
-            f"checkpoint was given {f!r}, which is no function that computes when it is "
-            "called. Give a function or a module that returns its results."
-        )
-    if policy is not None and not callable(policy):
-        raise DifferentiationTypeError(
-            f"checkpoint was given the policy {policy!r}, which is no function. Give one of "
-            "primitive and arguments, such as keeping('matmul')."
-        )
+    expect_function(f, policy)
 
     @wraps(f, updated=())
     def checkpointed(*args: Any, **kwargs: Any) -> Any:

@@ -100,7 +100,7 @@ def runs(schedule: Schedule) -> list[int]:
     return [counts[i] for i in flat(schedule)]
 
 
-# book/memory/schedule.md: Schedules are trees
+# book/memory/schedule.md: As deep as a schedule
 CALLS = 12  #: Most calls of Python for each level of a schedule.
 
 

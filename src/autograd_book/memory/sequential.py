@@ -17,21 +17,22 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/sequential.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2d60250e1b6e86b99847dd199268f420b3181f39e39c582bae106a26f9cc653e
+# sha256: 7153ce6276fad6cce2900e94d9ad12b9d52d4176594077dd8f82c23b966ec281
 
 __all__ = [
-    "Checkpointed",
-    "checkpoint_sequential",
     "expect_count",
+    "in_order",
     "ROOM",
     "with_room",
     "by_budget",
-    "in_order",
     "PLANS",
+    "Checkpointed",
+    "planned",
+    "checkpoint_sequential",
 ]
 
 
-# book/memory/sequential.md: The network
+# book/memory/sequential.md: Four ways to say how
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
@@ -48,13 +49,62 @@ from autograd_book.memory.schedule import Schedule, binomial, flat, make_room, s
 from autograd_book.modes.transforms import Fun
 
 
+def expect_count(name: str, n: int, value: Any) -> int:
+    """A number from 1 to n, or the error that says that it is none."""
+    if not isinstance(value, Integral) or not 1 <= int(value) <= n:
+        raise DifferentiationValueError(
+            f"{name}={value!r} was given for a chain of {n} blocks. Give a whole number from 1 "
+            f"to {n}."
+        )
+    return int(value)
+
+
+def in_order(n: int, schedule: Any) -> Schedule:
+    """A schedule of n blocks, or the error that says that it is none."""
+    if not isinstance(schedule, list) or flat(schedule) != list(range(n)):
+        raise DifferentiationValueError(
+            f"the schedule {schedule!r} was given for a chain of {n} blocks. Name each block "
+            f"from 0 to {n - 1} once, in order."
+        )
+    return schedule
+
+
+# book/memory/sequential.md: Four ways to say how
+ROOM = 0.05  #: Share of what was measured that a plan for a budget leaves free.
+
+
+def with_room(costs: Costs) -> Costs:
+    """The costs with somewhat more bytes, for what measuring one block at a time misses."""
+    sizes = {name: part for name, part in costs._asdict().items() if part.dtype.kind == "i"}
+    more = {name: np.ceil((1 + ROOM) * part).astype(int) for name, part in sizes.items()}
+    return costs._replace(**more)
+
+
+def by_budget(n: int, budget: Any) -> Any:
+    """What finds a schedule for a budget when the costs are known."""
+    if not isinstance(budget, Real) or not 0 < float(budget) < np.inf:
+        raise DifferentiationValueError(
+            f"budget={budget!r} was given for a chain of {n} blocks. Give a positive number of "
+            "bytes."
+        )
+    return lambda costs: optimal(with_room(costs), float(budget))
+
+
+#: From the name of a parameter to what makes a schedule, or a planner, of it.
+PLANS: dict[str, Callable[[int, Any], Any]] = {
+    "every": lambda n, k: segments(n, expect_count("every", n, k)),
+    "slots": lambda n, slots: binomial(n, expect_count("slots", n, slots)),
+    "budget": by_budget,
+    "schedule": in_order,
+}
+
+
+# book/memory/sequential.md: The network
 class Checkpointed(Module):
     """A chain of blocks that is run by a schedule.
 
     Attributes
     ----------
-    blocks : list of callable
-        As given.
     schedule : list
         Numbers of blocks, and lists of them that are checkpointed; None before the first call
         if it depends on a budget.
@@ -66,8 +116,7 @@ class Checkpointed(Module):
         self.blocks, self.plan, self.policy, self.check = blocks, plan, policy, check
         self.schedule: Schedule | None = None if callable(plan) else plan
         self.costs: Costs | None = None
-        #: Costs and schedule by shape and dtype of what was measured.
-        self.known: dict[Any, tuple[Costs, Schedule]] = {}
+        self.known: dict[Any, tuple[Costs, Schedule]] = {}  #: By shape and dtype of the input.
         make_room(self.schedule or [])
 
     def __call__(self, x: Any) -> Any:
@@ -99,15 +148,25 @@ class Checkpointed(Module):
         return f"Checkpointed({len(self.blocks)} blocks, {self.schedule})"
 
 
-# book/memory/sequential.md: Four ways to ask
+# book/memory/sequential.md: The function
+def planned(blocks: list[Any], ways: dict[str, Any]) -> Any:
+    """The schedule or the planner of the one way that was given, or an error."""
+    for place, block in enumerate(blocks):
+        expect_layer(place, block)
+    given = {name: value for name, value in ways.items() if value is not None}
+    if len(given) > 1 or not blocks:
+        raise DifferentiationValueError(
+            f"checkpoint_sequential was given {len(blocks)} blocks, and {given}. Give at least "
+            "one block, and one of every, slots, budget and schedule at most."
+        )
+    ((name, value),) = given.items() or {"every": round(len(blocks) ** 0.5)}.items()
+    return PLANS[name](len(blocks), value)
+
+
+# book/memory/sequential.md: The function
 def checkpoint_sequential(
-    blocks: Any,
-    *,
-    every: int | None = None,
-    slots: int | None = None,
-    budget: float | None = None,
-    schedule: Schedule | None = None,
-    policy: Any = None,
+    blocks: Any, *, every: int | None = None, slots: int | None = None,
+    budget: float | None = None, schedule: Schedule | None = None, policy: Any = None,
     check: bool = True,
 ) -> Checkpointed:
     """A chain of blocks that keeps less than it saves, and computes the rest again.
@@ -136,64 +195,5 @@ def checkpoint_sequential(
         budget is too small.
     """
     blocks = list(blocks)
-    for place, block in enumerate(blocks):
-        expect_layer(place, block)
-    given = {"every": every, "slots": slots, "budget": budget, "schedule": schedule}
-    given = {name: value for name, value in given.items() if value is not None}
-    if len(given) > 1 or not blocks:
-        raise DifferentiationValueError(
-            f"checkpoint_sequential was given {len(blocks)} blocks, and {given}. Give at least "
-            "one block, and one of every, slots, budget and schedule at most."
-        )
-    ((name, value),) = given.items() or {"every": round(len(blocks) ** 0.5)}.items()
-    return Checkpointed(blocks, PLANS[name](len(blocks), value), policy, check)
-
-
-# book/memory/sequential.md: Four ways to ask
-def expect_count(name: str, n: int, value: Any) -> int:
-    """A number from 1 to n, or the error that says that it is none."""
-    if not isinstance(value, Integral) or not 1 <= int(value) <= n:
-        raise DifferentiationValueError(
-            f"{name}={value!r} was given for a chain of {n} blocks. Give a whole number from 1 "
-            f"to {n}."
-        )
-    return int(value)
-
-
-ROOM = 0.05  #: Share of what was measured that a plan for a budget leaves free.
-
-
-def with_room(costs: Costs) -> Costs:
-    """The costs with somewhat more bytes, for what measuring one block at a time misses."""
-    sizes = {name: part for name, part in costs._asdict().items() if part.dtype.kind == "i"}
-    more = {name: np.ceil((1 + ROOM) * part).astype(int) for name, part in sizes.items()}
-    return costs._replace(**more)
-
-
-def by_budget(n: int, budget: Any) -> Any:
-    """What finds a schedule for a budget when the costs are known."""
-    if not isinstance(budget, Real) or not 0 < float(budget) < np.inf:
-        raise DifferentiationValueError(
-            f"budget={budget!r} was given for a chain of {n} blocks. Give a positive number of "
-            "bytes."
-        )
-    return lambda costs: optimal(with_room(costs), float(budget))
-
-
-def in_order(n: int, schedule: Any) -> Schedule:
-    """A schedule of n blocks, or the error that says that it is none."""
-    if not isinstance(schedule, list) or flat(schedule) != list(range(n)):
-        raise DifferentiationValueError(
-            f"the schedule {schedule!r} was given for a chain of {n} blocks. Name each block "
-            f"from 0 to {n - 1} once, in order."
-        )
-    return schedule
-
-
-#: From the name of a parameter to what makes a schedule, or a planner, of it.
-PLANS: dict[str, Callable[[int, Any], Any]] = {
-    "every": lambda n, k: segments(n, expect_count("every", n, k)),
-    "slots": lambda n, slots: binomial(n, expect_count("slots", n, slots)),
-    "budget": by_budget,
-    "schedule": in_order,
-}
+    ways = {"every": every, "slots": slots, "budget": budget, "schedule": schedule}
+    return Checkpointed(blocks, planned(blocks, ways), policy, check)
