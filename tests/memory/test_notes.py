@@ -6,7 +6,7 @@ import pytest
 import autograd_book as ab
 from autograd_book.graph.errors import MutatedValueError
 from autograd_book.graph.primitive import primitives
-from autograd_book.memory.notes import Notes, ReplayError, compare, emptied, expected, noted, refilled
+from autograd_book.memory.notes import CallNotes, ReplayError, compare, emptied, expected, noted, refilled
 
 MULTIPLY = primitives[np.multiply]
 
@@ -16,7 +16,7 @@ def product(notes, a, b):
 
 
 def test_the_same_operation_on_the_same_values_passes() -> None:
-    notes, v = Notes(np.tanh, True), ab.Variable(np.ones(3))
+    notes, v = CallNotes(np.tanh, True), ab.Variable(np.ones(3))
     compare(notes, 0, product(notes, v, 2.0), product(notes, v, 2.0), ())
 
 
@@ -24,7 +24,7 @@ def test_the_same_operation_on_the_same_values_passes() -> None:
 def test_another_constant_is_refused_where_values_are_compared_and_only_there(other) -> None:
     v = ab.Variable(np.ones(3))
     for check in (True, False):
-        notes = Notes(np.tanh, check)
+        notes = CallNotes(np.tanh, check)
         first, again = product(notes, v, 2.0), product(notes, v, other)
         if check:
             with pytest.raises(ReplayError, match="multiply .* operation 0 .* the same of other values"):
@@ -35,14 +35,14 @@ def test_another_constant_is_refused_where_values_are_compared_and_only_there(ot
 
 @pytest.mark.parametrize("shape", [(3,), (1, 3)])
 def test_another_shape_is_refused_in_any_case(shape) -> None:
-    notes = Notes(np.tanh, False)
+    notes = CallNotes(np.tanh, False)
     first, again = (product(notes, ab.Variable(np.ones(s)), 2.0) for s in ((2, 3), shape))
     with pytest.raises(ReplayError, match=r"shape \(2, 3\)"):
         compare(notes, 0, first, again, ())
 
 
 def test_an_operation_of_another_name_and_one_too_many_are_refused() -> None:
-    notes = Notes(np.tanh, True)
+    notes = CallNotes(np.tanh, True)
     notes.steps.append(product(notes, ab.Variable(1.0), 2.0))
     assert expected(notes, 0, MULTIPLY) is notes.steps[0]
     with pytest.raises(ReplayError, match="did multiply as operation 0"):
@@ -53,7 +53,7 @@ def test_an_operation_of_another_name_and_one_too_many_are_refused() -> None:
 
 def test_a_caught_variable_with_another_array_is_refused_and_one_of_the_call_is_not() -> None:
     caught = ab.Variable(np.ones(3))
-    notes = Notes(np.tanh, True)
+    notes = CallNotes(np.tanh, True)
     inside = ab.Variable(np.ones(3))
     first = product(notes, caught, inside)
     inside.data = np.zeros(3)

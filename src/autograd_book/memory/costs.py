@@ -13,13 +13,13 @@ Each block is measured once, and any schedule is then followed on paper.
     print(costs.kept.shape, predict([[0, 1], 2, 3], costs).saved)
 """
 # Generated from book/memory/costs.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ba081a157afe163d69e1d71d96b9823fc9aecab3765da197d291f96bc2098348
+# sha256: b0d6e7d601c4f5ab521fea9d7cdc7d2312d2c54322379421b98b0d3dc7abc1fa
 
 __all__ = [
     "Costs",
     "HOLDS",
     "KEPT",
-    "Tally",
+    "Ledger",
     "Prediction",
     "predict",
     "delivery",
@@ -89,7 +89,7 @@ HOLDS = {"hold": 1, "drop": -1}  #: Events of an input: how many hold it more th
 KEPT = {"skip": 0, "keep": 1, "again": 1, "back": -1}  #: Of a block: how many are kept more.
 
 
-class Tally:
+class Ledger:
     """What is held in the course of a schedule, the most so far, and the time so far."""
 
     def __init__(self, costs: Costs) -> None:
@@ -144,14 +144,14 @@ class Prediction(NamedTuple):
 
 def predict(schedule: Schedule, costs: Costs) -> Prediction:
     """Follow a schedule event by event, and add up bytes and seconds."""
-    tally = Tally(costs)
+    ledger = Ledger(costs)
     for kind, i in forward(schedule):
-        tally.event(kind, i)
-    tally.cotangent = costs.inputs[-1]
+        ledger.event(kind, i)
+    ledger.cotangent = costs.inputs[-1]
     for kind, i in backward(schedule):
-        tally.event(kind, i)
-    tally.meet(delivery(costs), 0.0)
-    return Prediction(int(tally.peak), float(tally.time), int(tally.saved))
+        ledger.event(kind, i)
+    ledger.meet(delivery(costs), 0.0)
+    return Prediction(int(ledger.peak), float(ledger.time), int(ledger.saved))
 
 
 def delivery(costs: Costs) -> Any:

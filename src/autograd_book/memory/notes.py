@@ -8,20 +8,20 @@ compared with the first.
     import numpy as np
     import autograd_book as ab
     from autograd_book.graph.primitive import primitives
-    from autograd_book.memory.notes import Notes, compare, noted
+    from autograd_book.memory.notes import CallNotes, compare, noted
 
-    notes, multiply = Notes(np.tanh, True), primitives[np.multiply]
+    notes, multiply = CallNotes(np.tanh, True), primitives[np.multiply]
     v = ab.Variable(np.ones(3))
     step = noted(notes, multiply, (v, 2.0), {}, v * 2.0, 0)
     print(step.name, step.shape, step.marks)
     compare(notes, 0, step, noted(notes, multiply, (v, 2.0), {}, v * 2.0, 0), ())
 """
 # Generated from book/memory/notes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 63b179b6b8c14ba29d500e754e345fcb5baff0c30fbbea4263d3f70ff343e827
+# sha256: 66b4e436b1623ceba9be17755de8ba704bb4fe62f55921e1f286a2f1b8041af5
 
 __all__ = [
     "Step",
-    "Notes",
+    "CallNotes",
     "noted",
     "is_older",
     "ReplayError",
@@ -64,7 +64,7 @@ class Step(NamedTuple):
 
 
 # book/memory/notes.md: What is noted of an operation
-class Notes:
+class CallNotes:
     """What was done in a call of a function, and whether values are compared later."""
 
     __slots__ = ("f", "check", "start", "steps", "given", "exact", "moved")
@@ -79,7 +79,7 @@ class Notes:
 
 # book/memory/notes.md: Variables that came in by closure
 def noted(
-    notes: Notes, primitive: Primitive, args: Any, params: Any, out: Any, unread: int
+    notes: CallNotes, primitive: Primitive, args: Any, params: Any, out: Any, unread: int
 ) -> Step:
     """The note of an operation."""
     value = bottom(out)
@@ -91,7 +91,7 @@ def noted(
     return Step(primitive.name, shape, dtype, inside, result, unread, tuple(older))
 
 
-def is_older(node: Any, notes: Notes) -> bool:
+def is_older(node: Any, notes: CallNotes) -> bool:
     """Whether a Variable with this node comes neither from the call of a function nor from
     inside the function."""
     if not isinstance(node, Node) or node.index >= notes.start:
@@ -116,7 +116,7 @@ GLOBAL = (
 )
 
 
-def differs(notes: Notes, how: str) -> ReplayError:
+def differs(notes: CallNotes, how: str) -> ReplayError:
     """The error for a replay that was not like the first run."""
     return ReplayError(
         f"the checkpointed function {name_of(notes.f)} {how}, and its gradient would be "
@@ -125,7 +125,7 @@ def differs(notes: Notes, how: str) -> ReplayError:
 
 
 # book/memory/notes.md: The comparison
-def expected(notes: Notes, place: int, primitive: Primitive) -> Step:
+def expected(notes: CallNotes, place: int, primitive: Primitive) -> Step:
     """What was noted of an operation, or the error that it was another one."""
     step = notes.steps[place] if place < len(notes.steps) else None
     if step is None or step.name != primitive.name:
@@ -139,7 +139,7 @@ def expected(notes: Notes, place: int, primitive: Primitive) -> Step:
 
 # book/memory/notes.md: The comparison
 def compare(
-    notes: Notes, place: int, step: Step, again: Step, given: tuple[Any, ...]
+    notes: CallNotes, place: int, step: Step, again: Step, given: tuple[Any, ...]
 ) -> None:
     """Raise ReplayError unless an operation was the same, and MutatedValueError if it used
     a parameter that has another value now; what was given is the same, if unpacked."""

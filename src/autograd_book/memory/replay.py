@@ -17,7 +17,7 @@ save is replaced by tickets, which the frame fills when they are recalled.
     print(leaf.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 613a51664e9aae6bb357e62950ba6493ccc926cabc045dba744ea840ea46c3bf
+# sha256: 39fa1a297d18c3485612dbfdf9d64c323f7d7417e99aba61dc8b69c252bf193b
 
 __all__ = [
     "Ticket",
@@ -58,7 +58,7 @@ from autograd_book.graph.record import Node, Record, next_index
 from autograd_book.graph.stack import Base, bottom, push, top
 from autograd_book.graph.variable import Variable
 from autograd_book.memory.notes import (
-    Notes, ReplayError, Step, compare, differs, emptied, expected, noted, refilled,
+    CallNotes, ReplayError, Step, compare, differs, emptied, expected, noted, refilled,
 )
 from autograd_book.memory.pool import Pool
 from autograd_book.memory.repeat import (
@@ -108,7 +108,7 @@ class Frame:
     kept: Any  #: The arrays, in the form in which they are held.
 
     def __init__(self, f: Fun, policy: Any, check: bool) -> None:
-        self.f, self.policy, self.notes, self.stack = f, policy, Notes(f, check), top.get()
+        self.f, self.policy, self.notes, self.stack = f, policy, CallNotes(f, check), top.get()
         self.tickets: list[weakref.ref[Ticket]] = []  #: In the order of the operations.
         self.results: dict[int, Any] = {}  #: What the policy keeps, by operation.
         self.last = -1  #: The last operation with tickets, if none is for its result.
