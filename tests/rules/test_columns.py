@@ -15,6 +15,7 @@ import autograd_book as ab
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.graph.stack import push
+from autograd_book.speed.capture import capture
 
 
 class Watch(Interpreter):
@@ -91,3 +92,16 @@ def test_what_is_written_into_a_buffer_is_the_result_bit_for_bit(seen) -> None:
 def test_a_universal_function_writes_by_itself() -> None:
     assert all(p.into is p.fun for p in primitives.values() if isinstance(p.fun, np.ufunc))
     assert len(set(primitives.values())) >= NUMBER_OF_ROWS
+
+
+COMPOSITE = {p.name: fun for fun, p in primitives.items() if p.composite}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("name", COMPOSITE)
+def test_what_is_made_of_others_has_the_same_bits_when_it_is_taken_apart(name, dtype) -> None:
+    fun, x = COMPOSITE[name], np.random.default_rng(0).standard_normal((3, 5)).astype(dtype)
+    graph = capture(fun, x, expand=lambda p: p.composite)
+    assert name not in graph.count()
+    found, wanted = graph(x * 2), fun(x * 2)
+    assert (found.dtype, found.tobytes()) == (wanted.dtype, wanted.tobytes())

@@ -14,7 +14,7 @@ rounding and remainders, choices and comparisons, and tables of all pairs.
     print(np.maximum(x, 0.5), np.round(x / 3, 1), x > 0)
 """
 # Generated from book/rules/piecewise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 18977655277222a6282c16ea85068359aa053c829452f7600491fdf0fc25093b
+# sha256: c0ae77bc4fa38a6761f30dafd9d8e57b2db14fd75d240f0c2c87c4a344455f43
 
 __all__ = [
     "direction",
@@ -168,7 +168,9 @@ def highest_power(dtype: Any) -> int:
 
 
 # book/rules/piecewise.md: Smooth steps and bends
-@primitive("x", elementwise=True, x=lambda g, x: g * sigmoid_slope(x))
+@primitive(
+    "x", elementwise=True, composite=True, x=lambda g, x: g * sigmoid_slope(x)
+)
 @of_reals
 def sigmoid(x: Any) -> Any:
     """Logistic function, 1 / (1 + exp(-x)), elementwise, without overflow.
@@ -183,12 +185,16 @@ def sigmoid(x: Any) -> Any:
     array or Variable
         The shape of `x`, and its dtype if that is floating point.
     """
-    out = np.exp(np.clip(x, -FAR, highest_power(np.result_type(x))))
+    kind = x.dtype if hasattr(x, "dtype") else np.result_type(x)
+    out = np.exp(np.clip(x, -FAR, highest_power(kind)))
     out /= 1 + out
     return out
 
 
-@primitive("x", elementwise=True, x=lambda g, x, out: -g * out * np.tanh(0.5 * x))
+@primitive(
+    "x", elementwise=True, composite=True,
+    x=lambda g, x, out: -g * out * np.tanh(0.5 * x),
+)
 def sigmoid_slope(x: Any) -> Any:
     """Derivative of the sigmoid, elementwise: sigmoid(x) * sigmoid(-x)."""
     out = np.exp(-np.abs(x))
@@ -198,7 +204,7 @@ def sigmoid_slope(x: Any) -> Any:
     return out
 
 
-@primitive("x", elementwise=True, x=lambda g, x: g * sigmoid(x))
+@primitive("x", elementwise=True, composite=True, x=lambda g, x: g * sigmoid(x))
 @of_reals
 def softplus(x: Any) -> Any:
     """ln(1 + exp(x)), elementwise, without overflow; its slope is the sigmoid."""
@@ -214,7 +220,7 @@ def silu_slope(x: Any) -> Any:
     return out
 
 
-@primitive("x", elementwise=True, x=lambda g, x: g * silu_slope(x))
+@primitive("x", elementwise=True, composite=True, x=lambda g, x: g * silu_slope(x))
 @of_reals
 def silu(x: Any) -> Any:
     """x times its sigmoid, elementwise; also called swish."""
@@ -248,7 +254,7 @@ def gelu_slope(x: Any) -> Any:
     return out
 
 
-@primitive("x", elementwise=True, x=lambda g, x: g * gelu_slope(x))
+@primitive("x", elementwise=True, composite=True, x=lambda g, x: g * gelu_slope(x))
 @of_reals
 def gelu(x: Any) -> Any:
     """x times the normal probability of less, elementwise, approximated by a tanh.

@@ -15,7 +15,7 @@ variance and the average, and the same of data with holes.
     print(logsumexp(Variable([1000.0, 1000.0])))
 """
 # Generated from book/rules/reductions.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f8d9f8ef9d62e9e2a58e9dd2eb0cb15904dfe55c78a2c6606c6f8bcc1744e020
+# sha256: 1d766534be2f818ecdd3cce61837df09846d1b9edf94f9c7c40fb479915ffe2f
 
 __all__ = [
     "kept",
@@ -269,7 +269,7 @@ def softmax_x(g: Any, out: Any, axis: Any) -> Any:
     return excess
 
 
-@primitive("x", x=lambda g, out, axis=-1: softmax_x(g, out, axis))
+@primitive("x", composite=True, x=lambda g, out, axis=-1: softmax_x(g, out, axis))
 @in_single
 def softmax(x: Any, axis: Any = -1) -> Any:
     """Exponentials divided by their sum, without overflow.
@@ -303,7 +303,10 @@ def logsumexp_x(g: Any, x: Any, axis: Any) -> Any:
     return np.reshape(wide(g), kept(x.shape, axis)) * softmax(wide(x), axis=axis)
 
 
-@primitive("x", x=lambda g, x, axis=None, keepdims=False: logsumexp_x(g, x, axis))
+@primitive(
+    "x", composite=True,
+    x=lambda g, x, axis=None, keepdims=False: logsumexp_x(g, x, axis),
+)
 @in_single
 def log_sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exponentials, each counted once."""
@@ -387,7 +390,7 @@ def log_softmax_x(g: Any, out: Any, axis: Any) -> Any:
     return g - np.exp(out) * np.sum(g, axis=axis, keepdims=True)
 
 
-@primitive("x", x=lambda g, out, axis=-1: log_softmax_x(g, out, axis))
+@primitive("x", composite=True, x=lambda g, out, axis=-1: log_softmax_x(g, out, axis))
 @in_single
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """Logarithm of the softmax, finite where the softmax itself is rounded to 0."""
@@ -517,7 +520,8 @@ def rms_normalize_x(g: Any, x: Any, out: Any, axis: Any, eps: float) -> Any:
 
 
 @primitive(
-    "x", x=lambda g, x, out, axis=-1, eps=0.0: rms_normalize_x(g, x, out, axis, eps)
+    "x", composite=True,
+    x=lambda g, x, out, axis=-1, eps=0.0: rms_normalize_x(g, x, out, axis, eps),
 )
 @in_single
 def rms_normalize(x: Any, axis: Any = -1, eps: float = 0.0) -> Any:
