@@ -1,6 +1,5 @@
 """speed/capture: what a graph says of a step, to the last bit, and when it refuses."""
 
-import functools
 import operator
 from types import SimpleNamespace
 
@@ -31,7 +30,6 @@ from autograd_book.memory.report import memory_profile
 from autograd_book.memory.saved import saved_values
 from autograd_book.speed.capture import capture
 from autograd_book.speed.equations import MissedGuard
-from autograd_book.speed.symbols import CaptureError
 from autograd_book.stability import clipping
 from autograd_book.stability.scaler import GradScaler
 
@@ -227,58 +225,6 @@ def test_a_step_of_two_rivals_draws_the_same_noise():
         return step, SimpleNamespace(parameters=parameters, opt=both.generator, more=[both.discriminator.state])
 
     expect_step_like_eager(make, lambda i: (np.abs(X[i].reshape(-1)[:36].reshape(4, 9)),))
-
-
-# Draws
-
-
-def dropping(place):
-    def make():
-        step, here = step_of()()
-        source = np.random.default_rng(5)
-        here.source = source if place == "attribute" else None
-
-        def noisy(x, y):
-            rng = here.source or source
-            kept = (rng.random(x.shape) < 0.5) / np.float32(0.5)
-            return step(x * kept, y), rng.normal(), rng.integers(10), rng.permutation(4)
-
-        return noisy, here
-
-    return make
-
-
-@pytest.mark.parametrize("place", ["closure", "attribute"])
-def test_each_call_draws_what_the_step_would_have_drawn(place):
-    expect_step_like_eager(dropping(place))
-
-
-def test_a_generator_among_the_arguments_moves_on():
-    f = lambda x, source: x * source.binomial(1, 0.5, x.shape)
-    graph, one, other = capture(f, X[0], np.random.default_rng(0)), np.random.default_rng(1), np.random.default_rng(1)
-    for _ in range(3):
-        expect_same(graph(X[0], one), f(X[0], other))
-
-
-def test_a_missed_guard_sets_the_generator_back():
-    source = np.random.default_rng(0)
-    graph = capture(lambda x: x + source.random() if x > 0 else x, np.float64(1.0))
-    before = source.bit_generator.state
-    with pytest.raises(MissedGuard):
-        graph(np.float64(-1.0))
-    assert source.bit_generator.state == before
-
-
-@pytest.mark.parametrize("draw", [lambda x: x * np.random.random(), functools.partial(lambda s, x: x * s.random(), np.random.default_rng(0))])
-def test_a_draw_that_would_be_the_same_in_every_call_is_refused(draw):
-    with pytest.raises(CaptureError, match="default_rng"):
-        capture(draw, 1.0 * X[0])
-
-
-def test_shuffling_in_place_is_refused():
-    source = np.random.default_rng(0)
-    with pytest.raises(CaptureError, match="permutation"):
-        capture(lambda x: source.shuffle(x), X[0])
 
 
 # Modes

@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: aaae779915194e5d5a78aa5e145b1ded027965999ecd7b9e5ad9c4424e0efd88
+# sha256: fe164e70b833454cca94d78b0a4b3427f8318e6bbd329b07d923740470f1b131
 
 __all__ = [
     "NUMBER",
@@ -38,6 +38,7 @@ __all__ = [
 
 
 # book/speed/capture.md: What takes a value's place
+import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +53,9 @@ from autograd_book.memory.repeat import (
 )
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.speed.cells import Cell, cells_of, chance, walked
+from autograd_book.speed.draws import drawn
 from autograd_book.speed.equations import Graph, MissedGuard, Name, evaluate
-from autograd_book.speed.symbols import Capture, CaptureError, Symbol, drawn
+from autograd_book.speed.symbols import Capture, CaptureError, Symbol
 
 
 NUMBER = (int, float, np.number)  #: What may be counted from call to call.
@@ -125,6 +127,7 @@ class State:
         ]
         self.marks = {c: mark(v) for c, v in self.before.items() if c not in set(self.entering)}
         self.chance = [(v, state_of(v)) for v in (*sources_of_chance(reached), global_source())]
+        self.python = random.getstate()
 
     def enter(self, level: Capture) -> None:
         """Put symbols into the cells, one for each array."""
@@ -287,9 +290,11 @@ def constants_of(level: Capture) -> list[tuple[Any, Any]]:
     return [(v, seal(v)) for v in arrays.values()]
 
 
-def expect_still(chance: list[tuple[Any, Any]]) -> None:
+def expect_still(state: State) -> None:
     """Raise CaptureError if a generator has moved that the graph does not know."""
-    if any(not alike(state_of(source), state) for source, state in chance if source is not None):
+    known = [(source, was) for source, was in state.chance if source is not None]
+    moved = any(not alike(state_of(source), was) for source, was in known)
+    if moved or random.getstate() != state.python:
         raise CaptureError(
             "a captured function drew random numbers from a generator that the graph does not "
             "know, and every call would get the same. Draw from np.random.default_rng(seed), "
@@ -315,7 +320,7 @@ def traced(f: Fun, examples: Any, moving: set[Cell], expand: Any) -> Graph | Non
     if not moved <= moving:
         moving |= moved
         return None
-    expect_still(state.chance)
+    expect_still(state)
     variables = tree_map(lambda v: type(v) is Variable, result)
     form = Form(taken, variables, state.fixed(), constants_of(level))
     inputs = *(v for v in leaves(taken) if type(v) is Name), *state.names.values()

@@ -16,7 +16,7 @@ one equation for each primitive that meets a symbol.
     print(*level.equations, sep="\\n")
 """
 # Generated from book/speed/symbols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 38c01838bf3b2415757c138a01a273b8003af8c86b1d640f6fd9354a9b40afde
+# sha256: 2108aebcfb2a1cd60b772d5633ff179a53cf5c5df519884aaccfda9b8d29d8da
 
 __all__ = [
     "CaptureError",
@@ -31,6 +31,7 @@ __all__ = [
     "widened",
     "written",
     "Called",
+    "POWERS",
     "Symbol",
     "Source",
     "owner_of",
@@ -46,10 +47,6 @@ __all__ = [
     "DEEP",
     "Notes",
     "Capture",
-    "draw",
-    "OTHER",
-    "drawn_class",
-    "drawn",
 ]
 
 
@@ -58,8 +55,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
-from functools import cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -72,7 +68,7 @@ from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.graph.protocols import Protocols
 from autograd_book.graph.stack import Fun, bind, floor, top
 from autograd_book.learn.optim import pairs
-from autograd_book.memory.repeat import numpy_random, trusted
+from autograd_book.memory.repeat import trusted
 from autograd_book.memory.replay import replaying
 from autograd_book.modes.trees import leaves, tree_map
 from autograd_book.rules.indexing import getitem
@@ -163,7 +159,8 @@ class Writable:
 
     __iadd__, __isub__ = writes(np.add), writes(np.subtract)
     __imul__, __itruediv__ = writes(np.multiply), writes(np.divide)
-    __ipow__, __imatmul__ = writes(np.power), writes(np.matmul)
+    __ipow__ = lambda self, other: self.become(self**other)
+    __imatmul__ = writes(np.matmul)
     __imod__, __ifloordiv__ = writes(np.remainder), writes(np.floor_divide)
 
     def become(self: Any, value: Any) -> Any:
@@ -243,6 +240,10 @@ class Called(Protocols):
 
 
 # book/speed/symbols.md: A symbol
+#: What an array computes for some powers, in NumPy's own operator.
+POWERS = {-1: np.reciprocal, 0.5: np.sqrt, 1: np.positive, 2: np.square}
+
+
 class Symbol(Shut, Writable, Operators, Called, Methods):
     """A value that passes for an array, and knows its name in a graph.
 
@@ -273,6 +274,12 @@ class Symbol(Shut, Writable, Operators, Called, Methods):
 
     def __len__(self) -> int:
         return len(range(*self.shape[:1]))
+
+    def __pow__(self, other: Any) -> Any:
+        fun = POWERS.get(other) if type(other) in (int, float) and self.dtype.kind == "f" else None
+        if fun and isinstance(self.held, np.ndarray):
+            return bind(primitives[fun], self)
+        return super().__pow__(other)
 
     def __repr__(self) -> str:
         return f"Symbol({self.name}:{self.name.kind})"
@@ -472,47 +479,3 @@ class Capture(Notes):
         for symbol in leaves(made):
             link(symbol, primitive, args, params)
         return made
-
-
-# book/speed/symbols.md: Draws
-def draw(source: Any, method: str, given: Any, options: Any) -> Any:
-    """Numbers from a generator, and the generator as it is afterwards."""
-    return getattr(source, method)(*given, **options), source
-
-
-Primitive(draw, "source", flat=True)
-
-#: What a generator has besides methods that draw.
-OTHER = ("bit_generator", "spawn", "shuffle")
-
-
-# book/speed/symbols.md: Draws
-@cache
-def drawn_class() -> Any:
-    """The class of generators whose draws are equations."""
-    usual = numpy_random().Generator
-
-    def drawing(name: str) -> Any:
-        return lambda self, *args, **kwargs: self.drawn(name, args, kwargs)
-
-    def drawn(self: Any, name: str, args: Any, kwargs: Any) -> Any:
-        params = {"method": name, "given": args, "options": kwargs}
-        made, self.symbol = self.level.note(primitives[draw], (self.symbol,), params)
-        return made
-
-    def shuffle(self: Any, x: Any, axis: int = 0) -> None:
-        raise CaptureError(
-            f"{type(x).__name__} of shape {np.shape(x)} was shuffled in place in a function "
-            "that is captured. Write x = rng.permutation(x)."
-        )
-
-    names = [n for n in dir(usual) if not n.startswith("_") and n not in OTHER]
-    return type("Drawn", (usual,), {n: drawing(n) for n in names} | {"drawn": drawn, "shuffle": shuffle})
-
-
-def drawn(source: Any, level: Capture) -> Any:
-    """A generator in the same state, whose draws are written down."""
-    own = deepcopy(source)
-    made = drawn_class()(own.bit_generator)
-    made.level, made.symbol = level, level.symbol(own)
-    return made
