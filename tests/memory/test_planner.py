@@ -69,7 +69,7 @@ def test_the_claimed_schedule_holds_half_and_a_planned_one_a_quarter() -> None:
     assert planned.time < 1.375 * 36
 
 
-SHARES = [0.0, 0.005, 0.02, 0.1, 0.3, 0.6, 0.9]
+SHARES = [0.0, 0.001, 0.002, 0.005, 0.02, 0.1, 0.3, 0.6, 0.9]
 
 
 @pytest.mark.parametrize("kind", LONG)
@@ -77,6 +77,14 @@ SHARES = [0.0, 0.005, 0.02, 0.1, 0.3, 0.6, 0.9]
 def test_a_plan_with_few_cuts_is_within_a_percent_of_the_optimum_of_a_hundred_blocks(kind, share) -> None:
     costs = LONG[kind](100)
     budget = budget_of(costs, share)
+    best, coarse = (predict(optimal(costs, budget, fine=fine), costs) for fine in (100, 10))
+    assert coarse.peak <= budget and coarse.time <= 1.01 * best.time
+
+
+@pytest.mark.parametrize("seed", [3, 7])
+def test_a_plan_just_above_the_least_budget_is_within_a_percent_for_other_chains_too(seed) -> None:
+    costs = costs_of(np.random.default_rng(seed), 100)
+    budget = budget_of(costs, 0.001)
     best, coarse = (predict(optimal(costs, budget, fine=fine), costs) for fine in (100, 10))
     assert coarse.peak <= budget and coarse.time <= 1.01 * best.time
 

@@ -16,7 +16,7 @@ smallest budget for which there is one.
     print(predict(optimal(measured, 2 * lowest), measured).peak <= 2 * lowest)
 """
 # Generated from book/memory/planner.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6385522b52e9351cd13d80f32710f6c0e15dec64cc67f73b2b0255fea3487f04
+# sha256: b1a22c1eb55d3445ec289d22259fbd3006c226cb4890ba01b222a26ee2301e9c
 
 __all__ = [
     "Needs",
@@ -27,7 +27,10 @@ __all__ = [
     "in_cells",
     "level",
     "ranks",
+    "with_cuts",
     "lists_of",
+    "NEAR",
+    "others",
     "ENTRIES",
     "Plan",
     "keep",
@@ -157,20 +160,27 @@ def level(lengths: Any, fine: int) -> Any:
 
 
 # book/memory/planner.md: Where a long part may be cut
-def ranks(inputs: Any, tightest: Schedule, fine: int) -> Any:
-    """By place between blocks, the highest level of parts that may begin or end there."""
+def ranks(inputs: Any, fine: int, tabled: Any = None) -> Any:
+    """By place between blocks, the highest level of parts that may begin or end there; on
+    each level, places that had it in another table stand back."""
     n = len(inputs) - 1
     rank, places = np.zeros(n + 1, int), np.arange(1, n)
-    while len(places) > 1:
-        pairs = places[: len(places) // 2 * 2].reshape(-1, 2)
-        places = pairs[np.arange(len(pairs)), inputs[pairs].argmin(axis=1)]
-        rank[places] += 1
-    lists = lists_of(tightest)
+    tabled = rank if tabled is None else tabled
+    for height in range(1, n.bit_length()):
+        some = places[: len(places) >> height << height].reshape(-1, 1 << height)
+        sizes = np.where(tabled[some] < height, inputs[some], np.inf)
+        rank[some[np.arange(len(some)), sizes.argmin(axis=1)]] = height
+    rank[[0, n]] = n
+    return rank
+
+
+def with_cuts(rank: Any, tightest: Schedule, fine: int) -> Any:
+    """The ranks, with those that some of the cuts of a schedule need."""
+    rank, n, lists = rank.copy(), len(rank) - 1, lists_of(tightest)
     for height in range(1, 1 + int(level(n, fine))):
         known = {place for a, b in lists if level(b - a, fine) == height for place in (a, b)}
         some = sorted(known)[:: 1 + (len(known) << height) // n]
         rank[some] = np.maximum(rank[some], height)
-    rank[[0, n]] = n
     return rank
 
 
@@ -182,6 +192,20 @@ def lists_of(schedule: Schedule) -> list[tuple[int, int]]:
         blocks = flat(part)
         found.append((blocks[0], blocks[-1] + 1))
         todo.extend(inner for inner in part if isinstance(inner, list))
+    return found
+
+
+# book/memory/planner.md: Where a long part may be cut
+NEAR = 3  #: Blocks by which a cut may move from one table to the next.
+
+
+def others(rank: Any, schedule: Schedule, inputs: Any, fine: int) -> Any:
+    """Ranks for another table than the one that has given a schedule."""
+    found = ranks(inputs, fine, rank)
+    for part in lists_of(schedule):
+        for place in part:
+            near = slice(max(place - NEAR, 0), place + NEAR + 1)
+            found[near] = np.maximum(found[near], 1 + level(part[1] - part[0], fine))
     return found
 
 
@@ -198,10 +222,10 @@ class Plan:
     """
 
     def __init__(
-        self, costs: Costs, budget: float, cells: int, fine: int, tightest: Schedule, price: float
+        self, costs: Costs, budget: float, cells: int, fine: int, rank: Any, price: float
     ) -> None:
         self.costs, self.needs, n = costs, Needs(costs), len(costs.kept)
-        self.rank, self.level = ranks(costs.inputs, tightest, fine), level(np.arange(n + 1), fine)
+        self.rank, self.level = rank, level(np.arange(n + 1), fine)
         #: Ends of the parts that begin at each block.
         self.ends = [self.reached(first, np.arange(first + 1, n + 1)) for first in range(n)]
         self.cells = max(1, min(cells, ENTRIES // sum(map(len, self.ends))))
@@ -360,5 +384,10 @@ def optimal(
     fine = fine or max(4, 10_000 // len(costs.kept))
     everything = predict(list(range(len(costs.kept))), costs).peak
     price = 0.5 * costs.skip_time.sum() / max(everything - smallest, 1)
-    plan = Plan(costs, free * more / cells, more, fine, tightest, price)
-    return within(plan, budget, tightest)
+    rank, found = with_cuts(ranks(costs.inputs, fine), tightest, fine), [tightest]
+    for _ in range(2 if fine < len(costs.kept) else 1):
+        plan = Plan(costs, free * more / cells, more, fine, rank, price)
+        found.append(within(plan, budget, tightest))
+        del plan  # before the next one
+        rank = others(rank, found[-1], costs.inputs, fine)
+    return min(found, key=lambda schedule: predict(schedule, costs).time)
