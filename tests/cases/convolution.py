@@ -27,6 +27,12 @@ WINDOWS = [
     ((2, 6, 3), 2, -2, 2, 3),
     ((0, 4), 2, 1, 1, 1),
 ]
+#: Lengths of the last axes, and how windows slide along them.
+PLANES = [
+    ((6,), Sliding((3,), (1,), (1,))),
+    ((4, 5), Sliding((2, 2), (2, 3), (1, 1))),
+    ((5, 7), Sliding((2, 3), (1, 2), (2, 1))),
+]
 #: Shape and options of pooling.
 POOLS = [
     ((2, 2, 6), 2, {}),
@@ -68,6 +74,13 @@ def cases() -> Iterator[tuple[str, Case]]:
         f = lambda w, n=shape[axis], axis=axis, step=step, spread=spread: c.fold(w, n, axis, step, spread)
         w = uniform(c.windows(x, size, axis, step, spread).shape, seed=1)
         yield "fold", Case(weighted(f, w), (w,), label("fold", *name))
+    for lengths, sliding in PLANES:
+        f = lambda x, sliding=sliding: c.all_windows(x, sliding)
+        x = uniform((2, *lengths))
+        yield "all_windows", Case(weighted(f, x), (x,), label("all_windows", lengths, sliding))
+        f = lambda w, lengths=lengths, sliding=sliding: c.all_folds(w, lengths, sliding)
+        w = uniform(c.all_windows(x, sliding).shape, seed=1)
+        yield "all_folds", Case(weighted(f, w), (w,), label("all_folds", lengths, sliding))
     for shape, window, axis in [((5,), 2, None), ((3, 4), (2, 3), None), ((3, 4), 2, -1), ((4, 2, 5), (2, 3), (-1, 0)),
                                 ((6,), (2, 3), (0, 0))]:
         f = lambda x, window=window, axis=axis: np.lib.stride_tricks.sliding_window_view(x, window, axis)

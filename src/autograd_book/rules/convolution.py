@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8c84364616c25b3ad9c8c6960e2d259c61c8c22b1cc04a4c0c9cd5b60bba435f
+# sha256: 804802370e0787c26055a87db6de3b5222107ffe5e1cfa6339581bc78b24713f
 
 __all__ = [
     "windows",
@@ -155,23 +155,32 @@ class Sliding(NamedTuple):
 
 
 # book/rules/convolution.md: Several axes
+@primitive(
+    "x", linear="x", view=True,
+    x=lambda g, x_shape, how: all_folds(g, x_shape[-len(how.sizes) :], how),
+)
 def all_windows(x: Any, how: Sliding) -> Any:
     """Windows along the last axes of x; the axes inside a window come last, in order."""
-    first = len(x.shape) - len(how.sizes)
-    sides = enumerate(zip(how.sizes, how.steps, how.spreads), first)
-    for axis, (size, step, spread) in sides:
-        x = windows(x, size, axis, step, spread)
-    return x
+    reach = [d * (k - 1) + 1 for k, d in zip(how.sizes, how.spreads)]
+    axes = tuple(range(-len(reach), 0))
+    every = np.lib.stride_tricks.sliding_window_view(x, reach, axes)
+    kept: Any = [slice(None, None, n) for n in (*how.steps, *how.spreads)]
+    return every[(..., *kept)]
 
 
 # book/rules/convolution.md: Several axes
+@primitive("w", linear="w", w=lambda g, lengths, how: all_windows(g, how))
 def all_folds(w: Any, lengths: tuple[int, ...], how: Sliding) -> Any:
     """The transpose of `all_windows`, for axes of the given lengths."""
-    first = len(w.shape) - 2 * len(lengths)
-    sides = [*enumerate(zip(lengths, how.steps, how.spreads), first)]
-    for axis, (length, step, spread) in reversed(sides):
-        w = fold(w, length, axis, step, spread)
-    return w
+    n = len(lengths)
+    before, counts = w.shape[: -2 * n], w.shape[-2 * n : -n]
+    first: Any = (..., *[0] * n)
+    out = np.zeros_like(w[first], shape=(*before, *lengths))
+    sides = [*zip(counts, how.steps, how.spreads)]
+    for place in np.ndindex(*how.sizes):
+        at: Any = [slice(i * d, i * d + s * k, s) for i, (k, s, d) in zip(place, sides)]
+        out[(..., *at)] += w[(..., *place)]
+    return out
 
 
 # book/rules/convolution.md: A product of matrices

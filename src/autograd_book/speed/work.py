@@ -17,7 +17,7 @@ or back, is counted by primitive and phase.
     print(total(counted).flops, "operations")
 """
 # Generated from book/speed/work.md by autograd-book extract; edit the chapter, not this file.
-# sha256: af6742741d31a826d66f1bd4da18c8b8e0103b66d7574c60ea89d43871f9a923
+# sha256: 130a5a2f23d5e95ff8b0a3f5c588d5791928b41848524edd84959ab5c4408fab
 
 __all__ = [
     "Work",
@@ -83,8 +83,8 @@ class Work:
 BY_COST = {
     (0, 0): "positive conjugate real imag copy astype half roll tril triu tile join "
     "fftshift ifftshift rearranged put_back stop_gradient lasting replaced getitem scatter "
-    "reshape transpose flip fliplr flipud rot90 broadcast_to windows broken leaning single "
-    "pairs float complexes pack unpack iscomplexobj isrealobj",
+    "reshape transpose flip fliplr flipud rot90 broadcast_to windows "
+    "all_windows broken leaning single pairs float complexes pack unpack iscomplexobj isrealobj",
     (1, 0): "add subtract multiply divide negative reciprocal sqrt square absolute fabs "
     "maximum minimum fmax fmin relu sign floor ceil trunc rint fix round floor_divide "
     "heaviside copysign remainder fmod fraction exponent scale where less less_equal greater "
@@ -93,7 +93,8 @@ BY_COST = {
     "isfinite isinf isnan isnat isneginf isposinf signbit iscomplex isreal nan_to_num over "
     "deg2rad radians rad2deg degrees sum mean prod max min argmax argmin nanargmax nanargmin "
     "nanmax nanmin all any count_nonzero nonzero argwhere flatnonzero array_equal "
-    "array_equiv cumsum cumprod fold highest average",
+    "array_equiv cumsum cumprod fold all_folds "
+    "highest average",
     (2, 0): "clip recurrence leaders hypot",
     (3, 0): "cross3 var_about std_about rms_normalize",
     (4, 0): "var std winning close",

@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5fedba2ee0074dc265eff608863cd780f9b2b4fffd125048260ca1d1d5c805b3
+# sha256: af4304d1dc4f78c11a8226d884193d74b74b4beb14091ec5750aa5b2bc08cda8
 
 __all__ = [
     "at_once",
@@ -169,7 +169,8 @@ KINDS = {
     "log_sum log_weighted softmax log_softmax rms_normalize negative_log_likelihood",
     "exact": "maximum minimum fmax fmin clip astype",
     "move": "reshape transpose flip fliplr flipud rot90 roll tril triu copy broadcast_to tile "
-    "join scatter getitem replaced fftshift ifftshift rearranged put_back windows",
+    "join scatter getitem replaced fftshift ifftshift rearranged put_back windows "
+    "all_windows",
 }  #: How primitives run, by name.
 KIND = {name: kind for kind, names in KINDS.items() for name in names.split()}
 
