@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bfb8adf2b5ebfb6c6ee97edd42dd3148b6f605a2778d4ca399d7b15d45523afc
+# sha256: 5d3a9c5a6990495f95a4517721610b678717407c44f3e7ef7ad94a25d352343a
 
 __all__ = [
     "Shape",
@@ -110,9 +110,10 @@ def to(x: Any, shape: Shape) -> Any:
 def matmul_x(g: Any, x_shape: Shape, y: Any) -> Any:
     """Cotangent of the left operand of ``x @ y``."""
     y = array(y)
+    if len(x_shape) > 1 < len(y.shape):
+        return unbroadcast(np.matmul(g, y.swapaxes(-1, -2)), x_shape)
     x_matrix, y_matrix, z_matrix = as_matrices(x_shape, y.shape, g.shape)
-    product = np.matmul(to(g, z_matrix), to(y, y_matrix).swapaxes(-1, -2))
-    return to(unbroadcast(product, x_matrix), x_shape)
+    return to(matmul_x(to(g, z_matrix), x_matrix, to(y, y_matrix)), x_shape)
 
 
 # book/rules/linear.md: One product for a whole stack
@@ -125,12 +126,12 @@ def tall(x: Any) -> Any:
 def matmul_y(g: Any, x: Any, y_shape: Shape) -> Any:
     """Cotangent of the right operand of ``x @ y``."""
     x = array(x)
+    if len(y_shape) == 2 <= len(x.shape):
+        return np.matmul(tall(x).swapaxes(-1, -2), tall(g))
+    if len(y_shape) > 1 < len(x.shape):
+        return unbroadcast(np.matmul(x.swapaxes(-1, -2), g), y_shape)
     x_matrix, y_matrix, z_matrix = as_matrices(x.shape, y_shape, g.shape)
-    x, g = to(x, x_matrix), to(g, z_matrix)
-    if len(y_matrix) == 2:
-        x, g = tall(x), tall(g)
-    product = np.matmul(x.swapaxes(-1, -2), g)
-    return to(unbroadcast(product, y_matrix), y_shape)
+    return to(matmul_y(to(g, z_matrix), to(x, x_matrix), y_matrix), y_shape)
 
 
 # book/rules/linear.md: What does not fit
