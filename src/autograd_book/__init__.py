@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 025975bc4945d0eec31b762f5e9e1d295a6e1b2ab8ee2cc6e35b49dbd008455a
+# sha256: 6e5046c02a8946def618789d41396766955de1917dc493869fe7f848a2b533f0
 
 __all__ = [
     "Variable",
@@ -71,6 +71,7 @@ __all__ = [
     "saved_values",
     "checkpoint_sequential",
     "capture",
+    "profile",
     "AutogradError",
     "DifferentiationTypeError",
     "DifferentiationValueError",
@@ -176,6 +177,7 @@ from autograd_book.memory.sequential import checkpoint_sequential as checkpoint_
 
 # book/__init__.md: Names that are passed on
 from autograd_book.speed.capture import capture as capture
+from autograd_book.speed.profile import profile as profile
 
 
 # book/__init__.md: Errors, and a version

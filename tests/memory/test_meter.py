@@ -351,3 +351,11 @@ def test_an_interrupt_at_any_line_of_the_meter_leaves_no_account_and_no_watch_be
         interrupted(stop_at)
         gc.collect()
         assert not tracemalloc.is_tracing() and "update" not in vars(optimizer), f"line {stop_at} of {lines}"
+
+
+def test_forward_mode_is_metered_though_its_nodes_are_in_no_graph():
+    x = np.ones(100)
+    with metering() as books:
+        out, tangent = ab.jvp(np.tanh, (x,), (x,))
+    np.testing.assert_array_equal(tangent, 1 - out * out)
+    assert any(buffer.nbytes == 800 for buffer in books.buffers)

@@ -16,7 +16,7 @@ whose arrays it should know by name, and leaves filled books behind.
     print([span.place.name for span in books.activity.spans])
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 94d19b13007965e6f41eb1cb9027dc2245a309357924cb1beb18a64115bdb719
+# sha256: c4f6348e2fd7a5a0794a1c537d5e7e85601edb70095db81f213179856be32cc3
 
 __all__ = [
     "role_of",
@@ -234,7 +234,7 @@ class Meter(Interpreter):
             start(self.books, self.savings.place_of(node))
         try:
             raw = self.below.pull(node, g)
-            parts = [fit(p, t, node) for p, t in zip(raw, node.inputs, strict=True)]
+            parts = [fit(p, t, node) for p, t in zip(raw, node.inputs)] or raw
             with self.books:
                 enter_parts(self.arrivals, node, raw, parts)
         finally:

@@ -17,7 +17,7 @@ save is replaced by tickets, which the frame fills when they are recalled.
     print(leaf.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 39fa1a297d18c3485612dbfdf9d64c323f7d7417e99aba61dc8b69c252bf193b
+# sha256: bd8a48516098ab1ecf06c45ef84f4e70a1cb8e2014ce18f94d24a738c61a7c9a
 
 __all__ = [
     "Ticket",
@@ -184,7 +184,8 @@ def kept_by(level: "Checkpoint", values: tuple[Any, ...]) -> Any:
     return keeper.hold(values) if keeper else values
 
 
-PLAIN = (Base, Record, Evaluate, WeakScalars, Pool)  #: They know a primitive by its plans alone.
+#: Types of levels that know a primitive by its plans alone. Later chapters add their own.
+PLAIN: set[type] = {Base, Record, Evaluate, WeakScalars, Pool}
 
 
 # book/memory/replay.md: The level of the first run

@@ -17,7 +17,7 @@ or back, is counted by primitive and phase.
     print(total(counted).flops, "operations")
 """
 # Generated from book/speed/work.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 130a5a2f23d5e95ff8b0a3f5c588d5791928b41848524edd84959ab5c4408fab
+# sha256: 15c16a44730e3082251ad89210d7a45a8242592c5f65e7ed92c445a221a25983
 
 __all__ = [
     "Work",
@@ -121,7 +121,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.primitive import Primitive
+from autograd_book.graph.primitive import Primitive, primitives
 
 
 def size_of(value: Any) -> int:
@@ -270,7 +270,8 @@ def work_of(primitive: Primitive, args: Any, params: Any, out: Any) -> Work:
     out : array
         The result, or a tuple of results.
     """
-    if is_view(primitive, args, params, out):
+    stand_in = type(primitive) is Primitive and primitive.fun not in primitives
+    if stand_in or is_view(primitive, args, params, out):
         return Work()
     name, results = primitive.name, leaves(out)
     flops, functions, unknown = operations(name, args, params, out)
