@@ -189,3 +189,13 @@ def test_an_empty_block_counts_nothing_and_an_error_ends_the_count():
         raise ZeroDivisionError
     np.tanh(ab.Variable(1.0))
     assert counts["tanh", "forward"][0] == 1
+
+
+def test_a_stand_in_of_a_replay_does_nothing_and_mixed_precision_all():
+    from autograd_book.memory.replay import with_result
+
+    x = np.ones(5)
+    assert work_of(with_result(named("exp"), x), (x,), {}, np.exp(x)) == Work()
+    w = ab.Variable(np.ones((4, 3), np.float32))
+    counts = counted(lambda: ab.autocast()(lambda: np.ones((5, 4), np.float32) @ w)())
+    assert counts["matmul", "forward"][1].flops == 2 * 5 * 4 * 3

@@ -17,7 +17,7 @@ or back, is counted by primitive and phase.
     print(total(counted).flops, "operations")
 """
 # Generated from book/speed/work.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 15c16a44730e3082251ad89210d7a45a8242592c5f65e7ed92c445a221a25983
+# sha256: 61262ae4db416925eef57bc75bff3b5f7f63a45627fa6642391d033cb7370a57
 
 __all__ = [
     "Work",
@@ -121,7 +121,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.primitive import Primitive, primitives
+from autograd_book.graph.primitive import Primitive
 
 
 def size_of(value: Any) -> int:
@@ -270,7 +270,7 @@ def work_of(primitive: Primitive, args: Any, params: Any, out: Any) -> Work:
     out : array
         The result, or a tuple of results.
     """
-    stand_in = type(primitive) is Primitive and primitive.fun not in primitives
+    stand_in = primitive.plans.primitive is not primitive
     if stand_in or is_view(primitive, args, params, out):
         return Work()
     name, results = primitive.name, leaves(out)
