@@ -16,7 +16,7 @@ smallest budget for which there is one.
     print(predict(optimal(measured, 2 * lowest), measured).peak <= 2 * lowest)
 """
 # Generated from book/memory/planner.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b1a22c1eb55d3445ec289d22259fbd3006c226cb4890ba01b222a26ee2301e9c
+# sha256: 54e323f378879f45599797ce84c49fcb45ab022c2c40b7d560fd4f3717087c64
 
 __all__ = [
     "Needs",
@@ -32,7 +32,7 @@ __all__ = [
     "NEAR",
     "others",
     "ENTRIES",
-    "Plan",
+    "Curves",
     "keep",
     "divide",
     "fill",
@@ -213,7 +213,7 @@ def others(rank: Any, schedule: Schedule, inputs: Any, fine: int) -> Any:
 ENTRIES = 24_000_000  #: Most cells of all parts together; each takes six bytes.
 
 
-class Plan:
+class Curves:
     """The fastest schedules of the parts of a chain, for all budgets up to one.
 
     Notes
@@ -260,72 +260,72 @@ class Plan:
 
 
 # book/memory/planner.md: The table
-def keep(plan: Plan, first: int, held: int, after: Any) -> Any:
+def keep(table: Curves, first: int, held: int, after: Any) -> Any:
     """Times by end and cells, if the first block of a part is kept."""
-    costs, needs, last = plan.costs, plan.needs, plan.ends[first] - 1
-    rest = np.zeros((len(last), plan.cells + 1), np.float32)
+    costs, needs, last = table.costs, table.needs, table.ends[first] - 1
+    rest = np.zeros((len(last), table.cells + 1), np.float32)
     if len(last) > 1:
-        times = after if costs.saves_output[first] else plan.time[first + 1]
-        rest[1:] = times[np.searchsorted(plan.ends[first + 1], plan.ends[first][1:])]
+        times = after if costs.saves_output[first] else table.time[first + 1]
+        rest[1:] = times[np.searchsorted(table.ends[first + 1], table.ends[first][1:])]
     run = np.where(needs.ends(first, last), costs.again_time[first], costs.keep_time[first])
-    times = taken(rest, plan.keeping(first, held)) + plan.kept_rest[first]
-    times += plan.inputs_rest[first] * (costs.saves_input[first] and not held)
+    times = taken(rest, table.keeping(first, held)) + table.kept_rest[first]
+    times += table.inputs_rest[first] * (costs.saves_input[first] and not held)
     times += (run + costs.back_time[first]).astype(np.float32)[:, None]
-    np.copyto(times, np.inf, where=plan.short(needs.keep(first, last, held)))
+    np.copyto(times, np.inf, where=table.short(needs.keep(first, last, held)))
     return times
 
 
 # book/memory/planner.md: The table
-def divide(plan: Plan, first: int, kept: Any) -> tuple[Any, Any]:
+def divide(table: Curves, first: int, kept: Any) -> tuple[Any, Any]:
     """Times by end and cells, if a part begins with a checkpoint, and the rows of the ends
     of those; without the input of the first block."""
-    ends, needs = plan.ends[first], plan.needs
+    ends, needs = table.ends[first], table.needs
     best, row_of = np.full_like(kept, np.inf), np.zeros(kept.shape, np.min_scalar_type(-len(ends)))
-    passing = np.cumsum(plan.costs.skip_time[first:]).astype(np.float32)
-    rows = np.flatnonzero(plan.rank[first] >= plan.level[ends - first])
+    passing = np.cumsum(table.costs.skip_time[first:]).astype(np.float32)
+    rows = np.flatnonzero(table.rank[first] >= table.level[ends - first])
     for row in rows[rows < len(ends) - 1]:
         middle, longer = ends[row], ends[row + 1 :]
         piece = np.minimum(kept[row], best[row]) + passing[middle - first - 1]
-        times = plan.time[middle][np.searchsorted(plan.ends[middle], longer)] + piece
+        times = table.time[middle][np.searchsorted(table.ends[middle], longer)] + piece
         run = needs.passing(first)[middle - first - 1] + needs.replaying[longer - 1]
-        np.copyto(times, np.inf, where=plan.short(run))
+        np.copyto(times, np.inf, where=table.short(run))
         better = times < best[row + 1 :]
         np.copyto(best[row + 1 :], times, where=better)
         np.copyto(row_of[row + 1 :], row, where=better)
     return best, row_of
 
 
-def fill(plan: Plan, first: int, after: Any) -> Any:
+def fill(table: Curves, first: int, after: Any) -> Any:
     """Find the best ways through all parts that begin at a block, from those that begin after
     it; the times if its input is held."""
-    kept = [keep(plan, first, held, after) for held in (0, 1)]
-    held, row_of = divide(plan, first, kept[1])
-    size = min(plan.inputs[first], plan.cells + 1)
-    own, own_row = taken(held, size) + plan.inputs_rest[first], taken(row_of, size, 0)
-    plan.time[first] = np.minimum(kept[0], own)
-    plan.choice[first] = np.stack(
+    kept = [keep(table, first, held, after) for held in (0, 1)]
+    held, row_of = divide(table, first, kept[1])
+    size = min(table.inputs[first], table.cells + 1)
+    own, own_row = taken(held, size) + table.inputs_rest[first], taken(row_of, size, 0)
+    table.time[first] = np.minimum(kept[0], own)
+    table.choice[first] = np.stack(
         [np.where(kept[0] <= own, -1, own_row), np.where(kept[1] <= held, -1, row_of)]
     ).astype(row_of.dtype)
     return np.minimum(kept[1], held)
 
 
 # book/memory/planner.md: The table
-def read(plan: Plan, cells: int) -> Schedule:
+def read(table: Curves, cells: int) -> Schedule:
     """The best schedule of a chain in so many cells."""
     schedule: Schedule = []
-    todo = [(schedule, 0, len(plan.ends), cells, 1)]
+    todo = [(schedule, 0, len(table.ends), cells, 1)]
     while todo:
         into, first, end, left, held = todo.pop()
         while first < end:
-            row = np.searchsorted(plan.ends[first], end)
-            choice, inner = plan.choice[first][held, row, left], list[Any]()
+            row = np.searchsorted(table.ends[first], end)
+            choice, inner = table.choice[first][held, row, left], list[Any]()
             into.append(first if choice < 0 else inner)
             if choice < 0:
-                left -= plan.keeping(first, held)
-                first, held = first + 1, int(plan.costs.saves_output[first])
+                left -= table.keeping(first, held)
+                first, held = first + 1, int(table.costs.saves_output[first])
             else:
-                left -= 0 if held else plan.inputs[first]
-                middle = int(plan.ends[first][choice])
+                left -= 0 if held else table.inputs[first]
+                middle = int(table.ends[first][choice])
                 todo.append((inner, first, middle, left, 1))
                 first, held = middle, 0
     return schedule
@@ -335,15 +335,15 @@ def read(plan: Plan, cells: int) -> Schedule:
 BEYOND = 0.1  #: Share of a budget by which a table reaches beyond it.
 
 
-def within(plan: Plan, budget: float, otherwise: Schedule) -> Schedule:
+def within(table: Curves, budget: float, otherwise: Schedule) -> Schedule:
     """The schedule for the most cells that stays within a budget in bytes, if there is one."""
-    if not np.isfinite(plan.best[-1]):
+    if not np.isfinite(table.best[-1]):
         return otherwise
-    low, high, found = int(np.isfinite(plan.best).argmax()), plan.cells, otherwise
+    low, high, found = int(np.isfinite(table.best).argmax()), table.cells, otherwise
     while low <= high:
         cells = (low + high) // 2
-        schedule = read(plan, cells)
-        if predict(schedule, plan.costs).peak <= budget:
+        schedule = read(table, cells)
+        if predict(schedule, table.costs).peak <= budget:
             found, low = schedule, cells + 1
         else:
             high = cells - 1
@@ -386,8 +386,8 @@ def optimal(
     price = 0.5 * costs.skip_time.sum() / max(everything - smallest, 1)
     rank, found = with_cuts(ranks(costs.inputs, fine), tightest, fine), [tightest]
     for _ in range(2 if fine < len(costs.kept) else 1):
-        plan = Plan(costs, free * more / cells, more, fine, rank, price)
-        found.append(within(plan, budget, tightest))
-        del plan  # before the next one
+        table = Curves(costs, free * more / cells, more, fine, rank, price)
+        found.append(within(table, budget, tightest))
+        del table  # before the next one
         rank = others(rank, found[-1], costs.inputs, fine)
     return min(found, key=lambda schedule: predict(schedule, costs).time)
