@@ -1,6 +1,7 @@
 """speed/capture: what a graph says of a step, to the last bit, and when it refuses."""
 
 import operator
+import types
 from types import SimpleNamespace
 
 import numpy as np
@@ -393,3 +394,54 @@ def test_memory_can_be_profiled_while_a_graph_is_called():
     graph = capture(step, *batches(0))
     with memory_profile(here.net):
         graph(*batches(1))
+
+
+def test_a_layer_that_was_exchanged_misses():
+    step, here = step_of()()
+    graph = capture(step, *batches(0))
+    here.net.layers[2] = nn.Linear(16, 4, rng=5)
+    with pytest.raises(MissedGuard):
+        graph(*batches(0))
+
+
+def test_another_variable_among_the_arguments_misses():
+    one, other = ab.Variable(np.ones(2)), ab.Variable(np.zeros(2))
+    graph = capture(lambda v, x: np.sum(v * x), one, np.ones(2))
+    expect_same(graph(one, np.ones(2)), np.float64(2.0))
+    with pytest.raises(MissedGuard):
+        graph(other, np.ones(2))
+
+
+FACTOR = 2.0
+
+
+class Scaling:
+    share = 0.5
+
+    def scaled(self, x):
+        return x * FACTOR * self.share
+
+
+def test_what_methods_and_classes_read_is_looked_at_in_each_call(monkeypatch):
+    scaling = Scaling()
+    graph = capture(lambda x: scaling.scaled(x), X[0])
+    expect_same(graph(X[1]), X[1] * 2.0 * 0.5)
+    monkeypatch.setattr(Scaling, "share", 0.25)
+    with pytest.raises(MissedGuard, match="share"):
+        graph(X[1])
+    monkeypatch.setattr(Scaling, "share", 0.5)
+    graph(X[1])
+    monkeypatch.setitem(globals(), "FACTOR", 3.0)
+    with pytest.raises(MissedGuard, match="FACTOR"):
+        graph(X[1])
+
+
+def test_what_is_read_of_a_module_is_looked_at_in_each_call(monkeypatch):
+    module = types.ModuleType("settings_of_the_user")
+    module.width = 3.0
+    monkeypatch.setitem(globals(), "settings", module)
+    graph = capture(lambda x: x * settings.width, X[0])  # noqa: F821
+    graph(X[0])
+    module.width = 4.0
+    with pytest.raises(MissedGuard, match="width"):
+        graph(X[0])

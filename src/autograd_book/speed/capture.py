@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: fe164e70b833454cca94d78b0a4b3427f8318e6bbd329b07d923740470f1b131
+# sha256: a8adb2c83315e07f13efffe912296240f73fc8750a29cad0c607e932ac4fbe04
 
 __all__ = [
     "NUMBER",
@@ -200,7 +200,7 @@ def given(arguments: Tree, args: Tree) -> list[Any]:
     def match(name: Any, value: Any) -> None:
         if type(name) is Name:
             found.append(value)
-        elif name is not value and mark(name) != mark(value):
+        elif name is not value and not (isinstance(name, TOLD) and mark(name) == mark(value)):
             raise MissedGuard(
                 f"a function captured for {brief(name)} was called with {brief(value)}. "
                 "Capture it for that as well."
@@ -246,6 +246,7 @@ class Form:
 
     arguments: Tree  #: The examples, with names where other values may come.
     result: Tree  #: The result's form, with True for what is handed out as a Variable.
+    ways: list[tuple[Cell, Any]]  #: Places that lead to others, and what was there.
     fixed: list[tuple[Cell, Any, Any]]  #: Places that were read, what was there, and its mark.
     constants: list[tuple[Any, Any]]  #: Arrays in the equations, and their seals.
 
@@ -267,6 +268,13 @@ class Form:
 
     def expect_as_captured(self) -> None:
         """Raise MissedGuard if a constant of the graph is another one now."""
+        for cell, value in self.ways:
+            now = cell.read()
+            if now is not value and (now or value or type(now) is not type(value)):
+                raise MissedGuard(
+                    f"{cell} holds another {type(now).__name__} than when the function was "
+                    "captured. Capture it again."
+                )
         for cell, value, noted in self.fixed:
             now = cell.read()
             if (now is not value or isinstance(now, np.ndarray)) and mark(now) != noted:
@@ -309,7 +317,7 @@ def traced(f: Fun, examples: Any, moving: set[Cell], expand: Any) -> Graph | Non
     state = State((f, *examples), moving)
     with push(Capture, expand, at="bottom") as level:
         arguments = tree_map(lambda v: entered(v, level), examples)
-        taken = tree_map(named, arguments)
+        taken = tree_map(lambda v: v if type(v) is Variable else named(v), arguments)
         try:
             state.enter(level)
             result = f(*arguments)
@@ -322,7 +330,8 @@ def traced(f: Fun, examples: Any, moving: set[Cell], expand: Any) -> Graph | Non
         return None
     expect_still(state)
     variables = tree_map(lambda v: type(v) is Variable, result)
-    form = Form(taken, variables, state.fixed(), constants_of(level))
+    ways = [(cell, value) for cell, value in state.before.items() if cell.kind == "way"]
+    form = Form(taken, variables, ways, state.fixed(), constants_of(level))
     inputs = *(v for v in leaves(taken) if type(v) is Name), *state.names.values()
     return Graph(
         inputs, tuple(level.equations), (*outcome, *after), tuple(level.guards.values()),
@@ -347,6 +356,18 @@ def capture(f: Fun, *examples: Tree, expand: Any = None) -> Graph:
     Returns
     -------
     Graph
+        Called like `f`, it does what `f` would do, or raises `MissedGuard` and does nothing.
+
+    Raises
+    ------
+    CaptureError
+        If `f` asks for what a graph cannot say: a plain number, a draw from a generator that
+        cannot be found, a list that grows.
+
+    Notes
+    -----
+    Regions around the call, such as `no_grad` or `autocast`, are those of the capture. While
+    `f` runs, its state holds symbols: other threads have to leave it alone.
     """
     moving: set[Cell] = set()
     while (found := traced(f, examples, moving, expand)) is None:

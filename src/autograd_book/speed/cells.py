@@ -19,11 +19,14 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d7ccc4b5acecc5d81a35872bc2f9376986ad6c8ec91bfa132a8f5e245e88a136
+# sha256: 26c2b2124f1563a7ce88fad7d80e47e5b4beb41febea448fd239cccbf661d9e8
 
 __all__ = [
     "Cell",
     "places_in",
+    "named_in",
+    "hidden",
+    "of_library",
     "followed",
     "inside",
     "FIXED",
@@ -73,6 +76,8 @@ class Cell:
             return self.owner.get(self.key)
         if isinstance(self.owner, list):
             return self.owner[self.key] if self.key < len(self.owner) else None
+        if isinstance(self.owner, type):
+            return vars(self.owner).get(self.key)
         return getattr(self.owner, self.key, None)
 
     def write(self, value: Any) -> None:
@@ -128,19 +133,44 @@ def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from ((c, "cell_contents") for c in value.__closure__ or () if contents(c))
         yield from ((value, name) for name in ("__defaults__", "__kwdefaults__"))
         if not str(value.__module__).startswith(FOREIGN):
-            known = value.__globals__
-            yield from ((known, name) for name in names_in(value.__code__) if name in known)
+            yield from named_in(value)
     elif followed(value):
         yield from ((value, name) for name in vars(value))
+        for kind in type(value).__mro__:
+            if not kind.__module__.startswith((*FOREIGN, "builtins")):
+                yield from ((kind, name) for name in vars(kind) if not hidden(name))
+
+
+def named_in(fun: FunctionType) -> Iterator[tuple[Any, Any]]:
+    """Global names that a function uses, and names of modules among them that it uses."""
+    known, names = fun.__globals__, {*names_in(fun.__code__)}
+    for name in sorted(names & known.keys()):
+        yield known, name
+        if isinstance(module := known[name], ModuleType) and not of_library(module.__name__):
+            yield from ((module, inner) for inner in sorted(names & vars(module).keys()))
+
+
+def hidden(name: str) -> bool:
+    """Whether a name of a class is one that Python has put there."""
+    return name.startswith("__") and name not in ("__call__", "__init__")
+
+
+def of_library(module: str) -> bool:
+    """Whether a module is Python's, NumPy's, or this package's."""
+    home = module.partition(".")[0]
+    library = home in sys.stdlib_module_names and home != "__main__"
+    return library or home == "numpy" or module.startswith(FOREIGN)
 
 
 # book/speed/cells.md: Where a function can reach
 def followed(value: Any) -> bool:
     """Whether the attributes of an object are looked at: not those of Python's and NumPy's own."""
-    home = type(value).__module__.partition(".")[0]
-    foreign = home == "numpy" or (home in sys.stdlib_module_names and home != "__main__")
-    foreign = foreign and type(value) is not SimpleNamespace
-    return hasattr(value, "__dict__") and not foreign and not isinstance(value, type | ModuleType | Enum)
+    ours = type(value).__module__.startswith(FOREIGN[0])
+    outside = of_library(type(value).__module__) and not ours
+    return (
+        hasattr(value, "__dict__") and (type(value) is SimpleNamespace or not outside)
+        and not isinstance(value, type | ModuleType | Enum)
+    )
 
 
 # book/speed/cells.md: Where a function can reach
@@ -150,6 +180,10 @@ def inside(value: Any) -> tuple[Any, ...]:
         return value.func, value.args, value.keywords
     if isinstance(value, MethodType):
         return value.__func__, value.__self__
+    if isinstance(value, property):
+        return value.fget, value.fset
+    if isinstance(value, staticmethod | classmethod):
+        return (value.__func__,)
     return value if isinstance(value, tuple) else ()
 
 
