@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6e5046c02a8946def618789d41396766955de1917dc493869fe7f848a2b533f0
+# sha256: a29363d53d24c4532c7b7576a1d39cc5e86dc1e66bccd215350e2f584281a121
 
 __all__ = [
     "Variable",
@@ -72,6 +72,7 @@ __all__ = [
     "checkpoint_sequential",
     "capture",
     "profile",
+    "compile",
     "AutogradError",
     "DifferentiationTypeError",
     "DifferentiationValueError",
@@ -180,6 +181,10 @@ from autograd_book.speed.capture import capture as capture
 from autograd_book.speed.profile import profile as profile
 
 
+# book/__init__.md: Names that are passed on
+from autograd_book.speed.compile import compile as compile
+
+
 # book/__init__.md: Errors, and a version
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
@@ -213,7 +218,7 @@ HABITS = {
     "Write autograd_book.Variable(data).": "tensor Tensor array asarray Parameter from_numpy",
     "Write autograd_book.grad(f).": "gradient derivative",
     "Write autograd_book.jacobian(f).": "jacrev jacfwd",
-    "Leave it out, as functions run as they are.": "jit compile",
+    "Use ab.compile(f), which captures f as it is called.": "jit",
     "Leave it out, as all arrays are in main memory.": "cuda device device_put",
     "Write rng = np.random.default_rng(seed), and hand it on as rng=rng.": "manual_seed random",
     "Write autograd_book.clip_gradients(parameters, max_norm).": "clip_grad_norm_",

@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a8adb2c83315e07f13efffe912296240f73fc8750a29cad0c607e932ac4fbe04
+# sha256: 7c7967b9e6403bcf677504b5ad018d28520d73609b0f42c9bca4e0b0bb586302
 
 __all__ = [
     "NUMBER",
@@ -136,7 +136,8 @@ class State:
             value = self.before[cell]
             handle = entered(inner(value), level)
             self.names[cell] = named(handle)
-            handle = known.setdefault(id(inner(value)), handle)
+            if not isinstance(value, NUMBER):  # equal numbers are two, which may change apart
+                handle = known.setdefault(id(inner(value)), handle)
             if value is not None:
                 cell.write(as_constant(handle) if type(value) is Variable else handle)
 
