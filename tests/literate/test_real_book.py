@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import traceback
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import CodeType
@@ -74,6 +75,17 @@ def test_modules_import_only_from_chapters_that_stand_before_them(root):
             for found in imports(ast.parse(cell.source), chapter):
                 for name in (found.module, f"{found.module}.{found.name}"):
                     assert order.get(name, -1) < order[chapter.module], f"{chapter.path}:{cell.line}: {name}"
+
+
+def test_a_class_has_a_name_that_no_other_room_has(chapters):
+    """The machinery of the book is a program of its own beside the engine. One name is left to be settled: the plan of
+    a primitive's rules, and that of a graph's memory."""
+    homes = Counter(
+        (node.name, chapter.module.startswith("autograd_book.literate."))
+        for chapter in chapters for cell in chapter.exports for node in ast.parse(cell.source).body
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for (name, _), rooms in homes.items() if rooms > 1} <= {"Plan"}
 
 
 def test_importing_the_modules_one_after_the_other_loads_none_before_its_turn(root, chapters):

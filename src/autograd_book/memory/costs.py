@@ -13,13 +13,13 @@ Each block is measured once, and any schedule is then followed on paper.
     print(costs.kept.shape, predict([[0, 1], 2, 3], costs).saved)
 """
 # Generated from book/memory/costs.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b0d6e7d601c4f5ab521fea9d7cdc7d2312d2c54322379421b98b0d3dc7abc1fa
+# sha256: 853707c23a9fb07bca760c9ea38bbc4c82820e648002b49d11e8ae0c9a2d2b31
 
 __all__ = [
     "Costs",
     "HOLDS",
     "KEPT",
-    "Ledger",
+    "Account",
     "Prediction",
     "predict",
     "delivery",
@@ -89,7 +89,7 @@ HOLDS = {"hold": 1, "drop": -1}  #: Events of an input: how many hold it more th
 KEPT = {"skip": 0, "keep": 1, "again": 1, "back": -1}  #: Of a block: how many are kept more.
 
 
-class Ledger:
+class Account:
     """What is held in the course of a schedule, the most so far, and the time so far."""
 
     def __init__(self, costs: Costs) -> None:
@@ -144,14 +144,14 @@ class Prediction(NamedTuple):
 
 def predict(schedule: Schedule, costs: Costs) -> Prediction:
     """Follow a schedule event by event, and add up bytes and seconds."""
-    ledger = Ledger(costs)
+    account = Account(costs)
     for kind, i in forward(schedule):
-        ledger.event(kind, i)
-    ledger.cotangent = costs.inputs[-1]
+        account.event(kind, i)
+    account.cotangent = costs.inputs[-1]
     for kind, i in backward(schedule):
-        ledger.event(kind, i)
-    ledger.meet(delivery(costs), 0.0)
-    return Prediction(int(ledger.peak), float(ledger.time), int(ledger.saved))
+        account.event(kind, i)
+    account.meet(delivery(costs), 0.0)
+    return Prediction(int(account.peak), float(account.time), int(account.saved))
 
 
 def delivery(costs: Costs) -> Any:
