@@ -359,3 +359,18 @@ def test_forward_mode_is_metered_though_its_nodes_are_in_no_graph():
         out, tangent = ab.jvp(np.tanh, (x,), (x,))
     np.testing.assert_array_equal(tangent, 1 - out * out)
     assert any(buffer.nbytes == 800 for buffer in books.buffers)
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_a_profile_goes_along_with_a_forward_derivative(size) -> None:
+    def f(x):
+        return np.sum(np.sin(x) * x + np.maximum(x, 0.2))
+
+    def profiled(x):
+        with memory_profile():
+            return f(x)
+
+    x, t = np.linspace(0.1, 0.9, size), np.arange(1.0, size + 1)
+    slope = np.sum((np.cos(x) * x + np.sin(x) + (x > 0.2)) * t)
+    np.testing.assert_allclose(ab.jvp(profiled, (x,), (t,))[1], slope, rtol=1e-14)
+    np.testing.assert_allclose(ab.hvp(profiled)(x, t), (2 * np.cos(x) - x * np.sin(x)) * t, rtol=1e-14)

@@ -125,6 +125,27 @@ def test_another_shape_is_reported() -> None:
         checkpoint(f, check=False)(x).sum().backward()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x, n: x**n,
+        lambda x, n: np.sin(x) if n == 2 else np.cos(x),
+        lambda x, n: np.sin(np.sin(x)) if n == 2 else np.sin(x),
+        lambda x, n: np.sin(x) if n == 2 else np.sin(np.sin(x)),
+        lambda x, n: checkpoint(np.sin)(x) if n == 2 else np.sin(x),
+        lambda x, n: np.sin(x) if n == 2 else checkpoint(np.sin)(x),
+        lambda x, n: x * np.full(3, n)[:1],
+    ],
+)
+@pytest.mark.parametrize("check", [True, False])
+def test_what_differs_while_an_outer_call_is_replayed_is_reported(change, check) -> None:
+    numbers = iter([2, 3, 2, 2, 2])  # the replay of the inner call itself does what the first run did
+    inner = checkpoint(lambda x: change(x, next(numbers)))
+    outer = checkpoint(lambda x: np.sum(np.sin(inner(np.sin(x)))), check=check)
+    with pytest.raises(ReplayError, match="when it was run again"):
+        ab.grad(outer)(np.ones(1))
+
+
 def test_fewer_and_more_operations_are_reported() -> None:
     x = ab.Variable(X)
     for counts in ([3, 2], [2, 3]):

@@ -17,7 +17,7 @@ compared with the first.
     compare(notes, 0, step, noted(notes, multiply, (v, 2.0), {}, v * 2.0, 0), ())
 """
 # Generated from book/memory/notes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 66b4e436b1623ceba9be17755de8ba704bb4fe62f55921e1f286a2f1b8041af5
+# sha256: 67582b585c202f230f775695402a465984b2737ae426dfdf9f408a04ca898a8e
 
 __all__ = [
     "Step",
@@ -67,11 +67,12 @@ class Step(NamedTuple):
 class CallNotes:
     """What was done in a call of a function, and whether values are compared later."""
 
-    __slots__ = ("f", "check", "start", "steps", "given", "exact", "moved")
+    __slots__ = ("f", "check", "start", "steps", "given", "exact", "inside", "moved")
 
     def __init__(self, f: Fun, check: bool) -> None:
         self.f, self.check, self.start = f, check, next_index()
         self.steps: list[Any] = []  #: A Step for each operation, as they began.
+        self.inside: list[CallNotes] = []  #: Of checkpointed calls inside of this one.
         self.given: set[Any] = set()  #: Nodes of the Variables among the arguments.
         self.exact = True  #: Whether the arguments come back as they were, to the bit.
         self.moved = False  #: Whether NumPy's global generator moved meanwhile.

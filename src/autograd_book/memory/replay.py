@@ -17,7 +17,7 @@ save is replaced by tickets, which the frame fills when they are recalled.
     print(leaf.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bd8a48516098ab1ecf06c45ef84f4e70a1cb8e2014ce18f94d24a738c61a7c9a
+# sha256: a602ff088ed0e9d8a7a333395686932fc3f6bfe5cecc1f5ca39d1c7cfe372e26
 
 __all__ = [
     "Ticket",
@@ -29,6 +29,9 @@ __all__ = [
     "PLAIN",
     "Checkpoint",
     "ticketed",
+    "enter_inside",
+    "expect_same",
+    "expect_end",
     "Enough",
     "with_result",
     "known",
@@ -148,9 +151,11 @@ def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
         frame.notes.exact = outer_is_exact and isinstance(frame.kept, (tuple, Ticket, Packed))
         frame.notes.check = frame.notes.check and frame.notes.exact  # not what is kept with a loss
         frame.runner = get_ident()
-        del arrays, level
+        del arrays
         try:
-            return frame.f(*args, **kwargs)
+            out = frame.f(*args, **kwargs)
+            expect_end(level)
+            return out
         finally:
             frame.runner = None
             frame.chance = [(s, state) for s, state in before if not alike(state_of(s), state)]
@@ -193,17 +198,19 @@ class Checkpoint(Interpreter):
     """Puts tickets of a frame in place of what the nodes below save. Pushed onto another level
     of its kind, it takes the place of that one."""
 
-    __slots__ = ("frame", "outer", "place", "uppermost", "plain")
+    __slots__ = ("frame", "outer", "place", "uppermost", "plain", "entered", "first")
 
     def __init__(self, below: Interpreter, frame: Frame) -> None:
         outer = below if isinstance(below, Checkpoint) else None
         super().__init__(outer.below if outer else below)
-        self.frame, self.outer, self.place = frame, outer, 0
+        self.frame, self.outer, self.place, self.entered = frame, outer, 0, 0
+        self.first = frame.notes  #: Of the call of which this one is, or repeats, a run.
         levels = list(levels_from(self.below))
         self.uppermost = next(level for level in levels if isinstance(level, Record))
         self.plain = all(type(level) in PLAIN for level in levels)
         if outer is not None:
             frame.passing = type(outer) is Replay or outer.frame.passing
+            self.first = enter_inside(outer, frame)
 
     def hold(self, values: tuple[Any, ...]) -> Any:
         """A ticket for what a checkpoint inside of this one would keep."""
@@ -216,6 +223,8 @@ class Checkpoint(Interpreter):
         if not frame.passing:
             steps.append(None)
         out = self.below.bind(primitive, args, params)
+        if frame.passing:
+            expect_same(self.first, place, primitive, args, params, out)
         made = ticketed(self, out)
         if not frame.passing:
             steps[place] = noted(frame.notes, primitive, args, params, out, max(made, 0))
@@ -236,6 +245,35 @@ def ticketed(level: Checkpoint, out: Any) -> int:
         if frame.passing and record is level.uppermost:
             node.inputs = ()
     return -1 if read else made
+
+
+# book/memory/replay.md: The level of the first run
+def enter_inside(outer: Checkpoint, frame: Frame) -> CallNotes:
+    """The notes of a call inside of another: its own the first time, and those that were
+    made then when it passes by."""
+    inside, number = outer.first.inside, outer.entered
+    outer.entered += 1
+    if not frame.passing:
+        inside.append(frame.notes)
+    if number == len(inside):
+        raise differs(outer.first, "called more checkpointed functions when it was run again")
+    return inside[number]
+
+
+def expect_same(
+    notes: CallNotes, place: int, primitive: Primitive, args: Any, params: Any, out: Any
+) -> None:
+    """Raise ReplayError unless an operation that passes by is what it was; parameters are
+    compared when it is replayed itself."""
+    step = expected(notes, place, primitive)
+    again = noted(notes, primitive, args, params, out, step.unread)
+    compare(notes, place, step, again._replace(captured=step.captured), ())
+
+
+def expect_end(level: Checkpoint) -> None:
+    """Raise ReplayError if a call that passed by has done less than the first time."""
+    if level.frame.passing and level.place < len(level.first.steps):
+        raise differs(level.first, "ended earlier when it was run again")
 
 
 # book/memory/replay.md: What need not be run again
