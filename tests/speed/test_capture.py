@@ -30,7 +30,8 @@ from autograd_book.memory.pool import recycle
 from autograd_book.memory.report import memory_profile
 from autograd_book.memory.saved import saved_values
 from autograd_book.speed.capture import capture
-from autograd_book.speed.equations import MissedGuard
+from autograd_book.speed.equations import MissedGuard, evaluate
+from autograd_book.speed.symbols import CaptureError
 from autograd_book.stability import clipping
 from autograd_book.stability.scaler import GradScaler
 
@@ -277,6 +278,31 @@ def test_what_a_checkpoint_computes_again_stands_behind_a_barrier():
     graph = expect_step_like_eager(step_of(loss=checkpointed_loss))
     first, again = ([e for e in graph.equations if e.primitive.name == "matmul" and bool(e.barrier) is late] for late in (False, True))
     assert len(again) == 2 and len(first) > 2
+
+
+def test_a_schedule_of_checkpoints_is_captured():
+    def loss(net, x, y):
+        return nn.cross_entropy(ab.checkpoint_sequential([net[0], net[1], net[2]])(x), y)
+
+    graph = expect_step_like_eager(step_of(loss=loss))
+    assert any(e.barrier for e in graph.equations)
+
+
+@pytest.mark.parametrize("policy", [None, ab.keeping("matmul")])
+def test_a_checkpoint_that_keeps_some_results_is_captured(policy):
+    expect_step_like_eager(step_of(loss=lambda net, x, y: nn.cross_entropy(ab.checkpoint(net, policy=policy)(x), y)))
+
+
+def test_a_capture_inside_of_another_is_refused():
+    with pytest.raises(CaptureError, match="inside of a function"):
+        capture(lambda x: capture(lambda v: v * 2, x)(x), X[0])
+
+
+def test_a_graph_that_is_called_inside_of_another_becomes_a_part_of_it():
+    inner = capture(lambda x: np.tanh(x) * 2, X[0])
+    outer = capture(lambda x: evaluate(inner, x)[0] + 1, X[0])
+    assert outer.count() == {"tanh": 1, "multiply": 1, "add": 1}
+    expect_same(outer(X[1]), np.tanh(X[1]) * 2 + 1)
 
 
 # State

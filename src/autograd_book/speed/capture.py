@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7c7967b9e6403bcf677504b5ad018d28520d73609b0f42c9bca4e0b0bb586302
+# sha256: 4239dd2daa255b0f5817aef5dee4e628e5e6cee53d48eb2f84b84aae1a298f23
 
 __all__ = [
     "NUMBER",
@@ -31,6 +31,7 @@ __all__ = [
     "handed",
     "Form",
     "constants_of",
+    "expect_ours",
     "expect_still",
     "traced",
     "capture",
@@ -299,6 +300,15 @@ def constants_of(level: Capture) -> list[tuple[Any, Any]]:
     return [(v, seal(v)) for v in arrays.values()]
 
 
+def expect_ours(tree: Tree, level: Capture) -> None:
+    """Raise CaptureError for a symbol of another capture, in which this one would be lost."""
+    if any(type(v := inner(leaf)) is Symbol and not level.mine(v) for leaf in leaves(tree)):
+        raise CaptureError(
+            "capture was called inside of a function that is captured, with what is computed "
+            "there. Call the function itself; its equations become part of the outer graph."
+        )
+
+
 def expect_still(state: State) -> None:
     """Raise CaptureError if a generator has moved that the graph does not know."""
     known = [(source, was) for source, was in state.chance if source is not None]
@@ -322,6 +332,7 @@ def traced(f: Fun, examples: Any, moving: set[Cell], expand: Any) -> Graph | Non
         try:
             state.enter(level)
             result = f(*arguments)
+            expect_ours((examples, result), level)
             outcome = list(map(named, leaves(result)))
             after, moved = state.leave(level)
         finally:
