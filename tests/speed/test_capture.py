@@ -350,6 +350,29 @@ def test_who_held_the_array_of_a_parameter_keeps_its_numbers():
     assert not np.array_equal(here.parameters[0].numpy(), before)
 
 
+def test_what_is_handed_out_belongs_to_the_caller():
+    x = X[0].copy()
+    graph = capture(lambda x: (x.T, x), x)
+    turned, same = graph(x)
+    turned[...] = 0
+    same[...] = 0
+    expect_same(x, X[0])
+
+
+def test_two_places_of_one_array_stay_one():
+    shared = np.zeros(8, np.float32)
+    here = SimpleNamespace(one=shared, other=shared)
+
+    def f(x):
+        here.one += x[0]
+        return here.other * 2
+
+    graph = capture(f, X[0])
+    expect_same(graph(X[0]), X[0][0] * 2)
+    expect_same(graph(X[1]), (X[0][0] + X[1][0]) * 2)
+    expect_same(here.other, here.one)
+
+
 # What is checked on entry
 
 SCALE = 2.0

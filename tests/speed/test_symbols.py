@@ -172,3 +172,9 @@ def test_a_symbol_says_its_name_and_kind():
         symbol = level.symbol(np.ones((2, 3)))
         assert repr(symbol) == f"{symbol}" == "Symbol(v1:float64[2,3])"
         assert type(symbol) is Symbol and len(symbol) == 2
+
+
+@pytest.mark.parametrize(("exponent", "name"), [(2, "square"), (0.5, "sqrt"), (-1, "reciprocal"), (3, "power")])
+def test_powers_of_arrays_are_what_the_operator_of_numpy_computes(exponent, name):
+    graph = expect_function_like_eager(lambda x: np.abs(x) ** exponent if isinstance(x, np.ndarray) else abs(x) ** exponent, X[0])
+    assert graph.count()[name] == 1
