@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: eccc142abfa633f4fd46c99971eed43842568acec0690ff8ca13412d9d14f75f
+# sha256: 6a3dedeefe410c4a04a4b982b34cb57194060149ca4ad0b5c1416fbb4da85021
 
 __all__ = [
     "reachable",
@@ -73,10 +73,10 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     array or Variable
         Cotangent in `shape`.
     """
+    if g.shape == shape:
+        return g
     extra = len(g.shape) - len(shape)
     axes = (*range(extra), *stretched(g.shape[extra:], shape, extra))
-    if not axes:
-        return g
     # A sum of halves in halves would come to a halt; the walk rounds what it gets.
     wide = np.float32 if g.dtype.itemsize < 4 else None
     total = np.add.reduce(g, axis=axes, dtype=wide)
@@ -85,8 +85,6 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
 
 def stretched(long: tuple[int, ...], short: tuple[int, ...], first: int) -> list[int]:
     """Axes of length one in `short` that are longer in `long`, counted from `first`."""
-    if long == short:
-        return []
     return [i + first for i, (n, m) in enumerate(zip(long, short)) if m == 1 != n]
 
 
@@ -136,7 +134,7 @@ def recalled(saved: Any) -> Any:
 
 def expect_unreleased(nodes: list[Node]) -> None:
     """Raise FreedGraphError if an earlier walk has released one of the nodes."""
-    if any(node.saved is FREED for node in nodes):
+    if [node for node in nodes if node.saved is FREED]:
         raise FreedGraphError(
             "this graph was released by an earlier backward pass. "
             "Add results that share it and go back once; start each round of a loop from "
@@ -225,5 +223,5 @@ def walk(
         if retain:
             node.saved = saved
         else:
-            node.free()
+            node.saved, node.inputs = FREED, ()
     return found

@@ -16,7 +16,7 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 94f196bbb7850aa0b2b355bcf8023b43fd0db9c12c5c17d41d56c014ae3e1344
+# sha256: a2df4673a5a361faee2e347c70da5081a428882bf5818c925bdd0e561929b0f0
 
 __all__ = [
     "conjugated",
@@ -150,7 +150,7 @@ def deliver(found: dict[Leaf, Any]) -> None:
         leaf, g = found.popitem()
         g = conjugated(g)
         if type(g) is np.ndarray and getrefcount(g) == NOBODY_ELSE and g.flags.owndata:
-            arrived = as_constant(g)
+            arrived = tie(base.handle, g, None, None)
         else:
             arrived = g if type(g) is base.handle else as_constant(np.copy(g))
         with delivery:  # two threads may deliver to one leaf

@@ -18,7 +18,7 @@ nodes, never at the values a user holds, and never forward.
     print("saved by the product:", z.node.inputs[0].saved)
 """
 # Generated from book/graph/record.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 525dd45f2a0d000899f1b93a977a1a59ef287780db0174b42f41758883b468aa
+# sha256: 5f91990585cfb9167dd52800bccd0e4a6d3e61d7f368f0a61163ad96a3293f52
 
 __all__ = [
     "FREED",
@@ -67,10 +67,6 @@ class Node:
     dtype: Any  #: Dtype of the result.
     index: int  #: Creation order, over all threads.
     hooks: Any  #: List of functions that the walk calls with the node's cotangent, or None.
-
-    def free(self) -> None:
-        """Let go of everything that only the way back needed."""
-        self.saved, self.inputs = FREED, ()
 
 
 # book/graph/record.md: The node

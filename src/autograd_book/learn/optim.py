@@ -17,7 +17,7 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3aa39db7698837f686c1c27c4e430b102ce158b6e04b1856b5bface73accb3ba
+# sha256: b1b1b065cdffaae5c1be6a49d915a675aa27a4fbb29ff770dbf566aee51103ea
 
 __all__ = [
     "writable_value",
@@ -116,9 +116,10 @@ class Stepper:
     def step(self) -> None:
         """Move every parameter that has a gradient."""
         for parameter, state in zip(self.parameters, self.state, strict=True):
-            if (gradient := parameter.grad) is not None:
+            leaf: Any = parameter.node
+            if leaf.grad is not None:
                 value = writable_value(parameter)
-                self.update(as_reals(value), as_reals(gradient.numpy()), state)
+                self.update(as_reals(value), as_reals(leaf.grad.numpy()), state)
                 parameter.value = value
 
     def remembered(self, state: dict[str, Any], value: np.ndarray) -> dict[str, np.ndarray]:
@@ -130,7 +131,8 @@ class Stepper:
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters:
-            parameter.zero_grad()
+            leaf: Any = parameter.node
+            leaf.grad = None
 
 
 # book/learn/optim.md: What may come in

@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5d3a9c5a6990495f95a4517721610b678717407c44f3e7ef7ad94a25d352343a
+# sha256: 9dd67aceba07851a620cd191e172cb21eae4e450aedadbffb59009a145fa7e78
 
 __all__ = [
     "Shape",
@@ -119,15 +119,15 @@ def matmul_x(g: Any, x_shape: Shape, y: Any) -> Any:
 # book/rules/linear.md: One product for a whole stack
 def tall(x: Any) -> Any:
     """A stack of matrices as one tall matrix."""
-    return to(x, (math.prod(x.shape[:-1]), x.shape[-1])) if len(x.shape) != 2 else x
+    return reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 # book/rules/linear.md: One product for a whole stack
 def matmul_y(g: Any, x: Any, y_shape: Shape) -> Any:
     """Cotangent of the right operand of ``x @ y``."""
     x = array(x)
-    if len(y_shape) == 2 <= len(x.shape):
-        return np.matmul(tall(x).swapaxes(-1, -2), tall(g))
+    if len(y_shape) == 2 < len(x.shape):
+        x, g = tall(x), tall(g)
     if len(y_shape) > 1 < len(x.shape):
         return unbroadcast(np.matmul(x.swapaxes(-1, -2), g), y_shape)
     x_matrix, y_matrix, z_matrix = as_matrices(x.shape, y_shape, g.shape)
@@ -178,8 +178,7 @@ FIT = (
 # book/rules/linear.md: What does not fit
 primitives[np.matmul] = Primitive(
     explained(FIT, "x", "y")(np.matmul), "x y", linear="x y", into=np.matmul,
-    x=lambda g, x_shape, y: matmul_x(g, x_shape, y),
-    y=lambda g, x, y_shape: matmul_y(g, x, y_shape),
+    x=matmul_x, y=matmul_y,
 )
 
 
