@@ -156,7 +156,7 @@ def main() -> None:
     missing = {name: e.needs for name, e in ENGINES.items() if e.needs and not importlib.util.find_spec(e.needs)}
     chosen = [name for name in ENGINES if name not in missing and (not given.only or name in ("by hand", *given.only))]
     if given.pages:
-        chosen += [name + KEPT for name in ("by hand", "ours") if name in chosen]
+        chosen += [name + KEPT for name in ("by hand", "ours", "compiled") if name in chosen]
     workers = {column: Worker(column) for column in chosen}
     clock = "processor" if given.cpu else "wall"
     print(", ".join(f"{key} {value}" for key, value in machine().items()))

@@ -71,6 +71,17 @@ def ours(workload: Workload) -> Program:
     return Program(step, lambda: {name: v.numpy() for name, v in vars(p).items()}, reset)
 
 
+def compiled(workload: Workload) -> Program:
+    """The Autograd Book, with the step compiled."""
+    import autograd_book as ab
+
+    program = ours(workload)
+    step = ab.compile(program.step)
+    step()  # the step itself: the gradients come into being
+    program.reset(given(workload)[0])
+    return program._replace(step=step)
+
+
 def pytorch(workload: Workload) -> Program:
     """PyTorch, eager."""
     import torch
@@ -203,6 +214,7 @@ class Engine(NamedTuple):
 ENGINES = {
     "by hand": Engine(by_hand),
     "ours": Engine(ours, "autograd_book"),
+    "compiled": Engine(compiled, "autograd_book"),
     "PyTorch": Engine(pytorch, "torch"),
     "MyGrad": Engine(mygrad, "mygrad"),
     "HIPS": Engine(hips, "autograd"),

@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bd85cc350f981270646ae289ef30c0b0cb7de03d40cafc465cf0d7d3db3ce1f1
+# sha256: f9c10e21f06354e58dcfe917c91513b96ea022c10c01bba847e517b89b880010
 
 __all__ = [
     "label",
@@ -404,12 +404,15 @@ def carried_out(trace: "Trace", values: list[Any]) -> Any:
 
 
 # book/speed/compile.md: What has to fit
-def leave(trace: "Trace", out: Any) -> Any:
-    """Leave the state in its cells, and hand out the results."""
+def leave(trace: "Trace", out: Any, known: bool) -> Any:
+    """Leave the state in its cells, unless they are known to hold our arrays, and hand out
+    the results."""
     handed_out = iter(out)
     results = [next(handed_out) for _ in leaves(trace.form.result)]
     for k, end in enumerate(trace.ends):
         if end.how in ("written", "copied"):
+            if known:
+                continue
             array, there = trace.arrays[end.old], end.cell.read()
             if inner(there) is not array or trace.used and there is not trace.holders[k]:
                 end.cell.write(as_constant(array) if isinstance(end.cell.owner, Leaf) else array)
@@ -458,7 +461,7 @@ class Trace:
         del now
         found = values | {name: inner(value) for name, value in cells.items()}
         out = carried_out(self, [found[n] for n in self.graph.inputs if n not in self.states])
-        results = leave(self, out)
+        results = leave(self, out, known)
         if not known or len(out) > len(leaves(self.form.result)):
             self.holders = [read() for read in self.readers]
             self.used = True
