@@ -13,7 +13,7 @@ range.
         print(np.sqrt(np.sum(huge**2)), norm(huge), norm(huge, p=np.inf))
 """
 # Generated from book/stability/explosion.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e3bf84a930a33bc326a5776f55ca1b7d21c5aec103d608d8227aa967ec8a1b19
+# sha256: e65c8b563f9cce06a62aec150a258d69f5536d2eb024fd7c1caa46b137c6d393
 
 __all__ = ["BLOCK", "array_of", "wide_dtype", "norm"]
 
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.primitive import Handle
+
 BLOCK = 2**16  #: How many numbers a norm looks at in one go: half a megabyte of doubles.
 
 
