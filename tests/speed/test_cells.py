@@ -10,7 +10,7 @@ import pytest
 
 import autograd_book as ab
 from autograd_book.graph.stack import push
-from autograd_book.speed.cells import Cell, cells_of, followed
+from autograd_book.speed.cells import StateCell, cells_of, followed
 
 COUNT = 3
 holder_of_nothing = SimpleNamespace(last=None)
@@ -65,14 +65,14 @@ def test_what_belongs_to_python_and_numpy_is_not_looked_into():
 
 def test_a_place_in_a_tuple_is_written_by_a_new_tuple():
     owner = SimpleNamespace(betas=(0.9, 0.99))
-    kept, cell = owner.betas, Cell(owner, "betas", "number", 1)
+    kept, cell = owner.betas, StateCell(owner, "betas", "number", 1)
     cell.write(0.5)
     assert owner.betas == (0.9, 0.5) and kept == (0.9, 0.99) and cell.read() == 0.5
 
 
 def test_a_named_tuple_stays_one():
     scaler = ab.GradScaler()
-    Cell(scaler, "state", "number", 0).write(4.0)
+    StateCell(scaler, "state", "number", 0).write(4.0)
     assert scaler.get_scale() == 4.0
 
 
@@ -81,13 +81,13 @@ def test_a_frozen_object_is_not_open():
     class Frozen:
         mean: float = 1.0
 
-    assert not Cell(Frozen(), "mean", "fixed").open()
-    assert Cell([1], 0, "fixed").open()
+    assert not StateCell(Frozen(), "mean", "fixed").open()
+    assert StateCell([1], 0, "fixed").open()
 
 
 @pytest.mark.parametrize("owner", [{}, [], SimpleNamespace()])
 def test_nothing_is_where_nothing_is(owner):
-    cell = Cell(owner, 0 if isinstance(owner, list) else "key", "state")
+    cell = StateCell(owner, 0 if isinstance(owner, list) else "key", "state")
     assert cell.read() is None
     cell.clear()
     assert cell.read() is None

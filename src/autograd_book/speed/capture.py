@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4239dd2daa255b0f5817aef5dee4e628e5e6cee53d48eb2f84b84aae1a298f23
+# sha256: 8dc566ee28463d90d9b3e6ac670abbc80dc4cd288b391fa5fc547f90b416d768
 
 __all__ = [
     "NUMBER",
@@ -53,7 +53,7 @@ from autograd_book.memory.repeat import (
     TOLD, alike, global_source, mark, sources_of_chance, state_of,
 )
 from autograd_book.modes.trees import Tree, leaves, tree_map
-from autograd_book.speed.cells import Cell, cells_of, chance, walked
+from autograd_book.speed.cells import StateCell, cells_of, chance, walked
 from autograd_book.speed.draws import drawn
 from autograd_book.speed.equations import Graph, MissedGuard, Name, evaluate
 from autograd_book.speed.symbols import Capture, CaptureError, Symbol
@@ -85,7 +85,7 @@ def entered(value: Any, level: Capture) -> Any:
 
 
 # book/speed/capture.md: State goes in and comes out
-def expect_place(cell: Cell, value: Any) -> None:
+def expect_place(cell: StateCell, value: Any) -> None:
     """Raise CaptureError for state that the calls of a graph could not leave in its place."""
     if isinstance(cell.owner, list) or cell.kind == "way":
         raise CaptureError(
@@ -95,7 +95,7 @@ def expect_place(cell: Cell, value: Any) -> None:
         )
 
 
-def expect_unwritten(cell: Cell, was: Any, marks: dict[Cell, Any]) -> None:
+def expect_unwritten(cell: StateCell, was: Any, marks: dict[StateCell, Any]) -> None:
     """Raise CaptureError if an array that is no input of the graph was written to in place."""
     if isinstance(was, np.ndarray) and cell in marks and mark(was) != marks[cell]:
         raise CaptureError(
@@ -113,15 +113,15 @@ class State:
     ----------
     reached : tuple
         The function and its arguments, from which everything is found.
-    moving : set of Cell
+    moving : set of StateCell
         Numbers that an earlier run has changed.
     """
 
-    def __init__(self, reached: tuple[Any, ...], moving: set[Cell]) -> None:
+    def __init__(self, reached: tuple[Any, ...], moving: set[StateCell]) -> None:
         self.reached = reached
         cells, self.seen = walked(reached)
         self.before = {cell: cell.read() for cell in cells}
-        self.names: dict[Cell, Name] = {}
+        self.names: dict[StateCell, Name] = {}
         self.entering = [
             cell for cell in self.before
             if (cell.kind not in ("fixed", "way") or cell in moving) and cell.open()
@@ -142,7 +142,7 @@ class State:
             if value is not None:
                 cell.write(as_constant(handle) if type(value) is Variable else handle)
 
-    def leave(self, level: Capture) -> tuple[list[Any], set[Cell]]:
+    def leave(self, level: Capture) -> tuple[list[Any], set[StateCell]]:
         """Names of what is in the cells at the end, and numbers that the run has changed."""
         self.after = {cell: cell.read() for cell in cells_of(*self.reached)}
         moved = set()
@@ -179,7 +179,7 @@ class State:
             if cell not in self.before and id(cell.owner) in self.seen:
                 cell.clear()
 
-    def fixed(self) -> list[tuple[Cell, Any, Any]]:
+    def fixed(self) -> list[tuple[StateCell, Any, Any]]:
         """What each call has to find as it was."""
         entered = set(self.entering)
         known = [c for c in (*self.before, *self.names) if c not in entered and c.kind != "way"]
@@ -224,7 +224,7 @@ def expect_fitting(name: Name, value: Any) -> None:
 
 
 # book/speed/capture.md: What a call looks at
-def commit(cell: Cell, value: Any) -> None:
+def commit(cell: StateCell, value: Any) -> None:
     """Leave a new value in a cell."""
     if isinstance(value, chance()):
         return  # it has moved on by itself
@@ -248,8 +248,8 @@ class Form:
 
     arguments: Tree  #: The examples, with names where other values may come.
     result: Tree  #: The result's form, with True for what is handed out as a Variable.
-    ways: list[tuple[Cell, Any]]  #: Places that lead to others, and what was there.
-    fixed: list[tuple[Cell, Any, Any]]  #: Places that were read, what was there, and its mark.
+    ways: list[tuple[StateCell, Any]]  #: Places that lead to others, and what was there.
+    fixed: list[tuple[StateCell, Any, Any]]  #: Places that were read, what was there, and its mark.
     constants: list[tuple[Any, Any]]  #: Arrays in the equations, and their seals.
 
     def call(self, graph: Graph, args: Any) -> Any:
@@ -322,7 +322,7 @@ def expect_still(state: State) -> None:
 
 
 # book/speed/capture.md: The function
-def traced(f: Fun, examples: Any, moving: set[Cell], expand: Any) -> Graph | None:
+def traced(f: Fun, examples: Any, moving: set[StateCell], expand: Any) -> Graph | None:
     """The graph of one run; None if the run changed numbers that it took for constants, which
     are then among those that move."""
     state = State((f, *examples), moving)
@@ -381,7 +381,7 @@ def capture(f: Fun, *examples: Tree, expand: Any = None) -> Graph:
     Regions around the call, such as `no_grad` or `autocast`, are those of the capture. While
     `f` runs, its state holds symbols: other threads have to leave it alone.
     """
-    moving: set[Cell] = set()
+    moving: set[StateCell] = set()
     while (found := traced(f, examples, moving, expand)) is None:
         pass
     return found

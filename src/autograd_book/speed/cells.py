@@ -19,10 +19,10 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 26c2b2124f1563a7ce88fad7d80e47e5b4beb41febea448fd239cccbf661d9e8
+# sha256: e29bd83561112530e55b5c76210b6c7806525d8ae6ac190eedbeeedd77a558fb
 
 __all__ = [
-    "Cell",
+    "StateCell",
     "places_in",
     "named_in",
     "hidden",
@@ -57,7 +57,7 @@ from autograd_book.stability.scaler import Scaling
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class StateCell:
     """A place that keeps something between calls: an attribute, an item, a closure's cell."""
 
     owner: Any
@@ -214,14 +214,14 @@ def chance() -> Any:
 
 
 # book/speed/cells.md: What a place means
-def cells_of(*values: Any) -> list[Cell]:
+def cells_of(*values: Any) -> list[StateCell]:
     """All places that can be reached from some objects, and what each is to a graph."""
     return walked(values)[0]
 
 
-def walked(values: Any) -> tuple[list[Cell], dict[int, Any]]:
+def walked(values: Any) -> tuple[list[StateCell], dict[int, Any]]:
     """All places that can be reached from some objects, and the objects on the way by identity."""
-    found: dict[Cell, None] = {}
+    found: dict[StateCell, None] = {}
     seen: dict[int, Any] = {}
     todo = list(values)[::-1]
     while todo:
@@ -233,11 +233,11 @@ def walked(values: Any) -> tuple[list[Cell], dict[int, Any]]:
         ways = []
         for owner, key in places_in(value):
             seen[id(owner)] = owner
-            held = Cell(owner, key, "").read()
+            held = StateCell(owner, key, "").read()
             parts = enumerate(held) if type(held) is tuple or hasattr(held, "_fields") else [(None, held)]
             for part, each in parts:
                 kind = kind_of_place(owner, key, each)
-                found[Cell(owner, key, kind, part)] = None
+                found[StateCell(owner, key, kind, part)] = None
                 if kind == "way":
                     ways.append(each)
         todo.extend(reversed(ways))

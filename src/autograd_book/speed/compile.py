@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f9c10e21f06354e58dcfe917c91513b96ea022c10c01bba847e517b89b880010
+# sha256: 61c701f2180d86ad02d8374f2b3d2300bc128c59c14ba79c9bb45553abe9ec1d
 
 __all__ = [
     "label",
@@ -69,7 +69,7 @@ from autograd_book.graph.stack import Fun, as_constant, base, bedrock, floor, to
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.memory.repeat import mark, put_back, state_of
 from autograd_book.speed.capture import capture, commit, expect_fitting, given, handed, inner
-from autograd_book.speed.cells import Cell
+from autograd_book.speed.cells import StateCell
 from autograd_book.speed.equations import (
     NUMBERS, Equation, Graph, MissedGuard, Name, names_in, source_of,
 )
@@ -80,7 +80,7 @@ from autograd_book.speed.plan import (
 
 
 # book/speed/compile.md: Words
-def label(cell: Cell) -> str:
+def label(cell: StateCell) -> str:
     """A word for what a cell holds."""
     if isinstance(cell.owner, Leaf):
         return "grad"
@@ -241,7 +241,7 @@ def body(plan: Plan, words: Words, exact: bool, poison: bool) -> list[str]:
 class Ending(NamedTuple):
     """What becomes of a cell at the end of a step."""
 
-    cell: Cell
+    cell: StateCell
     old: Name
     new: Any
     how: str  #: "kept", "written" in place, "copied" into its array, or "handed" out.
@@ -297,7 +297,7 @@ def program(plan: Plan, exact: bool, poison: bool = False) -> tuple[str, Words]:
 
 
 # book/speed/compile.md: Whose memory is it?
-def reader(cell: Cell) -> Any:
+def reader(cell: StateCell) -> Any:
     """The shortest way to read a cell."""
     if cell.part is not None or isinstance(cell.owner, list):
         return cell.read
