@@ -254,7 +254,7 @@ MISTAKES = [
     # Values that may not change, and hooks
     Mistake("item assignment", lambda: operator.setitem(x(), 0, 1.0), TYPE, "item assignment [0]", "x.at[index].set(value)"),
     Mistake("update while recording", lambda: operator.iadd(x(), 1.0), TYPE, "add was used in place on a Variable of shape (2,)", "with no_grad()"),
-    Mistake("division in place", lambda: operator.itruediv(x(), 2.0), TYPE, "divide was used in place", "with no_grad()"),
+    Mistake("division in place", lambda: operator.itruediv(x(), 2.0), TYPE, "divide was used in place", "y = np.divide(x, ...) for a new result"),
     Mistake("update that grows", lambda: in_no_grad(lambda: operator.iadd(x(1), np.ones((3, 2)))), VALUE, "shape (3, 2) was assigned to a Variable of shape (1,)", "Variable's shape"),
     Mistake("data of another shape", lambda: setattr(x(), "data", [1.0]), VALUE, "data of shape (1,) was assigned to a Variable of shape (2,)", "new Variable"),
     Mistake("data of text", lambda: setattr(x(), "data", ["a", "b"]), TYPE, "dtype <U1", "floating point"),

@@ -17,7 +17,7 @@ write instead.
         print(error)
 """
 # Generated from book/graph/methods.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 67403197ce5feac3bbe733c05dd380ce60b1b80f2d91d5bd6b20c77dbcd8f354
+# sha256: 2ece75e0bf24cf66089194c9978422d2d220bac586b78d899282b24a4463bf3d
 
 __all__ = [
     "H",
@@ -98,8 +98,8 @@ def in_place(fun: Fun) -> Callable[[H, Any], H]:
         if type(out) is not base.handle or out.node is not None:
             raise DifferentiationTypeError(
                 f"{fun.__name__} was used in place on a Variable of shape {self.shape} "
-                "that requires a gradient. Write 'with no_grad():' around an update, or y "
-                "= x + ... for a new result."
+                "that requires a gradient. Write 'with no_grad():' around an update, or "
+                f"y = np.{fun.__name__}(x, ...) for a new result."
             )
         self.data = out
         return self

@@ -18,7 +18,7 @@ function of one's own.
     print(x.grad)
 """
 # Generated from book/graph/protocols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 01dc81fafbe94973ee7fb89d010d7f3c9b9bfafe89dca587004de1a0f1406e06
+# sha256: 2a3433d41c0eb4a2d3ddb402f40a0da249d8128c804bfcc296ab0e3de8c40622
 
 __all__ = [
     "functions",
@@ -148,8 +148,8 @@ def refusing_writes(made: Primitive) -> Fun:
             if noted is not None and a.tobytes() != noted:
                 raise DifferentiationValueError(
                     f"{made.name} wrote into its argument {name}, an array of shape {a.shape} "
-                    "that others use as well. Write x = x - ... in place of x -= ..., or "
-                    "begin with x = x.copy()."
+                    "that others use as well. Begin with x = x.copy(), or make new arrays, "
+                    "as x = x - ... does and x -= ... does not."
                 )
         made.fun = fun
         return out
