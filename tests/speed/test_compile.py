@@ -2,6 +2,7 @@
 
 import threading
 import tracemalloc
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,45 @@ def test_who_holds_the_array_of_a_parameter_or_a_gradient_keeps_its_numbers() ->
         run(*batches(i))
         expect_same(held, before)
     assert len(run.traces) == 1
+
+
+def test_gradients_that_are_clipped_between_calls_while_somebody_holds_them_are_read_and_left_alone() -> None:
+    def make():
+        weight = ab.Variable(np.ones((4, 4)))
+        here = SimpleNamespace(parameters=[weight], opt=SimpleNamespace(state=[]), seen=[])
+
+        def step(x):
+            loss = np.sum(np.square(x @ weight))
+            loss.backward()  # adds to the gradient
+            return loss
+
+        return step, here
+
+    def clip(here, i):
+        if i:
+            gradient = here.parameters[0].grad.numpy()
+            here.seen.append((gradient, gradient.copy()))
+            ab.clip_gradients(here.parameters, 0.5)
+
+    places = []
+    expect_compiled_like_eager(lambda: places.append(made := make()) or made, lambda i: (np.eye(4) * (i + 1),), between=clip)
+    for _, here in places:
+        for held, before in here.seen:
+            expect_same(held, before)
+
+
+def test_recomputing_takes_less_memory_and_keeps_the_numbers() -> None:
+    def f(x):
+        a = x * 2.0
+        b = np.exp(a)
+        return np.sum(np.sin(b) @ np.cos(b).T) + np.sum(a)
+
+    x, sizes = np.random.default_rng(0).standard_normal((64, 64)), []
+    for memory in (None, 0):
+        run = compile(f, memory=memory, exact=True)
+        assert run(x) == run(x) == f(x)
+        sizes.append(run.traces[0].plan.size)
+    assert sizes[1] < sizes[0]
 
 
 def test_a_parameter_that_was_set_between_calls_is_read_and_its_old_array_left_alone() -> None:

@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 61c701f2180d86ad02d8374f2b3d2300bc128c59c14ba79c9bb45553abe9ec1d
+# sha256: 1736ef7ad0406b0aeb28d9b3d6726aa934917864fcea9d5295d1c2bea7adb0b0
 
 __all__ = [
     "label",
@@ -331,10 +331,10 @@ def free_arrays(trace: "Trace", now: list[Any], counts: list[int]) -> set[Name]:
     last call, and less often if they have left their cells."""
     found, n = set(), len(counts) // 2
     for i, (k, name) in enumerate(trace.own.items() if trace.used else ()):
-        gone = now[k] is not trace.holders[k]
-        bare = trace.holders[k] is trace.arrays[name]
-        held = counts[n + i] > trace.counts[n + i] - gone
-        if not held and counts[i] <= trace.counts[i] - (gone and bare):
+        holder, array = trace.holders[k], trace.arrays[name]
+        gone = now[k] is not holder
+        out = gone if holder is array else holder.value is not array
+        if counts[n + i] <= trace.counts[n + i] - gone and counts[i] <= trace.counts[i] - out:
             found.add(name)
     return found
 
@@ -447,6 +447,7 @@ class Trace:
         self.used = False  #: Whether it has carried out a step.
         self.holders: list[Any] = []  #: What was in the cells after the last call.
         self.counts: list[int] = []  #: And how often it was referred to.
+        self.inside: list[tuple[Any, Any]] = []  #: Variables that were put around arrays.
 
     def __call__(self, *args: Any) -> Any:
         """Carry out the step, or raise MissedGuard before anything has changed."""
@@ -454,6 +455,7 @@ class Trace:
         values, counts = arguments_in(self, args), count_references(self)
         now = [read() for read in self.readers]
         known = self.used and counts == self.counts and all(map(operator.is_, now, self.holders))
+        known = known and all(variable.value is array for variable, array in self.inside)
         if not known:
             free = free_arrays(self, now, counts)
             adopt(self, values | look(self, now), free)
@@ -465,6 +467,10 @@ class Trace:
         if not known or len(out) > len(leaves(self.form.result)):
             self.holders = [read() for read in self.readers]
             self.used = True
+            self.inside = [
+                (self.holders[k], self.arrays[name]) for k, name in self.own.items()
+                if self.holders[k] is not self.arrays[name]
+            ]
             self.counts = count_references(self)
         return results
 
