@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6a3dedeefe410c4a04a4b982b34cb57194060149ca4ad0b5c1416fbb4da85021
+# sha256: f9c28dd08fdc5b66157e76e4cc24208945e7cde68759717069b4fc39274fcac5
 
 __all__ = [
     "reachable",
@@ -85,6 +85,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
 
 def stretched(long: tuple[int, ...], short: tuple[int, ...], first: int) -> list[int]:
     """Axes of length one in `short` that are longer in `long`, counted from `first`."""
+    if long == short:
+        return []
     return [i + first for i, (n, m) in enumerate(zip(long, short)) if m == 1 != n]
 
 

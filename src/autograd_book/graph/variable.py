@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: da6a4ab602ca9fdde6fae9340f09211260dd0665b99045cbd3ecf830e842232f
+# sha256: 3ca14cac603c497a114832d504a7ea6ddc2719c7b21a844a7f81f66257dcb919
 
 __all__ = [
     "expect_constant",
@@ -122,7 +122,7 @@ def closed(value: Any) -> Any:
     if not isinstance(value, np.ndarray):
         return value
     view = value.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 
