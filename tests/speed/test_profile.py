@@ -11,7 +11,8 @@ import autograd_book as ab
 from autograd_book.graph.stack import floor, top
 from autograd_book.learn.sequence import RNN, Transformer, language_step
 from autograd_book.memory import replay
-from autograd_book.speed.profile import Kernel, profile
+from autograd_book.speed.probes import Kernel
+from autograd_book.speed.profile import folded, profile, rectangles
 from autograd_book.speed.roofline import Machine
 from autograd_book.speed.work import Work, count_work, total
 
@@ -342,3 +343,49 @@ def test_figures_go_into_json_and_tables_say_what_they_show():
     for by in ("primitive", "line", "module"):
         assert "<table" in found.table(by)._repr_html_()
     assert "np.sum(np.tanh(x) * 2.0).backward()" in str(found.table("line"))
+
+
+def test_the_trace_has_a_bar_for_each_operation_with_its_line_and_thread(tmp_path):
+    with profile() as found:
+        context = copy_context()
+        thread = threading.Thread(target=lambda: context.run(chain))
+        thread.start()
+        thread.join()
+        chain()
+    found.save_chrome_trace(tmp_path / "trace.json")
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    bars = [e for e in events if e["ph"] == "X"]
+    assert len(bars) == len(found.events)
+    assert {e["tid"] for e in bars} == {1, 2}
+    assert all(e["dur"] >= 0 and "test_profile.py" in e["args"]["line"] for e in bars)
+    assert [e["ts"] for e in events] == sorted(e["ts"] for e in events)
+
+
+def test_a_flame_is_as_wide_as_its_parts():
+    found = timed(chain)
+    drawn = rectangles(found)
+    width = {path: w for path, _, w in drawn}
+    begin = {path: b for path, b, _ in drawn}
+    for path in width:
+        parts = [p for p in width if p[:-1] == path]
+        if parts:
+            assert sum(width[p] for p in parts) == pytest.approx(width[path])
+            assert min(begin[p] for p in parts) == pytest.approx(begin[path])
+    assert sum(w for path, w in width.items() if len(path) == 1) == pytest.approx(
+        sum(e.itself for e in found.events) / 1e9
+    )
+    lines = dict(line.rsplit(" ", 1) for line in folded(found).splitlines())
+    assert int(lines["forward;(no module);tanh"]) == rows(found)["tanh", "forward"].seconds * 1e9
+
+
+def test_pictures_are_drawn_from_any_profile():
+    from matplotlib.figure import Figure
+
+    machine = Machine((1, 10**9), (1e9,) * 2, RATES, RATES, RATES, 1e-6)
+    for found in (timed(chain), timed(lambda: None)):
+        left, right = Figure().subplots(1, 2)
+        found.draw_flame(left)
+        found.draw_roof(right, machine)
+        assert len(left.patches) == len(rectangles(found))
+        done = [row for row in found.by_primitive() if row.kernel and row.work.flops + row.work.functions]
+        assert len(right.collections) == len(done)

@@ -17,7 +17,7 @@ place of the books.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/report.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a804a793ebd445fc15b1cc15bdad84ca248000361ffc665535ad317c73b6873b
+# sha256: 7acc8320ac66e6f92cef32ce587ee94553d67dccdf5f376e19d2e742e8012966
 
 __all__ = [
     "composition",
@@ -28,6 +28,7 @@ __all__ = [
     "Table",
     "bars",
     "counters",
+    "traced",
     "events",
     "unread",
     "unused",
@@ -151,7 +152,7 @@ class Table:
 
 
 # book/memory/report.md: A picture that can be zoomed
-def bars(readings: Readings, start: int) -> list[dict[str, Any]]:
+def bars(spans: list[Any], start: int) -> list[dict[str, Any]]:
     """An event for each operation."""
     return [
         {
@@ -159,7 +160,7 @@ def bars(readings: Readings, start: int) -> list[dict[str, Any]]:
             "ts": (span.start - start) / 1e3, "dur": (span.end - span.start) / 1e3,
             "args": {"line": span.place.line},
         }
-        for span in readings.spans
+        for span in spans
     ]
 
 
@@ -175,18 +176,22 @@ def counters(readings: Readings, start: int) -> list[dict[str, Any]]:
 
 
 # book/memory/report.md: A picture that can be zoomed
-def events(readings: Readings) -> list[dict[str, Any]]:
-    """Names, operations and counters in the Trace Event Format."""
-    start = readings.moments[0].time
-    names = {"process_name": "memory_profile", "thread_name": "operations"}
-    found: list[dict[str, Any]] = [
+def traced(owner: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events in the Trace Event Format, in order, after the names of process and thread."""
+    names = {"process_name": owner, "thread_name": "operations"}
+    heads: list[dict[str, Any]] = [
         {"name": kind, "ph": "M", "ts": 0, "args": {"name": name}}
         for kind, name in names.items()
     ]
-    found += bars(readings, start) + counters(readings, start)
     # of what begins at the same time, the longest is around the others
-    found.sort(key=lambda event: (event["ts"], -event.get("dur", 0)))
-    return [event | {"pid": 1, "tid": 1} for event in found]
+    found = sorted(heads + found, key=lambda event: (event["ts"], -event.get("dur", 0)))
+    return [{"pid": 1, "tid": 1} | event for event in found]
+
+
+def events(readings: Readings) -> list[dict[str, Any]]:
+    """Names, operations and counters of a profile of memory."""
+    start = readings.moments[0].time
+    return traced("memory_profile", bars(readings.spans, start) + counters(readings, start))
 
 
 # book/memory/report.md: Made for nothing

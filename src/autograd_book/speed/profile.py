@@ -15,308 +15,37 @@ with its bytes and operations.
     print(sum(row.seconds for row in found.by_primitive()) <= found.wall)
 """
 # Generated from book/speed/profile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 224d8d6e1af10be716a900005af549d7e6ff346f8fe876397a4008cc610aa93a
+# sha256: ec536ccdbea2c28d8c7fab9e25ec606f180aff0e1f3dedfbc7cf39255ea66478
 
 __all__ = [
-    "Event",
-    "Spent",
-    "spent",
-    "Running",
-    "Ledger",
-    "name_modules",
-    "current_module",
-    "gap",
-    "begin_gap",
-    "whence",
-    "Watch",
-    "Kernel",
     "Row",
     "row_of",
     "FLOATS",
     "HEADER",
     "cells",
+    "Readings",
+    "table_of",
+    "trace",
+    "TONES",
+    "paths",
+    "rectangles",
+    "draw_flame",
+    "folded",
+    "draw_roof",
     "Profile",
-    "timed",
     "profile",
-    "put_back",
 ]
-
-
-# book/speed/profile.md: Two levels
-from dataclasses import dataclass, field
-
-from autograd_book.memory.books import Place
-from autograd_book.speed.work import Work
-
-
-@dataclass(slots=True, eq=False)
-class Event:
-    """An operation from start to end. Times are in nanoseconds."""
-
-    place: Place  #: Name of the primitive, phase, and line of the program.
-    module: str  #: The innermost network or layer that was being called.
-    thread: int
-    above: "Event | None"  #: The operation inside of which it was done.
-    start: int = 0
-    end: int = 0
-    own: int = 0  #: Spent by profiles in between.
-    inner: int = 0  #: Spent by operations inside of this one.
-    kernel: int = 0  #: Spent in NumPy.
-    work: Work = field(default_factory=Work)
-    dtype: str = "float64"  #: Of the result.
-
-    @property
-    def duration(self) -> int:
-        """From start to end, without what profiles spent."""
-        return self.end - self.start - self.own
-
-    @property
-    def itself(self) -> int:
-        """The duration without that of operations inside."""
-        return self.duration - self.inner
-
-
-# book/speed/profile.md: Two levels
-import threading
-
-
-class Spent(threading.local):
-    """Nanoseconds that profiles have spent in this thread."""
-
-    total = 0
-
-
-spent = Spent()
-
-
-# book/speed/profile.md: Two levels
-import sys
-from collections.abc import Callable
-from typing import Any
-
-from autograd_book.speed.work import PullWork
-
-
-class Running(threading.local):
-    """What one thread is doing."""
-
-    event: Event | None = None  #: The innermost operation.
-    #: The gap after the last pull, which may belong to the walk, and the index of its node.
-    walk: tuple[Event, int] | None = None
-
-
-class Ledger:
-    """The events of a profile."""
-
-    def __init__(self, clock: Callable[[], int], names: dict[int, str]) -> None:
-        self.clock, self.names = clock, names
-        self.events: list[Event] = []  #: In the order in which they began.
-        self.running, self.rules = Running(), PullWork()
-        self.sites: dict[int, Event] = {}  #: By index of a node: what has made it.
-        self.closed = False  #: Whether nothing is noted any more.
-        self.readers: Any = None  #: Told of all arrays that NumPy takes and gives.
-
-    def begin(self, asked: int, place: Place, module: str) -> Event:
-        """Note that an operation begins, which was asked for at a time."""
-        event = Event(place, module, threading.get_ident(), self.running.event)
-        self.running.event = event
-        self.events.append(event)
-        event.start = self.clock()
-        spent.total += event.start - asked
-        event.own = -spent.total
-        return event
-
-    def end(self, event: Event) -> int:
-        """Note that it is over; the time at which it was."""
-        event.end = self.clock()
-        event.own += spent.total
-        self.running.event = event.above
-        if event.above is not None:
-            event.above.inner += event.duration
-        if self.running.walk and self.running.walk[0].above is event.above:
-            self.running.walk[0].inner += event.duration
-        return event.end
-
-
-# book/speed/profile.md: Which line, which layer
-from autograd_book.learn.nn import Module
-
-
-def name_modules(value: Any, name: str, found: dict[int, str]) -> None:
-    """Enter the names of the modules in a value: a module, or a container of them."""
-    if isinstance(value, Module):
-        if id(value) in found:
-            return
-        found[id(value)] = name or type(value).__name__
-        value = vars(value)
-    parts = dict(enumerate(value)) if isinstance(value, (list, tuple)) else value
-    for key, part in parts.items() if isinstance(parts, dict) else ():
-        name_modules(part, f"{name}.{key}" if name else str(key), found)
-
-
-def current_module(names: dict[int, str]) -> str:
-    """Name of the innermost module that is being called; empty if there is none."""
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        code = frame.f_code
-        if code.co_name == "__call__" and code.co_argcount:
-            owner = frame.f_locals.get(code.co_varnames[0])
-            if isinstance(owner, Module):
-                return names.get(id(owner), type(owner).__name__)
-        frame = frame.f_back
-    return ""
-
-
-# book/speed/profile.md: The level on top
-from autograd_book.graph.interpreter import Interpreter
-from autograd_book.graph.primitive import Primitive
-from autograd_book.graph.record import Node
-from autograd_book.memory import replay
-from autograd_book.memory.books import BEFORE, caller, place
-from autograd_book.stability.precision import nodes_of
-
-
-def gap(ledger: Ledger, node: Node, asked: int) -> None:
-    """Note what the walk has done since the last pull, if it is the same walk."""
-    if ledger.running.walk is None:
-        return
-    (event, index), ledger.running.walk = ledger.running.walk, None
-    if node.index < index and event.above is ledger.running.event:
-        event.end = asked
-        event.own += spent.total
-        ledger.events.append(event)
-        if event.above is not None:
-            event.above.inner += event.itself
-
-
-def begin_gap(ledger: Ledger, node: Node, done: Event) -> None:
-    """Note that a pull is over, and that the walk goes on."""
-    where = done.place._replace(name="the walk")
-    event = Event(where, done.module, done.thread, done.above, ledger.clock())
-    event.own = -spent.total
-    ledger.running.walk = event, node.index
-
-
-# book/speed/profile.md: The level on top
-def whence(ledger: Ledger, node: Node) -> tuple[Place, str]:
-    """Place and module of the rules of a node."""
-    plan: Any = node.plan
-    name, made = plan.primitive.name, ledger.sites.get(node.index)
-    if made is not None:
-        return Place(name, "backward", made.place.line), made.module
-    if node.inputs:
-        return Place(name, "backward", BEFORE), ""
-    return place(name, *caller()), current_module(ledger.names)
-
-
-# book/speed/profile.md: The level on top
-class Watch(Interpreter):
-    """Takes the time of what the program asks for; stands above all levels."""
-
-    __slots__ = ("ledger",)
-
-    def __init__(self, below: Interpreter, ledger: Ledger) -> None:
-        super().__init__(below)
-        self.ledger = ledger
-
-    def under(self, level: Any) -> tuple[Interpreter, Interpreter]:
-        """Stay on top of a new level, so as to see what the program asks for."""
-        below, made = self.below.under(level)
-        return Watch(below, self.ledger), made
-
-    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
-        """Apply a primitive, and take the time."""
-        ledger = self.ledger
-        if ledger.closed:  # a checkpoint runs again on the stack of its call
-            return self.below.bind(primitive, args, params)
-        asked = ledger.clock()
-        where = place(primitive.name, *caller())
-        where = where._replace(phase="replay") if replay.replaying.get() else where
-        event = ledger.begin(asked, where, current_module(ledger.names))
-        try:
-            out = self.below.bind(primitive, args, params)
-        finally:
-            over = ledger.end(event)
-        ledger.sites.update((node.index, event) for node in nodes_of(out))
-        spent.total += ledger.clock() - over
-        return out
-
-    def pull(self, node: Node, g: Any) -> Any:
-        """Pull a cotangent, and take the time."""
-        ledger = self.ledger
-        if ledger.closed:
-            return self.below.pull(node, g)
-        asked = ledger.clock()
-        gap(ledger, node, asked)
-        event = ledger.begin(asked, *whence(ledger, node))
-        try:
-            parts = self.below.pull(node, g)
-        finally:
-            over = ledger.end(event)
-        spent.total += ledger.clock() - over
-        if node.inputs:
-            begin_gap(ledger, node, event)
-        return parts
-
-
-# book/speed/profile.md: The level on the bottom
-from autograd_book.graph.backward import fit
-from autograd_book.speed.work import counts_itself, work_of
-
-
-class Kernel(Interpreter):
-    """Takes NumPy's time, and counts the work; stands below all levels."""
-
-    __slots__ = ("ledger",)
-
-    def __init__(self, below: Interpreter, ledger: Ledger) -> None:
-        super().__init__(below)
-        self.ledger = ledger
-
-    def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
-        """Apply a primitive, take the time, and count the work."""
-        event = self.ledger.running.event
-        if event is None or self.ledger.closed:  # asked for past the level on top
-            return self.below.bind(primitive, args, params)
-        start, before = self.ledger.clock(), event.inner + spent.total
-        out = self.below.bind(primitive, args, params)
-        over = self.ledger.clock()
-        event.kernel += over - start - (event.inner + spent.total - before)
-        event.work += work_of(primitive, args, params, out)
-        self.note(event, primitive, args, [out], over)
-        return out
-
-    def pull(self, node: Node, g: Any) -> Any:
-        """Pull a cotangent, take the time, and count the work of the rules."""
-        event, plan = self.ledger.running.event, node.plan
-        if event is None or self.ledger.closed or counts_itself(node, g):
-            return self.below.pull(node, g)
-        start, before = self.ledger.clock(), event.inner + spent.total
-        raw = self.below.pull(node, g)
-        parts = [fit(p, t, node) for p, t in zip(raw, node.inputs)] or raw
-        over = self.ledger.clock()
-        event.kernel += over - start - (event.inner + spent.total - before)
-        event.work += self.ledger.rules.of(node, g)
-        self.note(event, plan.primitive, [g, *node.saved], parts, over)  # type: ignore[union-attr]
-        return parts
-
-    def note(self, event: Event, primitive: Primitive, taken: Any, given: Any, over: int) -> None:
-        """Note the dtype, tell the readers, and charge what was spent on that."""
-        event.dtype = str(getattr(given[0], "dtype", event.dtype)) if given else event.dtype
-        if self.ledger.readers is not None:
-            self.ledger.readers(event, primitive, taken, given)
-        spent.total += self.ledger.clock() - over
-
-
-replay.PLAIN.add(Kernel)
 
 
 # book/speed/profile.md: What binds
 from collections import Counter
+from dataclasses import asdict, dataclass
 from functools import reduce
 from operator import add
 
+from autograd_book.speed.probes import Event
 from autograd_book.speed.roofline import Machine
+from autograd_book.speed.work import Work
 
 
 @dataclass(frozen=True)
@@ -364,8 +93,10 @@ FLOATS = ("float16", "float32", "float64")
 
 
 # book/speed/profile.md: What binds
+from collections.abc import Callable
+from typing import Any
+
 from autograd_book.memory.report import Table, quoted
-from autograd_book.speed.roofline import measure_machine
 
 HEADER = ("what", "phase", "calls", "ms", "%", "NumPy ms", "GB/s", "GFLOP/s", "bound by")
 
@@ -382,39 +113,35 @@ def cells(row: Row, whole: float, machine: Machine | None) -> tuple[Any, ...]:
 
 
 # book/speed/profile.md: What binds
-class Profile:
-    """What `profile` has found. Times are in seconds.
+from autograd_book.speed.probes import Ledger
 
-    Attributes
-    ----------
-    events : list of Event
-        All operations.
-    wall : float
-        From the beginning of the block to its end.
-    own : float
-        What profiles have spent of that.
-    """
+
+class Readings:
+    """What a ledger says, in seconds and in rows."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger, self.events = ledger, ledger.events
-        self.start, self.thread = 0, threading.get_ident()
-        self.wall = self.own = 0.0
-        self.measured: Machine | None = None
 
     def __repr__(self) -> str:
         sizes = f"{self.wall * 1e3:.3f} ms, {len(self.events)} operations"
         return f"<{type(self).__name__}: {sizes}>"
 
     @property
+    def wall(self) -> float:
+        """From the beginning of the block to its end."""
+        return self.ledger.wall / 1e9
+
+    @property
+    def own(self) -> float:
+        """What profiles have spent of that."""
+        return self.ledger.own / 1e9
+
+    @property
     def program(self) -> float:
         """What was spent outside of operations, by the thread that opened the block."""
-        ours = [e for e in self.events if e.thread == self.thread]
-        return self.wall - self.own - sum(event.itself for event in ours) / 1e9
-
-    def machine(self) -> Machine:
-        """What the machine at hand can do; it is measured when this is first asked."""
-        self.measured = self.measured or measure_machine()
-        return self.measured
+        ledger = self.ledger
+        ours = sum(e.itself for e in self.events if e.thread == ledger.thread)
+        return (ledger.wall - ledger.own - ours) / 1e9
 
     def by(self, what: Callable[[Event], tuple[str, str]]) -> list[Row]:
         """A row for all events of which a function says the same, most time first."""
@@ -423,6 +150,119 @@ class Profile:
             found.setdefault(what(event), []).append(event)
         rows = [row_of(key, events) for key, events in found.items()]
         return sorted(rows, key=lambda row: -row.seconds)
+
+
+# book/speed/profile.md: What binds
+def table_of(readings: Readings, rows: list[Row], machine: Machine | None) -> Table:
+    """Rows as a table, with what was spent in none of them at the end."""
+    whole = readings.wall - readings.own
+    named = [(quoted(r.name) or "(no module)", *cells(r, whole, machine)[1:]) for r in rows]
+    share = f"{100 * readings.program / whole:.1f}" if whole else "0.0"
+    rest = ("outside of operations", "", "", f"{readings.program * 1e3:.3f}", share)
+    return Table(HEADER, [*named, (*rest, *[""] * 4)])
+
+
+# book/speed/profile.md: Pictures
+from autograd_book.memory.report import bars, traced
+
+
+def trace(readings: Readings) -> list[dict[str, Any]]:
+    """All operations, in the Trace Event Format."""
+    threads = dict.fromkeys(event.thread for event in readings.events)
+    numbers = {thread: {"tid": 1 + i} for i, thread in enumerate(threads)}
+    found = bars(readings.events, readings.ledger.start)
+    return traced("profile", [b | numbers[e.thread] for b, e in zip(found, readings.events)])
+
+
+# book/speed/profile.md: Pictures
+#: Colours of the phases, which colour-blind readers can tell apart.
+TONES = {"forward": "#0072B2", "backward": "#D55E00", "replay": "#009E73", "update": "#E69F00"}
+
+
+def paths(readings: Readings) -> dict[tuple[str, ...], float]:
+    """Seconds by phase, module and primitive, the longest first within each."""
+    found: dict[tuple[str, ...], float] = {}
+    for event in readings.events:
+        path = (event.place.phase, event.module or "(no module)", event.place.name)
+        for depth in (1, 2, 3):
+            found[path[:depth]] = found.get(path[:depth], 0.0) + event.itself / 1e9
+    rank = lambda path: [(-found[path[: i + 1]], path[i]) for i in range(len(path))]
+    return {path: found[path] for path in sorted(found, key=rank)}
+
+
+def rectangles(readings: Readings) -> list[tuple[tuple[str, ...], float, float]]:
+    """Path, begin and width of each bar, in seconds."""
+    begins: dict[tuple[str, ...], float] = {}
+    found = []
+    for path, width in paths(readings).items():
+        begin = begins.get(path[:-1], 0.0)
+        begins[path], begins[path[:-1]] = begin, begin + width
+        found.append((path, begin, width))
+    return found
+
+
+def draw_flame(readings: Readings, ax: Any) -> None:
+    """Draw a flame graph into axes of matplotlib, with the phases at the foot."""
+    whole = sum(event.itself for event in readings.events) / 1e9 or 1.0
+    for path, begin, width in rectangles(readings):
+        tone, pale = TONES[path[0]], (1.0, 0.75, 0.55)[len(path) - 1]
+        ax.barh(len(path) - 1, width * 1e3, 0.94, begin * 1e3, color=tone, alpha=pale, ec="white")
+        if width > 0.05 * whole:
+            label = path[-1][: int(90 * width / whole)]
+            place = (begin + width / 2) * 1e3, len(path) - 1
+            ax.text(*place, label, ha="center", va="center", fontsize=7, clip_on=True)
+    ax.set(yticks=(0, 1, 2), yticklabels=("phase", "module", "primitive"), xlabel="time (ms)")
+    ax.grid(False)
+
+
+def folded(readings: Readings) -> str:
+    """The same as text: a line for each path, with nanoseconds."""
+    full = {path: s for path, s in paths(readings).items() if len(path) == 3}
+    return "\n".join(f"{';'.join(path)} {round(s * 1e9)}" for path, s in full.items())
+
+
+# book/speed/profile.md: Pictures
+import numpy as np
+
+
+def draw_roof(rows: list[Row], machine: Machine, ax: Any) -> None:
+    """Draw the roof of a machine in single precision, and rows below it."""
+    peak, speed = machine.products["float32"], machine.copied[-1]
+    reach = np.logspace(-2, np.log10(max(8 * peak / speed, 1.0)), 50)
+    ax.plot(reach, np.minimum(reach * speed, peak) / 1e9, color="#222222", lw=1.2)
+    for row in rows:
+        done = row.rate(row.work.flops + row.work.functions) / 1e9
+        if done:
+            ax.scatter(row.work.intensity, done, color=TONES[row.phase], zorder=3)
+            ax.annotate(f" {row.name}", (row.work.intensity, done), fontsize=7)
+    ax.set(xscale="log", yscale="log", xlabel="operations for each byte", ylabel="Goperations/s")
+
+
+# book/speed/profile.md: The profile
+from os import PathLike
+
+from autograd_book.memory.report import save_json
+from autograd_book.speed.chains import Fusible, fusible
+from autograd_book.speed.roofline import measure_machine
+
+
+class Profile(Readings):
+    """What `profile` has found. Times are in seconds.
+
+    Attributes
+    ----------
+    events : list of Event
+        All operations, in the order in which they began.
+    wall, own, program : float
+        From begin to end; what profiles have spent of that; what was spent in no operation.
+    """
+
+    measured: Machine | None = None
+
+    def machine(self) -> Machine:
+        """What the machine at hand can do; it is measured when this is first asked."""
+        self.measured = self.measured or measure_machine()
+        return self.measured
 
     def by_primitive(self) -> list[Row]:
         """A row for each primitive and phase."""
@@ -436,6 +276,10 @@ class Profile:
         """A row for each network or layer and phase; the name is empty outside of all."""
         return self.by(lambda event: (event.module, event.place.phase))
 
+    def fusible(self) -> list[Fusible]:
+        """What an ideal fusion would neither write nor read: a prediction."""
+        return fusible(self.ledger.readers)
+
     def table(
         self, by: str = "primitive", rows: int = 12, machine: Machine | None = None
     ) -> Table:
@@ -443,12 +287,7 @@ class Profile:
 
         With a machine, such as `machine` gives, they say what binds them.
         """
-        found: list[Row] = getattr(self, f"by_{by}")()[:rows]
-        whole = self.wall - self.own
-        named = [(quoted(r.name) or "(no module)", *cells(r, whole, machine)[1:]) for r in found]
-        rest = ("outside of operations", "", "", f"{self.program * 1e3:.3f}")
-        share = f"{100 * self.program / whole:.1f}" if whole else "0.0"
-        return Table(HEADER, [*named, (*rest, share, *[""] * 4)])
+        return table_of(self, getattr(self, f"by_{by}")()[:rows], machine)
 
     def to_dict(self) -> dict[str, Any]:
         """All figures in plain types, as for JSON."""
@@ -456,42 +295,25 @@ class Profile:
         rows = {kind: [asdict(row) for row in found] for kind, found in kinds.items()}
         return {"wall": self.wall, "own": self.own, "program": self.program} | rows
 
+    def draw_flame(self, ax: Any) -> None:
+        """Draw a flame graph into axes of matplotlib."""
+        draw_flame(self, ax)
 
-# book/speed/profile.md: Around a block
-from autograd_book.learn.optim import Optimizer
-from autograd_book.speed.work import bytes_of
+    def draw_roof(self, ax: Any, machine: Machine | None = None) -> None:
+        """Draw each primitive below the roof of a machine, by default the one at hand."""
+        draw_roof(self.by_primitive(), machine or self.machine(), ax)
 
-
-def timed(optimizer: Optimizer, ledger: Ledger) -> Callable[..., None]:
-    """The method ``update`` of an optimiser, as an event."""
-    update = optimizer.update
-
-    def applied(value: Any, gradient: Any, state: Any) -> None:
-        asked = ledger.clock()
-        event = ledger.begin(asked, place(type(optimizer).__name__, *caller()), "")
-        try:
-            update(value, gradient, state)
-        finally:
-            over = ledger.end(event)
-        changed = bytes_of([value, *state.values()])
-        event.work = Work(nbytes=2 * changed + bytes_of([gradient]), unknown=1)
-        event.kernel, event.dtype = event.itself, str(value.dtype)
-        spent.total += ledger.clock() - over
-
-    return applied
+    def save_chrome_trace(self, path: "str | PathLike[str]") -> None:
+        """Write a file that chrome://tracing and ui.perfetto.dev open."""
+        save_json(path, {"traceEvents": trace(self), "displayTimeUnit": "ns"})
 
 
 # book/speed/profile.md: Around a block
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import asdict
-from time import perf_counter_ns
-
-from autograd_book.graph.stack import push
-from autograd_book.memory.meter import above
+from autograd_book.speed.chains import Chains
+from autograd_book.speed.probes import probing
 
 
-class profile:
+class profile(probing):
     """Context manager that takes the time of what is computed inside of it.
 
     Parameters
@@ -509,46 +331,7 @@ class profile:
         What other threads compute is seen where they run in a copy of the block's context.
     """
 
-    def __init__(self, *owners: Any, clock: Callable[[], int] = perf_counter_ns) -> None:
-        self.owners, self.clock = owners, clock
-
     def __enter__(self) -> Profile:
-        names: dict[int, str] = {}
-        for owner in self.owners:
-            name_modules(owner, "", names)
-        ledger = Ledger(self.clock, names)
-        self.found = self.make(ledger)
-        with ExitStack() as blocks:
-            blocks.callback(self.close, ledger)
-            for optimizer in filter(lambda o: isinstance(o, Optimizer), self.owners):
-                before = vars(optimizer).get("update")
-                vars(optimizer)["update"] = timed(optimizer, ledger)
-                blocks.callback(put_back, optimizer, before)
-            blocks.enter_context(push(Kernel, ledger, at="bottom"))
-            blocks.enter_context(above(Watch, ledger))
-            self.blocks = blocks.pop_all()
-        self.spent, self.found.start = spent.total, self.clock()
-        return self.found
-
-    def make(self, ledger: Ledger) -> Profile:
-        """The profile that the block fills."""
+        ledger = super().__enter__()
+        ledger.readers = Chains()
         return Profile(ledger)
-
-    def close(self, ledger: Ledger) -> None:
-        """Note the end, and let go of the nodes."""
-        ledger.closed = True
-        ledger.sites.clear()
-        ledger.rules.clear()
-
-    def __exit__(self, *error: object) -> None:
-        self.found.wall = (self.clock() - self.found.start) / 1e9
-        self.found.own = (spent.total - self.spent) / 1e9
-        self.blocks.close()
-
-
-def put_back(optimizer: Optimizer, before: Any) -> None:
-    """Give an optimiser the update that it had."""
-    if before is None:
-        vars(optimizer).pop("update", None)
-    else:
-        vars(optimizer)["update"] = before
