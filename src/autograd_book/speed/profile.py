@@ -15,7 +15,7 @@ with its bytes and operations.
     print(sum(row.seconds for row in found.by_primitive()) <= found.wall)
 """
 # Generated from book/speed/profile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ec536ccdbea2c28d8c7fab9e25ec606f180aff0e1f3dedfbc7cf39255ea66478
+# sha256: 945deaba4b1674feaf3518134a9c4c10a32a1a7bbbbdaeaf2d0d5d3518be86c0
 
 __all__ = [
     "Row",
@@ -23,7 +23,7 @@ __all__ = [
     "FLOATS",
     "HEADER",
     "cells",
-    "Readings",
+    "Timings",
     "table_of",
     "trace",
     "TONES",
@@ -116,7 +116,7 @@ def cells(row: Row, whole: float, machine: Machine | None) -> tuple[Any, ...]:
 from autograd_book.speed.probes import Ledger
 
 
-class Readings:
+class Timings:
     """What a ledger says, in seconds and in rows."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -153,12 +153,12 @@ class Readings:
 
 
 # book/speed/profile.md: What binds
-def table_of(readings: Readings, rows: list[Row], machine: Machine | None) -> Table:
+def table_of(timings: Timings, rows: list[Row], machine: Machine | None) -> Table:
     """Rows as a table, with what was spent in none of them at the end."""
-    whole = readings.wall - readings.own
+    whole = timings.wall - timings.own
     named = [(quoted(r.name) or "(no module)", *cells(r, whole, machine)[1:]) for r in rows]
-    share = f"{100 * readings.program / whole:.1f}" if whole else "0.0"
-    rest = ("outside of operations", "", "", f"{readings.program * 1e3:.3f}", share)
+    share = f"{100 * timings.program / whole:.1f}" if whole else "0.0"
+    rest = ("outside of operations", "", "", f"{timings.program * 1e3:.3f}", share)
     return Table(HEADER, [*named, (*rest, *[""] * 4)])
 
 
@@ -166,12 +166,12 @@ def table_of(readings: Readings, rows: list[Row], machine: Machine | None) -> Ta
 from autograd_book.memory.report import bars, traced
 
 
-def trace(readings: Readings) -> list[dict[str, Any]]:
+def trace(timings: Timings) -> list[dict[str, Any]]:
     """All operations, in the Trace Event Format."""
-    threads = dict.fromkeys(event.thread for event in readings.events)
+    threads = dict.fromkeys(event.thread for event in timings.events)
     numbers = {thread: {"tid": 1 + i} for i, thread in enumerate(threads)}
-    found = bars(readings.events, readings.ledger.start)
-    return traced("profile", [b | numbers[e.thread] for b, e in zip(found, readings.events)])
+    found = bars(timings.events, timings.ledger.start)
+    return traced("profile", [b | numbers[e.thread] for b, e in zip(found, timings.events)])
 
 
 # book/speed/profile.md: Pictures
@@ -179,10 +179,10 @@ def trace(readings: Readings) -> list[dict[str, Any]]:
 TONES = {"forward": "#0072B2", "backward": "#D55E00", "replay": "#009E73", "update": "#E69F00"}
 
 
-def paths(readings: Readings) -> dict[tuple[str, ...], float]:
+def paths(timings: Timings) -> dict[tuple[str, ...], float]:
     """Seconds by phase, module and primitive, the longest first within each."""
     found: dict[tuple[str, ...], float] = {}
-    for event in readings.events:
+    for event in timings.events:
         path = (event.place.phase, event.module or "(no module)", event.place.name)
         for depth in (1, 2, 3):
             found[path[:depth]] = found.get(path[:depth], 0.0) + event.itself / 1e9
@@ -190,34 +190,34 @@ def paths(readings: Readings) -> dict[tuple[str, ...], float]:
     return {path: found[path] for path in sorted(found, key=rank)}
 
 
-def rectangles(readings: Readings) -> list[tuple[tuple[str, ...], float, float]]:
+def rectangles(timings: Timings) -> list[tuple[tuple[str, ...], float, float]]:
     """Path, begin and width of each bar, in seconds."""
     begins: dict[tuple[str, ...], float] = {}
     found = []
-    for path, width in paths(readings).items():
+    for path, width in paths(timings).items():
         begin = begins.get(path[:-1], 0.0)
         begins[path], begins[path[:-1]] = begin, begin + width
         found.append((path, begin, width))
     return found
 
 
-def draw_flame(readings: Readings, ax: Any) -> None:
+def draw_flame(timings: Timings, ax: Any) -> None:
     """Draw a flame graph into axes of matplotlib, with the phases at the foot."""
-    whole = sum(event.itself for event in readings.events) / 1e9 or 1.0
-    for path, begin, width in rectangles(readings):
+    whole = sum(event.itself for event in timings.events) / 1e9 or 1.0
+    for path, begin, width in rectangles(timings):
         tone, pale = TONES[path[0]], (1.0, 0.75, 0.55)[len(path) - 1]
         ax.barh(len(path) - 1, width * 1e3, 0.94, begin * 1e3, color=tone, alpha=pale, ec="white")
-        if width > 0.05 * whole:
-            label = path[-1][: int(90 * width / whole)]
+        if width > 0.06 * whole:
+            label = path[-1][: int(64 * width / whole)]
             place = (begin + width / 2) * 1e3, len(path) - 1
             ax.text(*place, label, ha="center", va="center", fontsize=7, clip_on=True)
     ax.set(yticks=(0, 1, 2), yticklabels=("phase", "module", "primitive"), xlabel="time (ms)")
     ax.grid(False)
 
 
-def folded(readings: Readings) -> str:
+def folded(timings: Timings) -> str:
     """The same as text: a line for each path, with nanoseconds."""
-    full = {path: s for path, s in paths(readings).items() if len(path) == 3}
+    full = {path: s for path, s in paths(timings).items() if len(path) == 3}
     return "\n".join(f"{';'.join(path)} {round(s * 1e9)}" for path, s in full.items())
 
 
@@ -226,10 +226,12 @@ import numpy as np
 
 
 def draw_roof(rows: list[Row], machine: Machine, ax: Any) -> None:
-    """Draw the roof of a machine in single precision, and rows below it."""
+    """Draw the roof of a machine in single precision, dashed in the best of its caches, and
+    rows below it."""
     peak, speed = machine.products["float32"], machine.copied[-1]
     reach = np.logspace(-2, np.log10(max(8 * peak / speed, 1.0)), 50)
-    ax.plot(reach, np.minimum(reach * speed, peak) / 1e9, color="#222222", lw=1.2)
+    for bandwidth, style in ((max(machine.copied), "--"), (speed, "-")):
+        ax.plot(reach, np.minimum(reach * bandwidth, peak) / 1e9, style, color="#222222", lw=1.2)
     for row in rows:
         done = row.rate(row.work.flops + row.work.functions) / 1e9
         if done:
@@ -246,7 +248,7 @@ from autograd_book.speed.chains import Fusible, fusible
 from autograd_book.speed.roofline import measure_machine
 
 
-class Profile(Readings):
+class Profile(Timings):
     """What `profile` has found. Times are in seconds.
 
     Attributes

@@ -14,7 +14,7 @@ does at best.
     print(f"a product with a side of 512: at least {machine.least_time(product) * 1e3:.2f} ms")
 """
 # Generated from book/speed/roofline.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 63bdfcaaaaa4a5fbf19a6e3c994687038156fc1fca6421c9268bac0fafa99eb5
+# sha256: 42dc7f5c74a1327cd001ee48d12b519f60b7978977b679f90f3da8fbc5fd0b1a
 
 __all__ = [
     "Trial",
@@ -189,10 +189,8 @@ class Machine:
 
     def table(self) -> Table:
         """The figures with their units."""
-        rows = [
-            (f"copying, working set of {size >> 10:,} KiB", f"{rate / 1e9:.1f} GB/s")
-            for size, rate in list(zip(self.sizes, self.copied))[::4]
-        ]
+        swept = list(zip(self.sizes, self.copied))[::4]
+        rows = [(f"copying {n >> 10:,} KiB", f"{rate / 1e9:.1f} GB/s") for n, rate in swept]
         for name in ("products", "elementwise", "functions"):
             unit = "Gvalue/s" if name == "functions" else "GFLOP/s"
             rows += [(f"{name}, {k}", f"{v / 1e9:.2f} {unit}") for k, v in getattr(self, name).items()]
