@@ -14,7 +14,7 @@ the results, the others keep them up to rounding.
     print(simplified(graph, exact=True))
 """
 # Generated from book/speed/passes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6a3e1e77ac1b781d7f02889135a47d34c4b4076880994edef222a54da7bbdac9
+# sha256: f521dfed47a7b3da293a4f01d8494347790af8a5d957e4270c0bbe3fa73dcbfa
 
 __all__ = [
     "drop_dead",
@@ -101,6 +101,7 @@ class Rewrite:
         self.graph = graph
         self.made: dict[Name, Equation] = {}  #: By whom a name was made, so far.
         self.known: dict[Name, Any] = {}  #: What stands in the place of a name.
+        self.turned: set[Name] = set()  #: Names whose numbers may lie in another order.
         self.last = max((name.number for name in names_in(everything(graph))), default=0)
         self.uses = Counter(names_in(everything(graph)))
         self.kept: list[Equation] = []
@@ -131,7 +132,17 @@ class Rewrite:
         """Add an equation as it is."""
         self.kept.append(equation)
         self.made.update(dict.fromkeys(equation.outs, equation))
+        if self.turns(equation):
+            self.turned.update(equation.outs)
         return equation.out
+
+    def turns(self, e: Equation) -> bool:
+        """Whether the numbers of a result may lie in an order of their own: those of a view,
+        and of what elementwise functions make of one."""
+        follows = e.primitive in (primitives[reshape], primitives[np.copy])
+        if follows or e.primitive.elementwise and not e.primitive.view:
+            return any(type(a) is Name and a in self.turned for a in e.args)
+        return e.primitive.view or e.primitive.into is None
 
     def maker(self, value: Any, *funs: Any, alone: bool = False) -> Equation | None:
         """The equation that made a value, if it is of one of these functions; asked
@@ -282,11 +293,8 @@ def drop_copies(graph: Graph) -> Graph:
 
 
 def is_view(work: Rewrite, value: Any) -> bool:
-    """Whether a value may lie in the memory of another one, in an order of its own."""
-    maker = work.made.get(value) if type(value) is Name else None
-    if maker is not None and maker.primitive is primitives[reshape]:
-        return is_view(work, maker.args[0])
-    return maker is not None and maker.primitive.view
+    """Whether the numbers of a value may lie in an order of their own."""
+    return type(value) is Name and value in work.turned
 
 
 # book/speed/passes.md: What changes nothing
