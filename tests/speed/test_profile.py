@@ -389,3 +389,59 @@ def test_pictures_are_drawn_from_any_profile():
         assert len(left.patches) == len(rectangles(found))
         done = [row for row in found.by_primitive() if row.kernel and row.work.flops + row.work.functions]
         assert len(right.collections) == len(done)
+
+
+def inside(x):
+    with profile(clock=Clock()) as inside.found:
+        return np.sum(np.tanh(x) ** 2)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        ab.grad,
+        ab.hessian,
+        lambda f: ab.vmap(ab.grad(f)),
+        lambda f: lambda x: ab.jvp(f, (x,), (x,))[1],
+        lambda f: ab.grad(ab.checkpoint(f)),
+        lambda f: ab.grad(lambda x: np.sum(ab.grad(f)(x))),
+        lambda f: ab.no_grad()(lambda x: f(ab.Variable(x)).numpy()),
+        lambda f: ab.autocast()(lambda x: f(ab.Variable(x)).numpy()),
+    ],
+)
+def test_a_profile_opened_inside_of_a_derivative_changes_nothing(way):
+    x = np.linspace(0.1, 0.9, 6).reshape(2, 3)
+    found = way(inside)(x)
+    np.testing.assert_array_equal(np.asarray(found), np.asarray(way(lambda x: np.sum(np.tanh(x) ** 2))(x)))
+    assert "tanh" in {e.place.name for e in inside.found.events}
+
+
+def test_both_profiles_of_a_block_see_the_same_update():
+    x = ab.Variable(np.ones(3))
+    optimizer = ab.optim.SGD([x], lr=0.1)
+    with profile(optimizer) as outer:
+        with profile(optimizer) as inner:
+            np.sum(x * x).backward()
+            optimizer.step()
+        optimizer.step()
+    assert rows(outer)["SGD", "update"].calls == 2
+    assert rows(inner)["SGD", "update"].calls == 1
+    assert "update" not in vars(optimizer)
+
+
+def test_time_and_memory_are_profiled_together_in_either_order():
+    for first, second in [(profile, ab.memory_profile), (ab.memory_profile, profile)]:
+        with first() as one, second() as other:
+            chain()
+        times, memory = (one, other) if first is profile else (other, one)
+        assert rows(times)["tanh", "backward"].calls == 1
+        assert memory.peak > 0
+
+
+def test_plain_arrays_pass_no_door_and_are_time_of_the_program():
+    clock = Clock()
+    with profile(clock=clock) as found:
+        np.tanh(np.ones(3))
+        clock.now += 500
+    assert found.events == []
+    assert found.program * 1e9 >= 500

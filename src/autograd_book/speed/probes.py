@@ -15,7 +15,7 @@ each operation.
         print(event.place.name, event.place.phase, event.work.nbytes, event.kernel <= event.itself)
 """
 # Generated from book/speed/probes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 94e9a60874ba8f1baeca2f248b5e89b371ac75a3161bb9466535aa30bd9418bc
+# sha256: 04f3103e4e1f97bc7bc03dba1c71f0614dbce8aa6f4f407250dc82fc9f6d3acf
 
 __all__ = [
     "Event",
@@ -355,7 +355,8 @@ class probing:
     -------
     Ledger
         From ``with probing() as ledger``; complete when the block is left, also by an error.
-        What other threads compute is seen where they run in a copy of the block's context.
+        What other threads compute is seen where they run in a copy of the block's context;
+        NumPy's functions of plain arrays pass no door, and are time of the program.
     """
 
     def __init__(self, *owners: Any, clock: Callable[[], int] = perf_counter_ns) -> None:

@@ -15,7 +15,7 @@ with its bytes and operations.
     print(sum(row.seconds for row in found.by_primitive()) <= found.wall)
 """
 # Generated from book/speed/profile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 945deaba4b1674feaf3518134a9c4c10a32a1a7bbbbdaeaf2d0d5d3518be86c0
+# sha256: bda8f73d82ef2413a1230c27b1fc321e573a537b0839eb0729fbbc72053ff7d1
 
 __all__ = [
     "Row",
@@ -330,7 +330,8 @@ class profile(probing):
     -------
     Profile
         From ``with profile() as found``; complete when the block is left, also by an error.
-        What other threads compute is seen where they run in a copy of the block's context.
+        What other threads compute is seen where they run in a copy of the block's context;
+        NumPy's functions of plain arrays pass no door, and are time of the program.
     """
 
     def __enter__(self) -> Profile:
