@@ -15,7 +15,7 @@ with its bytes and operations.
     print(sum(row.seconds for row in found.by_primitive()) <= found.wall)
 """
 # Generated from book/speed/profile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bda8f73d82ef2413a1230c27b1fc321e573a537b0839eb0729fbbc72053ff7d1
+# sha256: e38b0f43041dc1217455f921ca2d34849a289e50f9c5f21a4a07e90f6e834099
 
 __all__ = [
     "Row",
@@ -207,10 +207,9 @@ def draw_flame(timings: Timings, ax: Any) -> None:
     for path, begin, width in rectangles(timings):
         tone, pale = TONES[path[0]], (1.0, 0.75, 0.55)[len(path) - 1]
         ax.barh(len(path) - 1, width * 1e3, 0.94, begin * 1e3, color=tone, alpha=pale, ec="white")
-        if width > 0.06 * whole:
-            label = path[-1][: int(64 * width / whole)]
+        if len(path[-1]) < 80 * width / whole:  # the name fits into the bar
             place = (begin + width / 2) * 1e3, len(path) - 1
-            ax.text(*place, label, ha="center", va="center", fontsize=7, clip_on=True)
+            ax.text(*place, path[-1], ha="center", va="center", fontsize=7)
     ax.set(yticks=(0, 1, 2), yticklabels=("phase", "module", "primitive"), xlabel="time (ms)")
     ax.grid(False)
 
