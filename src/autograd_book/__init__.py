@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a29363d53d24c4532c7b7576a1d39cc5e86dc1e66bccd215350e2f584281a121
+# sha256: f7bf4a80500874f738b5af5fd64906c5c56ffc67f4e02337ff333567048024c8
 
 __all__ = [
     "Variable",
@@ -130,9 +130,9 @@ from autograd_book.rules.piecewise import relu as relu
 from autograd_book.rules.piecewise import sigmoid as sigmoid
 from autograd_book.rules.piecewise import silu as silu
 from autograd_book.rules.piecewise import softplus as softplus
-from autograd_book.rules.reductions import log_softmax as log_softmax
-from autograd_book.rules.reductions import logsumexp as logsumexp
-from autograd_book.rules.reductions import softmax as softmax
+from autograd_book.rules.softmax import log_softmax as log_softmax
+from autograd_book.rules.softmax import logsumexp as logsumexp
+from autograd_book.rules.softmax import softmax as softmax
 
 
 # book/__init__.md: Names that are passed on

@@ -8,8 +8,6 @@ import numpy as np
 from casework import Case, label, strided, transposed, uniform
 
 import autograd_book as ab
-from autograd_book.learn.losses import cross_entropy
-from autograd_book.rules.reductions import log_softmax, rms_normalize, softmax
 
 # Reductions: shape and axis.
 AXES: list[tuple[tuple[int, ...], Any]] = [
@@ -93,15 +91,6 @@ def cases() -> Iterator[tuple[str, Case]]:
         for i, options in enumerate(options_of(name)):
             words = " ".join(key for key in options)
             yield name, Case(call(fun, **options), (uniform((3, 4)),), label(name, i, words))
-    for axis, keepdims in [(0, False), (1, True), (None, False), ((0, 1), True)]:
-        shape = (1, 4) if axis == 0 else (3, 1) if axis == 1 else ()
-        for b in ((3, 4), (4,), ()):
-            f = lambda x, b, axis=axis, keepdims=keepdims: ab.logsumexp(x, axis, keepdims, b)
-            yield "log_weighted", Case(f, (uniform((3, 4)), uniform(b, 0.2, 2.0)), label("logsumexp b", axis, b))
-        if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
-            for fun in (np.var, np.std):
-                f = lambda x, mean, fun=fun, axis=axis, keepdims=keepdims: fun(x, axis, None, None, 1, keepdims, mean=mean)
-                yield fun.__name__ + "_about", Case(f, (uniform((3, 4)), uniform(shape)), label(fun.__name__, "mean", axis))
     for name in ("sum", "prod"):
         for shape in [(0,), (0, 3)]:
             yield name, Case(REDUCTIONS[name], (uniform(shape),), label(name, "of nothing", shape))
@@ -121,37 +110,3 @@ def cases() -> Iterator[tuple[str, Case]]:
     for name, ufunc in METHODS.items():
         for options in ({}, {"axis": 1, "keepdims": True}):
             yield f"{name}.reduce", Case(call(ufunc.reduce, **options), (uniform((3, 4)),), label(name, "reduce", *options))
-    for (shape, axis), fun in itertools.product(AXES, (softmax, log_softmax)):
-        if axis != ():
-            yield fun.__name__, Case(call(fun, axis=axis), (uniform(shape),), label(fun.__name__, shape, axis))
-    for shape, axis in (((3, 4), -1), ((3, 4), 0), ((2, 3, 2), (0, 2)), ((0, 3), -1)):
-        yield "rms_normalize", Case(call(rms_normalize, axis=axis, eps=1e-2), (uniform(shape),), label("rms_normalize", shape, axis))
-    yield "softmax", Case(softmax, (transposed(uniform((3, 4))),), "softmax of the last axis, transposed")
-    yield from averages()
-    yield from losses()
-
-
-def losses() -> Iterator[tuple[str, Case]]:
-    """The cross-entropy, which stands in the chapters on learning; its labels have no derivative."""
-    loss = lambda labels: lambda x: cross_entropy(x, labels)
-    for layout in (np.asarray, transposed, strided):
-        for labels in ([2, 0, 2], [0, 0, 3]):
-            x = layout(uniform((3, 4)))
-            yield "negative_log_likelihood", Case(loss(labels), (x,), label("cross-entropy", labels, layout.__name__))
-    far = uniform((3, 4)) + np.array([[50.0], [-80.0], [0.0]])
-    yield "negative_log_likelihood", Case(loss([1, 2, 3]), (far,), "cross-entropy of rows far apart")
-
-
-def averages() -> Iterator[tuple[str, Case]]:
-    x, row, column = uniform((3, 4)), uniform((4,), 0.5, 1.5), uniform((3,), 0.5, 1.5)
-    full = uniform((3, 4), 0.5, 1.5, seed=1)
-    for axis in (None, 0, -1, (0, 1)):
-        f = lambda x, w, axis=axis: np.average(x, axis, w)
-        yield "average", Case(f, (x, full), label("average", axis))
-        yield "average", Case(lambda x, axis=axis: np.average(x, axis), (x,), label("average without weights", axis))
-    for axis, w in ((1, row), (-2, column)):
-        f = lambda x, w, axis=axis: np.average(x, axis=axis, weights=w, keepdims=True)
-        yield "average", Case(f, (x, w), label("average aligned", axis))
-    f = lambda x, w: np.average(x, axis=0, weights=w, returned=True)[1]
-    yield "average", Case(lambda x, w: f(x, w) + 0 * x[0], (x, column), "average returned")
-    yield "average", Case(lambda x, w: np.average(x, 0, w), (complex_uniform((3, 4)), column), "average complex")

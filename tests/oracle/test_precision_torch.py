@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
-from autograd_book.rules.reductions import softmax
+from autograd_book.rules.softmax import softmax
 from autograd_book.stability.formats import half_format, round_to, to_half
 from autograd_book.stability.precision import autocast
 

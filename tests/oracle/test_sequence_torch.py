@@ -6,7 +6,7 @@ import pytest
 import autograd_book as ab
 from autograd_book.learn.attention import CausalSelfAttention, Embedding, LayerNorm, TransformerBlock
 from autograd_book.learn.sequence import RNN
-from autograd_book.rules.reductions import log_softmax, softmax
+from autograd_book.rules.softmax import log_softmax, softmax
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
-from autograd_book.rules.reductions import rms_normalize
+from autograd_book.rules.moments import rms_normalize
 
 try:
     from ml_dtypes import bfloat16

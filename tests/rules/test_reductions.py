@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
-from autograd_book.rules import reductions
-from autograd_book.rules.reductions import log_softmax, softmax, winners
+from autograd_book.rules import moments
+from autograd_book.rules.reductions import winners
 
 
 def test_ties_share_the_gradient_of_a_maximum() -> None:
@@ -19,75 +19,6 @@ def test_ties_share_the_gradient_of_a_minimum_over_everything() -> None:
     x = ab.Variable([[1.0, 3.0], [1.0, 2.0]])
     x.min().backward()
     np.testing.assert_array_equal(x.grad.numpy(), [[0.5, 0.0], [0.5, 0.0]])
-
-
-def test_logsumexp_neither_overflows_nor_loses_small_numbers() -> None:
-    x = ab.Variable([[1000.0, 1000.0], [-1000.0, -1000.0], [-np.inf, 0.0]])
-    total = ab.logsumexp(x, axis=1)
-    np.testing.assert_allclose(total.numpy(), [1000.0 + np.log(2.0), -1000.0 + np.log(2.0), 0.0])
-    total.sum().backward()
-    np.testing.assert_allclose(x.grad.numpy(), [[0.5, 0.5], [0.5, 0.5], [0.0, 1.0]])
-
-
-INF = np.inf
-#: Elements, the logarithm of the sum of their exponentials, and their shares, which are limits or ties.
-INFINITIES = [
-    ([1.0, INF], INF, [0.0, 1.0]),
-    ([INF, 1.0, INF], INF, [0.5, 0.0, 0.5]),
-    ([-INF, 1.0], 1.0, [0.0, 1.0]),
-    ([-INF, INF, 1.0], INF, [0.0, 1.0, 0.0]),
-    ([-INF, -INF], -INF, [0.5, 0.5]),
-    ([INF], INF, [1.0]),
-    ([1.0, np.nan], np.nan, [np.nan, np.nan]),
-]
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize(("x", "total", "shares"), INFINITIES, ids=str)
-def test_an_infinite_element_takes_all_of_a_smooth_maximum_and_ties_share_it(x, total, shares, dtype) -> None:
-    x, logarithms = np.array(x, dtype), np.log(np.where(np.equal(shares, 0), 0.5, shares))
-    np.testing.assert_array_equal(ab.logsumexp(x), dtype(total))
-    np.testing.assert_array_equal(softmax(x), np.array(shares, dtype))
-    np.testing.assert_allclose(log_softmax(x), np.where(np.equal(shares, 0), -INF, logarithms), rtol=1e-3)
-    np.testing.assert_array_equal(ab.grad(ab.logsumexp)(x), np.array(shares, dtype))
-    np.testing.assert_array_equal(ab.grad(lambda v: ab.logsumexp(v.reshape(-1, 1), axis=(0, 1)))(x), np.array(shares, dtype))
-
-
-def test_derivatives_of_a_softmax_with_infinities_are_zero_where_it_has_settled() -> None:
-    x = np.array([1.0, INF, -INF])
-    np.testing.assert_array_equal(ab.jacobian(softmax)(x), np.zeros((3, 3)))
-    np.testing.assert_array_equal(ab.hessian(ab.logsumexp)(x), np.zeros((3, 3)))
-    np.testing.assert_array_equal(ab.jvp(softmax, (x,), (np.ones(3),))[1], np.zeros(3))
-    row = ab.grad(lambda v: -log_softmax(v)[0])(np.array([-INF, 0.0, 0.0]))
-    np.testing.assert_array_equal(row, [-1.0, 0.5, 0.5])
-
-
-def test_smooth_maxima_of_an_empty_axis_are_those_of_nothing() -> None:
-    x = np.zeros((2, 0))
-    assert softmax(x).shape == log_softmax(x).shape == (2, 0)
-    np.testing.assert_array_equal(ab.logsumexp(x, axis=1), [-INF, -INF])
-    assert ab.grad(lambda v: np.sum(softmax(v) + log_softmax(v)))(x).shape == (2, 0)
-    assert ab.grad(lambda v: np.sum(ab.logsumexp(v, axis=0)))(x).shape == (2, 0)
-
-
-def test_a_softmax_neither_overflows_nor_loses_its_logarithm() -> None:
-    x = np.array([[1000.0, 0.0], [-1000.0, -1000.0], [-np.inf, 0.0]])
-    np.testing.assert_array_equal(softmax(x), [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
-    np.testing.assert_allclose(log_softmax(x)[:2], [[0.0, -1000.0], np.log([0.5, 0.5])])
-
-
-@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2)])
-def test_softmaxes_add_up_to_one_along_their_axes_and_keep_the_dtype(axis) -> None:
-    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
-    for value in (softmax(x, axis), np.exp(log_softmax(x, axis))):
-        assert value.dtype == np.float32
-        np.testing.assert_allclose(np.sum(value, axis=axis), 1, rtol=1e-5)
-
-
-@pytest.mark.parametrize("options", [{}, {"axis": 0}, {"axis": (0, 1)}, {"axis": None}], ids=str)
-def test_vmap_of_a_softmax_is_that_of_each_example(options) -> None:
-    xs = np.random.default_rng(0).normal(size=(3, 2, 4))
-    np.testing.assert_allclose(ab.vmap(lambda x: softmax(x, **options))(xs), [softmax(x, **options) for x in xs])
 
 
 @pytest.mark.parametrize("axis", [None, 0, (0, 1), -1])
@@ -129,12 +60,6 @@ def test_derivatives_of_a_product_are_products_of_the_others(point) -> None:
 def test_a_product_over_all_axes_with_a_zero_in_each_row() -> None:
     x = np.array([[2.0, 0.0], [5.0, 3.0]])
     np.testing.assert_array_equal(ab.grad(np.prod)(x), [[0.0, 30.0], [0.0, 0.0]])
-
-
-def test_softmax_weights_of_large_single_precision_numbers_are_exact_to_rounding() -> None:
-    x = np.float32(1000 + np.random.default_rng(0).uniform(-1, 1, 50))
-    exact = np.exp(x.astype(float) - 1000)
-    np.testing.assert_allclose(ab.grad(ab.logsumexp)(x), exact / exact.sum(), rtol=5e-7)
 
 
 @pytest.mark.parametrize(("initial", "expected"), [(5.0, [0, 0, 0]), (3.0, [0, 1 / 3, 1 / 3]), (0.0, [0, 0.5, 0.5])])
@@ -224,32 +149,6 @@ def test_a_result_array_is_refused() -> None:
             call(ab.Variable([1.0, 2.0]))
 
 
-def test_average_says_which_weights_do_not_fit() -> None:
-    x = ab.Variable(np.ones((2, 3)))
-    for axis, shape in ((None, (3,)), (0, (3,)), (1, (2,))):
-        with pytest.raises(ab.DifferentiationValueError, match=r"weights of shape .* Give weights"):
-            np.average(x, axis, np.ones(shape))
-    with pytest.raises(ab.DifferentiationValueError, match="add up to zero"):
-        np.average(x, 1, np.array([1.0, -1.0, 0.0]))
-
-
-def test_average_over_several_axes_lines_weights_up_with_them() -> None:
-    if np.lib.NumpyVersion(np.__version__) < "2.1.0":
-        pytest.skip("NumPy takes weights of several axes since 2.1")
-    x, w = np.arange(24.0).reshape(2, 3, 4), np.arange(1.0, 9.0).reshape(4, 2)
-    ours, plain = (np.average(v, (2, 0), w) for v in (ab.Variable(x), x))
-    np.testing.assert_allclose(ours.numpy(), plain)
-
-
-def test_average_returns_the_sum_of_the_weights_when_asked() -> None:
-    x = np.arange(6.0).reshape(2, 3)
-    for options in ({}, {"axis": 0}, {"axis": 1, "weights": np.array([1.0, 2.0, 1.0])}, {"weights": x + 1}):
-        ours, plain = (np.average(v, returned=True, **options) for v in (ab.Variable(x), x))
-        for mine, theirs in zip(ours, plain, strict=True):
-            np.testing.assert_allclose(getattr(mine, "value", mine), theirs)
-            assert np.shape(mine) == np.shape(theirs)
-
-
 def test_sums_and_means_save_no_array_and_a_variance_only_its_argument() -> None:
     x = ab.Variable(np.ones((2, 3)))
     for fun in (np.sum, np.mean):
@@ -261,21 +160,12 @@ def test_linear_reductions_say_so() -> None:
     from autograd_book.graph.primitive import primitives
 
     assert primitives[np.sum].linear == primitives[np.mean].linear == ["x"]
-    assert not primitives[np.prod].linear and not primitives[reductions.var].linear
+    assert not primitives[np.prod].linear and not primitives[moments.var].linear
 
 
 def test_the_mean_of_many_numbers_in_half_precision_keeps_its_gradient() -> None:
     g = ab.grad(np.mean)(np.ones(65600, np.float16))
     assert g.dtype == np.float16 and g[0] > 1.4e-5
-
-
-@pytest.mark.parametrize("fun", [np.std, np.nanstd])
-def test_the_standard_deviation_of_equal_elements_has_the_subgradient_zero(fun) -> None:
-    x = np.array([[2.0, 2.0, 2.0], [1.0, 2.0, 6.0]])
-    slope = ab.grad(lambda x: np.sum(fun(x, axis=1)))
-    np.testing.assert_array_equal(slope(x)[0], [0.0, 0.0, 0.0])
-    np.testing.assert_allclose(slope(x)[1], (x[1] - 3.0) / (3 * np.std(x[1])))
-    assert np.isnan(ab.hvp(lambda x: fun(x))(x[0], np.array([1.0, 0.0, 0.0]))).all()  # it has no second one there
 
 
 def test_the_gradient_of_an_extreme_goes_to_the_nan_that_it_is() -> None:
@@ -292,43 +182,3 @@ def test_the_gradient_of_an_extreme_goes_to_the_nan_that_it_is() -> None:
 def test_a_reduction_of_no_elements_has_a_gradient_of_none(fun, shape) -> None:
     for axis in (None, 0, -1):
         assert ab.grad(lambda x, axis=axis: np.sum(fun(x, axis=axis)))(np.ones(shape)).shape == shape
-
-
-def test_weights_of_logsumexp_are_those_of_a_plain_sum() -> None:
-    x, b = np.array([[1.0, 2.0, 900.0], [3.0, -1.0, 0.5]]), np.array([[2.0, 0.5, 0.0], [1.0, -2.0, 3.0]])
-    exact = np.log(np.sum(np.where(b == 0, 0, b * np.exp(np.where(b == 0, 0, x))), axis=1))
-    np.testing.assert_allclose(ab.logsumexp(x, axis=1, b=b), exact)
-    np.testing.assert_allclose(ab.logsumexp(ab.Variable(x), axis=1, keepdims=True, b=b).numpy(), exact[:, None])
-    np.testing.assert_allclose(ab.logsumexp([1000.0, 1000.0], b=[3.0, 1.0]), 1000 + np.log(4))
-    assert ab.logsumexp(np.float32([1, 2]), b=np.float32(2)).dtype == np.float32
-    assert ab.logsumexp(np.zeros(3), b=np.zeros(3)) == -INF
-    assert ab.grad(lambda b: ab.logsumexp(np.zeros(2), b=b))(np.array([2.0, 0.0])).tolist() == [0.5, 0.5]
-
-
-def test_weights_of_logsumexp_that_add_up_below_zero_give_nan_and_no_gradient() -> None:
-    for f in (lambda x: ab.logsumexp(x, b=np.array([1.0, -2.0])), lambda b: ab.logsumexp(np.zeros(2), b=b * np.array([1.0, -2.0]))):
-        value, slope = ab.value_and_grad(f)(np.ones(2))
-        assert np.isnan(value)
-        assert np.isnan(slope).all()
-
-
-@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="NumPy 2 brought mean=")
-@pytest.mark.parametrize("fun", [np.var, np.std])
-def test_a_spread_about_the_mean_that_is_given_is_the_spread(fun) -> None:
-    x = np.array([[1.0, 2.0, 6.0], [0.5, 3.0, 3.5]])
-    about = lambda x: fun(x, axis=1, mean=np.mean(x, axis=1, keepdims=True))
-    own = lambda x: fun(x, axis=1)
-    np.testing.assert_allclose(ab.jacobian(about)(x), ab.jacobian(own)(x), atol=1e-12)
-    np.testing.assert_allclose(ab.hessian(lambda x: np.sum(about(x)))(x), ab.hessian(lambda x: np.sum(own(x)))(x), atol=1e-12)
-    np.testing.assert_allclose(ab.grad(lambda x: fun(x, mean=np.array([5.0])))(np.array([2.0])), [2 * -3.0 if fun is np.var else -1.0])
-    assert fun(ab.Variable(np.float32([1, 2])), mean=0.25).dtype == np.float32
-    for bad in ({"correction": None}, {"correction": 1, "ddof": 1}):
-        with pytest.raises((TypeError, ValueError)):
-            fun(ab.Variable(x), **bad)
-
-
-@pytest.mark.parametrize("f", [ab.softmax, ab.log_softmax, ab.logsumexp])
-@pytest.mark.parametrize("x", [["1.0", "2.0"], np.array([None, 1.0]), np.zeros(2, [("a", float)]), np.array(["2020-01-01"], "M8[D]")])
-def test_what_is_no_number_has_no_softmax(f, x) -> None:
-    with pytest.raises(TypeError):
-        f(x)

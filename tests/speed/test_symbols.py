@@ -8,7 +8,7 @@ import autograd_book as ab
 from autograd_book import LeakedVariableError, nn, optim
 from autograd_book.graph.primitive import primitives
 from autograd_book.graph.stack import floor, push
-from autograd_book.rules.reductions import softmax
+from autograd_book.rules.softmax import softmax
 from autograd_book.speed.capture import capture
 from autograd_book.speed.equations import MissedGuard, source_of
 from autograd_book.speed.symbols import Capture, CaptureError, Symbol

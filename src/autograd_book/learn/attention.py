@@ -16,7 +16,7 @@ words and for positions.
     print(z.shape, z.dtype, table.weight.grad.shape)
 """
 # Generated from book/learn/attention.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d90485badf74b77e67de2b05c8c626147c3a4fcf06b8df201437e6ffad184ce9
+# sha256: 3a65bd413a1f2654e26bdc54a52f3a5cd153b3603530bb7e2d9b035bda7fbd6b
 
 __all__ = [
     "FAR_BELOW",
@@ -45,7 +45,8 @@ from autograd_book.learn.losses import integers
 from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
 from autograd_book.learn.nn import expect_length, expect_sizes
 from autograd_book.rules.linear import array
-from autograd_book.rules.reductions import rms_normalize, softmax
+from autograd_book.rules.moments import rms_normalize
+from autograd_book.rules.softmax import softmax
 
 FAR_BELOW = -32768.0  #: Less than a score will ever be, and within the range of half precision.
 

@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6ebfbbffc6e6bcc35532742e3c98c5115f9d02a5316d664865f3e2fe2ac85edc
+# sha256: 828f77a440141af2b0a4029357b4459792e42f0b07166d55c1afc32a309492a0
 
 __all__ = [
     "integers",
@@ -89,7 +89,8 @@ def batch_of(logits: Any, labels: Any) -> tuple[Any, Any]:
 # book/learn/losses.md: Cross-entropy
 from autograd_book.graph.protocols import primitive
 from autograd_book.rules.elementwise import wide
-from autograd_book.rules.reductions import everything, in_single, log_total, lowered, softmax
+from autograd_book.rules.moments import everything
+from autograd_book.rules.softmax import in_single, log_total, lowered, softmax
 
 
 def unlikely(g: Any, logits: Any, labels: Any) -> Any:

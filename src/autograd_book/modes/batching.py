@@ -13,7 +13,7 @@ What has no row there is either elementwise or goes by a loop.
     print(shifted(axis=-1, rank=2), shifted(axis=None, rank=2))
 """
 # Generated from book/modes/batching.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9c75610b19810381874cb8068be6e0a2d4029d558cfa012200938425434a7c7c
+# sha256: 419d6521d614e01fe992c5b086ace02533e4bdc9945bcf9db175e744e19e6754
 
 __all__ = [
     "Batching",
@@ -46,7 +46,7 @@ import numpy as np
 from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
 from autograd_book.modes.trees import leaves, tree_map
-from autograd_book.rules import indexing, linear, reductions, shapes
+from autograd_book.rules import indexing, linear, moments, shapes, softmax
 
 #: From the level, values, which of them are batched, and params, to a batched result.
 Batching = Callable[..., Any]
@@ -136,9 +136,9 @@ def softmax_batch(
 
 
 # book/modes/batching.md: Rows for axes
-for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, reductions.log_sum):
+for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, softmax.log_sum):
     batchings[primitives[fun]] = reduce_batch
-for fun in (reductions.softmax, reductions.log_softmax, reductions.rms_normalize):
+for fun in (softmax.softmax, softmax.log_softmax, moments.rms_normalize):
     batchings[primitives[fun]] = softmax_batch
 
 

@@ -16,7 +16,7 @@ and groups, and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 804802370e0787c26055a87db6de3b5222107ffe5e1cfa6339581bc78b24713f
+# sha256: d8b6a427a96c3837923e9b1bc50c41443e42020bd15eddbeb546dcc66f06f459
 
 __all__ = [
     "windows",
@@ -426,7 +426,7 @@ def conv2d(
 from functools import reduce
 
 from autograd_book.rules.elementwise import rounded, wide
-from autograd_book.rules.reductions import in_single
+from autograd_book.rules.softmax import in_single
 
 
 def over_places(fun: Any, w: Any, n: int) -> Any:

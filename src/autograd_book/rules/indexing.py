@@ -14,7 +14,7 @@ indices add up.
     print(x.grad)
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8334f45958a5d206faed46a971bf4f84c0d09366bf08eb5650617271bd28b367
+# sha256: be360396c202a7acabe1b099d1654eea6d1a94c0cfb1ed2eda5600027e67316f
 
 __all__ = [
     "BASIC",
@@ -71,7 +71,8 @@ from autograd_book.graph.protocols import functions, implements, primitive
 from autograd_book.graph.stack import Fun, bind
 from autograd_book.graph.variable import Variable
 from autograd_book.rules.elementwise import real_kind, rounded, wide
-from autograd_book.rules.reductions import axes_of, everything
+from autograd_book.rules.moments import everything
+from autograd_book.rules.reductions import axes_of
 from autograd_book.rules.shapes import concatenate, constant, dtype_of
 from autograd_book.rules.shapes import expect_no_out, outline, plain
 

@@ -14,7 +14,7 @@ or without NaN.
     print(np.sort(x), np.quantile(x, [0.25, 0.9]))
 """
 # Generated from book/rules/order.md by autograd-book extract; edit the chapter, not this file.
-# sha256: dd1e6f12c51c3205a7b0bd53f7a0b6d2335d62db0a0a377d0b2d66cc865d2765
+# sha256: c618dd2d5ffda17761a5415a3013adba5cb65fcb26a7fff77340db2a72bb8602
 
 __all__ = [
     "by_keys",
@@ -54,7 +54,8 @@ from autograd_book.graph.protocols import functions, implements, primitive, refu
 from autograd_book.graph.stack import bind
 from autograd_book.rules.linear import decline
 from autograd_book.rules.elementwise import real_kind
-from autograd_book.rules.reductions import aligned, kept
+from autograd_book.rules.moments import aligned
+from autograd_book.rules.reductions import kept
 from autograd_book.rules.shapes import plain, reshape
 
 for places in (np.argsort, np.argpartition):

@@ -14,7 +14,7 @@ for real and complex matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/spectra.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c299aad775d82462638c94bad8f66b1f992a898ceb491347c2a749117b26f484
+# sha256: 6fdeb8fe9b9bef05ceff90af3acf187a327809c1db240f280078155d4d572e34
 
 __all__ = [
     "plain",
@@ -81,7 +81,8 @@ from autograd_book.rules.factorizations import (
 from autograd_book.rules.linear import positions
 from autograd_book.rules.piecewise import direction
 from autograd_book.rules.elementwise import wide
-from autograd_book.rules.reductions import in_single, kept
+from autograd_book.rules.reductions import kept
+from autograd_book.rules.softmax import in_single
 from autograd_book.rules.shapes import constant
 
 

@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f845322d96f9791637133ca70941993477a97862d7db29d20ef5bbeeeae75e84
+# sha256: 54d942e1d28cfc43b1cc6da359493c44faf24f68999a642ce24f5127fbce8c75
 
 __all__ = [
     "linspace",
@@ -49,12 +49,14 @@ from autograd_book.rules import (
     fourier,
     indexing,
     linear,
+    moments,
     order,
     piecewise,
     reductions,
     samples,
     scans,
     shapes,
+    softmax,
     spectra,
 )
 

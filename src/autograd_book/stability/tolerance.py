@@ -14,7 +14,7 @@ keeps an array in halves with a scale.
     print(form.halves.dtype, form.recall())
 """
 # Generated from book/stability/tolerance.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d237a3bf1e727270d580afd7107134717b499dd13e5059c8f4d99286c17394c6
+# sha256: b0c5b80dba9ad0b331a143de7fa8b8390e4c60df210deb93b8f9dc255ae3ed4c
 
 __all__ = [
     "EXACT",
@@ -53,7 +53,8 @@ EXACT, SIGNED, RELATIVE, ABSOLUTE = range(4)
 from autograd_book.rules.convolution import conv, conv_w, conv_x
 from autograd_book.rules.piecewise import relu
 from autograd_book.rules.linear import contract, cross3
-from autograd_book.rules.reductions import rms_normalize, softmax
+from autograd_book.rules.moments import rms_normalize
+from autograd_book.rules.softmax import softmax
 
 #: Saved values that a rule multiplies by: an error in them is passed on in its own size.
 FACTORS: dict[str, tuple[Any, ...]] = {
