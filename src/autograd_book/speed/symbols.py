@@ -16,7 +16,7 @@ one equation for each primitive that meets a symbol.
     print(*level.equations, sep="\\n")
 """
 # Generated from book/speed/symbols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2108aebcfb2a1cd60b772d5633ff179a53cf5c5df519884aaccfda9b8d29d8da
+# sha256: 27d0a284a81732817483a3c35ae69739a3bbe7526cd0b23cc9cc4a02713b3493
 
 __all__ = [
     "CaptureError",
@@ -30,8 +30,11 @@ __all__ = [
     "FILLED",
     "widened",
     "written",
+    "DEEP",
+    "once",
     "Called",
     "POWERS",
+    "Shaped",
     "Symbol",
     "Source",
     "owner_of",
@@ -44,7 +47,6 @@ __all__ = [
     "expect_way_back",
     "expect_fresh",
     "users_line",
-    "DEEP",
     "Notes",
     "Capture",
 ]
@@ -184,7 +186,7 @@ class Writable:
         self.become(value if whole else self.at[index].set(value))
 
 
-# book/speed/symbols.md: Written in place
+# book/speed/symbols.md: NumPy's calls
 #: They make arrays like another, of one number.
 FILLED = (np.zeros_like, np.ones_like, np.full_like)
 
@@ -206,7 +208,26 @@ def written(target: Any, made: Any, where: Any) -> Any:
     return target.become(made if where is True else np.where(where, made, target))
 
 
-# book/speed/symbols.md: Written in place
+# book/speed/symbols.md: NumPy's calls
+DEEP = 50  #: How often a function calls itself if it does so without an end.
+
+
+@contextmanager
+def once(calls: Counter[Fun], fun: Fun) -> Iterator[None]:
+    """Raise CaptureError if a function looks for the values of a symbol with itself."""
+    calls[fun] += 1
+    try:
+        if calls[fun] > DEEP:
+            raise CaptureError(
+                f"{fun.__name__} looks at the values of an argument that a captured "
+                "function computes. Pass that argument as a constant, or call it outside."
+            )
+        yield
+    finally:
+        calls[fun] -= 1
+
+
+# book/speed/symbols.md: NumPy's calls
 class Called(Protocols):
     """How NumPy hands a call over to a symbol, with an array to write into or without."""
 
@@ -231,7 +252,7 @@ class Called(Protocols):
     ) -> Any:
         expect_at_work(self)
         out = kwargs.pop("out", None)
-        with self.level.once(func):
+        with once(self.level.calls, func):
             made = super().__array_function__(func, types, args, kwargs)
         if func in FILLED and made.size:  # an array that may be written to
             fill = made.reshape(-1)[0]
@@ -244,7 +265,29 @@ class Called(Protocols):
 POWERS = {-1: np.reciprocal, 0.5: np.sqrt, 1: np.positive, 2: np.square}
 
 
-class Symbol(Shut, Writable, Operators, Called, Methods):
+class Shaped(Operators):
+    """What a symbol says of itself as an array does, and the powers of arrays."""
+
+    __slots__ = ()
+
+    shape = property(lambda self: self.name.shape, doc="Shape, as of an array.")
+    ndim = property(lambda self: len(self.name.shape), doc="Number of axes.")
+    size = property(lambda self: int(np.prod(self.name.shape)), doc="Number of elements.")
+    dtype: Any = property(lambda self: self.name.dtype, doc="NumPy dtype.")
+    flags = property(lambda self: self.held.flags, doc="How the array lies in memory.")
+
+    def __len__(self) -> int:
+        return len(range(*self.shape[:1]))
+
+    def __pow__(self, other: Any) -> Any:
+        fun = POWERS.get(other) if type(other) in (int, float) and self.dtype.kind == "f" else None
+        if fun and isinstance(self.held, np.ndarray):  # type: ignore[attr-defined]
+            return bind(primitives[fun], self)
+        return super().__pow__(other)
+
+
+# book/speed/symbols.md: A symbol
+class Symbol(Shut, Writable, Shaped, Called, Methods):
     """A value that passes for an array, and knows its name in a graph.
 
     Parameters
@@ -265,21 +308,6 @@ class Symbol(Shut, Writable, Operators, Called, Methods):
         self.held, self.name, self.level = value, name, level
         self.source: Source | None = None  #: What it is a view of.
         self.version = 0  #: How often it was written to.
-
-    shape = property(lambda self: self.name.shape, doc="Shape, as of an array.")
-    ndim = property(lambda self: len(self.name.shape), doc="Number of axes.")
-    size = property(lambda self: int(np.prod(self.name.shape)), doc="Number of elements.")
-    dtype: Any = property(lambda self: self.name.dtype, doc="NumPy dtype.")
-    flags = property(lambda self: self.held.flags, doc="How the array lies in memory.")
-
-    def __len__(self) -> int:
-        return len(range(*self.shape[:1]))
-
-    def __pow__(self, other: Any) -> Any:
-        fun = POWERS.get(other) if type(other) in (int, float) and self.dtype.kind == "f" else None
-        if fun and isinstance(self.held, np.ndarray):
-            return bind(primitives[fun], self)
-        return super().__pow__(other)
 
     def __repr__(self) -> str:
         return f"Symbol({self.name}:{self.name.kind})"
@@ -389,9 +417,6 @@ def users_line() -> tuple[str, int]:
 
 
 # book/speed/symbols.md: The level
-DEEP = 50  #: How often a function calls itself if it does so without an end.
-
-
 class Notes(Interpreter):
     """What is noted of a program: equations, guards, and names for its values."""
 
@@ -430,20 +455,6 @@ class Notes(Interpreter):
         truth = bool(symbol.held)
         self.guards.setdefault(symbol.name, Guard(symbol.name, truth, users_line()))
         return truth
-
-    @contextmanager
-    def once(self, fun: Fun) -> Iterator[None]:
-        """Raise CaptureError if a function looks for the values of a symbol with itself."""
-        self.calls[fun] += 1
-        try:
-            if self.calls[fun] > DEEP:
-                raise CaptureError(
-                    f"{fun.__name__} looks at the values of an argument that a captured "
-                    "function computes. Pass that argument as a constant, or call it outside."
-                )
-            yield
-        finally:
-            self.calls[fun] -= 1
 
 
 # book/speed/symbols.md: The level
