@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f7bf4a80500874f738b5af5fd64906c5c56ffc67f4e02337ff333567048024c8
+# sha256: 94b9733d3145c25f7c3a6f56a807b8b1a74856efc93da727a0ec9eb1dd3dbdda
 
 __all__ = [
     "Variable",
@@ -33,6 +33,11 @@ __all__ = [
     "stop_gradient",
     "value_and_grad",
     "vjp",
+    "gelu",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softplus",
     "avg_pool1d",
     "avg_pool2d",
     "conv1d",
@@ -40,11 +45,6 @@ __all__ = [
     "max_pool1d",
     "max_pool2d",
     "symmetrize",
-    "gelu",
-    "relu",
-    "sigmoid",
-    "silu",
-    "softplus",
     "log_softmax",
     "logsumexp",
     "softmax",
@@ -118,6 +118,11 @@ from autograd_book.modes.transforms import vjp as vjp
 
 # book/__init__.md: Names that are passed on
 from autograd_book.rules import vocabulary
+from autograd_book.rules.activations import gelu as gelu
+from autograd_book.rules.activations import relu as relu
+from autograd_book.rules.activations import sigmoid as sigmoid
+from autograd_book.rules.activations import silu as silu
+from autograd_book.rules.activations import softplus as softplus
 from autograd_book.rules.convolution import avg_pool1d as avg_pool1d
 from autograd_book.rules.convolution import avg_pool2d as avg_pool2d
 from autograd_book.rules.convolution import conv1d as conv1d
@@ -125,11 +130,6 @@ from autograd_book.rules.convolution import conv2d as conv2d
 from autograd_book.rules.convolution import max_pool1d as max_pool1d
 from autograd_book.rules.convolution import max_pool2d as max_pool2d
 from autograd_book.rules.factorizations import symmetrize as symmetrize
-from autograd_book.rules.piecewise import gelu as gelu
-from autograd_book.rules.piecewise import relu as relu
-from autograd_book.rules.piecewise import sigmoid as sigmoid
-from autograd_book.rules.piecewise import silu as silu
-from autograd_book.rules.piecewise import softplus as softplus
 from autograd_book.rules.softmax import log_softmax as log_softmax
 from autograd_book.rules.softmax import logsumexp as logsumexp
 from autograd_book.rules.softmax import softmax as softmax

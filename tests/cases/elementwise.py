@@ -12,10 +12,11 @@ from autograd_book.rules.elementwise import bessel_i, broken, sinc_derivative
 
 #: What the chapter on corners, steps and choices has; tests/cases/piecewise.py goes through them.
 PIECES = {
-    *["maximum", "minimum", "absolute", "fabs", "sign", "relu", "copysign", "fmax", "fmin", "nan_to_num", "heaviside"],
+    *["maximum", "minimum", "absolute", "fabs", "sign", "copysign", "fmax", "fmin", "nan_to_num", "heaviside"],
     *["floor", "ceil", "trunc", "rint", "fix", "round", "fraction", "remainder", "fmod", "floor_divide"],
-    *["sigmoid", "sigmoid_slope", "softplus", "silu", "gelu"],
 }
+#: What the chapter on activations has; tests/cases/activations.py goes through them.
+BENDS = ("relu", "sigmoid", "sigmoid_slope", "softplus", "silu", "gelu")
 
 # Elementwise: a domain for each argument.
 ANY, POSITIVE, INSIDE, ABOVE_ONE = (-2.0, 2.0), (0.3, 2.5), (-0.9, 0.9), (1.2, 3.0)
@@ -39,7 +40,7 @@ FURTHER: dict[str, tuple[tuple[float, float], ...]] = {
     **dict.fromkeys(("logaddexp2", "copysign", "fmax", "fmin"), (ANY, ANY)),
     **dict.fromkeys(("deg2rad", "radians", "rad2deg", "degrees", "nan_to_num", "sinc", "i0"), (ANY,)),
     **dict.fromkeys(("floor", "ceil", "trunc", "rint", "fix", "round", "fraction"), (BETWEEN,)),
-    **dict.fromkeys(("sigmoid", "sigmoid_slope", "softplus", "silu", "gelu"), (ANY,)),
+    **dict.fromkeys(BENDS[1:], (ANY,)),
     "over": (ANY, POSITIVE),
     "float_power": (POSITIVE, ANY),
     "heaviside": (POSITIVE, ANY),
@@ -56,7 +57,7 @@ HOLOMORPHIC_PAIRS = ("add", "subtract", "multiply", "divide", "power", "float_po
 
 def function_of(name: str) -> Callable[..., Any]:
     """The function that users call for an elementwise primitive."""
-    return next(found for place in (np, ab, rules.elementwise, rules.piecewise) if (found := getattr(place, name, None)))
+    return next(found for place in (np, ab, rules.elementwise, rules.activations, rules.piecewise) if (found := getattr(place, name, None)))
 
 
 def grid_of(domains: tuple[tuple[float, float], ...], few: bool) -> Iterable[tuple[tuple[int, ...], ...]]:
@@ -95,7 +96,7 @@ def of_parts(names: Iterable[str]) -> Iterator[tuple[str, Case]]:
 
 
 def cases() -> Iterator[tuple[str, Case]]:
-    yield from over_domains(name for name in DOMAINS | FURTHER if name not in PIECES)
+    yield from over_domains(name for name in DOMAINS | FURTHER if name not in PIECES.union(BENDS))
     for name in HOLOMORPHIC:
         for shape in [(), (2, 3)]:
             yield name, Case(function_of(name), (of_plane(shape),), label(name, "complex", shape))

@@ -8,7 +8,7 @@ import autograd_book as ab
 from autograd_book.memory.disk import OnDisk
 from autograd_book.memory.policies import Blocks, Half, Zipped, policy_of
 from autograd_book.memory.saved import arrays_in
-from autograd_book.rules.piecewise import relu
+from autograd_book.rules.activations import relu
 
 rounding = pytest.mark.parametrize("name", ["float16", "bfloat16", "int8"])
 

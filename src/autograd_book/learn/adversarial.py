@@ -16,7 +16,7 @@ A generator turns noise into images, a discriminator scores images, and
         print(adversarial.adversarial_step(forger, judge, optimizers, images, rng))
 """
 # Generated from book/learn/adversarial.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 45942e4cda880953c88c5cffb6fbffe722d8766f2b3535dbaa44b823dc4d4704
+# sha256: 8f653122e63d660c0ecffe2997c32c69f74d60e85b1f3ed1163546800f4a8a58
 
 __all__ = [
     "discriminator_loss",
@@ -46,7 +46,7 @@ from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.stack import no_grad
 from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
 from autograd_book.learn.optim import Adam, Optimizer, as_number
-from autograd_book.rules.piecewise import sigmoid, softplus
+from autograd_book.rules.activations import sigmoid, softplus
 
 
 # book/learn/adversarial.md: A forger and a judge

@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ecb06fcf89965ef4c56e38e1ebc2c50b02f99036e77d918c2f94e689f1ac60b7
+# sha256: 028b8e31f1c003950ff93d30f652f3b82618900fc35f7f88f9812d28a2aa76c1
 
 __all__ = [
     "is_parameter",
@@ -52,7 +52,7 @@ from autograd_book.graph.errors import DifferentiationTypeError, Differentiation
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable, safely_cast
-from autograd_book.rules.piecewise import relu
+from autograd_book.rules.activations import relu
 
 
 def is_parameter(value: Any) -> bool:

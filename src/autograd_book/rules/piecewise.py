@@ -1,7 +1,7 @@
 """Corners, steps and choices.
 
-Absolute values, maxima and rectifiers, their smooth relatives, limits,
-rounding and remainders, choices and comparisons, and tables of all pairs.
+Absolute values, maxima, limits, rounding and remainders, choices and
+comparisons, and tables of all pairs.
 
 ::
 
@@ -14,23 +14,11 @@ rounding and remainders, choices and comparisons, and tables of all pairs.
     print(np.maximum(x, 0.5), np.round(x / 3, 1), x > 0)
 """
 # Generated from book/rules/piecewise.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c0ae77bc4fa38a6761f30dafd9d8e57b2db14fd75d240f0c2c87c4a344455f43
+# sha256: 06ac53d5466242a9fcf424e43661a62e44cab49c0db550b1eb86e7356e88b646
 
 __all__ = [
     "direction",
     "share",
-    "relu",
-    "of_reals",
-    "FAR",
-    "highest_power",
-    "sigmoid",
-    "sigmoid_slope",
-    "softplus",
-    "silu_slope",
-    "silu",
-    "cubic",
-    "gelu_slope",
-    "gelu",
     "ordered",
     "clip",
     "clip_as_numpy",
@@ -55,22 +43,19 @@ __all__ = [
 
 
 # book/rules/piecewise.md: Corners and jumps
-import math
 from collections.abc import Callable
-from functools import cache, wraps
 from typing import Any
 
 import numpy as np
 
 from autograd_book.graph.errors import (
-    DifferentiationTypeError,
     DifferentiationValueError,
     NoRuleError,
 )
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.primitive import REMEDIES, Primitive, primitives, refuse_unread
 from autograd_book.graph.protocols import functions, implements, primitive, refuse
-from autograd_book.rules.elementwise import over, wide
+from autograd_book.rules.elementwise import over
 
 
 def direction(x: Any) -> Any:
@@ -116,153 +101,6 @@ Primitive(
     x=lambda g, x, y: np.where(np.isnan(x), 0, share(g, y, x)),
     y=lambda g, x, y: np.where(np.isnan(y), 0, share(g, x, y)),
 )
-
-
-# book/rules/piecewise.md: A rectifier that keeps less
-@primitive(
-    "x", elementwise=True, into=lambda x, out: np.maximum(x, 0, out=out), composite=True,
-    x=lambda g, out: g * (out > 0),
-)
-def relu(x: Any) -> Any:
-    """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
-
-    Parameters
-    ----------
-    x : array_like or Variable
-        Any shape.
-
-    Returns
-    -------
-    array or Variable
-        The shape and dtype of `x`.
-    """
-    return np.maximum(x, 0)
-
-
-# book/rules/piecewise.md: Smooth steps and bends
-def of_reals(fun: Any) -> Any:
-    """Decorator: the function refuses complex numbers."""
-
-    @wraps(fun)
-    def checked(x: Any) -> Any:
-        if np.iscomplexobj(x):
-            raise DifferentiationTypeError(
-                f"{fun.__name__} was given complex numbers of shape {np.shape(x)}, and "
-                "knows real ones only. Give it np.real or np.abs of them, or write its "
-                "formula with np.exp."
-            )
-        return fun(x)
-
-    return checked
-
-
-# book/rules/piecewise.md: Smooth steps and bends
-FAR = 2e4  #: Where the sigmoid is exactly 0 or 1, in every precision.
-
-
-@cache
-def highest_power(dtype: Any) -> int:
-    """The largest number, up to 80, whose exponential is finite in a format."""
-    with np.errstate(over="ignore"):
-        return int(np.sum(np.isfinite(np.exp(np.arange(81).astype(dtype))))) - 1
-
-
-# book/rules/piecewise.md: Smooth steps and bends
-@primitive(
-    "x", elementwise=True, composite=True, x=lambda g, x: g * sigmoid_slope(x)
-)
-@of_reals
-def sigmoid(x: Any) -> Any:
-    """Logistic function, 1 / (1 + exp(-x)), elementwise, without overflow.
-
-    Parameters
-    ----------
-    x : array_like or Variable
-        Any shape.
-
-    Returns
-    -------
-    array or Variable
-        The shape of `x`, and its dtype if that is floating point.
-    """
-    kind = x.dtype if hasattr(x, "dtype") else np.result_type(x)
-    out = np.exp(np.clip(x, -FAR, highest_power(kind)))
-    out /= 1 + out
-    return out
-
-
-@primitive(
-    "x", elementwise=True, composite=True,
-    x=lambda g, x, out: -g * out * np.tanh(0.5 * x),
-)
-def sigmoid_slope(x: Any) -> Any:
-    """Derivative of the sigmoid, elementwise: sigmoid(x) * sigmoid(-x)."""
-    out = np.exp(-np.abs(x))
-    root = 1 + out
-    out /= root
-    out /= root
-    return out
-
-
-@primitive("x", elementwise=True, composite=True, x=lambda g, x: g * sigmoid(x))
-@of_reals
-def softplus(x: Any) -> Any:
-    """ln(1 + exp(x)), elementwise, without overflow; its slope is the sigmoid."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
-# book/rules/piecewise.md: Smooth steps and bends
-def silu_slope(x: Any) -> Any:
-    """Derivative of the silu."""
-    out = np.clip(x, -FAR, FAR) * sigmoid(-x)
-    out += 1
-    out *= sigmoid(x)
-    return out
-
-
-@primitive("x", elementwise=True, composite=True, x=lambda g, x: g * silu_slope(x))
-@of_reals
-def silu(x: Any) -> Any:
-    """x times its sigmoid, elementwise; also called swish."""
-    return sigmoid(x) * np.clip(x, -FAR, np.inf)
-
-
-_A, _B = 2 * math.sqrt(2 / math.pi), 0.044715  #: u = A (x + B x**3).
-_LOW, _HIGH = -22, 9  #: Where the sigmoid of u is exactly 0 or 1.
-
-
-def cubic(x: Any, a: float, b: float) -> Any:
-    """The polynomial a x + b x**3."""
-    out = x * x
-    out *= b
-    out += a
-    out *= x
-    return out
-
-
-def gelu_slope(x: Any) -> Any:
-    """Derivative of the gelu, in single precision at least."""
-    x = np.clip(wide(x), _LOW, _HIGH)
-    odds = np.exp(cubic(x, _A, _A * _B))
-    out = cubic(x, _A, 3 * _A * _B)  # x u'
-    del x  # its memory serves for the next array
-    all_odds = 1 + odds
-    odds /= all_odds  # sigmoid(u)
-    out /= all_odds  # x u' sigmoid(-u)
-    out += 1
-    out *= odds
-    return out
-
-
-@primitive("x", elementwise=True, composite=True, x=lambda g, x: g * gelu_slope(x))
-@of_reals
-def gelu(x: Any) -> Any:
-    """x times the normal probability of less, elementwise, approximated by a tanh.
-
-    The approximation is PyTorch's ``gelu(x, approximate="tanh")`` and JAX's default. It
-    differs from the exact function by less than 0.0005.
-    """
-    return sigmoid(cubic(np.clip(x, _LOW, _HIGH), _A, _A * _B)) * np.clip(x, _LOW, np.inf)
 
 
 # book/rules/piecewise.md: Clipping

@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 54d942e1d28cfc43b1cc6da359493c44faf24f68999a642ce24f5127fbce8c75
+# sha256: f3458b3276a92743a00b1464d1e34b03f0d38863f2ececa9adbd82bff54772cf
 
 __all__ = [
     "linspace",
@@ -42,6 +42,7 @@ from autograd_book.graph.methods import Operators
 from autograd_book.graph.protocols import functions, implements, refusals, refuse
 from autograd_book.graph.variable import Variable
 from autograd_book.rules import (
+    activations,
     assignment,
     convolution,
     elementwise,
