@@ -178,3 +178,8 @@ def test_a_symbol_says_its_name_and_kind():
 def test_powers_of_arrays_are_what_the_operator_of_numpy_computes(exponent, name):
     graph = expect_function_like_eager(lambda x: np.abs(x) ** exponent if isinstance(x, np.ndarray) else abs(x) ** exponent, X[0])
     assert graph.count()[name] == 1
+
+
+def test_a_variable_around_a_symbol_prints_both():
+    with push(Capture, at="bottom") as level:
+        assert repr(ab.Variable(level.symbol(np.ones(2)))) == "Variable(v1:float64[2])"

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3ca14cac603c497a114832d504a7ea6ddc2719c7b21a844a7f81f66257dcb919
+# sha256: f30a676f6c84841961a301249b6421e64ea16bae62b849066550ecc5caf717d8
 
 __all__ = [
     "expect_constant",
@@ -160,7 +160,7 @@ class Conversions:
         return as_constant(bottom(self))
 
     def __repr__(self: Any) -> str:
-        text = "Variable" + repr(self.numpy())[len("array") :]
+        text = "Variable(" + repr(self.numpy()).partition("(")[2]
         return text if self.requires_grad else f"{text[:-1]}, requires_grad=False)"
 
     def __format__(self: Any, spec: str) -> str:

@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8dc566ee28463d90d9b3e6ac670abbc80dc4cd288b391fa5fc547f90b416d768
+# sha256: 55dc96150b48f1484aea8d48ebb291d51849c1f809b01374e6db2b657dae39f7
 
 __all__ = [
     "NUMBER",
@@ -23,15 +23,22 @@ __all__ = [
     "entered",
     "expect_place",
     "expect_unwritten",
+    "unchanged",
     "State",
+    "left_by",
+    "fixed_by",
     "brief",
     "given",
     "expect_fitting",
     "commit",
     "handed",
+    "expect_way",
+    "expect_fixed",
+    "expect_sealed",
     "Form",
     "constants_of",
     "expect_ours",
+    "chance_in",
     "expect_still",
     "traced",
     "capture",
@@ -106,6 +113,17 @@ def expect_unwritten(cell: StateCell, was: Any, marks: dict[StateCell, Any]) -> 
 
 
 # book/speed/capture.md: State goes in and comes out
+def unchanged(was: Any, value: Any, cells: Any) -> bool:
+    """Whether a place has in it what it had; a new container may take the place of another
+    if both were empty."""
+    if was is value or type(was) is not type(value):
+        return was is value
+    if isinstance(was, list | dict):
+        return not value and not any(cell.owner is was for cell in cells)
+    return isinstance(was, TOLD) and was == value
+
+
+# book/speed/capture.md: State goes in and comes out
 class State:
     """What a function keeps between calls, with symbols in its place while it is captured.
 
@@ -127,8 +145,6 @@ class State:
             if (cell.kind not in ("fixed", "way") or cell in moving) and cell.open()
         ]
         self.marks = {c: mark(v) for c, v in self.before.items() if c not in set(self.entering)}
-        self.chance = [(v, state_of(v)) for v in (*sources_of_chance(reached), global_source())]
-        self.python = random.getstate()
 
     def enter(self, level: Capture) -> None:
         """Put symbols into the cells, one for each array."""
@@ -142,34 +158,6 @@ class State:
             if value is not None:
                 cell.write(as_constant(handle) if type(value) is Variable else handle)
 
-    def leave(self, level: Capture) -> tuple[list[Any], set[StateCell]]:
-        """Names of what is in the cells at the end, and numbers that the run has changed."""
-        self.after = {cell: cell.read() for cell in cells_of(*self.reached)}
-        moved = set()
-        for cell, value in self.after.items():
-            was = self.before.get(cell)
-            known = id(cell.owner) in self.seen
-            expect_unwritten(cell, was, self.marks)
-            if known and cell not in self.names and not self.unchanged(was, value):
-                if isinstance(was, NUMBER) and type(was) is not bool and was is not value:
-                    moved.add(cell)
-                expect_place(cell, value)
-                self.names[cell] = level.symbol(None).name
-        after = {cell: self.after.get(cell) for cell in self.names}
-        return [
-            name if after[cell] is None is self.before.get(cell) else named(after[cell])
-            for cell, name in self.names.items()
-        ], moved
-
-    def unchanged(self, was: Any, value: Any) -> bool:
-        """Whether a place has in it what it had; a new container may take the place of another
-        if both were empty."""
-        if was is value or type(was) is not type(value):
-            return was is value
-        if isinstance(was, list | dict):
-            return not value and not any(cell.owner is was for cell in self.before)
-        return isinstance(was, TOLD) and was == value
-
     def restore(self) -> None:
         """Put back what was in the cells."""
         for cell, value in self.before.items():
@@ -179,12 +167,34 @@ class State:
             if cell not in self.before and id(cell.owner) in self.seen:
                 cell.clear()
 
-    def fixed(self) -> list[tuple[StateCell, Any, Any]]:
-        """What each call has to find as it was."""
-        entered = set(self.entering)
-        known = [c for c in (*self.before, *self.names) if c not in entered and c.kind != "way"]
-        nothing = mark(None)
-        return [(c, self.before.get(c), self.marks.get(c, nothing)) for c in dict.fromkeys(known)]
+
+# book/speed/capture.md: State goes in and comes out
+def left_by(state: State, level: Capture) -> tuple[list[Any], set[StateCell]]:
+    """Names of what is in the cells at the end, and numbers that the run has changed."""
+    after = {cell: cell.read() for cell in cells_of(*state.reached)}
+    moved = set()
+    for cell, value in after.items():
+        was = state.before.get(cell)
+        expect_unwritten(cell, was, state.marks)
+        if id(cell.owner) not in state.seen or cell in state.names:
+            continue
+        if not unchanged(was, value, state.before):
+            if isinstance(was, NUMBER) and type(was) is not bool and was is not value:
+                moved.add(cell)
+            expect_place(cell, value)
+            state.names[cell] = level.symbol(None).name
+    return [
+        name if after.get(cell) is None is state.before.get(cell) else named(after.get(cell))
+        for cell, name in state.names.items()
+    ], moved
+
+
+def fixed_by(state: State) -> list[tuple[StateCell, Any, Any]]:
+    """What each call has to find as it was."""
+    entered = set(state.entering)
+    known = [c for c in (*state.before, *state.names) if c not in entered and c.kind != "way"]
+    nothing = mark(None)
+    return [(c, state.before.get(c), state.marks.get(c, nothing)) for c in dict.fromkeys(known)]
 
 
 # book/speed/capture.md: What a call looks at
@@ -242,6 +252,36 @@ def handed(value: Any, variable: bool) -> Any:
 
 
 # book/speed/capture.md: What a call looks at
+def expect_way(cell: StateCell, value: Any) -> None:
+    """Raise MissedGuard if a place leads to another object than before."""
+    now = cell.read()
+    if now is not value and (now or value or type(now) is not type(value)):
+        raise MissedGuard(
+            f"{cell} holds another {type(now).__name__} than when the function was "
+            "captured. Capture it again."
+        )
+
+
+def expect_fixed(cell: StateCell, value: Any, noted: Any) -> None:
+    """Raise MissedGuard if a place that is no input has another content than its mark says."""
+    now = cell.read()
+    if (now is not value or isinstance(now, np.ndarray)) and mark(now) != noted:
+        raise MissedGuard(
+            f"{cell} holds {brief(now)}, and held {brief(value)} when the function "
+            "was captured. Capture it again, or make it an argument."
+        )
+
+
+def expect_sealed(array: Any, noted: Any) -> None:
+    """Raise MissedGuard if an array in an equation was written to."""
+    if noted != seal(array):
+        raise MissedGuard(
+            f"an array of shape {array.shape} that is a constant of the graph was "
+            "written to since. Capture the function again, or make it an argument."
+        )
+
+
+# book/speed/capture.md: What a call looks at
 @dataclass(frozen=True)
 class Form:
     """How a graph is called."""
@@ -271,25 +311,11 @@ class Form:
     def expect_as_captured(self) -> None:
         """Raise MissedGuard if a constant of the graph is another one now."""
         for cell, value in self.ways:
-            now = cell.read()
-            if now is not value and (now or value or type(now) is not type(value)):
-                raise MissedGuard(
-                    f"{cell} holds another {type(now).__name__} than when the function was "
-                    "captured. Capture it again."
-                )
+            expect_way(cell, value)
         for cell, value, noted in self.fixed:
-            now = cell.read()
-            if (now is not value or isinstance(now, np.ndarray)) and mark(now) != noted:
-                raise MissedGuard(
-                    f"{cell} holds {brief(now)}, and held {brief(value)} when the function "
-                    "was captured. Capture it again, or make it an argument."
-                )
+            expect_fixed(cell, value, noted)
         for array, noted in self.constants:
-            if noted != seal(array):
-                raise MissedGuard(
-                    f"an array of shape {array.shape} that is a constant of the graph was "
-                    "written to since. Capture the function again, or make it an argument."
-                )
+            expect_sealed(array, noted)
 
 
 # book/speed/capture.md: The function
@@ -309,11 +335,17 @@ def expect_ours(tree: Tree, level: Capture) -> None:
         )
 
 
-def expect_still(state: State) -> None:
+def chance_in(reached: Any) -> Any:
+    """Generators that can be reached, with their states, and the state of Python's own."""
+    sources = (*sources_of_chance(reached), global_source())
+    return [(v, state_of(v)) for v in sources if v is not None], random.getstate()
+
+
+def expect_still(before: Any) -> None:
     """Raise CaptureError if a generator has moved that the graph does not know."""
-    known = [(source, was) for source, was in state.chance if source is not None]
+    known, python = before
     moved = any(not alike(state_of(source), was) for source, was in known)
-    if moved or random.getstate() != state.python:
+    if moved or random.getstate() != python:
         raise CaptureError(
             "a captured function drew random numbers from a generator that the graph does not "
             "know, and every call would get the same. Draw from np.random.default_rng(seed), "
@@ -325,7 +357,7 @@ def expect_still(state: State) -> None:
 def traced(f: Fun, examples: Any, moving: set[StateCell], expand: Any) -> Graph | None:
     """The graph of one run; None if the run changed numbers that it took for constants, which
     are then among those that move."""
-    state = State((f, *examples), moving)
+    state, before = State((f, *examples), moving), chance_in((f, *examples))
     with push(Capture, expand, at="bottom") as level:
         arguments = tree_map(lambda v: entered(v, level), examples)
         taken = tree_map(lambda v: v if type(v) is Variable else named(v), arguments)
@@ -334,16 +366,16 @@ def traced(f: Fun, examples: Any, moving: set[StateCell], expand: Any) -> Graph 
             result = f(*arguments)
             expect_ours((examples, result), level)
             outcome = list(map(named, leaves(result)))
-            after, moved = state.leave(level)
+            after, moved = left_by(state, level)
         finally:
             state.restore()
     if not moved <= moving:
         moving |= moved
         return None
-    expect_still(state)
+    expect_still(before)
     variables = tree_map(lambda v: type(v) is Variable, result)
     ways = [(cell, value) for cell, value in state.before.items() if cell.kind == "way"]
-    form = Form(taken, variables, ways, state.fixed(), constants_of(level))
+    form = Form(taken, variables, ways, fixed_by(state), constants_of(level))
     inputs = *(v for v in leaves(taken) if type(v) is Name), *state.names.values()
     return Graph(
         inputs, tuple(level.equations), (*outcome, *after), tuple(level.guards.values()),
