@@ -19,19 +19,23 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e29bd83561112530e55b5c76210b6c7806525d8ae6ac190eedbeeedd77a558fb
+# sha256: 1dab11f0b1b6323786ec05b2b5e2c0f9e646a14ff0701d0072ef0a9be0e0f46c
 
 __all__ = [
+    "found_at",
+    "put_at",
+    "take_from",
+    "with_part",
     "StateCell",
-    "places_in",
-    "named_in",
-    "hidden",
     "of_library",
     "followed",
+    "hidden",
+    "named_in",
+    "places_in",
     "inside",
+    "chance",
     "FIXED",
     "kind_of_place",
-    "chance",
     "cells_of",
     "walked",
 ]
@@ -56,6 +60,43 @@ from autograd_book.memory.repeat import FOREIGN, contents, names_in, numpy_rando
 from autograd_book.stability.scaler import Scaling
 
 
+def found_at(owner: Any, key: Any) -> Any:
+    """What an owner has under a key; None if nothing is there."""
+    if isinstance(owner, dict):
+        return owner.get(key)
+    if isinstance(owner, list):
+        return owner[key] if key < len(owner) else None
+    if isinstance(owner, type):
+        return vars(owner).get(key)
+    return getattr(owner, key, None)
+
+
+def put_at(owner: Any, key: Any, value: Any) -> None:
+    """Put something else there."""
+    if isinstance(owner, dict | list):
+        owner[key] = value
+    else:
+        setattr(owner, key, value)
+
+
+def take_from(owner: Any, key: Any) -> None:
+    """Leave nothing there."""
+    if isinstance(owner, dict):
+        owner.pop(key, None)
+    elif isinstance(owner, list):
+        del owner[key:]
+    elif hasattr(owner, key):
+        delattr(owner, key)
+
+
+# book/speed/cells.md: A place
+def with_part(whole: Any, part: int, value: Any) -> Any:
+    """A tuple like another, with something else in one place."""
+    parts = [*whole[:part], value, *whole[part + 1 :]]
+    return type(whole)(*parts) if hasattr(whole, "_fields") else tuple(parts)
+
+
+# book/speed/cells.md: A place
 @dataclass(frozen=True, slots=True)
 class StateCell:
     """A place that keeps something between calls: an attribute, an item, a closure's cell."""
@@ -67,29 +108,14 @@ class StateCell:
 
     def read(self) -> Any:
         """What is there; None if nothing is."""
-        whole = self.whole()
+        whole = found_at(self.owner, self.key)
         return whole if self.part is None or whole is None else whole[self.part]
 
-    def whole(self) -> Any:
-        """What is there, with the tuple around it."""
-        if isinstance(self.owner, dict):
-            return self.owner.get(self.key)
-        if isinstance(self.owner, list):
-            return self.owner[self.key] if self.key < len(self.owner) else None
-        if isinstance(self.owner, type):
-            return vars(self.owner).get(self.key)
-        return getattr(self.owner, self.key, None)
-
     def write(self, value: Any) -> None:
-        """Put something else there; nothing, if it is None and nothing belongs there."""
+        """Put something else there."""
         if self.part is not None:
-            parts = list(whole := self.whole())
-            parts[self.part] = value
-            value = type(whole)(*parts) if hasattr(whole, "_fields") else tuple(parts)
-        if isinstance(self.owner, dict | list):
-            self.owner[self.key] = value
-        else:
-            setattr(self.owner, self.key, value)
+            value = with_part(found_at(self.owner, self.key), self.part, value)
+        put_at(self.owner, self.key, value)
 
     def open(self) -> bool:
         """Whether something else can be put there."""
@@ -101,12 +127,7 @@ class StateCell:
 
     def clear(self) -> None:
         """Leave nothing there."""
-        if isinstance(self.owner, dict):
-            self.owner.pop(self.key, None)
-        elif isinstance(self.owner, list):
-            del self.owner[self.key :]
-        elif hasattr(self.owner, self.key):
-            delattr(self.owner, self.key)
+        take_from(self.owner, self.key)
 
     def __str__(self) -> str:
         return f"{type(self.owner).__name__}.{self.key}" + f"[{self.part}]" * (self.part is not None)
@@ -117,6 +138,39 @@ class StateCell:
     def __eq__(self, other: Any) -> bool:
         mine, theirs = (self.key, self.part), (other.key, other.part)
         return self.owner is other.owner and mine == theirs
+
+
+# book/speed/cells.md: Where a function can reach
+def of_library(module: str) -> bool:
+    """Whether a module is Python's, NumPy's, or this package's."""
+    home = module.partition(".")[0]
+    library = home in sys.stdlib_module_names and home != "__main__"
+    return library or home == "numpy" or module.startswith(FOREIGN)
+
+
+def followed(value: Any) -> bool:
+    """Whether the attributes of an object are looked at: not those of Python's and NumPy's own."""
+    ours = type(value).__module__.startswith(FOREIGN[0])
+    outside = of_library(type(value).__module__) and not ours
+    return (
+        hasattr(value, "__dict__") and (type(value) is SimpleNamespace or not outside)
+        and not isinstance(value, type | ModuleType | Enum)
+    )
+
+
+def hidden(name: str) -> bool:
+    """Whether a name of a class is one that Python has put there."""
+    return name.startswith("__") and name not in ("__call__", "__init__")
+
+
+# book/speed/cells.md: Where a function can reach
+def named_in(fun: FunctionType) -> Iterator[tuple[Any, Any]]:
+    """Global names that a function uses, and names of modules among them that it uses."""
+    known, names = fun.__globals__, {*names_in(fun.__code__)}
+    for name in sorted(names & known.keys()):
+        yield known, name
+        if isinstance(module := known[name], ModuleType) and not of_library(module.__name__):
+            yield from ((module, inner) for inner in sorted(names & vars(module).keys()))
 
 
 # book/speed/cells.md: Where a function can reach
@@ -141,38 +195,6 @@ def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
                 yield from ((kind, name) for name in vars(kind) if not hidden(name))
 
 
-def named_in(fun: FunctionType) -> Iterator[tuple[Any, Any]]:
-    """Global names that a function uses, and names of modules among them that it uses."""
-    known, names = fun.__globals__, {*names_in(fun.__code__)}
-    for name in sorted(names & known.keys()):
-        yield known, name
-        if isinstance(module := known[name], ModuleType) and not of_library(module.__name__):
-            yield from ((module, inner) for inner in sorted(names & vars(module).keys()))
-
-
-def hidden(name: str) -> bool:
-    """Whether a name of a class is one that Python has put there."""
-    return name.startswith("__") and name not in ("__call__", "__init__")
-
-
-def of_library(module: str) -> bool:
-    """Whether a module is Python's, NumPy's, or this package's."""
-    home = module.partition(".")[0]
-    library = home in sys.stdlib_module_names and home != "__main__"
-    return library or home == "numpy" or module.startswith(FOREIGN)
-
-
-# book/speed/cells.md: Where a function can reach
-def followed(value: Any) -> bool:
-    """Whether the attributes of an object are looked at: not those of Python's and NumPy's own."""
-    ours = type(value).__module__.startswith(FOREIGN[0])
-    outside = of_library(type(value).__module__) and not ours
-    return (
-        hasattr(value, "__dict__") and (type(value) is SimpleNamespace or not outside)
-        and not isinstance(value, type | ModuleType | Enum)
-    )
-
-
 # book/speed/cells.md: Where a function can reach
 def inside(value: Any) -> tuple[Any, ...]:
     """Objects that can be reached from one without a place that could be written to."""
@@ -185,6 +207,13 @@ def inside(value: Any) -> tuple[Any, ...]:
     if isinstance(value, staticmethod | classmethod):
         return (value.__func__,)
     return value if isinstance(value, tuple) else ()
+
+
+# book/speed/cells.md: What a place means
+def chance() -> Any:
+    """The class of generators of random numbers, or nothing if nobody can have one."""
+    random = numpy_random()
+    return random.Generator if random else ()
 
 
 # book/speed/cells.md: What a place means
@@ -206,14 +235,7 @@ def kind_of_place(owner: Any, key: Any, value: Any) -> str:
     return "fixed" if isinstance(value, (*FIXED, np.ndarray, np.generic)) else "way"
 
 
-# book/speed/cells.md: What a place means
-def chance() -> Any:
-    """The class of generators of random numbers, or nothing if nobody can have one."""
-    random = numpy_random()
-    return random.Generator if random else ()
-
-
-# book/speed/cells.md: What a place means
+# book/speed/cells.md: The walk
 def cells_of(*values: Any) -> list[StateCell]:
     """All places that can be reached from some objects, and what each is to a graph."""
     return walked(values)[0]
