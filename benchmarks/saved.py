@@ -31,7 +31,8 @@ from autograd_book.learn.sequence import Transformer, next_token_loss
 from autograd_book.memory.policies import policy_of
 from autograd_book.memory.saved import saved_values
 from autograd_book.rules.activations import relu
-from autograd_book.rules.convolution import conv2d, max_pool2d
+from autograd_book.rules.convolution import conv2d
+from autograd_book.rules.pooling import max_pool2d
 
 POLICIES = ["keep", "bits", "zlib", "disk", "bfloat16", "float16", "int8"]
 Program = Callable[[], Any]

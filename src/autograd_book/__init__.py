@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 94b9733d3145c25f7c3a6f56a807b8b1a74856efc93da727a0ec9eb1dd3dbdda
+# sha256: 473010e42fd76ea61a007d6ee7ed5ff2d807ecd0ed46a2e9483fc335a82d1c38
 
 __all__ = [
     "Variable",
@@ -38,13 +38,13 @@ __all__ = [
     "sigmoid",
     "silu",
     "softplus",
-    "avg_pool1d",
-    "avg_pool2d",
     "conv1d",
     "conv2d",
+    "symmetrize",
+    "avg_pool1d",
+    "avg_pool2d",
     "max_pool1d",
     "max_pool2d",
-    "symmetrize",
     "log_softmax",
     "logsumexp",
     "softmax",
@@ -123,13 +123,13 @@ from autograd_book.rules.activations import relu as relu
 from autograd_book.rules.activations import sigmoid as sigmoid
 from autograd_book.rules.activations import silu as silu
 from autograd_book.rules.activations import softplus as softplus
-from autograd_book.rules.convolution import avg_pool1d as avg_pool1d
-from autograd_book.rules.convolution import avg_pool2d as avg_pool2d
 from autograd_book.rules.convolution import conv1d as conv1d
 from autograd_book.rules.convolution import conv2d as conv2d
-from autograd_book.rules.convolution import max_pool1d as max_pool1d
-from autograd_book.rules.convolution import max_pool2d as max_pool2d
 from autograd_book.rules.factorizations import symmetrize as symmetrize
+from autograd_book.rules.pooling import avg_pool1d as avg_pool1d
+from autograd_book.rules.pooling import avg_pool2d as avg_pool2d
+from autograd_book.rules.pooling import max_pool1d as max_pool1d
+from autograd_book.rules.pooling import max_pool2d as max_pool2d
 from autograd_book.rules.softmax import log_softmax as log_softmax
 from autograd_book.rules.softmax import logsumexp as logsumexp
 from autograd_book.rules.softmax import softmax as softmax

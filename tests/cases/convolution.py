@@ -33,14 +33,6 @@ PLANES = [
     ((4, 5), Sliding((2, 2), (2, 3), (1, 1))),
     ((5, 7), Sliding((2, 3), (1, 2), (2, 1))),
 ]
-#: Shape and options of pooling.
-POOLS = [
-    ((2, 2, 6), 2, {}),
-    ((1, 2, 7), 3, {"stride": 2, "padding": 1}),
-    ((2, 1, 4, 6), 2, {}),
-    ((1, 2, 5, 5), (3, 2), {"stride": (1, 2), "padding": (1, 0)}),
-    ((1, 1, 4, 4), 2, {"stride": 1, "padding": "same"}),
-]
 
 
 def weighted(fun: Callable[..., Any], *args: Any) -> Callable[..., Any]:
@@ -86,9 +78,3 @@ def cases() -> Iterator[tuple[str, Case]]:
         f = lambda x, window=window, axis=axis: np.lib.stride_tricks.sliding_window_view(x, window, axis)
         x = uniform(shape)
         yield "sliding_window_view", Case(weighted(f, x), (x,), label("sliding_window_view", shape, window, axis))
-    for shape, kernel, options in POOLS:
-        for kind, name in (("highest", "max_pool"), ("average", "avg_pool")):
-            fun = getattr(c, f"{name}{len(shape) - 2}d")
-            f = lambda x, fun=fun, kernel=kernel, options=options: fun(x, kernel, **options)
-            x = uniform(shape)
-            yield kind, Case(weighted(f, x), (x,), label(fun.__name__, shape, kernel, options))

@@ -21,7 +21,8 @@ from autograd_book.memory.policies import Bits, Blocks, Half, Policy, Zipped, po
 from autograd_book.memory.pool import recycle
 from autograd_book.memory.saved import Saving, Slot, arrays_in, laid_out, saved_values
 from autograd_book.rules.activations import relu
-from autograd_book.rules.convolution import conv2d, max_pool2d
+from autograd_book.rules.convolution import conv2d
+from autograd_book.rules.pooling import max_pool2d
 from autograd_book.rules.softmax import softmax
 from autograd_book.stability.precision import FEW, autocast
 from autograd_book.stability.tolerance import ABSOLUTE, EXACT, RELATIVE, TOLERATES, Packed

@@ -4,36 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from cases.convolution import POOLS, SETTINGS
+from cases.convolution import SETTINGS
 from casework import uniform
+from slow_windows import per_axis, slow_windows, surrounded
 
 import autograd_book as ab
 from autograd_book.graph.backward import reachable
 from autograd_book.rules import convolution as c
-
-
-def per_axis(value, n):
-    return [value] * n if np.ndim(value) == 0 else list(value)
-
-
-def surrounded(x, padding, reach, fill):
-    """x with its border, by NumPy."""
-    n = len(reach)
-    if isinstance(padding, str):
-        padding = [((r - 1) // 2, r // 2) if padding == "same" else (0, 0) for r in reach]
-    widths = [(p, p) if np.ndim(p) == 0 else p for p in per_axis(padding, n)]
-    return np.pad(x, [(0, 0)] * (x.ndim - n) + widths, constant_values=fill)
-
-
-def slow_windows(x, sizes, stride, dilation):
-    """Each place of a result, and the window that it looks at."""
-    n = len(sizes)
-    strides, spreads = per_axis(stride, n), per_axis(dilation, n)
-    counts = [(m - d * (k - 1) - 1) // s + 1 for m, k, s, d in zip(x.shape[2:], sizes, strides, spreads, strict=True)]
-    for place in itertools.product(*map(range, counts)):
-        starts = [i * s for i, s in zip(place, strides, strict=True)]
-        cut = tuple(slice(a, a + d * (k - 1) + 1, d) for a, k, d in zip(starts, sizes, spreads, strict=True))
-        yield counts, place, x[(slice(None), slice(None), *cut)]
 
 
 def slow_convolution(x, w, b, stride=1, padding=0, dilation=1, groups=1):
@@ -58,45 +35,12 @@ def test_a_convolution_is_what_a_slow_loop_finds(x, w, options) -> None:
     np.testing.assert_allclose(fun(*map(ab.Variable, args), **options).numpy(), expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize(("shape", "kernel", "options"), POOLS, ids=str)
-@pytest.mark.parametrize(("name", "reduction", "fill"), [("max_pool", np.max, -np.inf), ("avg_pool", np.mean, 0.0)])
-def test_pooling_is_what_a_slow_loop_finds(shape, kernel, options, name, reduction, fill) -> None:
-    n, x = len(shape) - 2, uniform(shape)
-    sizes = per_axis(kernel, n)
-    wide = surrounded(x, options.get("padding", 0), sizes, fill)
-    z = None
-    for counts, place, window in slow_windows(wide, sizes, options.get("stride", kernel), 1):
-        z = np.zeros((*shape[:2], *counts)) if z is None else z
-        z[(slice(None), slice(None), *place)] = reduction(window, axis=tuple(range(2, n + 2)))
-    np.testing.assert_allclose(getattr(c, f"{name}{n}d")(x, kernel, **options), z, rtol=1e-12)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64])
 def test_values_and_gradients_keep_their_dtype(dtype) -> None:
     x, w = ab.Variable(np.ones((1, 2, 5), dtype)), ab.Variable(np.ones((2, 2, 3), dtype))
-    z = c.avg_pool1d(c.conv1d(x, w, padding="same"), 2, padding=1)
+    z = ab.avg_pool1d(c.conv1d(x, w, padding="same"), 2, padding=1)
     np.sum(np.real(z)).backward()
     assert (z.dtype, x.grad.dtype, w.grad.dtype) == (dtype,) * 3
-
-
-def test_the_maximum_of_integers_and_the_mean_of_small_ones_are_right() -> None:
-    x = np.array([[[200, 100, 250]]], np.uint8)
-    np.testing.assert_array_equal(c.avg_pool1d(x, 3), [[[550 / 3]]])
-    np.testing.assert_array_equal(c.max_pool1d(x, 3), [[[250]]])
-
-
-def test_ties_share_the_gradient_of_a_maximum() -> None:
-    x = ab.Variable([[[3.0, 3.0, 1.0, 2.0]]])
-    c.max_pool1d(x, 2).sum().backward()
-    np.testing.assert_array_equal(x.grad.numpy(), [[[0.5, 0.5, 0.0, 1.0]]])
-
-
-def test_a_border_never_wins_a_maximum() -> None:
-    x = ab.Variable(np.full((1, 1, 2, 2), -5.0))
-    z = c.max_pool2d(x, 3, stride=1, padding=1)
-    z.sum().backward()
-    np.testing.assert_array_equal(z.numpy(), np.full((1, 1, 2, 2), -5.0))
-    np.testing.assert_array_equal(x.grad.numpy(), np.ones((1, 1, 2, 2)))
 
 
 def test_a_border_may_differ_from_axis_to_axis_and_side_to_side() -> None:
@@ -133,7 +77,7 @@ X, W = np.ones((2, 4, 6, 6)), np.ones((4, 2, 3, 3))
 FAULTS = {
     "axes": (lambda x: c.conv1d(x, W), [str(X.shape), str(W.shape), "1 axes"]),
     "axes of weights": (lambda x: c.conv2d(x, W[0]), [str(X.shape), str(W.shape[1:])]),
-    "axes of pooling": (lambda x: c.max_pool1d(x, 2), [str(X.shape)]),
+    "axes of pooling": (lambda x: ab.max_pool1d(x, 2), [str(X.shape)]),
     "channels": (lambda x: c.conv2d(x, W), [str(X.shape), str(W.shape), "groups=1"]),
     "groups": (lambda x: c.conv2d(x, W[:3], groups=2), [str(X.shape), "(3, 2, 3, 3)", "groups=2"]),
     "no groups": (lambda x: c.conv2d(x, W, groups=0), ["groups=0"]),
@@ -146,13 +90,13 @@ FAULTS = {
     "paddings": (lambda x: c.conv2d(x, W, groups=2, padding=(1, 2, 3)), ["(1, 2, 3)", "2 axes"]),
     "negative padding": (lambda x: c.conv2d(x, W, groups=2, padding=-1), ["padding=-1"]),
     "same with stride": (lambda x: c.conv2d(x, W, groups=2, padding="same", stride=2), ["'same'", "stride of (2, 2)"]),
-    "same pool with stride": (lambda x: c.max_pool2d(x, 2, padding="same"), ["'same'", "stride of (2, 2)"]),
+    "same pool with stride": (lambda x: ab.max_pool2d(x, 2, padding="same"), ["'same'", "stride of (2, 2)"]),
     "half a stride": (lambda x: c.conv2d(x, W, groups=2, stride=1.5), ["stride=1.5", "integer"]),
     "half a padding": (lambda x: c.conv2d(x, W, groups=2, padding=0.5), ["padding=0.5", "integer"]),
     "three sides": (lambda x: c.conv2d(x, W, groups=2, padding=(1, (1, 2, 3))), ["(1, (1, 2, 3))"]),
     "no weights": (lambda x: c.conv2d(x, np.ones((4, 4, 0, 3))), ["size=(0, 3)"]),
-    "kernel": (lambda x: c.avg_pool2d(x, 0), ["kernel=0"]),
-    "padding of a pool": (lambda x: c.max_pool2d(x, 2, padding=2), ["padding=2", "(2, 2)"]),
+    "kernel": (lambda x: ab.avg_pool2d(x, 0), ["kernel=0"]),
+    "padding of a pool": (lambda x: ab.max_pool2d(x, 2, padding=2), ["padding=2", "(2, 2)"]),
     "writeable windows": (lambda x: SLIDING(x, 2, 0, writeable=True), ["writeable=True"]),
     "lengths of windows": (lambda x: SLIDING(x, (2, 2)), ["(2, 2)", str(X.shape)]),
 }
@@ -176,12 +120,3 @@ def test_an_error_of_the_derivative_would_be_seen() -> None:
 
     with pytest.raises(ab.GradientCheckError):
         ab.check_gradients(wrong, uniform((1, 1, 5)))
-
-
-def test_an_image_of_minus_infinity_shares_nothing_with_the_border_of_a_pool() -> None:
-    x = np.full((1, 1, 4, 4), -np.inf)
-    g = ab.grad(lambda x: np.sum(np.where(ab.max_pool2d(x, 2, 2, 1) == -np.inf, ab.max_pool2d(x, 2, 2, 1), 0.0)))(x)
-    assert np.sum(g) == 9.0  # one for each window
-    np.testing.assert_allclose(g[0, 0], [[1, 0.5, 0.5, 1], [0.5, 0.25, 0.25, 0.5], [0.5, 0.25, 0.25, 0.5], [1, 0.5, 0.5, 1]])
-    row = ab.vjp(lambda x: ab.max_pool1d(x, 2, padding=1), np.array([[[-np.inf, 1.0]]]))[1](np.ones((1, 1, 2)))[0]
-    np.testing.assert_array_equal(row, [[[1.0, 1.0]]])

@@ -38,7 +38,7 @@ def test_all_cases_are_captured(chapter):
     expect_captured(chapter, None)
 
 
-@pytest.mark.parametrize("chapter", ["activations", "convolution", "moments", "softmax"])
+@pytest.mark.parametrize("chapter", ["activations", "convolution", "moments", "pooling", "softmax"])
 def test_composites_are_captured_as_what_their_functions_do(chapter):
     expect_captured(chapter, lambda primitive: primitive.composite)
 

@@ -14,7 +14,7 @@ for each number, and a step for each block of 256.
     print(x.nbytes, codes.nbytes + steps.nbytes, np.max(np.abs(policy.unpack(packed) - x)) < 0.01)
 """
 # Generated from book/memory/policies.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4c37a77153c108123b6f49cfe23017fe7c2eb37abee2a5c6185e9b76ea72ec12
+# sha256: 6337565bed08163cfc0e8db93223171b81472367d44faec2b39413cecec87701
 
 __all__ = [
     "Policy",
@@ -234,9 +234,9 @@ class Bits(Policy):
 
 
 # book/memory/policies.md: What stands for numbers that are compared
-from autograd_book.rules.convolution import highest
 from autograd_book.rules.activations import relu
 from autograd_book.rules.piecewise import clip, ordered, where
+from autograd_book.rules.pooling import highest
 from autograd_book.rules.reductions import kept
 
 Truths = tuple[np.ndarray, ...]  #: One array of truth values, or two: above and below.

@@ -12,7 +12,7 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f3458b3276a92743a00b1464d1e34b03f0d38863f2ececa9adbd82bff54772cf
+# sha256: edee85fc4d279a2f5d66735d2ffa7abe45e74067e73a6b2bc4700dfa5ce42cdf
 
 __all__ = [
     "linspace",
@@ -53,6 +53,7 @@ from autograd_book.rules import (
     moments,
     order,
     piecewise,
+    pooling,
     reductions,
     samples,
     scans,
