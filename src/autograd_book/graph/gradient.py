@@ -16,7 +16,7 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a2df4673a5a361faee2e347c70da5081a428882bf5818c925bdd0e561929b0f0
+# sha256: 7eabb890dc48e9329c48d9704b4e41801f1320fdba3352fd9cc6e64ecb714125
 
 __all__ = [
     "conjugated",
@@ -203,7 +203,7 @@ def hang(variable: Any, hook: Fun) -> Fun:
     node.hooks = [*(node.hooks or ()), shown]
 
     def take_off() -> None:  # a new list: a walk may be going through the old one
-        node.hooks = [hook for hook in node.hooks if hook is not shown]
+        node.hooks = [hook for hook in node.hooks or () if hook is not shown] or None
 
     return take_off
 

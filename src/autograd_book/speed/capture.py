@@ -14,30 +14,37 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 55dc96150b48f1484aea8d48ebb291d51849c1f809b01374e6db2b657dae39f7
+# sha256: b6e8b698325a1ff11bb063dbd9bef34d8ecd5308af571028ab4f0b792e02a184
 
 __all__ = [
     "NUMBER",
     "inner",
     "named",
     "entered",
+    "Stream",
+    "shut",
     "expect_place",
     "expect_unwritten",
     "unchanged",
     "State",
+    "expect_members",
     "left_by",
     "fixed_by",
     "brief",
     "given",
     "expect_fitting",
     "commit",
+    "no_way_back",
     "handed",
     "expect_way",
+    "expect_extent",
     "expect_fixed",
     "expect_sealed",
     "Form",
     "constants_of",
     "expect_ours",
+    "expect_unchanged",
+    "kind_of_result",
     "chance_in",
     "expect_still",
     "traced",
@@ -47,20 +54,24 @@ __all__ = [
 
 # book/speed/capture.md: What takes a value's place
 import random
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
+from io import IOBase
 from typing import Any
 
 import numpy as np
 
+from autograd_book.graph.errors import FreedGraphError
 from autograd_book.graph.primitive import seal, unwritable
 from autograd_book.graph.record import Leaf
-from autograd_book.graph.stack import Fun, as_constant, push
+from autograd_book.graph.stack import Fun, as_constant, base, push
 from autograd_book.graph.variable import Variable
 from autograd_book.memory.repeat import (
     TOLD, alike, global_source, mark, sources_of_chance, state_of,
 )
 from autograd_book.modes.trees import Tree, leaves, tree_map
-from autograd_book.speed.cells import StateCell, cells_of, chance, walked
+from autograd_book.speed.cells import StateCell, cells_of, chance, extent, followed, walked
 from autograd_book.speed.draws import drawn
 from autograd_book.speed.equations import Graph, MissedGuard, Name, evaluate
 from autograd_book.speed.symbols import Capture, CaptureError, Symbol
@@ -89,6 +100,28 @@ def entered(value: Any, level: Capture) -> Any:
     if isinstance(value, np.ndarray | np.generic) or type(value) in (int, float, type(None)):
         return level.symbol(value)
     return value
+
+
+# book/speed/capture.md: What takes a value's place
+class Stream:
+    """What stands in the place of an iterator while a function is captured."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        raise CaptureError(
+            "the next value of an iterator was asked for in a captured function, and would be "
+            "the same in every later call. Pass that value as an argument."
+        )
+
+
+def shut(value: Any) -> Any:
+    """A Stream for an iterator whose state nobody can read; anything else as it is."""
+    hidden = isinstance(value, Iterator) and not isinstance(value, IOBase) and not followed(value)
+    return Stream() if hidden else value
 
 
 # book/speed/capture.md: State goes in and comes out
@@ -137,7 +170,8 @@ class State:
 
     def __init__(self, reached: tuple[Any, ...], moving: set[StateCell]) -> None:
         self.reached = reached
-        cells, self.seen = walked(reached)
+        cells, self.seen, holders = walked(reached)
+        self.extents = [(h, extent(h), tuple(h) if isinstance(h, set | deque) else ()) for h in holders]
         self.before = {cell: cell.read() for cell in cells}
         self.names: dict[StateCell, Name] = {}
         self.entering = [
@@ -157,6 +191,9 @@ class State:
                 handle = known.setdefault(id(inner(value)), handle)
             if value is not None:
                 cell.write(as_constant(handle) if type(value) is Variable else handle)
+        for cell, value in self.before.items():
+            if shut(value) is not value and cell.open():
+                cell.write(shut(value))
 
     def restore(self) -> None:
         """Put back what was in the cells."""
@@ -169,6 +206,18 @@ class State:
 
 
 # book/speed/capture.md: State goes in and comes out
+def expect_members(state: State) -> None:
+    """Raise CaptureError if a set or a queue has other members now, and put back its own."""
+    for holder, noted, members in state.extents:
+        if isinstance(holder, set | deque) and extent(holder) != noted:
+            holder.clear()
+            (holder.update if isinstance(holder, set) else holder.extend)(members)
+            raise CaptureError(
+                f"a captured function put something into a {type(holder).__name__}, or took "
+                "it out, which no later call would do. Do that outside of the function."
+            )
+
+
 def left_by(state: State, level: Capture) -> tuple[list[Any], set[StateCell]]:
     """Names of what is in the cells at the end, and numbers that the run has changed."""
     after = {cell: cell.read() for cell in cells_of(*state.reached)}
@@ -176,7 +225,7 @@ def left_by(state: State, level: Capture) -> tuple[list[Any], set[StateCell]]:
     for cell, value in after.items():
         was = state.before.get(cell)
         expect_unwritten(cell, was, state.marks)
-        if id(cell.owner) not in state.seen or cell in state.names:
+        if id(cell.owner) not in state.seen or cell in state.names or type(value) is Stream:
             continue
         if not unchanged(was, value, state.before):
             if isinstance(was, NUMBER) and type(was) is not bool and was is not value:
@@ -245,10 +294,24 @@ def commit(cell: StateCell, value: Any) -> None:
     cell.write(value)
 
 
-def handed(value: Any, variable: bool) -> Any:
+def no_way_back(g: Any) -> Any:
+    """Raise FreedGraphError, where a gradient arrives at a result of a graph."""
+    raise FreedGraphError(
+        f"a gradient of shape {g.shape} was asked of a result of a captured or compiled function, "
+        "which keeps nothing for the way back. Call .backward() inside of that function, or "
+        "call the function itself."
+    )
+
+
+def handed(value: Any, kind: Any) -> Any:
     """A result as the program would have it, in memory of its own."""
     value = value.copy() if isinstance(value, np.ndarray) else value
-    return as_constant(value) if variable else value
+    if kind != "recorded":
+        return as_constant(value) if kind else value
+    out = as_constant(value)
+    out.node, out.record = Leaf(value.shape, value.dtype), base
+    out.node.hooks = [no_way_back]
+    return out
 
 
 # book/speed/capture.md: What a call looks at
@@ -259,6 +322,16 @@ def expect_way(cell: StateCell, value: Any) -> None:
         raise MissedGuard(
             f"{cell} holds another {type(now).__name__} than when the function was "
             "captured. Capture it again."
+        )
+
+
+def expect_extent(holder: Any, noted: Any) -> None:
+    """Raise MissedGuard if something has come or gone where places are."""
+    if extent(holder) != noted:
+        where = holder if isinstance(holder, StateCell) else f"a {type(holder).__name__}"
+        raise MissedGuard(
+            f"something was put into {where} or taken out since a function that can reach it "
+            "was captured. Capture it again."
         )
 
 
@@ -287,8 +360,9 @@ class Form:
     """How a graph is called."""
 
     arguments: Tree  #: The examples, with names where other values may come.
-    result: Tree  #: The result's form, with True for what is handed out as a Variable.
+    result: Tree  #: The result's form, with the `kind_of_result` of each leaf.
     ways: list[tuple[StateCell, Any]]  #: Places that lead to others, and what was there.
+    extents: list[tuple[Any, Any, Any]]  #: What has places, how many, and members of sets.
     fixed: list[tuple[StateCell, Any, Any]]  #: Places that were read, what was there, and its mark.
     constants: list[tuple[Any, Any]]  #: Arrays in the equations, and their seals.
 
@@ -312,6 +386,8 @@ class Form:
         """Raise MissedGuard if a constant of the graph is another one now."""
         for cell, value in self.ways:
             expect_way(cell, value)
+        for holder, noted, _ in self.extents:
+            expect_extent(holder, noted)
         for cell, value, noted in self.fixed:
             expect_fixed(cell, value, noted)
         for array, noted in self.constants:
@@ -333,6 +409,22 @@ def expect_ours(tree: Tree, level: Capture) -> None:
             "capture was called inside of a function that is captured, with what is computed "
             "there. Call the function itself; its equations become part of the outer graph."
         )
+
+
+def expect_unchanged(arguments: Tree) -> None:
+    """Raise CaptureError if an argument was written to in place."""
+    for leaf in leaves(arguments):
+        if type(leaf) is Symbol and leaf.version:
+            raise CaptureError(
+                f"a captured function wrote into an argument of shape {leaf.shape} in place, "
+                "which the calls of a graph leave alone. Write into a copy, and return it."
+            )
+
+
+def kind_of_result(value: Any) -> Any:
+    """False for what is no Variable, True for a constant one, else "recorded"."""
+    variable = type(value) is Variable
+    return "recorded" if variable and value.node is not None else variable
 
 
 def chance_in(reached: Any) -> Any:
@@ -363,19 +455,23 @@ def traced(f: Fun, examples: Any, moving: set[StateCell], expand: Any) -> Graph 
         taken = tree_map(lambda v: v if type(v) is Variable else named(v), arguments)
         try:
             state.enter(level)
-            result = f(*arguments)
+            result = f(*tree_map(shut, arguments))
             expect_ours((examples, result), level)
+            expect_unchanged(arguments)
             outcome = list(map(named, leaves(result)))
             after, moved = left_by(state, level)
+            expect_members(state)
         finally:
             state.restore()
     if not moved <= moving:
         moving |= moved
         return None
     expect_still(before)
-    variables = tree_map(lambda v: type(v) is Variable, result)
+    variables = tree_map(kind_of_result, result)
     ways = [(cell, value) for cell, value in state.before.items() if cell.kind == "way"]
-    form = Form(taken, variables, ways, fixed_by(state), constants_of(level))
+    form = Form(
+        taken, variables, ways, state.extents, fixed_by(state), constants_of(level)
+    )
     inputs = *(v for v in leaves(taken) if type(v) is Name), *state.names.values()
     return Graph(
         inputs, tuple(level.equations), (*outcome, *after), tuple(level.guards.values()),
@@ -406,7 +502,8 @@ def capture(f: Fun, *examples: Tree, expand: Any = None) -> Graph:
     ------
     CaptureError
         If `f` asks for what a graph cannot say: a plain number, a draw from a generator that
-        cannot be found, a list that grows.
+        cannot be found, the next value of an iterator, a list that grows, an argument
+        written to in place.
 
     Notes
     -----

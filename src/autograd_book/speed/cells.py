@@ -19,7 +19,7 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1dab11f0b1b6323786ec05b2b5e2c0f9e646a14ff0701d0072ef0a9be0e0f46c
+# sha256: 5be822968d7bdb2335b33757ef0a9af1220a4e321c277d9cc18531a844d2b098
 
 __all__ = [
     "found_at",
@@ -29,6 +29,7 @@ __all__ = [
     "StateCell",
     "of_library",
     "followed",
+    "own_kinds",
     "hidden",
     "named_in",
     "places_in",
@@ -36,6 +37,7 @@ __all__ = [
     "chance",
     "FIXED",
     "kind_of_place",
+    "extent",
     "cells_of",
     "walked",
 ]
@@ -43,6 +45,7 @@ __all__ = [
 
 # book/speed/cells.md: A place
 import sys
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -158,6 +161,12 @@ def followed(value: Any) -> bool:
     )
 
 
+def own_kinds(value: Any) -> list[type]:
+    """Classes of an object that a user has written."""
+    foreign = (*FOREIGN, "builtins")
+    return [kind for kind in type(value).__mro__ if not kind.__module__.startswith(foreign)]
+
+
 def hidden(name: str) -> bool:
     """Whether a name of a class is one that Python has put there."""
     return name.startswith("__") and name not in ("__call__", "__init__")
@@ -179,7 +188,7 @@ def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
     if type(value) is Variable:
         yield value, "value"
         if isinstance(value.node, Leaf):
-            yield value.node, "grad"
+            yield from ((value.node, name) for name in ("grad", "hooks"))
     elif isinstance(value, list | dict):
         keys = range(len(value)) if isinstance(value, list) else list(value)
         yield from ((value, key) for key in keys)
@@ -190,9 +199,8 @@ def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from named_in(value)
     elif followed(value):
         yield from ((value, name) for name in vars(value))
-        for kind in type(value).__mro__:
-            if not kind.__module__.startswith((*FOREIGN, "builtins")):
-                yield from ((kind, name) for name in vars(kind) if not hidden(name))
+        for kind in own_kinds(value):
+            yield from ((kind, name) for name in vars(kind) if not hidden(name))
 
 
 # book/speed/cells.md: Where a function can reach
@@ -206,7 +214,9 @@ def inside(value: Any) -> tuple[Any, ...]:
         return value.fget, value.fset
     if isinstance(value, staticmethod | classmethod):
         return (value.__func__,)
-    return value if isinstance(value, tuple) else ()
+    if callable(value) and hasattr(value, "__wrapped__"):
+        return (value.__wrapped__,)
+    return tuple(value) if isinstance(value, tuple | set | frozenset | deque) else ()
 
 
 # book/speed/cells.md: What a place means
@@ -222,7 +232,7 @@ FIXED = (type(None), bool, int, float, complex, str)  #: Compared at each call.
 
 def kind_of_place(owner: Any, key: Any, value: Any) -> str:
     """What a place is to a graph, or "way" if it leads to others."""
-    if isinstance(owner, Leaf) or type(owner) is Variable:
+    if (isinstance(owner, Leaf) and key == "grad") or type(owner) is Variable:
         return "state"
     if isinstance(value, chance()):
         return "chance"
@@ -235,32 +245,52 @@ def kind_of_place(owner: Any, key: Any, value: Any) -> str:
     return "fixed" if isinstance(value, (*FIXED, np.ndarray, np.generic)) else "way"
 
 
+# book/speed/cells.md: What a place means
+def extent(holder: Any) -> Any:
+    """What differs when places, or members of a set, have come or gone."""
+    if isinstance(holder, StateCell):
+        holder = holder.read()
+        return len(holder) if isinstance(holder, tuple) else None
+    if isinstance(holder, list):
+        return len(holder)
+    return tuple(map(id, holder)) if isinstance(holder, set | deque) else tuple(holder)
+
+
 # book/speed/cells.md: The walk
 def cells_of(*values: Any) -> list[StateCell]:
     """All places that can be reached from some objects, and what each is to a graph."""
     return walked(values)[0]
 
 
-def walked(values: Any) -> tuple[list[StateCell], dict[int, Any]]:
-    """All places that can be reached from some objects, and the objects on the way by identity."""
+def walked(values: Any) -> tuple[list[StateCell], dict[int, Any], list[Any]]:
+    """All places that can be reached from some objects, the objects on the way by identity, and
+    those of them in which places may come and go."""
     found: dict[StateCell, None] = {}
     seen: dict[int, Any] = {}
+    holders: list[Any] = []
     todo = list(values)[::-1]
     while todo:
         value = todo.pop()
         if id(value) in seen:
             continue
         seen[id(value)] = value
+        if isinstance(value, list | dict | set | deque):
+            holders.append(value)
+        elif followed(value):
+            holders += [vars(value), *[vars(k) for k in own_kinds(value) if id(k) not in seen]]
         todo.extend(reversed(inside(value)))
         ways = []
         for owner, key in places_in(value):
             seen[id(owner)] = owner
             held = StateCell(owner, key, "").read()
-            parts = enumerate(held) if type(held) is tuple or hasattr(held, "_fields") else [(None, held)]
+            parts: Any = [(None, held)]
+            if type(held) is tuple or hasattr(held, "_fields"):
+                holders.append(StateCell(owner, key, "way"))
+                parts = enumerate(held)
             for part, each in parts:
                 kind = kind_of_place(owner, key, each)
                 found[StateCell(owner, key, kind, part)] = None
                 if kind == "way":
                     ways.append(each)
         todo.extend(reversed(ways))
-    return list(found), seen
+    return list(found), seen, holders

@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1736ef7ad0406b0aeb28d9b3d6726aa934917864fcea9d5295d1c2bea7adb0b0
+# sha256: f18bba7271b399776883e80eb1ea064661928789e1ceb968b68b01d8bf1e3b5c
 
 __all__ = [
     "label",
@@ -34,7 +34,10 @@ __all__ = [
     "endings",
     "with_room",
     "program",
+    "ABSENT",
     "reader",
+    "lasting",
+    "extents",
     "look",
     "count_references",
     "free_arrays",
@@ -54,6 +57,8 @@ __all__ = [
 import builtins
 import keyword
 import operator
+import warnings
+from collections import deque
 from dataclasses import replace
 from functools import partial
 from sys import getrefcount
@@ -69,11 +74,12 @@ from autograd_book.graph.stack import Fun, as_constant, base, bedrock, floor, to
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.memory.repeat import mark, put_back, state_of
 from autograd_book.speed.capture import capture, commit, expect_fitting, given, handed, inner
-from autograd_book.speed.cells import StateCell
+from autograd_book.speed.cells import StateCell, extent
 from autograd_book.speed.equations import (
     NUMBERS, Equation, Graph, MissedGuard, Name, names_in, source_of,
 )
 from autograd_book.speed.passes import everything, simplified
+from autograd_book.speed.symbols import CaptureError
 from autograd_book.speed.plan import (
     Plan, arena_of, copies, freed, last_doubt, link, plan_of, states_of,
 )
@@ -297,21 +303,39 @@ def program(plan: Plan, exact: bool, poison: bool = False) -> tuple[str, Words]:
 
 
 # book/speed/compile.md: Whose memory is it?
-def reader(cell: StateCell) -> Any:
+ABSENT = object()  #: For a place that is gone.
+
+
+def reader(cell: StateCell, absent: Any = None) -> Any:
     """The shortest way to read a cell."""
-    if cell.part is not None or isinstance(cell.owner, list):
+    if cell.part is not None or isinstance(cell.owner, list | type):
         return cell.read
     if isinstance(cell.owner, dict):
-        return partial(cell.owner.get, cell.key)
-    return partial(getattr, cell.owner, cell.key, None)
+        return partial(cell.owner.get, cell.key, absent)
+    return partial(getattr, cell.owner, cell.key, absent)
+
+
+def lasting(end: Ending, first: Name, empty: bool) -> bool:
+    """Whether a step leaves in a cell what its next call can start from."""
+    if type(end.new) is not Name or end.how == "kept":
+        return end.how == "kept" or (end.new is None and empty)
+    new = end.new
+    return (new.shape, new.dtype, new.weak) == (first.shape, first.dtype, first.weak)
+
+
+def extents(trace: "Trace") -> Any:
+    """How much is in what has places, in short."""
+    return [*map(len, trace.sized)], [*map(extent, trace.others)]
 
 
 def look(trace: "Trace", now: list[Any]) -> dict[Name, Any]:
     """What the cells hold; MissedGuard if the program does not fit it."""
     trace.form.expect_as_captured()
     found = {}
-    for end, value in zip(trace.ends, now):
+    for end, value, empty in zip(trace.ends, now, trace.empty):
         found[end.old] = value = inner(value)
+        if (value is None) is not empty:
+            raise MissedGuard(f"{end.cell} held something, or nothing, when it was captured.")
         if end.old in trace.read:
             expect_fitting(end.old, value)
     return found
@@ -440,7 +464,16 @@ class Trace:
         self.states, fixed = set(states_of(graph)), self.form.fixed
         self.seals = [(v, mark, noted) for _, v, noted in fixed if isinstance(v, np.ndarray)]
         self.seals += [(v, seal, noted) for v, noted in self.form.constants]
-        self.readers = [reader(cell) for cell in [*graph.cells, *(place[0] for place in fixed)]]
+        places = [place[0] for place in (*self.form.ways, *fixed)]
+        self.readers = [*map(reader, graph.cells), *(reader(cell, ABSENT) for cell in places)]
+        holders = [holder for holder, _, _ in self.form.extents]
+        self.sized = [h for h in holders if not isinstance(h, set | deque | StateCell)]
+        self.others = [h for h in holders if isinstance(h, set | deque | StateCell)]
+        self.extents: Any = None
+        self.empty = [value is None for value in held]
+        first = captured.inputs[len(captured.inputs) - len(held):]
+        #: Whether a call leaves the cells as the next one has to find them.
+        self.settled = all(map(lasting, self.ends, first, self.empty))
         #: Which cells hold arrays of ours, and under which names.
         self.own = {k: e.old for k, e in enumerate(self.ends) if e.how in ("written", "copied")}
         self.arrays: dict[Name, Any] = {}
@@ -454,7 +487,10 @@ class Trace:
         expect_untouched(self)
         values, counts = arguments_in(self, args), count_references(self)
         now = [read() for read in self.readers]
-        known = self.used and counts == self.counts and all(map(operator.is_, now, self.holders))
+        known = (
+            self.used and self.settled and counts == self.counts
+            and all(map(operator.is_, now, self.holders)) and extents(self) == self.extents
+        )
         known = known and all(variable.value is array for variable, array in self.inside)
         if not known:
             free = free_arrays(self, now, counts)
@@ -466,7 +502,7 @@ class Trace:
         results = leave(self, out, known)
         if not known or len(out) > len(leaves(self.form.result)):
             self.holders = [read() for read in self.readers]
-            self.used = True
+            self.used, self.extents = True, extents(self)
             self.inside = [
                 (self.holders[k], self.arrays[name]) for k, name in self.own.items()
                 if self.holders[k] is not self.arrays[name]
@@ -485,21 +521,52 @@ class Compiled:
         The ways through the function that are known, the latest first.
     """
 
+    # no dict, in which the walk to the state of another function would find our traces
+    __slots__ = (
+        "__weakref__", "__wrapped__", "limit", "lock", "options", "raised", "traces", "warm"
+    )
+
     def __init__(self, f: Fun, exact: bool, memory: int | None, limit: int, poison: bool) -> None:
-        self.f, self.options, self.limit = f, (exact, memory, poison), limit
+        self.__wrapped__, self.options, self.limit = f, (exact, memory, poison), limit
         self.traces: list[Trace] = []
         self.warm, self.lock = False, RLock()
+        self.raised: Any = None  #: What the function has raised while it was captured.
 
+    def traced(self, args: Any, kwargs: Any) -> Any:
+        """A new trace; None if the function raises an error of its own."""
         def apply(args: Any, kwargs: Any) -> Any:
-            return f(*args, **kwargs)
+            try:
+                return self.__wrapped__(*args, **kwargs)
+            except Exception as error:
+                self.raised = error
+                raise
 
-        self.apply = apply
+        try:
+            return Trace(apply, (args, kwargs), *self.options)
+        except CaptureError:
+            raise
+        except Exception as error:
+            if error is not self.raised:
+                raise
+        finally:
+            self.raised = None
+        return None
+
+    def eager(self, args: Any, kwargs: Any) -> Any:
+        """What the function itself does, after a capture in which it has raised an error."""
+        out = self.__wrapped__(*args, **kwargs)
+        warnings.warn(
+            "A compiled function raised an error when it was captured, and none when it was run "
+            "as it is, which is slow. Write what looks into arrays with NumPy's functions.",
+            stacklevel=3,
+        )
+        return out
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """As the function itself."""
         elsewhere = top.get() is not base or floor.get() is not bedrock
         if elsewhere or any(isinstance(leaf, Operators) for leaf in leaves((args, kwargs))):
-            return self.f(*args, **kwargs)
+            return self.__wrapped__(*args, **kwargs)
         with self.lock:
             for trace in self.traces:
                 try:
@@ -508,8 +575,10 @@ class Compiled:
                     continue
             if not self.warm:
                 self.warm = True
-                return self.f(*args, **kwargs)
-            self.traces.insert(0, Trace(self.apply, (args, kwargs), *self.options))
+                return self.__wrapped__(*args, **kwargs)
+            if (trace := self.traced(args, kwargs)) is None:
+                return self.eager(args, kwargs)
+            self.traces.insert(0, trace)
             del self.traces[self.limit:]
             return self.traces[0](args, kwargs)
 

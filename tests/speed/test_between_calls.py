@@ -1,0 +1,279 @@
+"""What users change between the calls of a compiled function, or do in it: the eager numbers, or a refusal, and never old ones."""
+
+from collections import deque
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from steps_to_capture import X, expect_same
+
+import autograd_book as ab
+from autograd_book.graph.errors import FreedGraphError
+from autograd_book.speed.symbols import CaptureError
+
+
+def network(seed=0):
+    return ab.nn.Sequential(ab.nn.Linear(8, 6, rng=seed), np.tanh, ab.nn.Linear(6, 3, rng=seed + 1))
+
+
+def training(net, opt):
+    def step(x):
+        opt.zero_grad()
+        loss = np.mean(np.square(net(x)))
+        loss.backward()
+        opt.step()
+        return loss
+
+    return step
+
+
+def expect_alike(program, calls=10):
+    """A program that compiles with what it is given sees the same as without: to the last bit, and where memory is poisoned."""
+    wanted = program(lambda f: f, calls)
+    expect_same(program(lambda f: ab.compile(f, exact=True, poison=True), calls), wanted)
+    for found, each in zip(program(ab.compile, calls), wanted, strict=True):
+        np.testing.assert_allclose(found, each, rtol=1e-4, atol=1e-5)
+
+
+def changing(make):
+    """A program of a function of an array, and what changes between its calls, which ``make`` gives."""
+
+    def program(wrap, calls):
+        f, change = make()
+        run, seen = wrap(f), []
+        for k in range(calls):
+            seen.append(np.array(getattr(out := run(X[k % 8]), "value", out)))
+            change(k)
+        return seen
+
+    return program
+
+
+class Scaled:
+    scale = 2.0
+
+
+def list_that_grows():
+    factors = [1.0, 2.0]
+    return lambda x: x * sum(factors), lambda k: factors.append(k) if k % 3 == 2 else None
+
+
+def list_of_arrays_that_grows():
+    factors = [np.ones(8, np.float32)]
+    return lambda x: x * sum(f for f in factors), lambda k: factors.append(factors[0]) if k % 3 == 2 else None
+
+
+def dictionary_with_another_key():
+    factors = {"a": 1.0}
+
+    def change(k):
+        if k % 3 == 2:
+            factors[str(k)] = float(k)
+
+    return lambda x: x * sum(factors.values()), change
+
+
+def set_with_another_member():
+    members = {1, 2}
+
+    def change(k):
+        members.discard(k % 3)
+        members.add(10 + k)
+
+    return lambda x: x * max(members), change
+
+
+def queue_that_turns():
+    queue = deque([1.0, 2.0, 3.0])
+    return lambda x: x * queue[0], lambda k: queue.rotate()
+
+
+def tuple_that_grows():
+    here = SimpleNamespace(factors=())
+    return lambda x: x * (1 + sum(here.factors)), lambda k: setattr(here, "factors", (*here.factors, 1.0))
+
+
+def attribute_that_hides_one_of_the_class():
+    here = Scaled()
+    return lambda x: x * here.scale, lambda k: setattr(here, "scale", float(k)) if k == 4 else None
+
+
+def layer_that_is_exchanged():
+    net = network()
+    return net, lambda k: net.layers.__setitem__(0, ab.nn.Linear(8, 6, rng=k)) if k % 3 == 2 else None
+
+
+def activation_that_is_exchanged():
+    net = network()
+    return net, lambda k: net.layers.__setitem__(1, [ab.relu, np.tanh, np.sin][k % 3]) if k % 3 == 2 else None
+
+
+def attribute_module_that_is_exchanged():
+    here = SimpleNamespace(net=network())
+    return lambda x: here.net(x), lambda k: setattr(here, "net", network(k)) if k % 3 == 2 else None
+
+
+def function_that_is_exchanged():
+    here = SimpleNamespace(f=np.tanh)
+    return lambda x: here.f(x), lambda k: setattr(here, "f", (np.sin, lambda x: 2 * x)[k % 2]) if k % 3 == 2 else None
+
+
+def array_that_grows_in_the_step():
+    here = SimpleNamespace(rows=X[0])
+
+    def step(x):
+        here.rows = np.concatenate([here.rows, x])
+        return np.sum(here.rows, axis=0)
+
+    return step, lambda k: None
+
+
+CHANGES = [
+    list_that_grows, list_of_arrays_that_grows, dictionary_with_another_key, set_with_another_member, queue_that_turns,
+    tuple_that_grows, attribute_that_hides_one_of_the_class, layer_that_is_exchanged, activation_that_is_exchanged,
+    attribute_module_that_is_exchanged, function_that_is_exchanged, array_that_grows_in_the_step,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", CHANGES)
+def test_what_has_changed_since_the_last_call_is_seen(make) -> None:
+    expect_alike(changing(make))
+
+
+def test_another_optimiser_takes_over_from_the_next_call_on() -> None:
+    def program(wrap, calls):
+        net, seen = network(), []
+        here = SimpleNamespace(opt=ab.optim.SGD(net.parameters(), lr=0.1))
+        run = wrap(lambda x: training(net, here.opt)(x))
+        for k in range(calls):
+            run(X[k % 8])
+            seen += [p.numpy().copy() for p in net.parameters()]
+            if k % 4 == 3:
+                here.opt = ab.optim.SGD(list(net.parameters())[: 1 + k % 3], lr=0.2, momentum=0.5)
+        return seen
+
+    expect_alike(program)
+
+
+def test_a_hook_that_comes_and_goes_takes_part_in_the_next_call() -> None:
+    def program(wrap, calls):
+        net, seen = network(), []
+        run = wrap(training(net, ab.optim.SGD(net.parameters(), lr=0.1)))
+        first = next(iter(net.parameters()))
+        off = None
+        for k in range(calls):
+            run(X[k % 8])
+            seen.append(first.numpy().copy())
+            if k == 3:
+                off = first.register_hook(lambda g: g * 0)
+            if k == 6:
+                off()
+        return seen
+
+    expect_alike(program)
+
+
+@pytest.mark.parametrize("compiled_update", [True, False])
+def test_gradients_are_added_up_over_calls_and_begin_anew_where_there_is_none(compiled_update) -> None:
+    def program(wrap, calls):
+        net, seen = network(), []
+        opt = ab.optim.SGD(net.parameters(), lr=0.1)
+
+        def update():
+            opt.step()
+            opt.zero_grad()
+
+        add = wrap(lambda x: np.mean(np.square(net(x))).backward())
+        update = wrap(update) if compiled_update else update
+        for k in range(calls):
+            for j in range(1 + k % 3):
+                add(X[(k + j) % 8])
+                seen += [p.grad.numpy().copy() for p in net.parameters()]
+            update()
+            seen += [p.numpy().copy() for p in net.parameters()]
+        return seen
+
+    expect_alike(program, calls=8)
+
+
+def test_a_step_that_raises_in_the_end_leaves_what_it_leaves_eagerly() -> None:
+    def program(wrap, calls):
+        net, seen = network(), []
+        step = training(net, ab.optim.SGD(net.parameters(), lr=0.1))
+
+        def strict(x):
+            if (loss := step(x)) < 1e-2:
+                raise KeyError("small")
+            return loss
+
+        run = wrap(strict)
+        for k in range(calls):
+            try:
+                run(X[k % 8] * np.float32(0.01 if k % 3 == 2 else 1))
+            except KeyError:
+                seen.append(np.array(k))
+            seen += [p.numpy().copy() for p in net.parameters()]
+        return seen
+
+    expect_alike(program)
+
+
+def test_a_function_that_only_arrays_can_pass_is_run_as_it_is_with_a_warning() -> None:
+    def picky(x):
+        if not isinstance(x, np.ndarray):
+            raise TypeError("only arrays, please")
+        return x * 2
+
+    run = ab.compile(picky)
+    run(X[0])
+    with pytest.warns(UserWarning, match="raised an error when it was captured"):
+        expect_same(run(X[1]), X[1] * 2)
+
+
+def test_a_compiled_function_in_another_and_in_itself_is_part_of_it() -> None:
+    inner = ab.compile(lambda x: np.tanh(x) * 2)
+    outer = ab.compile(lambda x: inner(x) + inner(x * 2))
+    again = ab.compile(lambda x, n: x if n == 0 else np.tanh(again(x * 1.5, n - 1)))
+    for k in range(6):
+        np.testing.assert_allclose(outer(X[k]), np.tanh(X[k]) * 2 + np.tanh(X[k] * 2) * 2, rtol=1e-5)
+        np.testing.assert_allclose(inner(X[k]), np.tanh(X[k]) * 2, rtol=1e-5)
+        np.testing.assert_allclose(again(X[k], 2), np.tanh(np.tanh(X[k] * 1.5 * 1.5)), rtol=1e-5)
+    assert len(outer.traces) == len(inner.traces) == 1
+
+
+def test_an_argument_that_is_written_to_in_place_is_refused() -> None:
+    def centred(x):
+        x -= np.mean(x)
+        return np.sum(x * x)
+
+    run = ab.compile(centred)
+    run(X[0].copy())
+    with pytest.raises(CaptureError, match="wrote into an argument of shape"):
+        run(X[0].copy())
+
+
+def test_a_set_or_queue_that_the_function_changes_is_refused_and_as_before() -> None:
+    queue = deque([1.0], maxlen=3)
+
+    def running(x):
+        queue.append(np.sum(x))
+        return sum(queue)
+
+    run = ab.compile(running)
+    run(X[0])
+    before = list(queue)
+    with pytest.raises(CaptureError, match="put something into a deque"):
+        run(X[0])
+    assert list(queue) == before
+
+
+def test_no_gradient_passes_by_the_parameters_behind_a_result() -> None:
+    net, head = network(), ab.Variable(np.ones(3, np.float32))
+    run = ab.compile(net)
+    for _ in range(3):
+        features = run(X[0])
+    assert features.requires_grad
+    with pytest.raises(FreedGraphError, match="keeps nothing for the way back"):
+        np.sum(features * head).backward()
+    with ab.no_grad():
+        assert not run(X[0]).requires_grad
