@@ -277,3 +277,60 @@ def test_no_gradient_passes_by_the_parameters_behind_a_result() -> None:
         np.sum(features * head).backward()
     with ab.no_grad():
         assert not run(X[0]).requires_grad
+
+
+@pytest.mark.parametrize("place", ["closure", "attribute", "argument"])
+def test_the_next_of_an_iterator_is_refused_and_none_is_lost(place) -> None:
+    batches = iter(X)
+    here = SimpleNamespace(batches=batches)
+    runs = {
+        "closure": lambda: np.sum(next(batches)), "attribute": lambda: np.sum(next(here.batches)),
+        "argument": lambda it: np.sum(next(it)),
+    }  # fmt: skip
+    run, given = ab.compile(runs[place]), [batches] if place == "argument" else []
+    run(*given)
+    with pytest.raises(CaptureError, match="next value of an iterator"):
+        run(*given)
+    assert here.batches is batches and np.array_equal(next(batches), X[1])
+
+
+def test_an_iterator_that_is_not_asked_is_left_alone() -> None:
+    here = SimpleNamespace(batches=iter(X), scale=2.0)
+    run = ab.compile(lambda x: x * here.scale)
+    for k in range(4):
+        expect_same(run(X[k]), X[k] * np.float32(2))
+        expect_same(next(here.batches), X[k])
+    assert len(run.traces) == 1
+
+
+def test_variables_that_change_places_are_seen() -> None:
+    def program(wrap, calls):
+        pair = [ab.Variable(X[0]), ab.Variable(X[1])]
+        run, seen = wrap(lambda x: x * pair[0] - pair[1]), []
+        for k in range(calls):
+            seen.append(run(X[k % 8]).numpy())
+            pair.reverse()
+        return seen
+
+    expect_alike(program)
+
+
+def test_a_scaler_that_skips_steps_now_and_then() -> None:
+    def program(wrap, calls):
+        net, seen = network(), []
+        opt, scaler = ab.optim.SGD(net.parameters(), lr=0.1), ab.GradScaler(init_scale=2.0**100, growth_interval=3)
+
+        def step(x):
+            opt.zero_grad()
+            scaler.scale(np.mean(np.square(net(x)))).backward()
+            scaler.step(opt)
+            scaler.update()
+
+        run = wrap(step)
+        for k in range(calls):
+            run(X[k % 8] * np.float32(np.inf if k % 4 == 3 else 1))
+            seen += [p.numpy().copy() for p in net.parameters()]
+        return seen
+
+    with np.errstate(all="ignore"):
+        expect_alike(program, calls=14)

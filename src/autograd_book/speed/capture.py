@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b6e8b698325a1ff11bb063dbd9bef34d8ecd5308af571028ab4f0b792e02a184
+# sha256: c92ae13d14de6d2fa3b8e22334f6b891a5caee8c922c2be8ddb182d8289a5caf
 
 __all__ = [
     "NUMBER",
@@ -318,7 +318,8 @@ def handed(value: Any, kind: Any) -> Any:
 def expect_way(cell: StateCell, value: Any) -> None:
     """Raise MissedGuard if a place leads to another object than before."""
     now = cell.read()
-    if now is not value and (now or value or type(now) is not type(value)):
+    empty = type(now) is type(value) and isinstance(now, list | dict) and not (now or value)
+    if now is not value and not empty:
         raise MissedGuard(
             f"{cell} holds another {type(now).__name__} than when the function was "
             "captured. Capture it again."

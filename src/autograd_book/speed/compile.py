@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f18bba7271b399776883e80eb1ea064661928789e1ceb968b68b01d8bf1e3b5c
+# sha256: 30eb350040c7165c81d4d5c8e03bfa3ecd160c6381fe3259c7bf3fe05a2a3a44
 
 __all__ = [
     "label",
@@ -357,7 +357,7 @@ def free_arrays(trace: "Trace", now: list[Any], counts: list[int]) -> set[Name]:
     for i, (k, name) in enumerate(trace.own.items() if trace.used else ()):
         holder, array = trace.holders[k], trace.arrays[name]
         gone = now[k] is not holder
-        out = gone if holder is array else holder.value is not array
+        out = gone if holder is array else inner(holder) is not array
         if counts[n + i] <= trace.counts[n + i] - gone and counts[i] <= trace.counts[i] - out:
             found.add(name)
     return found
