@@ -17,7 +17,7 @@ constants, and gives its result a name.
     print(evaluate(graph, np.arange(3.0)))
 """
 # Generated from book/speed/equations.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8aab9340ed7cb2f9f86e633148cf57df81e6a55e7c68dc8bee08005cc5d89c74
+# sha256: e428e8ac769486eba3e40da4b6bf3800a1a2378cbfda73fa01c45d18ec9ebdbf
 
 __all__ = [
     "Name",
@@ -114,6 +114,7 @@ def names_in(tree: Tree) -> list[Name]:
     return [leaf for leaf in leaves(tree) if type(leaf) is Name]
 
 
+# book/speed/equations.md: An equation
 @dataclass(frozen=True, slots=True, eq=False)
 class Equation:
     """One primitive, applied to names and constants."""
