@@ -225,3 +225,84 @@ def test_front_matter_that_the_reader_can_not_take_is_reported(small, matter):
 def test_a_chapter_can_be_parsed_without_a_book():
     chapter = parse_chapter("book/graph/a.md", FRONT + "\n# A\n\n" + export("x = 1"))
     assert (chapter.module, chapter.title, chapter.exports[0].source) == ("autograd_book.graph.a", "A", "x = 1")
+
+
+@pytest.fixture
+def read(small, monkeypatch):
+    """Survey the small book as a new command would; return the pages that were parsed."""
+    (small.root / "_build").mkdir()
+
+    def run():
+        parsed, parse = [], reader._read
+        reader._remembered.clear()
+        reader._notebook.cache_clear()
+        reader._parsed.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(reader, "_read", lambda path, *rest: parsed.append(path) or parse(path, *rest))
+            chapters, problems = reader.survey(small.root)
+        assert not problems
+        return parsed, chapters
+
+    return run
+
+
+def test_only_a_page_that_has_changed_is_parsed_by_the_next_command(small, read):
+    small.chapter("a", synopsis(), export("x = 1"))
+    small.chapter("b", synopsis(), export("y = 1"))
+    first, before = read()
+    assert {"book/a.md", "book/b.md"} <= {*first}
+    assert read() == ([], before)
+    small.chapter("b", synopsis(), export("y = 2"), listed=False)
+    parsed, after = read()
+    assert parsed == ["book/b.md"]
+    assert [cell.source for chapter in after for cell in chapter.exports] == ["x = 1", "y = 2"]
+
+
+def test_a_remembered_notebook_is_the_one_that_was_read(small, read):
+    small.chapter("a", synopsis(), export("x = 1"))
+    read()
+    page = next(chapter for chapter in read()[1] if chapter.docname == "a")
+    remembered = reader.notebook(page.path, page.text, reader.extensions(small.root))
+    reader._remembered.clear()
+    reader._notebook.cache_clear()
+    anew = reader.notebook(page.path, page.text, reader.extensions(small.root))
+    told = [[(cell.cell_type, cell.source, cell.metadata) for cell in book.cells] for book in (remembered, anew)]
+    assert told[0] == told[1] and remembered.metadata == anew.metadata
+
+
+@pytest.mark.parametrize("change", ["package", "extensions"])
+def test_pages_are_parsed_anew_when_what_reads_them_has_changed(small, read, monkeypatch, change):
+    small.chapter("a", synopsis(), export("x = 1"))
+    read()
+    if change == "package":
+        reader._readers.cache_clear()
+        monkeypatch.setattr(reader.metadata, "version", lambda name: "another")
+    else:
+        (small.root / "_config.yml").write_text("parse: {myst_enable_extensions: [deflist]}\n")
+    assert "book/a.md" in read()[0]
+    reader._readers.cache_clear()
+
+
+def test_a_cell_that_loads_its_code_from_a_file_is_read_each_time(small, read):
+    file = small.root / "book/code.py"
+    file.write_text("x = 1\n")
+    small.chapter("a", synopsis(), f"```{{code-cell}} ipython3\n:load: {file}\n```")
+    read()
+    file.write_text("x = 2\n")
+    parsed, chapters = read()
+    assert parsed == ["book/a.md"]
+    assert [cell.source for chapter in chapters for cell in chapter.cells][-1] == "x = 2"
+
+
+def test_a_memory_that_can_not_be_read_is_made_anew(small, read):
+    small.chapter("a", synopsis(), export("x = 1"))
+    read()
+    (small.root / "_build/readings.pickle").write_bytes(b"half")
+    assert "book/a.md" in read()[0]
+    assert read()[0] == []
+
+
+def test_nothing_is_remembered_where_no_site_is_built(small):
+    small.chapter("a", synopsis(), export("x = 1"))
+    extract(small.root)
+    assert not (small.root / "_build").exists()

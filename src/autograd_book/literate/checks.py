@@ -15,7 +15,7 @@ wrong is told at once, each cause on a line of its own.
     print(*faults([rates]), sep="\\n")
 """
 # Generated from book/literate/checks.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 55915471bddffeba62af41b5887fa1b829c3157b5853ba22ec8dc6a8f5238985
+# sha256: b9c248e5b1f2ffe74de741068f52cd4bd10f643fad88cc71126b4b942bfc823f
 
 __all__ = [
     "parse",
@@ -45,6 +45,7 @@ from itertools import takewhile
 from keyword import iskeyword
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
 from autograd_book.literate.read import (
     ASKS,
@@ -197,7 +198,8 @@ def _syntax(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
 # book/literate/checks.md: The checks
 def _shell(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in trees(chapter):
-        for node in ast.walk(tree):
+        told = "get_ipython" in normalize("NFKC", cell.source)  # Python does so too
+        for node in ast.walk(tree) if told else ():
             if isinstance(node, ast.Name) and node.id == "get_ipython":
                 line = cell.line + node.lineno - 1
                 yield line, "get_ipython is a magic too; do not export it"
@@ -243,10 +245,9 @@ def _tags(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
             yield abs(cell.line), f"the tag {tag} is unknown; use some of {sorted(TAGS)}"
         for name in sorted(set(cell.options) - OPTIONS):
             yield abs(cell.line), f"the option {name} is unknown; use tags or {sorted(OPTIONS)}"
-        tree = parse(cell.source) if "export" not in cell.tags else None
-        rows = cell.source.split("\n")[: None if isinstance(tree, SyntaxError) else 1]
+        rows = cell.source.split("\n") if "export" not in cell.tags else []
         for row, line in enumerate(takewhile(lambda line: not OPENS.match(line), rows)):
-            if ASKS.match(line) and "export" not in cell.tags:
+            if ASKS.match(line) and not (row and isinstance(parse(cell.source), ast.Module)):
                 fact = "this line asks for the tag export and is read as code"
                 remedy = "write :tags: [export] right below the fence"
                 yield abs(cell.line) + row, f"{fact}; {remedy}"
@@ -285,7 +286,8 @@ def _module_name(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
 # book/literate/checks.md: The order of the chapters
 def _imports(chapter: Chapter, shelf: Shelf) -> Iterator[tuple[int, str]]:
     for cell, tree in trees(chapter):
-        for line, module, name in imports(tree, chapter):
+        found = imports(tree, chapter) if "import" in cell.source else ()
+        for line, module, name in found:
             for fact in _import_faults(module, name, chapter, shelf):
                 yield cell.line + line - 1, fact
 

@@ -14,7 +14,7 @@ disagree about what a cell is.
     print(chapter.module, len(chapter.cells), len(chapter.exports))
 """
 # Generated from book/literate/read.md by autograd-book extract; edit the chapter, not this file.
-# sha256: dfa3272d2937db811ae3a0da1e57db59e4cdcb41973e27456f8ec13d8209c971
+# sha256: 857ae197dfd59362c9f170265411dee95785b6bd7acf025defc4af7fd8ac9471
 
 __all__ = [
     "PACKAGE",
@@ -22,6 +22,7 @@ __all__ = [
     "SOURCE",
     "CONTENTS",
     "CONFIG",
+    "BUILD",
     "BookError",
     "Cell",
     "Heading",
@@ -36,18 +37,24 @@ __all__ = [
     "contents",
     "extensions",
     "survey",
+    "Readings",
     "find_root",
     "command",
 ]
 
 
 # book/literate/read.md: What the extractor sees
+import hashlib
+import os
+import pickle
 import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +64,7 @@ BOOK = "book"  #: The folder of the chapters.
 SOURCE = f"src/{PACKAGE}"  #: The folder of the package.
 CONTENTS = f"{BOOK}/_toc.yml"  #: The order of the chapters.
 CONFIG = "_config.yml"  #: The configuration of the site.
+BUILD = "_build"  #: The folder that a build of the site writes into.
 
 
 # book/literate/read.md: What the extractor sees
@@ -146,12 +154,20 @@ def parse_chapter(path: str, text: str, extensions: Iterable[str] = ()) -> Chapt
 
 def notebook(path: str, text: str, extensions: Iterable[str] = ()) -> Any:
     """Return a chapter's text as myst-nb reads it, with the lines of its cells."""
-    unix = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    return _notebook(path, unix, frozenset(extensions))
+    return _notebook(path, _unix(text), frozenset(extensions))
+
+
+def _unix(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+_remembered: dict[tuple[str, str, frozenset[str]], bytes] = {}
 
 
 @lru_cache(maxsize=256)
 def _notebook(path: str, unix: str, extensions: frozenset[str]) -> Any:
+    if known := _remembered.get((path, unix, extensions)):
+        return pickle.loads(known)
     read, _, config = _reader(extensions)
     return read(unix, config=config, add_source_map=True, path=path)
 
@@ -160,7 +176,7 @@ def _notebook(path: str, unix: str, extensions: frozenset[str]) -> Any:
 @lru_cache(maxsize=256)
 def _parsed(path: str, text: str, extensions: frozenset[str]) -> Chapter:
     _, parser, _ = _reader(extensions)
-    unix = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    unix = _unix(text)
     try:
         cells = notebook(path, unix, extensions)
         tokens = parser.parse(unix)
@@ -194,14 +210,17 @@ def _reader(extensions: frozenset[str]) -> tuple[Any, Any, Any]:
         from myst_parser.config.main import MdParserConfig
         from myst_parser.parsers.mdit import create_md_parser
     except ImportError as error:
-        remedy = f"pip install '{PACKAGE.replace('_', '-')}[book]'"
-        raise BookError([f"{error}; {remedy}"]) from error
+        raise _missing(error) from error
     try:
         config = MdParserConfig(enable_extensions=set(extensions))
     except ValueError as error:
         raise BookError([f"{CONFIG}:1: {error}; correct its extensions"]) from None
     blocks = create_md_parser(replace(config, disable_syntax=["inline"]), RendererHTML)
     return read_myst_markdown_notebook, blocks, config
+
+
+def _missing(error: ImportError) -> BookError:
+    return BookError([f"{error}; pip install '{PACKAGE.replace('_', '-')}[book]'"])
 
 
 # book/literate/read.md: Where a cell begins
@@ -275,9 +294,10 @@ def _spans(lines: list[str], tokens: list[Any]) -> tuple[set[int], set[int]]:
 
 # book/literate/read.md: The order of the contents
 def _yaml() -> Any:
-    _reader(frozenset())
-    import yaml
-
+    try:
+        import yaml
+    except ImportError as error:
+        raise _missing(error) from error
     return yaml
 
 
@@ -339,7 +359,7 @@ def extensions(root: Path) -> tuple[str, ...]:
 # book/literate/read.md: A survey that does not stop
 def survey(root: Path) -> tuple[list[Chapter], list[str]]:
     """Read all chapters in the order of the contents; return them and the problems."""
-    chapters, problems, enabled = [], [], extensions(root)
+    chapters, problems, readings = [], [], Readings(root, extensions(root))
     seen: dict[str, int] = {}
     for line, name in contents(root):
         found = [f"{BOOK}/{name}{end}" for end in ("", ".md", ".rst", ".ipynb")]
@@ -357,18 +377,23 @@ def survey(root: Path) -> tuple[list[Chapter], list[str]]:
             problems.append(f"{found[0]}:1: {fact}; convert it with jupytext --to md:myst")
         elif found[0].endswith(".md"):
             try:
-                chapters.append(_read(root, found[0], enabled))
+                chapters.append(readings.chapter(found[0]))
             except BookError as error:
                 problems += error.problems
-    return chapters, problems + list(_unlisted(root, chapters, enabled, problems))
+    problems += list(_unlisted(readings, chapters, problems))
+    readings.keep()
+    return chapters, list(dict.fromkeys(problems))
 
 
 # book/literate/read.md: A survey that does not stop
-def _read(root: Path, path: str, enabled: tuple[str, ...]) -> Chapter:
+def _text(root: Path, path: str) -> str:
     try:
-        text = (root / path).read_bytes().decode("utf-8")
+        return (root / path).read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, "", error) from error
+
+
+def _read(path: str, text: str, enabled: Iterable[str]) -> Chapter:
     chapter = parse_chapter(path, text, enabled)
     if chapter.cells and not _is_notebook(path, text):
         raise BookError(
@@ -400,17 +425,71 @@ def _is_notebook(path: str, text: str) -> bool:
 
 
 # book/literate/read.md: A survey that does not stop
+class Readings:
+    """What is read of the pages of a book, and what an earlier command left of it."""
+
+    def __init__(self, root: Path, enabled: Iterable[str] = ()) -> None:
+        self.root, self.enabled = root, frozenset(enabled)
+        self.file = root / BUILD / "readings.pickle"
+        self.before: dict[str, tuple[Chapter, bytes]] = {}
+        self.now: dict[str, tuple[Chapter, bytes]] = {}
+        with suppress(Exception):  # there is none, or another program's
+            self.before = pickle.loads(self.file.read_bytes())
+
+    def chapter(self, path: str) -> Chapter:
+        """Return a page as it is now; it is parsed if it was not so before."""
+        text = _text(self.root, path)
+        name = _name(path, text, *sorted(self.enabled), *_readers())
+        chapter, cells = known = self.before.get(name) or self._parse(path, text)
+        if not any("load" in cell.options for cell in chapter.cells):
+            self.now[name] = known
+            _remembered[path, _unix(text), self.enabled] = cells
+        return chapter
+
+    def _parse(self, path: str, text: str) -> tuple[Chapter, bytes]:
+        chapter = _read(path, text, self.enabled)
+        return chapter, pickle.dumps(notebook(path, text, self.enabled))
+
+    def keep(self) -> None:
+        """Leave to the next command what was read, and nothing else."""
+        if self.now.keys() != self.before.keys() and self.file.parent.is_dir():
+            draft = self.file.with_name(f".{self.file.name}.{os.getpid()}")
+            with suppress(OSError):  # a folder that may not be written to
+                draft.write_bytes(pickle.dumps(self.now))
+                os.replace(draft, self.file)
+
+
+# book/literate/read.md: A survey that does not stop
+_PACKAGES = "markdown-it-py", "mdit-py-plugins", "myst-nb", "myst-parser"
+_FORMATS = "nbformat", "pyyaml"
+
+
+@cache
+def _readers() -> tuple[str, ...]:
+    here = Path(_name.__code__.co_filename)
+    code = here.read_text(encoding="utf-8") if here.is_file() else ""
+    try:
+        return code, sys.version, *map(metadata.version, _PACKAGES + _FORMATS)
+    except metadata.PackageNotFoundError as error:
+        raise _missing(error) from error
+
+
+def _name(*parts: str) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+# book/literate/read.md: A survey that does not stop
 def _unlisted(
-    root: Path, chapters: list[Chapter], enabled: tuple[str, ...], known: list[str]
+    readings: Readings, chapters: list[Chapter], known: list[str]
 ) -> Iterator[str]:
     listed = {chapter.path for chapter in chapters}
-    for file in sorted((root / BOOK).rglob("*.md")):
-        path = file.relative_to(root).as_posix()
+    for file in sorted((readings.root / BOOK).rglob("*.md")):
+        path = file.relative_to(readings.root).as_posix()
         hidden = any(re.match(r"\.|_(?!_)", part) for part in path.split("/"))
         if path in listed or hidden or any(p.startswith(f"{path}:") for p in known):
             continue
         try:
-            chapter = _read(root, path, enabled)
+            chapter = readings.chapter(path)
         except BookError as error:
             yield from error.problems
         else:

@@ -16,7 +16,7 @@ it, and for each cell of a chapter what the site shows above it.
     print(index["autograd_book.literate.weave.explained"].link)
 """
 # Generated from book/literate/weave.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f87fee587726898b65bd6e73a542538c7a3e795405f7e0fa0fa7cb8fcff4ea3d
+# sha256: 88b954963d79d7b3ed59927392df7e6c74e860c324186835b4d2afd1619a99c2
 
 __all__ = [
     "KINDS",
@@ -155,7 +155,7 @@ def _passed_on(chapter: Chapter) -> Iterator[tuple[str, str]]:
         tree = parse(cell.source)
         if not isinstance(tree, SyntaxError):
             offered = {name for _, name in defined(tree.body)}
-            for found in imports(tree, chapter):
+            for found in imports(tree, chapter) if "import" in cell.source else ():
                 if found.name in offered:
                     yield found.name, f"{found.module}.{found.name}"
 
