@@ -109,3 +109,10 @@ def test_an_empty_closure_is_passed_over():
         return found, later
 
     assert not [cell for cell in outer()[0] if cell.kind == "state"]
+
+
+def test_a_place_is_equal_to_itself_and_to_nothing_that_is_no_place():
+    owner = {"mean": 0.5}
+    here = StateCell(owner, "mean", "number")
+    assert here == StateCell(owner, "mean", "state") and here != StateCell({"mean": 0.5}, "mean", "number")
+    assert here != "mean" and here not in [None, 0.5, owner]

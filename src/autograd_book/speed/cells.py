@@ -19,7 +19,7 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5be822968d7bdb2335b33757ef0a9af1220a4e321c277d9cc18531a844d2b098
+# sha256: f996dd85d5623349b908d017696c73dd03e2a931690126b78471f18ccfd44ee3
 
 __all__ = [
     "found_at",
@@ -139,8 +139,8 @@ class StateCell:
         return hash((id(self.owner), self.key, self.part))
 
     def __eq__(self, other: Any) -> bool:
-        mine, theirs = (self.key, self.part), (other.key, other.part)
-        return self.owner is other.owner and mine == theirs
+        same = type(other) is StateCell and self.owner is other.owner
+        return same and (self.key, self.part) == (other.key, other.part)
 
 
 # book/speed/cells.md: Where a function can reach
