@@ -1,0 +1,275 @@
+"""Program.
+
+``program`` writes a planned graph as the text of a Python function.
+
+::
+
+    import numpy as np
+    from autograd_book.speed.capture import capture
+    from autograd_book.speed.plan import plan_of
+    from autograd_book.speed.program import program
+
+    v = np.ones(3)
+    text, words = program(plan_of(capture(lambda x: np.tanh(x) * 2.0, v), v), exact=True)
+    print(text)
+"""
+# Generated from book/speed/program.md by autograd-book extract; edit the chapter, not this file.
+# sha256: a161a72fd0cc4eeab86387d646b7557e73aecbdaf6184d6b9a736b42629dce3c
+
+__all__ = [
+    "label",
+    "Words",
+    "PAIRS",
+    "numbers_as_arrays",
+    "REDUCE",
+    "word_of",
+    "call",
+    "into_call",
+    "SIGNS",
+    "line",
+    "guards_at",
+    "done_with",
+    "body",
+    "Ending",
+    "endings",
+    "with_room",
+    "program",
+]
+
+
+# book/speed/program.md: Words
+import keyword
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_book.graph.primitive import primitives
+from autograd_book.graph.record import Leaf
+from autograd_book.speed.cells import StateCell
+from autograd_book.speed.equations import NUMBERS, Equation, Graph, Name, names_in, source_of
+from autograd_book.speed.passes import everything
+from autograd_book.speed.plan import Plan, copies, freed
+
+
+# book/speed/program.md: Words
+def label(cell: StateCell) -> str:
+    """A word for what a cell holds."""
+    if isinstance(cell.owner, Leaf):
+        return "grad"
+    word = "param" if cell.key == "value" else str(cell.key)
+    return word if word.isidentifier() and not keyword.iskeyword(word) else "state"
+
+
+# book/speed/program.md: Words
+class Words:
+    """The words of a program: of its values, and of the objects that it needs."""
+
+    def __init__(self, graph: Graph) -> None:
+        first = len(graph.inputs) - len(graph.cells)
+        self.of = {name: f"input_{name.number}" for name in graph.inputs[:first]}
+        for cell, name in zip(graph.cells, graph.inputs[first:], strict=True):
+            self.of[name] = f"{label(cell)}_{name.number}"
+        for e in graph.equations:
+            self.of |= {name: f"{e.primitive.name}_{name.number}" for name in e.outs}
+        self.known: dict[str, Any] = {}  #: Objects by word.
+        self.numbers: dict[Any, Any] = {}  #: Numbers as arrays.
+
+    def word(self, wish: str, value: Any) -> str:
+        """A word for an object: the one that is wished, unless it means another already."""
+        word, k = wish, 1
+        while self.known.setdefault(word, value) is not value:
+            word, k = f"{wish}_{k}", k + 1
+        return word
+
+    def leaf(self, value: Any) -> str:
+        """A name, a constant, or a tuple of them."""
+        if type(value) is Name:
+            return self.of[value]
+        if type(value) is tuple:
+            return f"({''.join(self.leaf(v) + ', ' for v in value)})"
+        plain = type(value) in (int, bool, str, type(None))
+        if plain or (type(value) is float and np.isfinite(value)):
+            return repr(value)
+        return self.word("constant", value)
+
+
+# book/speed/program.md: Numbers as arrays
+#: Functions of two arrays with which a number takes the dtype of its partner.
+PAIRS = {
+    np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum,
+    np.less, np.less_equal, np.greater, np.greater_equal,
+}  # fmt: skip
+
+
+# book/speed/program.md: Numbers as arrays
+def numbers_as_arrays(words: Words, e: Equation) -> list[Any]:
+    """The arguments of an equation, with numbers as arrays, which NumPy takes sooner."""
+    kinds = {a.dtype for a in e.args if type(a) is Name and a.shape}
+    if e.primitive.fun not in PAIRS or len(kinds) != 1 or (kind := kinds.pop()).kind != "f":
+        return list(e.args)
+    return [
+        words.numbers.setdefault((repr(a), kind), np.asarray(a, kind))
+        if type(a) in (int, float) else a for a in e.args
+    ]
+
+
+# book/speed/program.md: A call
+#: Reductions by the universal function that does them.
+REDUCE = {
+    np.sum: np.add, np.prod: np.multiply, np.max: np.maximum, np.min: np.minimum,
+    np.all: np.logical_and, np.any: np.logical_or,
+}  # fmt: skip
+
+
+# book/speed/program.md: A call
+def word_of(e: Equation, fun: Any) -> str:
+    """What a function is called in the text."""
+    word = getattr(fun, "__name__", e.primitive.name)
+    owner = getattr(fun, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{owner.__name__}_{word}"
+    return word if word.isidentifier() else f"{e.primitive.name}_into"
+
+
+# book/speed/program.md: A call
+def call(words: Words, e: Equation, fun: Any, **more: Any) -> str:
+    """A call of a function with the arguments of an equation."""
+    parts = [words.leaf(a) for a in numbers_as_arrays(words, e)]
+    parts += [f"{k}={words.leaf(v)}" for k, v in (e.params | more).items()]
+    return f"{words.word(word_of(e, fun), fun)}({', '.join(parts)})"
+
+
+# book/speed/program.md: Into a buffer
+def into_call(plan: Plan, words: Words, e: Equation, exact: bool) -> str:
+    """The line that computes a result into its buffer."""
+    fun, x = e.primitive.into, e.args[0]
+    if copies(e):
+        return f"copyto({words.of[e.out]}.reshape({words.leaf(x)}.shape), {words.leaf(x)})"
+    if e.primitive.fun in REDUCE:
+        reduce = REDUCE[e.primitive.fun].reduce
+        return call(words, e, reduce, **{"axis": e.params.get("axis")}, out=e.out)
+    flat = e.primitive is primitives[np.matmul] and not exact and all(
+        len(np.shape(a) if type(a) is not Name else a.shape) <= 2 for a in e.args
+    )
+    return call(words, e, np.dot if flat else fun, out=e.out)
+
+
+# book/speed/program.md: Into a buffer
+#: What numbers have operators for, in the text.
+SIGNS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
+
+
+def line(plan: Plan, words: Words, e: Equation, exact: bool) -> str:
+    """The text of an equation; nothing for a view, which is made once."""
+    if plan.kind(e.out) == "view":
+        return ""
+    if plan.kind(e.out) == "buffer":
+        return into_call(plan, words, e, exact)
+    out = ", ".join(words.of[name] for name in e.outs)
+    single = all(plan.kind(a) == "local" and not a.shape for a in e.inputs)
+    weak = all(a.weak if type(a) is Name else type(a) in (int, float, bool) for a in e.args)
+    if e.primitive.fun in SIGNS and single and not e.params:
+        return f"{out} = {f' {SIGNS[e.primitive.fun]} '.join(map(words.leaf, e.args))}"
+    return f"{out} = {call(words, e, NUMBERS.get(e.primitive.fun, e.primitive.fun) if weak else e.primitive.fun)}"
+
+
+# book/speed/program.md: Questions and farewells
+def guards_at(graph: Graph) -> dict[int, list[Any]]:
+    """The guards that can be asked behind each equation; those of arguments at -1."""
+    at = {name: i for i, e in enumerate(graph.equations) for name in e.outs}
+    found: dict[int, list[Any]] = {}
+    for guard in graph.guards:
+        found.setdefault(at.get(guard.name, -1), []).append(guard)
+    return found
+
+
+# book/speed/program.md: Questions and farewells
+def done_with(plan: Plan) -> dict[int, list[Name]]:
+    """Local arrays that nobody reads behind an equation."""
+    last = {name: i for i, e in enumerate(plan.graph.equations) for name in [*e.inputs, *e.outs]}
+    kept = {*names_in([plan.graph.outputs]), *plan.graph.inputs}
+    found: dict[int, list[Name]] = {}
+    for name, i in last.items():
+        if plan.kind(name) == "local" and name.shape and name not in kept:
+            found.setdefault(i, []).append(name)
+    return found
+
+
+# book/speed/program.md: The body
+def body(plan: Plan, words: Words, exact: bool, poison: bool) -> list[str]:
+    """The lines of a step, each line of the program above what became of it."""
+    graph, lines, said = plan.graph, [], ""
+    guards, done, dead = guards_at(graph), done_with(plan), list(freed(plan))
+    for i, e in enumerate([None, *graph.equations], -1):
+        if e is not None and (text := line(plan, words, e, exact)):
+            if (origin := source_of(e.line)) != said:
+                lines.append(f"# {origin}")
+                said = origin
+            lines.append(text)
+        for guard in guards.get(i, []):
+            lines.append(f"if bool({words.leaf(guard.name)}) is not {guard.truth}: return None")
+        if gone := done.get(i):
+            lines.append(f"del {', '.join(words.of[name] for name in gone)}")
+        for name in dead[i] if poison and i >= 0 else []:
+            lines.append(f"arena[{plan.offset[name]}:{plan.offset[name] + name.nbytes}] = 255")
+    return lines
+
+
+# book/speed/program.md: How a cell ends
+class Ending(NamedTuple):
+    """What becomes of a cell at the end of a step."""
+
+    cell: StateCell
+    old: Name
+    new: Any
+    how: str  #: "kept", "written" in place, "copied" into its array, or "handed" out.
+
+
+def endings(plan: Plan) -> list[Ending]:
+    """The endings of all cells of a planned graph."""
+    graph = plan.graph
+    count, found = len(graph.cells), []
+    pairs = zip(graph.inputs[len(graph.inputs) - count:], graph.outputs[len(graph.outputs) - count:])
+    for cell, (old, new) in zip(graph.cells, pairs, strict=True):
+        name = type(new) is Name
+        fits = name and (new.shape, new.dtype) == (old.shape, old.dtype)
+        how = (
+            "kept" if name and new == old
+            else "written" if name and plan.written.get(new) == old
+            else "copied" if fits and plan.kind(old) == "state"
+            else "handed"
+        )
+        found.append(Ending(cell, old, new, how))
+    return found
+
+
+# book/speed/program.md: How a cell ends
+def with_room(graph: Graph) -> Graph:
+    """The graph with room for each new value of a cell whose old value nobody reads."""
+    read = set(names_in([everything(graph)]))
+    first, count = len(graph.inputs) - len(graph.cells), len(graph.outputs) - len(graph.cells)
+    cells = [
+        replace(new, number=old.number) if type(new) is Name and old not in read else old
+        for old, new in zip(graph.inputs[first:], graph.outputs[count:], strict=True)
+    ]
+    return replace(graph, inputs=(*graph.inputs[:first], *cells))
+
+
+# book/speed/program.md: Put together
+def program(plan: Plan, exact: bool, poison: bool = False) -> tuple[str, Words]:
+    """The text of a step as a function, and its words."""
+    words, graph, ends = Words(plan.graph), plan.graph, endings(plan)
+    words.known |= {"copyto": np.copyto, "array": np.array}
+    lines = body(plan, words, exact, poison)
+    copied = {end.old: end.new for end in ends if end.how == "copied"}
+    loose = [new for new in dict.fromkeys(copied.values()) if plan.kind(new) != "buffer"]
+    # all that may lie in the array of a cell is read before any of them is written
+    lines += [f"now_{words.of[new]} = array({words.of[new]})" for new in loose]
+    for old, new in copied.items():
+        lines.append(f"copyto({words.of[old]}, {'now_' * (new in loose)}{words.of[new]})")
+    out = graph.outputs[: len(graph.outputs) - len(graph.cells)]
+    out = (*out, *[end.new for end in ends if end.how == "handed"])
+    lines.append(f"return {words.leaf(out)}")
+    given = ", ".join(words.of[n] for n in graph.inputs if plan.kind(n) == "local")
+    return "\n    ".join([f"def step({given}):", *lines]) + "\n", words
