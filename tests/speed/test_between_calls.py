@@ -334,3 +334,62 @@ def test_a_scaler_that_skips_steps_now_and_then() -> None:
 
     with np.errstate(all="ignore"):
         expect_alike(program, calls=14)
+
+
+def test_what_is_taken_out_of_a_list_or_dictionary_is_refused_and_back_again() -> None:
+    rows, table = list(X), {k: X[k] for k in range(8)}
+    for f, held in ((lambda: np.sum(rows.pop() * 2), rows), (lambda: np.sum(table.popitem()[1] * 2), table)):
+        run = ab.compile(f)
+        run()
+        before = held.copy()
+        with pytest.raises(CaptureError, match="took it out"):
+            run()
+        assert list(held) == list(before) if isinstance(held, dict) else all(a is b for a, b in zip(held, before, strict=True))
+
+
+def test_arrays_with_rules_of_their_own_are_refused() -> None:
+    run = ab.compile(lambda x: x * x)
+    for _ in range(3):
+        run(np.ones((2, 2)))
+    for x in (np.ma.masked_array(np.ones((2, 2)), mask=np.eye(2)), np.asmatrix(np.ones((2, 2)))):
+        with pytest.raises(CaptureError, match="has rules of its own"):
+            run(x)
+
+
+def test_two_places_that_share_memory_are_refused_if_one_is_written_to() -> None:
+    whole = np.zeros(10, np.float32)
+    here = SimpleNamespace(first=whole[:8], second=whole[2:])
+
+    def step(x):
+        here.first += 1
+        return x * here.second
+
+    run = ab.compile(step)
+    run(X[0])
+    with pytest.raises(CaptureError, match="shares memory with"):
+        run(X[0])
+
+
+def test_a_random_number_of_a_generator_of_pythons_own_is_refused() -> None:
+    import random
+
+    own = random.Random(0)
+    run = ab.compile(lambda x: x * own.random())
+    run(X[0])
+    with pytest.raises(CaptureError, match="drew random numbers"):
+        run(X[0])
+
+
+def test_a_single_number_of_numpy_stays_one_and_an_array_made_in_the_function_can_be_written_to() -> None:
+    here = SimpleNamespace(scale=np.float32(1))
+
+    def step(x):
+        here.scale = here.scale * np.float32(0.5)
+        out = np.empty_like(x)
+        np.multiply(x, here.scale, out=out)
+        return out
+
+    run = ab.compile(step)
+    for k in range(4):
+        expect_same(run(X[k]), X[k] * np.float32(0.5 ** (k + 1)))
+        assert type(here.scale) is np.float32

@@ -14,10 +14,11 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c92ae13d14de6d2fa3b8e22334f6b891a5caee8c922c2be8ddb182d8289a5caf
+# sha256: 8341c835787a2fa6d3a321155a3c94d19d50a878e92a0d180fbcc3051f35f8e9
 
 __all__ = [
     "NUMBER",
+    "PLAIN",
     "inner",
     "named",
     "entered",
@@ -26,8 +27,11 @@ __all__ = [
     "expect_place",
     "expect_unwritten",
     "unchanged",
+    "members_of",
+    "lost",
     "State",
     "expect_members",
+    "expect_disjoint",
     "left_by",
     "fixed_by",
     "brief",
@@ -78,6 +82,7 @@ from autograd_book.speed.symbols import Capture, CaptureError, Symbol
 
 
 NUMBER = (int, float, np.number)  #: What may be counted from call to call.
+PLAIN = (np.ndarray, np.memmap)  #: Arrays that compute as all arrays do.
 
 
 def inner(value: Any) -> Any:
@@ -97,6 +102,11 @@ def entered(value: Any, level: Capture) -> Any:
     """What takes the place of an array, a number, a generator, or of nothing."""
     if isinstance(value, chance()):
         return drawn(value, level)
+    if isinstance(value, np.ndarray) and type(value) not in PLAIN:
+        raise CaptureError(
+            f"a {type(value).__name__} has rules of its own, which a graph does not know. Pass "
+            "what is in it, as with np.asarray(x) or x.filled(0)."
+        )
     if isinstance(value, np.ndarray | np.generic) or type(value) in (int, float, type(None)):
         return level.symbol(value)
     return value
@@ -157,6 +167,21 @@ def unchanged(was: Any, value: Any, cells: Any) -> bool:
 
 
 # book/speed/capture.md: State goes in and comes out
+def members_of(holder: Any) -> Any:
+    """What is to be put back into a list, a dictionary, a set or a queue."""
+    return holder.copy() if isinstance(holder, list | dict | set | deque) else ()
+
+
+def lost(holder: Any, noted: Any) -> bool:
+    """Whether something was taken out since an extent was noted; of sets, or put in."""
+    if isinstance(holder, list):
+        return len(holder) < noted
+    if isinstance(holder, dict):
+        return not holder.keys() >= set(noted)
+    return isinstance(holder, set | deque) and extent(holder) != noted
+
+
+# book/speed/capture.md: State goes in and comes out
 class State:
     """What a function keeps between calls, with symbols in its place while it is captured.
 
@@ -171,7 +196,7 @@ class State:
     def __init__(self, reached: tuple[Any, ...], moving: set[StateCell]) -> None:
         self.reached = reached
         cells, self.seen, holders = walked(reached)
-        self.extents = [(h, extent(h), tuple(h) if isinstance(h, set | deque) else ()) for h in holders]
+        self.extents = [(h, extent(h), members_of(h)) for h in holders]
         self.before = {cell: cell.read() for cell in cells}
         self.names: dict[StateCell, Name] = {}
         self.entering = [
@@ -197,6 +222,10 @@ class State:
 
     def restore(self) -> None:
         """Put back what was in the cells."""
+        for holder, noted, members in self.extents:
+            if lost(holder, noted):
+                holder.clear()
+                (holder.extend if isinstance(holder, list | deque) else holder.update)(members)
         for cell, value in self.before.items():
             if cell.read() is not value:
                 cell.write(value)
@@ -207,15 +236,30 @@ class State:
 
 # book/speed/capture.md: State goes in and comes out
 def expect_members(state: State) -> None:
-    """Raise CaptureError if a set or a queue has other members now, and put back its own."""
-    for holder, noted, members in state.extents:
-        if isinstance(holder, set | deque) and extent(holder) != noted:
-            holder.clear()
-            (holder.update if isinstance(holder, set) else holder.extend)(members)
+    """Raise CaptureError if a set or a queue has other members now, or a list fewer."""
+    for holder, noted, _ in state.extents:
+        if lost(holder, noted):
             raise CaptureError(
                 f"a captured function put something into a {type(holder).__name__}, or took "
                 "it out, which no later call would do. Do that outside of the function."
             )
+
+
+def expect_disjoint(state: State, after: list[Any]) -> None:
+    """Raise CaptureError if a place was written to whose memory is part of another's."""
+    arrays = {c: v for c in state.names if isinstance(v := inner(state.before.get(c)), np.ndarray)}
+    views = {c for c, v in arrays.items() if not v.flags.owndata}
+    ends = zip(state.names.items(), after, strict=True)
+    moved = [c for (c, name), new in ends if new is not name and c in arrays and views]
+    for cell in [c for c in moved if not isinstance(c.owner, Variable | Leaf)]:  # those do not lend
+        for other, array in arrays.items():
+            apart = array is arrays[cell] or not {cell, other} & views
+            if not apart and np.shares_memory(array, arrays[cell]):
+                raise CaptureError(
+                    f"{cell} was written to by a captured function, and shares memory with "
+                    f"{other}, which a graph knows as another array. Keep one of them, and make "
+                    "the other from it in the function."
+                )
 
 
 def left_by(state: State, level: Capture) -> tuple[list[Any], set[StateCell]]:
@@ -275,7 +319,8 @@ def expect_fitting(name: Name, value: Any) -> None:
     """Raise MissedGuard unless a value is of the kind that a name stands for."""
     weak = type(value) in (int, float)
     dtype = getattr(value, "dtype", np.dtype(type(value) if weak else object))
-    if (weak, dtype, np.shape(value)) != (name.weak, name.dtype, name.shape):
+    foreign = isinstance(value, np.ndarray) and type(value) not in PLAIN
+    if foreign or (weak, dtype, np.shape(value)) != (name.weak, name.dtype, name.shape):
         raise MissedGuard(
             f"a graph captured for {name.kind} was given {brief(value)}. Capture the function "
             "for that as well."
@@ -429,16 +474,19 @@ def kind_of_result(value: Any) -> Any:
 
 
 def chance_in(reached: Any) -> Any:
-    """Generators that can be reached, with their states, and the state of Python's own."""
+    """Generators that can be reached, with their states, and Python's own."""
     sources = (*sources_of_chance(reached), global_source())
-    return [(v, state_of(v)) for v in sources if v is not None], random.getstate()
+    own = [v for v in walked(reached)[1].values() if isinstance(v, random.Random)]
+    numpys = [(v, state_of(v)) for v in sources if v is not None]
+    pythons: list[Any] = [random, *own]
+    return numpys, [(v, v.getstate()) for v in pythons]
 
 
 def expect_still(before: Any) -> None:
     """Raise CaptureError if a generator has moved that the graph does not know."""
     known, python = before
     moved = any(not alike(state_of(source), was) for source, was in known)
-    if moved or random.getstate() != python:
+    if moved or any(source.getstate() != was for source, was in python):
         raise CaptureError(
             "a captured function drew random numbers from a generator that the graph does not "
             "know, and every call would get the same. Draw from np.random.default_rng(seed), "
@@ -462,6 +510,7 @@ def traced(f: Fun, examples: Any, moving: set[StateCell], expand: Any) -> Graph 
             outcome = list(map(named, leaves(result)))
             after, moved = left_by(state, level)
             expect_members(state)
+            expect_disjoint(state, after)
         finally:
             state.restore()
     if not moved <= moving:
@@ -470,9 +519,8 @@ def traced(f: Fun, examples: Any, moving: set[StateCell], expand: Any) -> Graph 
     expect_still(before)
     variables = tree_map(kind_of_result, result)
     ways = [(cell, value) for cell, value in state.before.items() if cell.kind == "way"]
-    form = Form(
-        taken, variables, ways, state.extents, fixed_by(state), constants_of(level)
-    )
+    sets = [(h, noted, members_of(h) if isinstance(h, set | deque) else ()) for h, noted, _ in state.extents]
+    form = Form(taken, variables, ways, sets, fixed_by(state), constants_of(level))
     inputs = *(v for v in leaves(taken) if type(v) is Name), *state.names.values()
     return Graph(
         inputs, tuple(level.equations), (*outcome, *after), tuple(level.guards.values()),

@@ -19,7 +19,7 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f996dd85d5623349b908d017696c73dd03e2a931690126b78471f18ccfd44ee3
+# sha256: a7ab488068206ddc14a53502ce881a4fde8fa18de8d6864bdf06e611798ea8cb
 
 __all__ = [
     "found_at",
@@ -45,6 +45,7 @@ __all__ = [
 
 # book/speed/cells.md: A place
 import sys
+from array import array
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -253,6 +254,8 @@ def extent(holder: Any) -> Any:
         return len(holder) if isinstance(holder, tuple) else None
     if isinstance(holder, list):
         return len(holder)
+    if isinstance(holder, bytearray | array):
+        return bytes(holder)
     return tuple(map(id, holder)) if isinstance(holder, set | deque) else tuple(holder)
 
 
@@ -274,7 +277,7 @@ def walked(values: Any) -> tuple[list[StateCell], dict[int, Any], list[Any]]:
         if id(value) in seen:
             continue
         seen[id(value)] = value
-        if isinstance(value, list | dict | set | deque):
+        if isinstance(value, list | dict | set | deque | bytearray | array):
             holders.append(value)
         elif followed(value):
             holders += [vars(value), *[vars(k) for k in own_kinds(value) if id(k) not in seen]]

@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8b475d91db10b8d946cb09f730892849828cd0d561d1eab9f5ff06284b76bfbd
+# sha256: 4c56ebebdc770cd6c6d653aa35b01442687a3857660e9bfeff3a8f15c808be29
 
 __all__ = [
     "ABSENT",
@@ -40,10 +40,10 @@ __all__ = [
 import builtins
 import operator
 import warnings
-from collections import deque
 from functools import partial
 from sys import getrefcount
 from threading import RLock
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ def look(trace: "Trace", now: list[Any]) -> dict[Name, Any]:
         found[end.old] = value = inner(value)
         if (value is None) is not empty:
             raise MissedGuard(f"{end.cell} held something, or nothing, when it was captured.")
-        if end.old in trace.read:
+        if not empty and end.old in trace.read:
             expect_fitting(end.old, value)
     return found
 
@@ -205,7 +205,7 @@ def leave(trace: "Trace", out: Any, known: bool) -> Any:
                 end.cell.write(as_constant(array) if isinstance(end.cell.owner, Leaf) else array)
         elif end.how == "handed":
             value = next(handed_out)
-            plain = end.old.weak or end.old.dtype == object or end.new is None
+            plain = end.old.weak or end.old.dtype == object or end.new is None or trace.generic[k]
             commit(end.cell, value if plain else np.asarray(value))
     rest = iter(results)
     return tree_map(lambda variable: handed(next(rest), variable), trace.form.result)
@@ -230,8 +230,10 @@ class Trace:
         places = [place[0] for place in (*self.form.ways, *fixed)]
         self.readers = [*map(reader, graph.cells), *(reader(cell, ABSENT) for cell in places)]
         holders = [holder for holder, _, _ in self.form.extents]
-        self.sized = [h for h in holders if not isinstance(h, set | deque | StateCell)]
-        self.others = [h for h in holders if isinstance(h, set | deque | StateCell)]
+        kinds = (list, dict, MappingProxyType)
+        self.sized = [h for h in holders if isinstance(h, kinds)]
+        self.others = [h for h in holders if not isinstance(h, kinds)]
+        self.generic = [isinstance(value, np.generic) for value in held]
         self.extents: Any = None
         self.empty = [value is None for value in held]
         first = captured.inputs[len(captured.inputs) - len(held):]

@@ -16,7 +16,7 @@ one equation for each primitive that meets a symbol.
     print(*level.equations, sep="\\n")
 """
 # Generated from book/speed/symbols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 27d0a284a81732817483a3c35ae69739a3bbe7526cd0b23cc9cc4a02713b3493
+# sha256: e49f353135e07aff7e6a7877f6ab54c112dac7df92d6b88e4b60d4133ea14fc3
 
 __all__ = [
     "CaptureError",
@@ -252,6 +252,7 @@ class Called(Protocols):
     ) -> Any:
         expect_at_work(self)
         out = kwargs.pop("out", None)
+        func = np.zeros_like if func is np.empty_like else func
         with once(self.level.calls, func):
             made = super().__array_function__(func, types, args, kwargs)
         if func in FILLED and made.size:  # an array that may be written to
