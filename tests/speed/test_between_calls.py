@@ -351,7 +351,7 @@ def test_arrays_with_rules_of_their_own_are_refused() -> None:
     run = ab.compile(lambda x: x * x)
     for _ in range(3):
         run(np.ones((2, 2)))
-    for x in (np.ma.masked_array(np.ones((2, 2)), mask=np.eye(2)), np.asmatrix(np.ones((2, 2)))):
+    for x in (np.ma.masked_array(np.ones((2, 2)), mask=np.eye(2)), np.ones((2, 2)).view(np.recarray)):
         with pytest.raises(CaptureError, match="has rules of its own"):
             run(x)
 
