@@ -393,3 +393,18 @@ def test_a_single_number_of_numpy_stays_one_and_an_array_made_in_the_function_ca
     for k in range(4):
         expect_same(run(X[k]), X[k] * np.float32(0.5 ** (k + 1)))
         assert type(here.scale) is np.float32
+
+
+def test_an_optimiser_without_memories_yet_takes_over() -> None:
+    def program(wrap, calls):
+        net, seen = network(), []
+        here = SimpleNamespace(opt=ab.optim.SGD(net.parameters(), lr=0.1))
+        run = wrap(lambda x: training(net, here.opt)(x))
+        for k in range(calls):
+            run(X[k % 8])
+            seen += [p.numpy().copy() for p in net.parameters()]
+            if k == 3:
+                here.opt = ab.optim.AdamW(net.parameters(), lr=0.01)
+        return seen
+
+    expect_alike(program, calls=8)
