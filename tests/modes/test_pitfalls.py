@@ -46,6 +46,14 @@ def test_a_rule_that_makes_it_is_named_with_the_line_of_its_operation(way) -> No
     assert f"test_pitfalls.py:{root.__code__.co_firstlineno + 1}" in str(caught.value)
 
 
+@pytest.mark.parametrize("way", [lambda f: ab.hessian(f)(np.array([0.0, 1.0])),
+                                 lambda f: ab.vmap(ab.grad(f))(np.array([[0.0, 1.0]]))], ids=["hessian", "vmap"])
+def test_an_operation_inside_of_a_rule_is_named_with_a_line_of_the_program(way) -> None:
+    with pytest.raises(ab.NonFiniteError) as caught, ab.debug_nans():
+        way(lambda x: np.sum(np.sqrt(x)))
+    assert "test_pitfalls.py:" in str(caught.value)
+
+
 def half(*numbers):
     return Variable(np.array(numbers, np.float16))
 

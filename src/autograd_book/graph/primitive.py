@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b07d9bf2c2b0dc3cae8f9ffadd74d0f50bf3d5f5497fc59e80cf3178150349f2
+# sha256: fc0da9e315bc1885c3f60eb722d51bea0673f2b2b48020052efe08577166bc00
 
 __all__ = [
     "Rule",
@@ -261,6 +261,7 @@ class Plan:
             pull_text(rules, self.asks, primitive.joint is not None),
         )
         scope = {"rules": rules, "tracked": self.tracked, "owner": primitive.name}
+        scope |= {"__name__": __name__}  # so that its frames are known as the engine's
         scope |= {"shape_of": shape_of, "seal": seal, "intact": intact}
         self.save, self.pull, self.text = (
             eval(save, scope),

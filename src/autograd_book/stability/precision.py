@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: af4304d1dc4f78c11a8226d884193d74b74b4beb14091ec5750aa5b2bc08cda8
+# sha256: 3b66aa113a101629d16ee79ea665e406768da9d6d767de788b9f564ec0da28a9
 
 __all__ = [
     "at_once",
@@ -95,7 +95,7 @@ def widening(rule: Rule, apply: Callable[[Rule, Any], Any], dtype: Any) -> Rule:
     defaults = {n: given[n].default for n in names if given[n].default is not inspect.Parameter.empty}
     known = ", ".join(f"{n}=defaults[{n!r}]" if n in defaults else n for n in names)
     text = f"lambda g, {known}: round_to(apply(rule, (g, {', '.join(names)})), dtype)"
-    scope = {"rule": rule, "apply": apply, "dtype": dtype, "round_to": round_to}
+    scope = {"__name__": __name__, "rule": rule, "apply": apply, "dtype": dtype, "round_to": round_to}
     made: Rule = eval(text, scope | {"defaults": defaults})
     return made
 
@@ -103,7 +103,7 @@ def widening(rule: Rule, apply: Callable[[Rule, Any], Any], dtype: Any) -> Rule:
 def stretching(rule: Rule, name: str) -> Rule:
     """A rule of the cotangent alone, which widens it where the argument was broadcast."""
     text = f"lambda g, {name}_shape: rule(g if g.shape == {name}_shape else upcast(g))"
-    made: Rule = eval(text, {"rule": rule, "upcast": upcast})
+    made: Rule = eval(text, {"__name__": __name__, "rule": rule, "upcast": upcast})
     return made
 
 
