@@ -15,7 +15,7 @@ block of memory that all share, or as a view of something else.
     print(plan.size, "bytes, and", plan.bound, "are needed at once")
 """
 # Generated from book/speed/plan.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 041331731cea7f04c6c835f15c4ce06562910b881e9e6d9e203825beabd85e68
+# sha256: cff450cb8e6122357650248ff564f584aadad7e1db53634ed0aa9b65127c15bb
 
 __all__ = [
     "Plan",
@@ -115,11 +115,13 @@ def fits_buffer(plan: Plan, e: Equation) -> bool:
     return copies(e) and e.args[0] in plan.owner or e.primitive.into is not None
 
 
+# book/speed/plan.md: What is a view of what
 def copies(e: Equation) -> bool:
     """Whether an equation puts the elements of an array in a row that lie elsewhere."""
     return e.primitive is primitives[reshape] and e.params.get("order", "C") == "C"
 
 
+# book/speed/plan.md: What is a view of what
 def axes_order(value: Any) -> tuple[int, ...]:
     """The axes of an array from the longest stride to the shortest."""
     return tuple(np.argsort(np.negative(np.abs(value.strides)), kind="stable").tolist())
