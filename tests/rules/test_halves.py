@@ -29,6 +29,8 @@ CALLS = {
     "mean": (np.mean, WIDE),
     "mean where": (lambda x: np.mean(x, where=np.ones(MANY, bool)), WIDE),
     "var": (lambda x: np.var(x) * 1024, WIDE),
+    "std": (lambda x: np.std(x) * 1024, WIDE * 8),
+    "nanstd": (lambda x: np.nanstd(x) * 1024, WIDE * 8),
     "prod": (np.prod, np.array([200.0, 300.0, 400.0, 2**-13, 2**-10])),
     "cumprod": (lambda x: np.cumprod(x)[-1], np.array([200.0, 300.0, 2**-10, 2**-9, 400.0])),
     "cumsum": (lambda x: np.sum(np.cumsum(x)), np.ones(LONG) / 1024),

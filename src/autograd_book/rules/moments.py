@@ -14,7 +14,7 @@ their root mean square, and averages with weights that learn.
     print(weights.grad)
 """
 # Generated from book/rules/moments.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9d267a893de2a7c435f4926db300324a4d8946b6bd3043240533f2bc23040cf0
+# sha256: 4940a2dd44523ae4033e0ada6f7a20f2dd8efec56498ac1991e7e2b495939e36
 
 __all__ = [
     "var_x",
@@ -91,7 +91,10 @@ def var_about(
 # book/rules/moments.md: The root of the variance
 def std_x(g: Any, x: Any, out: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     """Cotangent of a standard deviation, 0 where that is 0."""
-    size = 2 * np.reshape(wide(out), kept(x.shape, axis))
+    if (single := wide(x)) is not x:  # of many halves the result may be infinite
+        args = (single,) if mean is None else (single, mean)
+        out = (std if mean is None else std_about)(*args, axis=axis, ddof=ddof, where=where)
+    size = 2 * np.reshape(out, kept(x.shape, axis))
     alone = mean is None and np.equal(count(x.shape, axis, where), 1)  # is its mean
     slope = over(var_x(g, x, axis, ddof, where, mean), np.where(alone, 1, size))
     return masked(slope, where)
