@@ -13,7 +13,7 @@ The rectifier and its smooth relatives, with rules that keep one array each.
     print(softplus(x), silu(x), gelu(x))
 """
 # Generated from book/rules/activations.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a2a5408f940e47761625267ef3cb4f65bb1399b143770d0f5f4dc789515abab4
+# sha256: f65ea1743869f98dd0b159a51d68a9b9e7cff77d82f88578ec10093e45f18250
 
 __all__ = [
     "relu",
@@ -44,7 +44,8 @@ from autograd_book.rules.elementwise import wide
 
 
 @primitive(
-    "x", elementwise=True, into=lambda x, out: np.maximum(x, 0, out=out), composite=True,
+    "x", elementwise=True, composite=True,
+    into=lambda x, out: np.maximum(x, 0, out=out),
     x=lambda g, out: g * (out > 0),
 )
 def relu(x: Any) -> Any:
