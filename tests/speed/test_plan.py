@@ -9,8 +9,8 @@ from random_steps import Step, close, same_bits
 import autograd_book as ab
 from autograd_book.speed.capture import capture, inner
 from autograd_book.speed.equations import evaluate
-from autograd_book.speed.passes import simplified
 from autograd_book.speed.plan import arena_of, last_use, link, plan_of, run, states_of
+from autograd_book.speed.simplify import simplified
 
 
 def carried_out(graph: Any, inputs: list[Any]) -> tuple[Any, list[Any]]:

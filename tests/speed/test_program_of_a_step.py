@@ -8,9 +8,9 @@ import pytest
 
 import autograd_book as ab
 from autograd_book.speed.capture import capture, inner
-from autograd_book.speed.passes import simplified
 from autograd_book.speed.plan import Plan, arena_of, link, plan_of
 from autograd_book.speed.program import Words, endings, guards_at, label, program, with_room
+from autograd_book.speed.simplify import simplified
 
 V = np.array([0.5, 1.0, 2.0])
 

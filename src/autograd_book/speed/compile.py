@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4c56ebebdc770cd6c6d653aa35b01442687a3857660e9bfeff3a8f15c808be29
+# sha256: 57697f0c034c2fa1fd831305a25d430306d78636c3bbcba1125ab41238be9cce
 
 __all__ = [
     "ABSENT",
@@ -57,9 +57,10 @@ from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.speed.capture import capture, commit, expect_fitting, given, handed, inner
 from autograd_book.speed.cells import StateCell, extent
 from autograd_book.speed.equations import MissedGuard, Name, names_in
-from autograd_book.speed.passes import everything, simplified
+from autograd_book.speed.passes import everything
 from autograd_book.speed.plan import arena_of, link, plan_of, states_of
 from autograd_book.speed.program import Ending, endings, program, with_room
+from autograd_book.speed.simplify import simplified
 from autograd_book.speed.symbols import CaptureError
 
 

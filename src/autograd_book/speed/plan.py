@@ -15,7 +15,7 @@ block of memory that all share, or as a view of something else.
     print(plan.size, "bytes, and", plan.bound, "are needed at once")
 """
 # Generated from book/speed/plan.md by autograd-book extract; edit the chapter, not this file.
-# sha256: cff450cb8e6122357650248ff564f584aadad7e1db53634ed0aa9b65127c15bb
+# sha256: a37696b6d30a396b725cb6e19f8ef5ea3891ec62bc198a2621e9a3c9c2360e54
 
 __all__ = [
     "Plan",
@@ -58,7 +58,7 @@ from autograd_book.memory.pool import plan_arena
 from autograd_book.modes.trees import leaves, tree_map
 from autograd_book.rules.shapes import reshape
 from autograd_book.speed.equations import Equation, Graph, Name, carry_out, names_in
-from autograd_book.speed.passes import cells_in, last_guard
+from autograd_book.speed.lifetimes import cells_in, last_guard
 
 
 # book/speed/plan.md: Four kinds of values
