@@ -369,7 +369,7 @@ MISTAKES = [
     Mistake("missing argument", lambda: np.where(x() > 0, x()), TypeError, "where was called with bool of shape (2,)", "only parameters that the function has"),
     Mistake("no samples", lambda: np.linspace(x(), 1.0, -3), ValueError, "linspace was called with float64 of shape (2,)", "Check the parameters"),
     Mistake("no points", lambda: np.fft.fft(x(), n=0), ValueError, "fft was called with float64 of shape (2,)", "Check the parameters"),
-    Mistake("shape of a change", lambda: x(3).at[0:2].set(np.ones(3)), ValueError, "broadcast_to was called with float64 of shape (3,)", "make the shapes agree"),
+    Mistake("shape of a change", lambda: x(3).at[0:2].set(np.ones(3)), ValueError, "x.at[index] was called with float64 of shape (3,), float64 of shape (3,)", "make the shapes agree"),
     # What a newcomer writes
     Mistake("names in another order", lambda: ab.primitive("y x", x=lambda g: g)(lambda x, y: x - y), TYPE, "takes x, y, and its primitive names them y, x", "function's order"),
     Mistake("rule that asks for nobody", lambda: with_rule(lambda g, z: g), TYPE, "asks for z", "Ask for one of these"),

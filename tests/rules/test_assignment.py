@@ -61,8 +61,12 @@ def test_get_reads_the_places() -> None:
 
 
 def test_values_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="broadcast"):
+    with pytest.raises(ValueError, match="broadcast") as caught:
         At(ab.Variable(np.zeros(4)))[:3].set(np.ones(2))
+    assert caught.value.__notes__[-1].startswith("x.at[index] was called with float64 of shape (4,), float64 of shape (2,).")
+    with pytest.raises(IndexError, match="out of bounds") as outside:
+        At(ab.Variable(np.zeros(4)))[9].add(1.0)
+    assert outside.value.__notes__[-1].startswith("x.at[index] was called")
 
 
 @pytest.mark.skipif(not HAS_AT, reason="Variables have no attribute at yet")

@@ -3,6 +3,8 @@
 The arrays are longer than float16 can count (65,504) or than it can add up ones (2,048).
 """
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -109,3 +111,13 @@ def test_the_gradient_of_a_half_that_was_broadcast_counts_every_row(form, rows):
     found = ab.grad(lambda x: np.sum(STRETCHED[form](x, ones).astype(np.float32)))(np.ones(3, np.float16))
     np.testing.assert_array_equal(found, np.float16(rows))
     assert found.dtype == np.float16
+
+
+def test_an_average_of_more_halves_than_a_half_can_count_comes_without_a_warning():
+    x = np.full(MANY, 2, np.float16)
+    for weights in (None, x):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            value, gradient = ab.value_and_grad(lambda x, weights=weights: np.average(x, weights=weights))(x)
+        assert value == 2
+        np.testing.assert_allclose(gradient, np.float16(1 / MANY), rtol=1e-3)

@@ -60,10 +60,10 @@ def test_products_say_that_they_are_linear(name) -> None:
 MISFITS = {
     "matmul": (lambda x: np.ones((2, 3)) @ x, r"\(2, 3\) and \(2, 3\)"),
     "matmul of a number": (lambda x: np.matmul(x, 3.0), r"\(2, 3\) and \(\)"),
-    "dot": (lambda x: np.dot(x, np.ones(2)), r"\(2, 3\) and \(2,\)"),
-    "dot of stacks": (lambda x: np.dot(x, np.ones((2, 2, 2))), r"\(2, 3\) and \(2, 2, 2\)"),
-    "vdot": (lambda x: np.vdot(x, np.ones(5)), r"\(6,\) and \(5,\)"),
-    "inner": (lambda x: np.inner(x, np.ones(2)), r"\(2, 3\) and \(2,\)"),
+    "dot": (lambda x: np.dot(x, np.ones(2)), r"^dot was given .*\(2, 3\) and \(2,\)"),
+    "dot of stacks": (lambda x: np.dot(x, np.ones((2, 2, 2))), r"^dot was given .*\(2, 3\) and \(2, 2, 2\)"),
+    "vdot": (lambda x: np.vdot(x, np.ones(5)), r"^vdot was given .*\(2, 3\) and \(5,\)"),
+    "inner": (lambda x: np.inner(x, np.ones(2)), r"^inner was given .*\(2, 3\) and \(2,\)"),
     "tensordot": (lambda x: np.tensordot(x, np.ones((2, 3)), 1), r"\(2, 3\) and \(2, 3\)"),
     "tensordot axes": (lambda x: np.tensordot(x, x, ([0], [5])), r"\[5\].*2 axes"),
     "tensordot pairs": (lambda x: np.tensordot(x, x, ([0, 1], [0])), r"\(2, 3\) and \(2, 3\)"),
@@ -77,7 +77,9 @@ MISFITS = {
     "einsum diagonal": (lambda x: np.einsum("ii->i", x), r"\(2, 3\)"),
     "cross": (lambda x: np.cross(x, np.ones((2, 4))), r"^cross was given .*\(2, 3\) and \(2, 4\)"),
     "power": (lambda x: np.linalg.matrix_power(x, 2), r"\(2, 3\).*square"),
-    "chain": (lambda x: np.linalg.multi_dot([x, x]), r"\(2, 3\), \(2, 3\)"),
+    "chain": (lambda x: np.linalg.multi_dot([x, x]), r"^multi_dot was given .*\(2, 3\) and \(2, 3\)"),
+    "chain through one": (lambda x: np.linalg.multi_dot([x[:, :1], x]), r"^multi_dot was given .*\(2, 1\) and \(2, 3\)"),
+    "chain of numbers": (lambda x: np.linalg.multi_dot([x, 3.0]), r"^multi_dot was given .*\(2, 3\) and \(\)"),
     "chain of one": (lambda x: np.linalg.multi_dot([x]), "two or more"),
 }
 
@@ -232,6 +234,15 @@ def test_a_vector_is_no_matrix(name, matrix) -> None:
         shapes[matrix] = shape
         with pytest.raises(ab.DifferentiationValueError, match=f"{name} was given shapes that do not fit.*a matrix"):
             getattr(np, name)(*(ab.Variable(np.ones(s)) for s in shapes))
+
+
+@pytest.mark.parametrize("name", [name for name in ("vecdot", "matvec", "vecmat") if hasattr(np, name)])
+def test_a_product_with_a_vector_that_is_too_long_is_refused_under_its_own_name(name) -> None:
+    shapes = {"vecdot": [(2, 3), (4,)], "matvec": [(2, 3), (4,)], "vecmat": [(4,), (2, 3)]}[name]
+    with pytest.raises(ab.DifferentiationValueError, match=f"^{name} was given") as caught:
+        getattr(np, name)(*(ab.Variable(np.ones(s)) for s in shapes))
+    assert all(str(s) in str(caught.value) for s in shapes)
+    assert "matmul" not in str(caught.value)
 
 
 @pytest.mark.skipif(not hasattr(np.linalg, "outer"), reason="came with NumPy 2")

@@ -54,3 +54,12 @@ def test_a_spread_about_the_mean_that_is_given_is_the_spread(fun) -> None:
     for bad in ({"correction": None}, {"correction": 1, "ddof": 1}):
         with pytest.raises((TypeError, ValueError)):
             fun(ab.Variable(x), **bad)
+
+
+@pytest.mark.filterwarnings("ignore:Degrees of freedom")
+@pytest.mark.parametrize("ddof", [3, 4])
+def test_a_spread_without_an_element_left_to_count_has_no_finite_slope(ddof) -> None:
+    x = np.array([1.0, 2.0, 6.0])
+    with np.errstate(all="ignore"):
+        for fun in (np.var, np.std):
+            assert not np.isfinite(ab.grad(lambda x, fun=fun: fun(x, ddof=ddof))(x)).any()

@@ -15,7 +15,7 @@ to one place are what NumPy makes of them.
     print(At(x)[[0, 0, 2]].add(10.0), x.grad)
 """
 # Generated from book/rules/assignment.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5c3433e8c4dad4864a521a91f4a0abafd6e54270b272787147c52265feef71bd
+# sha256: 5a61f44c3c283901f155332f675ae6c24c5888fbae8f1a99e4411e305fbd1173
 
 __all__ = [
     "lasting",
@@ -38,7 +38,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import NoRuleError
+from autograd_book.graph.errors import NoRuleError, advise
 from autograd_book.graph.primitive import primitives, shape_of
 from autograd_book.graph.protocols import attributes, functions, primitive, refuse
 from autograd_book.graph.stack import Fun, bind
@@ -92,10 +92,14 @@ def rounds(places: Any) -> Iterator[Any]:
 # book/rules/assignment.md: In rounds
 def fitted(x: Any, index: Any, v: Any) -> Any:
     """v in the dtype of x and the shape of the places at an index."""
-    shape = pick(outline(x), index).shape
-    v = converted(v, x.dtype, "unsafe")
-    v = np.reshape(v, shape_of(v)[-len(shape) :]) if np.ndim(v) > len(shape) > 0 else v
-    return bind(primitives[np.broadcast_to], v, shape=shape)
+    try:
+        shape = pick(outline(x), index).shape
+        v = converted(v, x.dtype, "unsafe")
+        v = np.reshape(v, shape_of(v)[-len(shape) :]) if np.ndim(v) > len(shape) > 0 else v
+        return bind(primitives[np.broadcast_to], v, shape=shape)
+    except Exception as error:
+        advise(error, "x.at[index]", (x, v))
+        raise
 
 
 def put_at(x: Any, index: Any, v: Any) -> Any:

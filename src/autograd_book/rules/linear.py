@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9dd67aceba07851a620cd191e172cb21eae4e450aedadbffb59009a145fa7e78
+# sha256: a9b02c986edb3cd4bc86f7a909d8eaaf1bee46b4b45d38554a0327ac45a90da0
 
 __all__ = [
     "Shape",
@@ -51,6 +51,7 @@ __all__ = [
     "conjugated",
     "vdot",
     "vecdot",
+    "APPLIED",
     "expect_matrix",
     "matvec",
     "vecmat",
@@ -59,6 +60,7 @@ __all__ = [
     "cross3",
     "in_space",
     "cross",
+    "is_chain",
     "multi_dot",
     "matrix_power",
     "diagonal",
@@ -159,7 +161,9 @@ def explained(
         def product(*operands: Any, **params: Any) -> Any:
             try:
                 return fun(*operands, **params)
-            except ValueError:
+            except ValueError as error:
+                if isinstance(error, np.exceptions.AxisError):
+                    raise
                 raise misfit(called or fun.__name__, operands, remedy) from None
 
         product.__signature__ = signature(fun, arguments)  # type: ignore[attr-defined]
@@ -247,6 +251,7 @@ def contract(x: Any, y: Any, a: str, b: str, c: str, optimize: bool) -> Any:
 # book/rules/linear.md: Reading the letters
 import string
 from functools import cache
+from itertools import pairwise
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase  #: As NumPy numbers them.
 
@@ -415,6 +420,7 @@ def scalar(x: Any) -> Any:
 
 
 @implements(np.inner)
+@explained("Give both the same length along the last axis.")
 def inner(a: Any, b: Any) -> Any:
     """Products summed over the last axes, as `numpy.inner`."""
     if () in (shape_of(a), shape_of(b)):
@@ -424,6 +430,7 @@ def inner(a: Any, b: Any) -> Any:
 
 # book/rules/linear.md: Matrix products of rearranged operands
 @implements(np.dot)
+@explained("The last axis of the first must be as long as the last but one of the second.")
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """Products summed over the last axis of a and the last but one of b, as `numpy.dot`."""
     decline("dot", out=out)
@@ -444,12 +451,14 @@ def conjugated(x: Any) -> Any:
 
 # book/rules/linear.md: Products of vectors
 @implements(np.vdot)
+@explained("Give both as many numbers.")
 def vdot(a: Any, b: Any) -> Any:
     """Product of two arrays laid out as vectors, the first conjugated, as `numpy.vdot`."""
     return np.matmul(conjugated(np.ravel(array(a))), np.ravel(array(b)))
 
 
 # book/rules/linear.md: Products of vectors
+@explained("Give both the same length along the axis, and stacks that are equal or 1.")
 def vecdot(
     x1: Any, x2: Any, *, axis: int = -1, keepdims: bool = False, **options: Any
 ) -> Any:
@@ -461,26 +470,32 @@ def vecdot(
 
 
 # book/rules/linear.md: Products of vectors
-def expect_matrix(name: str, x1: Any, x2: Any, matrix: Any) -> None:
+APPLIED = (
+    "Give one a matrix and the other a vector as long as the axis that it meets, or stacks "
+    "of them."
+)
+
+
+def expect_matrix(matrix: Any) -> None:
     """Raise if what should be a matrix, or a stack of them, has fewer than two axes."""
     if len(shape_of(matrix)) < 2:
-        raise misfit(
-            name, (x1, x2), "Give one a matrix and the other a vector, or stacks of them."
-        )
+        raise DifferentiationValueError("a vector stood where a matrix belongs.")
 
 
+@explained(APPLIED)
 def matvec(x1: Any, x2: Any, **options: Any) -> Any:
     """Matrices times vectors, as `numpy.matvec`."""
     decline("matvec", **options)
-    expect_matrix("matvec", x1, x2, x1)
+    expect_matrix(x1)
     return np.matmul(x1, array(x2)[..., None])[..., 0]
 
 
 # book/rules/linear.md: Products of vectors
+@explained(APPLIED)
 def vecmat(x1: Any, x2: Any, **options: Any) -> Any:
     """Conjugated vectors times matrices, as `numpy.vecmat`."""
     decline("vecmat", **options)
-    expect_matrix("vecmat", x1, x2, x2)
+    expect_matrix(x2)
     return np.matmul(conjugated(array(x1))[..., None, :], x2)[..., 0, :]
 
 
@@ -548,6 +563,14 @@ def cross(
 
 
 # book/rules/linear.md: Chains and powers
+def is_chain(shapes: list[tuple[int, ...]]) -> bool:
+    """Whether each shape begins with the length at which the one before ends; vectors may
+    stand at the ends."""
+    (first, *middle, last) = map(len, shapes)
+    matrices = {1, 2} >= {first, last} and {2}.issuperset(middle)
+    return matrices and all(m[-1] == n[-2:][0] for m, n in pairwise(shapes))
+
+
 @implements(np.linalg.multi_dot)
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     """The product of a chain of matrices, as `numpy.linalg.multi_dot`."""
@@ -559,6 +582,9 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     chain = [LETTERS[i : i + 2] for i in range(len(arrays))]
     ends = chain[0][: first - 1] + chain[-1][2 - (last - 1) :]
     chain[0], chain[-1] = chain[0][-first:], chain[-1][:last]
+    if not is_chain([shape_of(a) for a in arrays]):
+        remedy = "Give matrices as tall as the one before is wide; the ends may be vectors."
+        raise misfit("multi_dot", arrays, remedy)
     return einsum(f"{','.join(chain)}->{ends}", *arrays, optimize=True)
 
 

@@ -14,7 +14,7 @@ their root mean square, and averages with weights that learn.
     print(weights.grad)
 """
 # Generated from book/rules/moments.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4940a2dd44523ae4033e0ada6f7a20f2dd8efec56498ac1991e7e2b495939e36
+# sha256: 11dddaaf1f9859f68e89b374355e826dec97690fa6b3d8788487d44b6fb1e8d9
 
 __all__ = [
     "var_x",
@@ -54,7 +54,8 @@ def var_x(g: Any, x: Any, axis: Any, ddof: Any, where: Any, mean: Any) -> Any:
     g, x = wide(g), masked(wide(x), where)
     mean = np.mean(x, axis=axis, keepdims=True, where=where) if mean is None else mean
     centred = np.conjugate(x - mean) if x.dtype.kind == "c" else x - mean
-    scale = np.reshape(g, kept(x.shape, axis)) * 2 / (count(x.shape, axis, where) - ddof)
+    number = np.maximum(count(x.shape, axis, where) - ddof, 0)
+    scale = np.reshape(g, kept(x.shape, axis)) * 2 / number
     return masked(scale * centred, where)
 
 
@@ -236,7 +237,7 @@ def average(
     axis = tuple(axis) if isinstance(axis, list) else axis
     if weights is None:
         out = np.mean(a, axis=axis, keepdims=keepdims)
-        total = out.dtype.type(count(shape_of(a), axis))
+        kind, total = out.dtype, np.float64(count(shape_of(a), axis))
     else:
         weights = in_common_dtype(a, aligned(weights, shape_of(a), axis))
         kind, weights = weights.dtype, wide(weights)
@@ -248,7 +249,8 @@ def average(
                 "Give weights with a sum other than zero."
             )
         out = np.sum(np.multiply(a, weights), axis=axis, keepdims=keepdims) / total
-        out, total = rounded(out, kind), rounded(total, kind)
+        out = rounded(out, kind)
     if returned:
+        total = rounded(total, kind)
         return out, total if total.shape == out.shape else np.broadcast_to(total, out.shape)
     return out
