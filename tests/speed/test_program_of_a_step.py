@@ -110,3 +110,18 @@ def test_there_is_room_for_a_gradient_that_was_not_there() -> None:
     pairs = zip(before.inputs[1:], with_room(before).inputs[1:], strict=True)
     shapes = [(old.shape, new.shape) for old, new in pairs if old.dtype != new.dtype]
     assert sorted(shapes) == [((), (2,)), ((), (3, 2))]
+
+
+def test_a_rate_that_comes_with_each_call_is_converted_once_for_each_dtype() -> None:
+    f = lambda v, w, rate: (v * rate, v / rate, rate - w)
+    v, w = V.astype(np.float32), V
+    plan = planned(f, v, w, 0.5)
+    text, words = program(plan, exact=True)
+    arrays = link(plan, {}, arena_of(plan.size))
+    words.known |= {words.of[name]: array for name, array in arrays.items()}
+    exec(text, words.known)
+    assert text.count("array(") == 2
+    for rate in (0.1, 3, np.inf, 0.0):
+        with np.errstate(all="ignore"):
+            for found, wanted in zip(words.known["step"](v, w, rate), f(v, w, rate), strict=True):
+                assert found.dtype == wanted.dtype and np.array_equal(found, wanted, equal_nan=True)

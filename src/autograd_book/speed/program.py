@@ -14,17 +14,22 @@
     print(text)
 """
 # Generated from book/speed/program.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a161a72fd0cc4eeab86387d646b7557e73aecbdaf6184d6b9a736b42629dce3c
+# sha256: 8d6a7a1103921c13d4aa03f921b1ea325823dcd6a36ea0bdf75bb93737a55bbc
 
 __all__ = [
     "label",
     "Words",
     "PAIRS",
     "numbers_as_arrays",
+    "partner",
+    "as_array",
+    "conversions",
     "REDUCE",
     "word_of",
     "call",
+    "BY_NAME",
     "into_call",
+    "flat",
     "SIGNS",
     "line",
     "guards_at",
@@ -105,13 +110,39 @@ PAIRS = {
 # book/speed/program.md: Numbers as arrays
 def numbers_as_arrays(words: Words, e: Equation) -> list[Any]:
     """The arguments of an equation, with numbers as arrays, which NumPy takes sooner."""
+    kind = partner(e)
+    return list(e.args) if kind is None else [as_array(words, a, kind) for a in e.args]
+
+
+def partner(e: Equation) -> Any:
+    """The dtype that numbers among the arguments of an equation take, if that is known."""
     kinds = {a.dtype for a in e.args if type(a) is Name and a.shape}
     if e.primitive.fun not in PAIRS or len(kinds) != 1 or (kind := kinds.pop()).kind != "f":
-        return list(e.args)
-    return [
-        words.numbers.setdefault((repr(a), kind), np.asarray(a, kind))
-        if type(a) in (int, float) else a for a in e.args
-    ]
+        return None
+    return kind
+
+
+def as_array(words: Words, value: Any, kind: Any) -> Any:
+    """A constant number as an array of no dimensions, or the name of a number's array."""
+    if type(value) in (int, float):
+        return words.numbers.setdefault((repr(value), kind), np.asarray(value, kind))
+    return words.numbers.get((value, kind), value) if type(value) is Name else value
+
+
+def conversions(words: Words, graph: Graph) -> dict[Name, list[str]]:
+    """For each number that is computed, or comes with each call, the lines that make it an
+    array for its partners."""
+    lines: dict[Name, list[str]] = {}
+    for e in graph.equations:
+        kind = partner(e)
+        for a in e.args if kind is not None else ():
+            if type(a) is Name and a.weak and (a, kind) not in words.numbers:
+                word = f"{words.of[a]}_{kind}"
+                new = words.numbers[a, kind] = replace(a, dtype=kind, number=-1 - len(words.of))
+                words.of[new] = word
+                dtype = words.word(str(kind), kind)
+                lines.setdefault(a, []).append(f"{word} = array({words.of[a]}, {dtype})")
+    return lines
 
 
 # book/speed/program.md: A call
@@ -135,9 +166,15 @@ def word_of(e: Equation, fun: Any) -> str:
 # book/speed/program.md: A call
 def call(words: Words, e: Equation, fun: Any, **more: Any) -> str:
     """A call of a function with the arguments of an equation."""
-    parts = [words.leaf(a) for a in numbers_as_arrays(words, e)]
-    parts += [f"{k}={words.leaf(v)}" for k, v in (e.params | more).items()]
+    args, more = numbers_as_arrays(words, e), e.params | more
+    if [*more] == ["out"] and isinstance(fun, np.ufunc) and fun not in BY_NAME:
+        args.append(more.pop("out"))
+    parts = [*map(words.leaf, args), *[f"{k}={words.leaf(v)}" for k, v in more.items()]]
     return f"{words.word(word_of(e, fun), fun)}({', '.join(parts)})"
+
+
+#: Universal functions that take the array for their result by name only.
+BY_NAME = (np.maximum, np.minimum)
 
 
 # book/speed/program.md: Into a buffer
@@ -149,10 +186,14 @@ def into_call(plan: Plan, words: Words, e: Equation, exact: bool) -> str:
     if e.primitive.fun in REDUCE:
         reduce = REDUCE[e.primitive.fun].reduce
         return call(words, e, reduce, **{"axis": e.params.get("axis")}, out=e.out)
-    flat = e.primitive is primitives[np.matmul] and not exact and all(
-        len(np.shape(a) if type(a) is not Name else a.shape) <= 2 for a in e.args
-    )
-    return call(words, e, np.dot if flat else fun, out=e.out)
+    if e.primitive is primitives[np.matmul] and not exact and all(map(flat, e.args)):
+        return f"{words.leaf(x)}.dot({words.leaf(e.args[1])}, {words.of[e.out]})"
+    return call(words, e, fun, out=e.out)
+
+
+def flat(value: Any) -> bool:
+    """Whether a value is an array of one or two axes."""
+    return isinstance(value, Name | np.ndarray) and 0 < len(value.shape) <= 2
 
 
 # book/speed/program.md: Into a buffer
@@ -201,6 +242,7 @@ def body(plan: Plan, words: Words, exact: bool, poison: bool) -> list[str]:
     """The lines of a step, each line of the program above what became of it."""
     graph, lines, said = plan.graph, [], ""
     guards, done, dead = guards_at(graph), done_with(plan), list(freed(plan))
+    converted = conversions(words, graph)
     for i, e in enumerate([None, *graph.equations], -1):
         if e is not None and (text := line(plan, words, e, exact)):
             if (origin := source_of(e.line)) != said:
@@ -209,6 +251,8 @@ def body(plan: Plan, words: Words, exact: bool, poison: bool) -> list[str]:
             lines.append(text)
         for guard in guards.get(i, []):
             lines.append(f"if bool({words.leaf(guard.name)}) is not {guard.truth}: return None")
+        for name in graph.inputs if e is None else e.outs:
+            lines += converted.get(name, [])
         if gone := done.get(i):
             lines.append(f"del {', '.join(words.of[name] for name in gone)}")
         for name in dead[i] if poison and i >= 0 else []:
