@@ -1,0 +1,185 @@
+"""Groups of equations that go over rows together: who is in them, and that their results stay what they were."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from random_steps import Step, close, same_bits
+
+import autograd_book as ab
+from autograd_book.graph.stack import bedrock
+from autograd_book.modes.trees import leaves, tree_map
+from autograd_book.speed import rows
+from autograd_book.speed.capture import capture, inner
+from autograd_book.speed.equations import Graph, Name, carry_out, evaluate
+from autograd_book.speed.fusion import fuse
+from autograd_book.speed.passes import simplified
+from autograd_book.speed.rows import Group, Loop, fused, run_tiles
+
+
+def by_tiles(graph: Graph, *inputs: Any) -> list[Any]:
+    """The outputs of a graph, with groups carried out tile by tile into arrays full of NaN."""
+    known = dict(zip(graph.inputs, inputs, strict=True))
+
+    def value(leaf: Any) -> Any:
+        return known[leaf] if type(leaf) is Name else leaf
+
+    for e in graph.equations:
+        args, params = [value(a) for a in e.args], {k: tree_map(value, v) for k, v in e.params.items()}
+        if e.primitive is fused:
+            room = [np.full(n.shape, np.nan).astype(n.dtype) if n.shape else None for n in e.outs]
+            known.update(zip(e.outs, run_tiles(*args, **params, out=room), strict=True))
+        else:
+            known.update(zip(e.outs, leaves(carry_out(e.primitive, args, params, bedrock)), strict=True))
+    return [value(leaf) for leaf in graph.outputs]
+
+
+def groups_of(graph: Graph) -> list[Group]:
+    """The groups of a graph that has been fused."""
+    return [e.params["group"] for e in graph.equations if e.primitive is fused]
+
+
+def same(f: Any, *args: Any, least: int = 0) -> Graph:
+    """Expect a function to give the same, eager, fused, and tile by tile; the fused graph."""
+    with np.errstate(all="ignore"):
+        graph = simplified(capture(f, *args, expand=lambda primitive: primitive.composite))
+        found = fuse(graph, least=least)
+        given = [leaf for leaf in leaves(args)]
+        wanted = evaluate(graph, *given)
+        for got in (evaluate(found, *given), by_tiles(found, *given)):
+            for a, b in zip(got, wanted, strict=True):
+                assert np.shape(a) == np.shape(b) and np.asarray(a).dtype == np.asarray(b).dtype
+                np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+    return found
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_random_steps_keep_their_numbers_in_tiles_of_any_height(block, monkeypatch) -> None:
+    count = 0
+    for seed in range(25 * block, 25 * block + 25):
+        monkeypatch.setattr(rows, "TILE", (8, 64, 1 << 17)[seed % 3])
+        step = Step(seed, (np.float32, np.float64)[seed % 2])
+        with np.errstate(all="ignore"):
+            step(step.x)
+            exact = seed % 4 < 2
+            graph = simplified(capture(step, step.x, expand=lambda p: p.composite), exact=exact)
+            inputs = [step.x, *[inner(cell.read()) for cell in graph.cells]]
+            wanted, found = evaluate(graph, *inputs), fuse(graph, exact=exact, least=0)
+            for got in (evaluate(found, *inputs), by_tiles(found, *inputs)):
+                assert all(same_bits(a, b) if exact else close(a, b, step.dtype) for a, b in zip(got, wanted, strict=True)), seed
+        count += len(groups_of(found))
+    assert count > 25
+
+
+X = np.random.default_rng(0).standard_normal((6, 5)).astype(np.float32)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 31, 32, 33, 100])
+def test_rows_need_not_be_divisible_by_the_height_of_a_tile(n, monkeypatch) -> None:
+    monkeypatch.setattr(rows, "TILE", 32 * 4 * 5)
+    x = np.random.default_rng(n).standard_normal((n, 5)).astype(np.float32)
+
+    def f(x):
+        y = np.tanh(x) * x
+        return np.sum(y, axis=0), np.sum(y), np.max(y, axis=1, keepdims=True) + y, np.sum(y, axis=1)
+
+    (group,) = groups_of(same(f, x))
+    assert (group.rows, group.width) == (n, 5)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0,), ()])
+def test_without_elements_there_is_no_group(shape) -> None:
+    assert not groups_of(same(lambda x: np.sum(np.exp(x) * x + 1.0), np.ones(shape, np.float32)))
+
+
+def test_a_softmax_and_a_layer_norm_are_one_group_each_with_their_derivatives() -> None:
+    def normal(x):
+        low = x - np.mean(x, axis=-1, keepdims=True)
+        return np.sum(low / np.sqrt(np.mean(low * low, axis=-1, keepdims=True) + 1e-5) * x)
+
+    for f in (lambda x: ab.softmax(x), normal, ab.grad(normal), ab.logsumexp):
+        found = same(lambda x, f=f: f(x, axis=-1) if f is ab.logsumexp else f(x), X)
+        assert len(groups_of(found)) == 1, f
+    assert len(groups_of(same(ab.grad(lambda x: np.sum(ab.softmax(x) * x)), X))) == 1
+
+
+def test_what_is_summed_over_the_rows_is_read_behind_the_loop() -> None:
+    found = same(lambda x: np.exp(x) / np.sum(np.exp(x), axis=0), X)
+    (first,) = [g for g in groups_of(found)]
+    assert [m.role for m in first.members] == ["map", "columns"]
+    total = same(lambda x: np.exp(x) * np.sum(np.exp(x)) * 2.0, X)
+    assert [[m.role for m in g.members] for g in groups_of(total)] == [["map", "total"], ["map", "map"]]
+
+
+def test_as_many_columns_as_rows_are_told_apart() -> None:
+    x = np.random.default_rng(1).standard_normal((16, 16)).astype(np.float32)
+    v = np.random.default_rng(2).standard_normal(16).astype(np.float32)
+    same(lambda x, v: (x * v + np.tanh(v), np.exp(v) * 2.0, np.exp(v)[:, None] * x), x, v)
+    same(lambda x, v: x * np.sum(x * x, axis=1) + np.sum(x * x, axis=1, keepdims=True) * x, x, v)
+    same(lambda x, v: (v[:, None] * x, v * x, np.exp(v) + np.sum(x * v, axis=0)), x, v)
+
+
+def test_two_widths_are_two_groups() -> None:
+    x, y = np.ones((8, 5), np.float32), np.ones((8, 3), np.float32)
+    found = same(lambda x, y: (np.exp(x) * np.tanh(x), np.exp(y) * np.tanh(y), np.sum(x * x, axis=1)[:, None] * y), x, y)
+    assert sorted(g.width for g in groups_of(found)) == [3, 5]
+
+
+def test_a_group_of_one_function_is_none() -> None:
+    assert not groups_of(same(lambda x: np.sum(x, axis=0), X))
+    assert not groups_of(same(lambda x: np.exp(x), X))
+
+
+def test_a_group_waits_for_no_one_who_waits_for_it() -> None:
+    def f(x):
+        y = np.tanh(x)
+        through = np.cumsum(y, axis=0)  # all rows at once
+        return y * through + np.exp(through) * x
+
+    found = same(f, X)
+    assert all("cumsum" not in [m.equation.primitive.name for m in g.members] for g in groups_of(found))
+
+
+def test_nan_and_infinity_are_as_numpy_has_them() -> None:
+    x = np.array([[np.nan, 1, -np.inf], [np.inf, -np.inf, 0], [0.0, -0.0, 1e38]], np.float32)
+    f = lambda x: (np.maximum(x, 0) * x, np.max(x * x, axis=1), np.max(x + x), np.min(x * 2, axis=0), np.all(np.isfinite(x * x)), np.any(np.isnan(x + 1)))
+    same(f, x)
+
+
+def test_exact_takes_elementwise_functions_alone() -> None:
+    graph = capture(lambda x: np.sum(np.exp(x) * x, axis=1), X)
+    (group,) = groups_of(fuse(graph, exact=True, least=0))
+    assert {m.role for m in group.members} == {"map"}
+
+
+def test_small_arrays_are_left_alone() -> None:
+    f = lambda x: np.sum(np.exp(x) * np.tanh(x) + x)
+    assert not groups_of(fuse(capture(f, X)))
+    assert groups_of(fuse(capture(f, np.ones((2048, 1024), np.float32))))
+
+
+def test_arrays_of_another_order_are_not_taken_apart() -> None:
+    same(lambda x: np.exp(x.T) * np.tanh(x.T) + np.sum(np.exp(x) * x), X)
+
+
+def test_the_workspace_holds_no_two_results_at_one_place_at_a_time() -> None:
+    x = np.ones((64, 8), np.float32)
+    f = lambda x: np.sum((np.exp(x) + np.tanh(x)) * (np.sin(x) - np.cos(x)) * np.max(x, axis=1, keepdims=True))
+    for group in groups_of(fuse(capture(ab.grad(f), x), least=0)):
+        loop = Loop(group)
+        first = {c.out: k for k, c in reversed(list(enumerate(loop.calls)))}
+        last = {a.value: k for k, c in enumerate(loop.calls) for a in (*c.args, c.out) if type(a.value) is Name}
+        for a, at in loop.offset.items():
+            for b, other in loop.offset.items():
+                apart = at + loop.bytes_of(a) <= other or other + loop.bytes_of(b) <= at
+                before = last[a.value] <= first[b] or last[b.value] <= first[a]
+                assert a == b or apart or before
+
+
+def test_a_result_is_written_over_an_argument_only_behind_its_last_reader() -> None:
+    f = lambda x, y: (x * y + 1.0, np.tanh(x))
+    (group,) = groups_of(fuse(capture(f, X, X * 2), least=0))
+    x, y = group.inputs
+    late, early = group.outs[-1], group.outs[0]
+    assert group.may_overwrite(late, y) and group.may_overwrite(late, x)
+    assert not group.may_overwrite(early, x)
