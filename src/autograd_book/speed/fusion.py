@@ -16,7 +16,7 @@ equation, whose intermediate results need never exist as a whole.
     print(*(f"{group.rows} rows of {group.width}" for group in [fused.equations[0].params["group"]]))
 """
 # Generated from book/speed/fusion.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9d1d0791af9754cfba1d364ebc6f49e681a1d24d0ede4247d3b6d2f5df2c5929
+# sha256: f7d5b23e566068313b91cc58926ed4f56a0d3952aa924f93fb886103d67ee84a
 
 __all__ = [
     "Draft",
@@ -44,7 +44,8 @@ from typing import Any
 import numpy as np
 
 from autograd_book.speed.equations import Equation, Graph, Name, names_in
-from autograd_book.speed.passes import Rewrite, cells_in, everything, roots_of
+from autograd_book.speed.lifetimes import cells_in, roots_of
+from autograd_book.speed.passes import everything, turns
 from autograd_book.speed.rows import Group, Member, fused, member_of, table_of
 
 
@@ -110,8 +111,7 @@ class Finder:
 
     def __init__(self, graph: Graph, exact: bool, small: int, turned: Any) -> None:
         self.graph, self.exact, self.small = graph, exact, small
-        self.layout = Rewrite(graph)
-        self.layout.turned.update(turned)
+        self.turned = set(turned)  #: Names whose numbers may not lie row by row.
         self.items: dict[Name, int] = {}  #: From a name to what makes it: an equation or a group.
         self.needs: dict[int, int] = {}  #: From that to all that it waits for, as bits.
         self.drafts: dict[int, Draft] = {}
@@ -126,7 +126,7 @@ class Finder:
         m = member_of(e, self.exact)
         read = zip(e.args, m.args) if m else ()
         own = ("tile", "column")
-        return None if any(k in own and a in self.layout.turned for a, k in read if type(a) is Name) else m
+        return None if any(k in own and a in self.turned for a, k in read if type(a) is Name) else m
 
     def waits(self, item: int, other: int) -> bool:
         """Whether one waits for another."""
@@ -162,7 +162,8 @@ class Finder:
             bits |= self.needs[s] | 1 << s
         self.wait(number, bits & ~(1 << number))
         self.items |= dict.fromkeys(e.outs, number)
-        self.layout.keep(e)
+        if turns(e, self.turned):
+            self.turned.update(e.outs)
         for name in e.inputs:
             self.readers.setdefault(self.roots.get(name, name), set()).add(number)
 
