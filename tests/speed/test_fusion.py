@@ -44,7 +44,7 @@ def same(f: Any, *args: Any, least: int = 0) -> Graph:
     with np.errstate(all="ignore"):
         graph = simplified(capture(f, *args, expand=lambda primitive: primitive.composite))
         found = fuse(graph, least=least)
-        given = [leaf for leaf in leaves(args)]
+        given = leaves(args)
         wanted = evaluate(graph, *given)
         for got in (evaluate(found, *given), by_tiles(found, *given)):
             for a, b in zip(got, wanted, strict=True):
@@ -105,7 +105,7 @@ def test_a_softmax_and_a_layer_norm_are_one_group_each_with_their_derivatives() 
 
 def test_what_is_summed_over_the_rows_is_read_behind_the_loop() -> None:
     found = same(lambda x: np.exp(x) / np.sum(np.exp(x), axis=0), X)
-    (first,) = [g for g in groups_of(found)]
+    (first,) = groups_of(found)
     assert [m.role for m in first.members] == ["map", "columns"]
     total = same(lambda x: np.exp(x) * np.sum(np.exp(x)) * 2.0, X)
     assert [[m.role for m in g.members] for g in groups_of(total)] == [["map", "total"], ["map", "map"]]
