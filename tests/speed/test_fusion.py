@@ -13,8 +13,8 @@ from autograd_book.speed import rows
 from autograd_book.speed.capture import capture, inner
 from autograd_book.speed.equations import Graph, Name, carry_out, evaluate
 from autograd_book.speed.fusion import fuse
-from autograd_book.speed.passes import simplified
 from autograd_book.speed.rows import Group, Loop, fused, run_tiles
+from autograd_book.speed.simplify import simplified
 
 
 def by_tiles(graph: Graph, *inputs: Any) -> list[Any]:
