@@ -355,7 +355,7 @@ MISTAKES = [
     Mistake("filled with a Variable", lambda: np.full_like(np.ones(2), x()), RULE, "copyto was called", "np.broadcast_to"),
     Mistake("order that is a Variable", lambda: np.linalg.norm(x(), ord=Variable(2.0)), VALUE, "ord=Variable(2.) over axis=(0,)", "Pass a number"),
     Mistake("beginning that is no integer", lambda: np.ediff1d(np.array([1, 2]), to_begin=x()), TypeError, "ediff1d was called with int64", "numbers"),
-    Mistake("generator without gradients", lambda: ab.no_grad()(ended), TYPE, "NoGrad was put around ended", "inside of it"),
+    Mistake("generator without gradients", lambda: ab.no_grad()(ended), TYPE, "no_grad was put around ended", "inside of it"),
     # NumPy's own errors, with a note
     Mistake("shapes of a sum", lambda: x(2) + np.zeros(3), ValueError, "add was called with float64 of shape (2,), float64 of shape (3,)", "make the shapes agree"),
     Mistake("size of a reshape", lambda: x(4).reshape(3), ValueError, "reshape was called with float64 of shape (4,)", "make the shapes agree"),

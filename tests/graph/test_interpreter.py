@@ -116,6 +116,33 @@ def test_a_block_that_is_left_in_another_context_is_refused_and_changes_nothing(
     assert top.get() is base
 
 
+BLOCKS = {
+    "no_grad": ab.no_grad, "autocast": ab.autocast, "debug_nans": ab.debug_nans, "recycle": ab.recycle,
+    "saved_values": lambda: ab.saved_values("keep"), "memory_profile": ab.memory_profile, "profile": ab.profile,
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_block_left_elsewhere_is_told_so_under_its_own_name(name) -> None:
+    block, here = BLOCKS[name](), contextvars.copy_context()
+    here.run(block.__enter__)
+    with pytest.raises(ab.DifferentiationValueError, match=f"^a block of {name} was left in another thread or task"):
+        block.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("name", ["no_grad", "autocast", "debug_nans", "recycle", "saved_values"])
+def test_a_block_left_twice_or_never_entered_is_told_that_it_is_not_open(name) -> None:
+    block = BLOCKS[name]()
+    for enter in (False, True):
+        if enter:
+            block.__enter__()
+            block.__exit__(None, None, None)
+        with pytest.raises(ab.DifferentiationValueError, match=f"^a block of {name} was left that is not open") as caught:
+            block.__exit__(None, None, None)
+        assert "thread" not in str(caught.value)
+    assert top.get() is base
+
+
 @pytest.mark.parametrize("value", [Variable([1.0, 2.0]), np.ones(2), None])
 def test_what_is_no_function_cannot_be_decorated(value) -> None:
     with pytest.raises(ab.DifferentiationTypeError, match="push was put around .*, which is no function"):

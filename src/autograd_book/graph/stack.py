@@ -15,7 +15,7 @@ a ``with`` block, and however the block ends, what it found is there again.
     print(type(top.get()).__name__, (x * x).requires_grad)
 """
 # Generated from book/graph/stack.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 748d34ad3134bf970f9ac19166a4209750d1a5582b524ae0f2f5374e806033fc
+# sha256: 102a9522781acbeaa67328db326d874acc1ec0e4e37546d1729f8d0a506b9ff0
 
 __all__ = [
     "Fun",
@@ -110,7 +110,9 @@ class Block:
     """A with block that is open: what it found, the level that it added, and the block
     around it."""
 
-    __slots__ = ("around", "holder", "level", "open", "owners", "stack", "was")
+    __slots__ = (
+        "around", "holder", "level", "open", "owners", "stack", "was", "__weakref__"
+    )
 
     def __init__(self, end: End, *owners: Any) -> None:
         self.owners, self.open = owners, True  #: Whose block it is, and whether it still is.
@@ -203,19 +205,28 @@ class push:
         Makes the interpreter: ``level(below, *args)``.
     at : {"top", "bottom"}
         Above all levels, or below the Record that is always there.
+    called : str
+        What programs call it, for messages; the name of the class if it is not given.
 
     Raises
     ------
     DifferentiationTypeError
         If it decorates a generator or a coroutine, whose body runs after the call.
     DifferentiationValueError
-        If a block is left where it was not entered.
+        If a block is left where it was not entered, or twice.
     """
 
+    last: Any = None  #: Refers to the block that was entered last.
+
     def __init__(
-        self, level: Callable[..., Any], *args: Any, at: Literal["top", "bottom"] = "top"
+        self,
+        level: Callable[..., Any],
+        *args: Any,
+        at: Literal["top", "bottom"] = "top",
+        called: str = "",
     ) -> None:
         self.level, self.args, self.end = level, args, ends[at]
+        self.called = called or type(self).__name__
 
     def onto(self, stack: Interpreter) -> tuple[Interpreter, Any]:
         """A stack with the new level in it, and the level."""
@@ -228,6 +239,7 @@ class push:
         leave = way_out_of(self)
         block = Block(end, id(self), leave and leave.keywords["statement"])
         block.holder = ref(leave or self, partial(forget, end))
+        self.last = ref(block)
         try:
             block.stack, block.level = self.onto(block.was)
             end.blocks.set(block)
@@ -243,13 +255,23 @@ class push:
         block = open_block(self.end, statement) if statement else None
         block = block or open_block(self.end, id(self))
         if block is None:
-            raise DifferentiationValueError(
-                f"a block of {type(self).__name__} was left in another thread or task than "
-                "it was entered in. Leave it where it was entered."
-            )
+            raise DifferentiationValueError(self.astray())
         block.open = False
         restore(self.end)
         self.after(block.level)
+
+    def astray(self) -> str:
+        """Why there is no block that could be left here."""
+        block = self.last and self.last()
+        if block is not None and block.open:
+            return (
+                f"a block of {self.called} was left in another thread or task than it was "
+                "entered in. Leave it where it was entered."
+            )
+        return (
+            f"a block of {self.called} was left that is not open. Enter it before, and leave "
+            "it once, as a with statement does."
+        )
 
     def after(self, level: Any) -> None:
         """What remains to be done with a level that is out of the stack."""
@@ -270,7 +292,7 @@ def expect_wrappable(block: push, fun: Any) -> None:
     """Raise DifferentiationTypeError unless the body of `fun` runs during its call."""
     if not callable(fun):
         raise DifferentiationTypeError(
-            f"{type(block).__name__} was put around {described(fun)}, which is no function. "
+            f"{block.called} was put around {described(fun)}, which is no function. "
             "Put it around the function, and call what comes back."
         )
     if any(
@@ -278,7 +300,7 @@ def expect_wrappable(block: push, fun: Any) -> None:
         for later in (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)
     ):
         raise DifferentiationTypeError(
-            f"{block.level.__name__} was put around {getattr(fun, '__name__', fun)}, a "
+            f"{block.called} was put around {getattr(fun, '__name__', fun)}, a "
             "generator or coroutine, whose body runs after the call has returned. "
             "Write the with block inside of it, around lines without yield or await."
         )
@@ -330,4 +352,5 @@ def no_grad(fun: Fun | None = None) -> Any:
 
     Results of Variables are constants: Variables with ``requires_grad=False``.
     """
-    return push(NoGrad) if fun is None else push(NoGrad)(fun)
+    block = push(NoGrad, called="no_grad")
+    return block if fun is None else block(fun)

@@ -16,7 +16,7 @@ whose arrays it should know by name, and leaves filled books behind.
     print([span.place.name for span in books.activity.spans])
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c4f6348e2fd7a5a0794a1c537d5e7e85601edb70095db81f213179856be32cc3
+# sha256: 6065a00d5b444e1b54d648cf54cb5fb6cbb73da9f8d7631d2750e8e26e86c445
 
 __all__ = [
     "role_of",
@@ -369,7 +369,9 @@ class metering:
             for optimizer in self.optimizers:
                 vars(optimizer)["update"] = watched(optimizer, books)
             savings = Savings(books)
-            self.block = above(Meter, savings, Arrivals(books, savings))
+            self.block = above(
+                Meter, savings, Arrivals(books, savings), called="memory_profile"
+            )
             self.meter = self.block.__enter__()
         return books
 

@@ -17,7 +17,7 @@ the line of the program.
         print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: de0bac2415e10f5efe78c1817c62fa4d7a7a07c33bf34ad4e2024323dbb66646
+# sha256: 6aa4c3344949eac04133df52e19fa7fa34c3a600957a8b2288915a9805b634ee
 
 __all__ = [
     "array_inside",
@@ -235,4 +235,5 @@ def debug_nans(fun: Fun | None = None) -> Any:
         Names the operation, forward or on the way back, the ranges of its operands, and the
         line of the program.
     """
-    return push(Finite) if fun is None else push(Finite)(fun)
+    block = push(Finite, called="debug_nans")
+    return block if fun is None else block(fun)

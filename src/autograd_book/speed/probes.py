@@ -15,7 +15,7 @@ each operation.
         print(event.place.name, event.place.phase, event.work.nbytes, event.kernel <= event.itself)
 """
 # Generated from book/speed/probes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 04f3103e4e1f97bc7bc03dba1c71f0614dbce8aa6f4f407250dc82fc9f6d3acf
+# sha256: fb3b06e13011e33b4465a364831d8e302af4e66dc0f7067031c9c4e56dd520f7
 
 __all__ = [
     "Event",
@@ -372,8 +372,8 @@ class probing:
             for optimizer in filter(lambda o: isinstance(o, Optimizer), self.owners):
                 blocks.callback(put_back, optimizer, vars(optimizer).get("update"))
                 vars(optimizer)["update"] = timed(optimizer, ledger)
-            blocks.enter_context(push(Kernel, ledger, at="bottom"))
-            blocks.enter_context(above(Watch, ledger))
+            blocks.enter_context(push(Kernel, ledger, at="bottom", called="profile"))
+            blocks.enter_context(above(Watch, ledger, called="profile"))
             self.blocks = blocks.pop_all()
         ledger.own, ledger.start = -spent.total, self.clock()
         return ledger

@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3b66aa113a101629d16ee79ea665e406768da9d6d767de788b9f564ec0da28a9
+# sha256: b66edc85e6b96573757845a33f4ad3b8bdd9f336c76b15b6b080e6bd4fda5566
 
 __all__ = [
     "at_once",
@@ -370,4 +370,4 @@ def autocast(dtype: Any = np.float16, enabled: bool = True) -> push:
     Plain arrays that meet no Variable are NumPy's affair and stay as they are.
     After P. Micikevicius and others, *Mixed precision training* (2018).
     """
-    return push(Autocast, half_format(dtype) if enabled else None)
+    return push(Autocast, half_format(dtype) if enabled else None, called="autocast")
