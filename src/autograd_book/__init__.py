@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 473010e42fd76ea61a007d6ee7ed5ff2d807ecd0ed46a2e9483fc335a82d1c38
+# sha256: 3b6ef6db23d97ea67d613092c3d267893167fbdfca7711fb65d383bc003051ee
 
 __all__ = [
     "Variable",
@@ -220,7 +220,17 @@ HABITS = {
     "Write autograd_book.jacobian(f).": "jacrev jacfwd",
     "Use ab.compile(f), which captures f as it is called.": "jit",
     "Leave it out, as all arrays are in main memory.": "cuda device device_put",
-    "Write rng = np.random.default_rng(seed), and hand it on as rng=rng.": "manual_seed random",
+    "Write rng = np.random.default_rng(seed), and hand it on as rng=rng.": "manual_seed random "
+    "rand randn normal uniform",
+    "Write loss.backward().": "backward",
+    "Write 'with autograd_book.no_grad():' around what needs no gradient.":
+        "enable_grad set_grad_enabled inference_mode",
+    "Write autograd_book.grad, vjp, jvp, jacobian or hessian.": "autograd functional func",
+    "Write Python's loops and branches, or np.where.": "lax",
+    "Write np.concatenate.": "cat",
+    "Write autograd_book.modes.trees.tree_map.": "tree_map tree_util tree",
+    "Write array.astype(dtype), or dtype=... where a layer is made.":
+        "float16 float32 float64 set_default_dtype",
     "Write autograd_book.clip_gradients(parameters, max_norm).": "clip_grad_norm_",
     "Write autograd_book.clip_gradient_values(parameters, limit).": "clip_grad_value_",
     "Write 'with autograd_book.debug_nans():'.": "detect_anomaly",
@@ -232,7 +242,8 @@ HABITS = {
 def instead(name: str) -> str:
     """What to write instead of a name that the package does not show, if anything is
     known."""
-    told = [text for text, names in HABITS.items() if name in names.split()]
+    habits = {**HABITS, **nn.LAYERS}
+    told = [text for text, names in habits.items() if name in names.split()]
     known = numpy_name(name)
     parts = {"nn": nn, "optim": optim, "sequence": sequence}
     found = [part for part, module in parts.items() if name in module.__all__]

@@ -14,7 +14,7 @@ catch the second and old code keeps working.
         print(type(error).__name__, "is also a TypeError:", isinstance(error, TypeError))
 """
 # Generated from book/graph/errors.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 91d244d4155162d554f36ba2006c9ab1f5020eae662f92657ab1154fc437fec6
+# sha256: fe7690032e835d0010a7703b2afd9f503256ac7a2a0d548974d26deb617df262
 
 __all__ = [
     "AutogradError",
@@ -29,9 +29,13 @@ __all__ = [
     "nearest",
     "ADVICE",
     "CAUSES",
+    "WORDS",
     "CALLED",
     "described",
     "advise",
+    "F",
+    "usage",
+    "with_usage",
 ]
 
 
@@ -138,6 +142,8 @@ CAUSES: dict[tuple[str, type[Exception]], str] = {
     ("concatenate", ValueError): "Join arrays that agree in all axes but one, and numbers "
     "with np.stack.",
 }
+#: The same by a word in the error.
+WORDS = {"inhomogeneous": "Give lists whose rows have one length."}
 
 
 # book/graph/errors.md: Errors of others
@@ -146,6 +152,8 @@ CALLED = " was called with "  #: In the notes that are ours.
 
 def described(value: Any) -> str:
     """An argument in few words: shape and dtype of an array, otherwise its type."""
+    if isinstance(value, type):
+        return f"the class {value.__module__}.{value.__name__}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype} of shape {tuple(value.shape)}"
     if isinstance(value, (list, tuple)) and any(hasattr(v, "shape") for v in value):
@@ -161,8 +169,47 @@ def advise(error: Exception, name: str, args: Iterable[Any]) -> None:
     ours = isinstance(error, AutogradError)
     notes = [n for n in getattr(error, "__notes__", ()) if CALLED not in n]
     if not (ours and name in str(error)):
-        fitting = (text for kind, text in ADVICE.items() if isinstance(error, kind))
-        remedy = "" if ours else CAUSES.get((name, type(error))) or next(fitting, "")
+        fitting = [text for word, text in WORDS.items() if word in str(error)]
+        fitting += [CAUSES.get((name, type(error)), "")]
+        fitting += [text for kind, text in ADVICE.items() if isinstance(error, kind)]
+        remedy = "" if ours else next(filter(None, fitting), "")
         given = ", ".join(map(described, args))
         notes.append(f"{name}{CALLED}{given}. {remedy}".strip())
     error.__notes__ = notes
+
+
+# book/graph/errors.md: A call that does not fit
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from re import sub
+from typing import TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])  #: A function that is given back as it was.
+
+
+def usage(fun: Callable[..., Any]) -> str:
+    """How a function is called, and what it returns if that is a function."""
+    form = signature(fun)
+    shown = [p.replace(annotation=p.empty) for p in form.parameters.values()]
+    shown = [p for p in shown if p.name != "self"]
+    name = fun.__qualname__.removesuffix(".__init__").rpartition(".")[-1]
+    text = f"{name}{form.replace(parameters=shown, return_annotation=form.empty)}"
+    text = sub(r"<class '([^']*)'>", r"\1", text)
+    later = form.return_annotation == Callable[..., Any]
+    return text + ", and what comes back with the arguments of f" * later
+
+
+def with_usage(fun: F) -> F:
+    """Decorator: an error of a call whose arguments do not fit shows those that do."""
+
+    @wraps(fun)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return fun(*args, **kwargs)
+        except TypeError as error:
+            if error.__traceback__ and error.__traceback__.tb_next is None:
+                error.add_note(f"Call it as {usage(fun)}.")
+            raise
+
+    return called  # type: ignore[return-value]

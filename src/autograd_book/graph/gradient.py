@@ -16,7 +16,7 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7eabb890dc48e9329c48d9704b4e41801f1320fdba3352fd9cc6e64ecb714125
+# sha256: 599563f7ec56ae430775c455455ae9a5e03c4fdd2a75b6c505fbe45e98f79d53
 
 __all__ = [
     "conjugated",
@@ -50,7 +50,9 @@ from warnings import warn
 import numpy as np
 
 from autograd_book.graph.backward import NOBODY_ELSE, walk
-from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, described,
+)
 from autograd_book.graph.interpreter import Interpreter, puller
 from autograd_book.graph.methods import H
 from autograd_book.graph.primitive import Handle, differentiable, shape_of
@@ -188,6 +190,10 @@ def as_gradient(variable: Any, value: Any) -> Any:
 def hang(variable: Any, hook: Fun) -> Fun:
     """Hang a function on the node of a Variable; a function that takes it off again."""
     node = variable.node
+    if not callable(hook):
+        raise DifferentiationTypeError(
+            f"{described(hook)} was registered as a hook. Give a function of the gradient."
+        )
     if node is None:
         raise DifferentiationTypeError(
             f"a hook was registered on a Variable of shape {variable.shape} that needs no "

@@ -17,7 +17,7 @@ write instead.
         print(error)
 """
 # Generated from book/graph/methods.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2ece75e0bf24cf66089194c9978422d2d220bac586b78d899282b24a4463bf3d
+# sha256: 4a181865df7ee51fe17cdc764ab400ac20f3c31d0299acbc7cc5effd776e26a1
 
 __all__ = [
     "H",
@@ -259,6 +259,7 @@ HABITS = {
     "Write x.astype(np.float64).": "double",
     "Write x.astype(np.float16).": "half",
     "Write x.numpy().astype({name}), a plain array.": "int bool",
+    "Write np.{name}(x, y).": "matmul kron outer inner maximum minimum",
     "Write x.numpy().astype(np.int64), a plain array.": "long",
     "Write x.astype(dtype), or read x.dtype.": "type type_as",
     "Write x.reshape(shape).": "view view_as reshape_as unflatten",

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f30a676f6c84841961a301249b6421e64ea16bae62b849066550ecc5caf717d8
+# sha256: 4da3046fb0d6c8677831b0fdc8f38199c4159c97b2e4a3a45126c07815676b95
 
 __all__ = [
     "expect_constant",
@@ -39,7 +39,7 @@ from typing import Any, final
 import numpy as np
 
 from autograd_book.graph.errors import (
-    DifferentiationTypeError, DifferentiationValueError, described,
+    DifferentiationTypeError, DifferentiationValueError, described, with_usage,
 )
 from autograd_book.graph.gradient import Gradients
 from autograd_book.graph.methods import H, Methods, Operators, independent
@@ -193,6 +193,12 @@ NUMBERS = {
 
 def admissible(data: Any, requires_grad: bool) -> np.ndarray:
     """A fresh array of `data`, or the error that says why it cannot be a Variable's."""
+    if not isinstance(requires_grad, (bool, int, np.bool_)):
+        raise DifferentiationTypeError(
+            f"a Variable was made with {described(requires_grad)} as requires_grad. Give "
+            "True or False; for a dtype make the array first, as in "
+            "Variable(np.asarray(data, dtype))."
+        )
     if type(data) is Variable:
         raise DifferentiationTypeError(
             "a Variable was made of a Variable. Use it as it is, its .detach() for a "
@@ -275,6 +281,7 @@ class Variable(Gradients, Conversions, Guards, Methods, Operators, Protocols):
 
     __slots__ = ("value", "node", "record", "__weakref__")
 
+    @with_usage
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         #: An array, or a NumPy scalar; the engine's own.
         self.value: Any = admissible(data, requires_grad)

@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c1e915cd389c5674abd52bcfe4ad531140ece8d4262c621ac362eb2df49e17e3
+# sha256: 0d1972245eae2b588bbc136e701ba384f8480933e0614a827f8732dfdc620c22
 
 __all__ = [
     "LATER",
@@ -35,7 +35,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
 from autograd_book.graph.errors import (
-    DifferentiationTypeError, DifferentiationValueError, nearest,
+    DifferentiationTypeError, DifferentiationValueError, nearest, with_usage,
 )
 from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.graph.record import Record
@@ -70,6 +70,7 @@ def expect_function(f: Any, policy: Any) -> None:
 
 
 # book/memory/checkpoint.md: The function
+@with_usage
 def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
     """A function like `f` that keeps its inputs alone, and computes again in the backward
     pass what its derivatives need.

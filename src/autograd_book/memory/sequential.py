@@ -17,7 +17,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/sequential.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7153ce6276fad6cce2900e94d9ad12b9d52d4176594077dd8f82c23b966ec281
+# sha256: 6a9fb34d5bf82fb6353303fe5af7fbbd23e6e9fb31e8e10a9d077bde8c68f143
 
 __all__ = [
     "expect_count",
@@ -39,7 +39,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationValueError
+from autograd_book.graph.errors import DifferentiationValueError, with_usage
 from autograd_book.graph.stack import bottom
 from autograd_book.learn.nn import Module, expect_layer
 from autograd_book.memory.checkpoint import checkpoint, recording
@@ -164,6 +164,7 @@ def planned(blocks: list[Any], ways: dict[str, Any]) -> Any:
 
 
 # book/memory/sequential.md: The function
+@with_usage
 def checkpoint_sequential(
     blocks: Any, *, every: int | None = None, slots: int | None = None,
     budget: float | None = None, schedule: Schedule | None = None, policy: Any = None,

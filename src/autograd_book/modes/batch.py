@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c0b91173d082e322b94c2a69c2b895498aa7923a5ff32dcb2323b8c1333665ad
+# sha256: 0083072d9265c0ab5d7c79139036ffe3ca4fab7ebb97162e2c0b52a083ee2b6e
 
 __all__ = [
     "OneForAllError",
@@ -37,9 +37,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.errors import (
-    DifferentiationTypeError,
-    DifferentiationValueError,
-    LeakedVariableError,
+    DifferentiationTypeError, DifferentiationValueError, LeakedVariableError, with_usage,
 )
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, shape_of
@@ -190,6 +188,7 @@ def expect_at_work(value: Batched) -> None:
 
 
 # book/modes/batch.md: The transformation
+@with_usage
 def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     """A function of batches that applies `f` to each example.
 

@@ -12,7 +12,7 @@ value together with its tangent.
     print(f"{value:.2f} {tangent:.1f}")
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 08348991e4921b5fc79fb8522b69101fe1f94af88957723aca0919b6026275eb
+# sha256: 89b2e796614b01868a2ac56291591d788457b07fa275cb6bf73a9d2bf2234d0a
 
 __all__ = [
     "along_elements",
@@ -37,7 +37,9 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.backward import walk
-from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, with_usage,
+)
 from autograd_book.graph.interpreter import Interpreter, puller
 from autograd_book.graph.primitive import Primitive, primitives, shape_of
 from autograd_book.graph.record import (
@@ -184,6 +186,7 @@ class Forward(Interpreter):
 
 
 # book/modes/forward.md: The transformation
+@with_usage
 def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[Tree, Tree]:
     """Value of a function and its Jacobian-vector product.
 

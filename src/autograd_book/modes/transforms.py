@@ -13,12 +13,13 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3886b8fab79034f944f36efba7d6ab6a92d613951e3325d18f0053be43d6f970
+# sha256: b169d434d37197cfc4080c6f6bb637a13953f6726466ea7f9975a62f4f437b9c
 
 __all__ = [
     "Fun",
     "name_of",
     "primal",
+    "explain_trees",
     "recorded",
     "expect_function",
     "RETURNED",
@@ -48,7 +49,9 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.backward import walk
-from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, with_usage,
+)
 from autograd_book.graph.gradient import conjugated, expect_kind, in_dtype
 from autograd_book.graph.interpreter import puller
 from autograd_book.graph.methods import Operators
@@ -65,6 +68,8 @@ Fun = Callable[..., Any]  #: Any function of arrays.
 def name_of(f: Fun) -> str:
     """A function's name and where it was defined, for messages."""
     f = inspect.unwrap(f)
+    if derived := getattr(f, "derived", ""):
+        return derived
     code = getattr(f, "__code__", None)
     place = f" ({f.__module__}, line {code.co_firstlineno})" if code else ""
     return f"{getattr(f, '__qualname__', repr(f))}{place}"
@@ -88,12 +93,31 @@ def primal(value: Any) -> Any:
 
 
 # book/modes/transforms.md: One recorded run
+def explain_trees(error: Exception, f: Fun, primals: tuple[Tree, ...]) -> None:
+    """Add to an error of f that some of its arguments were no arrays."""
+    for i, p in enumerate(primals):
+        if isinstance(p, (list, tuple)):
+            kind = type(p).__name__
+            error.add_note(
+                f"Argument {i} of {name_of(f)} came as a {kind} of {len(p)}, with Variables "
+                f"for the numbers and arrays in it. Make an array of the {kind} where one is "
+                "meant, with rows of one length, and give several arguments one by one."
+            )
+        elif p is None:
+            error.add_note(f"Argument {i} of {name_of(f)} was None. Give numbers or arrays.")
+
+
+# book/modes/transforms.md: One recorded run
 def recorded(f: Fun, primals: tuple[Tree, ...]) -> tuple[Any, Record, tuple[Tree, ...]]:
     """Run f once under a Record of its own; the result, the Record, and the watched
     inputs."""
     with push(Record, Variable, f"a derivative of {name_of(f)}") as record:
         inputs = tree_map(lambda p: record.watch(primal(p)), primals)
-        result = f(*inputs)
+        try:
+            result = f(*inputs)
+        except (TypeError, AttributeError) as error:
+            explain_trees(error, f, primals)
+            raise
     return result, record, inputs
 
 
@@ -113,6 +137,9 @@ RETURNED: dict[type, str] = {
     list: "Return one array or number, as np.stack makes one of a list.",
     tuple: "Return one array or number, as np.stack makes one of a tuple; grad, "
     "value_and_grad and vjp pass a second thing on if has_aux=True.",
+    dict: "Return one array or number; grad, value_and_grad and vjp pass a second thing on "
+    "if has_aux=True.",
+    type(name_of): "Return what the function gives, f(x) and not f.",
 }
 
 
@@ -141,6 +168,7 @@ def zero_cotangent(variable: Variable) -> Any:
 
 
 # book/modes/transforms.md: The vector-Jacobian product
+@with_usage
 def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
     """Value of a function and its vector-Jacobian product.
 
@@ -287,6 +315,7 @@ def positions_of(f: Fun, argnums: Any) -> tuple[int, ...]:
 
 
 # book/modes/transforms.md: Gradients
+@with_usage
 def value_and_grad(
     f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False
 ) -> Fun:
@@ -328,6 +357,7 @@ def value_and_grad(
 
 
 # book/modes/transforms.md: Gradients
+@with_usage
 def grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Fun:
     """A function that returns the gradient of `f`, or ``(gradient, aux)``; parameters and
     errors as for `value_and_grad`."""
@@ -337,6 +367,7 @@ def grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> F
         value, gradient = both(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
+    vars(transformed)["derived"] = f"the gradient of {name_of(f)}"
     return transformed
 
 

@@ -16,7 +16,7 @@ and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6315975c0aab93db25cbc507012acb2471ffce14bbd285b3058e7c67f3c9d760
+# sha256: 03a725129096712c129758dbf74452d48238d05b500da365f5de71fe40cd07cc
 
 __all__ = [
     "windows",
@@ -100,7 +100,7 @@ def fold(w: Any, length: int, axis: int, step: int = 1, spread: int = 1) -> Any:
 
 
 # book/rules/convolution.md: NumPy's own windows
-from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
+from autograd_book.graph.errors import DifferentiationValueError, NoRuleError, with_usage
 
 
 @implements(np.lib.stride_tricks.sliding_window_view)
@@ -354,6 +354,7 @@ def convolution(
 
 
 # book/rules/convolution.md: Convolution for any number of axes
+@with_usage
 def conv1d(
     x: Any,
     weights: Any,
@@ -396,6 +397,7 @@ def conv1d(
 
 
 # book/rules/convolution.md: Convolution for any number of axes
+@with_usage
 def conv2d(
     x: Any,
     weights: Any,

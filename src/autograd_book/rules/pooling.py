@@ -14,7 +14,7 @@ Pooling by maximum and mean along one axis or two, with stride and padding.
     print(image.grad[0, 0])
 """
 # Generated from book/rules/pooling.md by autograd-book extract; edit the chapter, not this file.
-# sha256: da5c828eef2631cda51568d6aeb76b3da859e098f2e93bbab3d5a9b0bb366245
+# sha256: 6350ed4d64df8b5ca919bf724ccf651f3dcce66a388d9f2f2c25004ee72cb4e6
 
 __all__ = [
     "over_places",
@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationValueError
+from autograd_book.graph.errors import DifferentiationValueError, with_usage
 from autograd_book.graph.protocols import primitive
 from autograd_book.rules.convolution import (
     Sliding, all_windows, borders, each, expect_axes, ready,
@@ -119,6 +119,7 @@ def pooling(
 
 
 # book/rules/pooling.md: Borders of pools
+@with_usage
 def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along one axis.
 
@@ -142,18 +143,21 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
 
 
 # book/rules/pooling.md: Borders of pools
+@with_usage
 def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along two axes: `max_pool1d` of (height, width)."""
     return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
 # book/rules/pooling.md: Borders of pools
+@with_usage
 def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along one axis: as `max_pool1d`, with zeros for padding."""
     return pooling(1, average, 0.0, x, kernel, stride, padding)
 
 
 # book/rules/pooling.md: Borders of pools
+@with_usage
 def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along two axes: `avg_pool1d` of (height, width)."""
     return pooling(2, average, 0.0, x, kernel, stride, padding)

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6205761bca1de426bed957a291b5b9ef28acbb61fa2e97d00e57769442254f67
+# sha256: 00c6c0bebd8ae181afa34b97215ff8baf00946c49537a55fc4012a4d227784df
 
 __all__ = [
     "reshape",
@@ -45,6 +45,7 @@ __all__ = [
     "join",
     "joined",
     "expect_no_out",
+    "expect_list",
     "concatenate",
     "stack",
     "joins",
@@ -67,7 +68,9 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.backward import unbroadcast
-from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, NoRuleError,
+)
 from autograd_book.graph.primitive import Primitive, differentiable, primitives, shape_of
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.protocols import functions, implements, primitive, refuse
@@ -389,6 +392,16 @@ def expect_no_out(fun: Fun, out: Any) -> None:
         )
 
 
+def expect_list(name: str, arrays: Any, axis: Any) -> None:
+    """Raise if arrays were given one by one, so that the second stands for the axis."""
+    if np.ndim(axis):
+        raise DifferentiationTypeError(
+            f"{name} was given an array of shape {shape_of(arrays)}, and one of shape "
+            f"{shape_of(axis)} as its axis. Give the arrays in a list, as in "
+            f"np.{name}([a, b])."
+        )
+
+
 # book/rules/shapes.md: Concatenate and stack
 @implements(np.concatenate)
 def concatenate(
@@ -401,6 +414,7 @@ def concatenate(
 ) -> Any:
     """Arrays joined along an axis, or flattened if it is None, as `numpy.concatenate`."""
     expect_no_out(np.concatenate, out)
+    expect_list("concatenate", arrays, axis)
     parts = [converted(a, dtype, casting) for a in arrays]
     if axis is None:
         return bind(joined, *map(np.ravel, parts), axis=0)
@@ -419,6 +433,7 @@ def stack(
 ) -> Any:
     """Arrays of one shape joined along a new axis, as `numpy.stack`."""
     expect_no_out(np.stack, out)
+    expect_list("stack", arrays, axis)
     axis = operator.index(axis)
     return concatenate(
         [np.expand_dims(a, axis) for a in arrays], axis, dtype=dtype, casting=casting

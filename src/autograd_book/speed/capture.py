@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8341c835787a2fa6d3a321155a3c94d19d50a878e92a0d180fbcc3051f35f8e9
+# sha256: 5a65a744f90e1adb6d357cde00101f8d0cf06f0a52cad47ef5e26c73bfe27bbb
 
 __all__ = [
     "NUMBER",
@@ -74,6 +74,7 @@ from autograd_book.graph.variable import Variable
 from autograd_book.memory.repeat import (
     TOLD, alike, global_source, mark, sources_of_chance, state_of,
 )
+from autograd_book.modes.transforms import expect_function
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.speed.cells import StateCell, cells_of, chance, extent, followed, walked
 from autograd_book.speed.draws import drawn
@@ -559,6 +560,7 @@ def capture(f: Fun, *examples: Tree, expand: Any = None) -> Graph:
     Regions around the call, such as `no_grad` or `autocast`, are those of the capture. While
     `f` runs, its state holds symbols: other threads have to leave it alone.
     """
+    expect_function(f, "capture")
     moving: set[StateCell] = set()
     while (found := traced(f, examples, moving, expand)) is None:
         pass

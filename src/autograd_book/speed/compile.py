@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 57697f0c034c2fa1fd831305a25d430306d78636c3bbcba1125ab41238be9cce
+# sha256: 20b0eae8520586f19fd13e1de450d21845a8ad0b48f3cbd472e60af17ffd53db
 
 __all__ = [
     "ABSENT",
@@ -48,11 +48,13 @@ from typing import Any
 
 import numpy as np
 
+from autograd_book.graph.errors import with_usage
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.primitive import seal
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.stack import Fun, as_constant, base, bedrock, floor, top
 from autograd_book.memory.repeat import mark, put_back, state_of
+from autograd_book.modes.transforms import expect_function
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.speed.capture import capture, commit, expect_fitting, given, handed, inner
 from autograd_book.speed.cells import StateCell, extent
@@ -355,6 +357,7 @@ class Compiled:
 
 
 # book/speed/compile.md: Many traces
+@with_usage
 def compile(
     f: Fun, *, exact: bool = False, memory: int | None = None, traces: int = 8, poison: bool = False
 ) -> Compiled:
@@ -385,4 +388,5 @@ def compile(
     CaptureError
         In the second call, if `f` does what a graph cannot say.
     """
+    expect_function(f, "compile")
     return Compiled(f, exact, memory, traces, poison)
