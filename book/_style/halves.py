@@ -12,12 +12,12 @@ import numpy as np
 import autograd_book as ab
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.stack import innermost, push
-from autograd_book.learn.digits import split
+from autograd_book.learn.digits import split_digits
 from autograd_book.learn.sequence import Characters, Transformer, excerpts, next_token_loss
-from autograd_book.learn.training import batches, evaluate, perceptron
+from autograd_book.learn.training import batches, loss_and_accuracy, perceptron
 
 half, brain = partial(ab.autocast, np.float16), partial(ab.autocast, "bfloat16")
-seen, unseen = split(ab.load_digits())
+seen, unseen = split_digits(ab.load_digits())
 SMALL = 2.0**-20
 
 
@@ -71,7 +71,7 @@ def reading(learn, mode, scaler, seed, steps=66):
     for i, batch in enumerate(course(steps, seed)):
         learn(optimizer, scaler, mode, lambda batch=batch: share(network, batch))
         if i % 3 == 2:
-            found.append(100 * evaluate(network, unseen)[1])
+            found.append(100 * loss_and_accuracy(network, unseen)[1])
     return found
 
 

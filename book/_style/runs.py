@@ -11,7 +11,7 @@ import numpy as np
 
 import autograd_book as ab
 from autograd_book.learn.adversarial import Rivals, adversarial_step, discriminator, generator
-from autograd_book.learn.digits import split
+from autograd_book.learn.digits import split_digits
 from autograd_book.learn.sequence import RNN, Characters, Transformer, excerpts, language_step
 
 
@@ -59,7 +59,7 @@ Sometime too hot the eye of heaven shines, And often is his gold complexion dimm
 And every fair from fair sometime declines,
 By chance or nature's changing course untrimm'd;"""
 letters = Characters(sonnet)
-images = split(ab.load_digits())[0].images
+images = split_digits(ab.load_digits())[0].images
 
 
 def language(clip, lr=3.0):

@@ -10,9 +10,9 @@ a command it prints what there is.
     main([])
 """
 # Generated from book/__main__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ec113961576db66faf616953d4dc7503a22c6c7d51b97b5953eee54b4b0d941f
+# sha256: c47a7a5d7e80bac541624778d2ab697c03316884135523cbab933d8be53fd605
 
-__all__ = ["COMMANDS", "parser", "run", "main"]
+__all__ = ["COMMANDS", "parser", "run_command", "main"]
 
 
 # book/__main__.md: A table of commands
@@ -45,7 +45,7 @@ def parser() -> ArgumentParser:
 
 
 # book/__main__.md: Handing over
-def run(argv: list[str] | None) -> int:
+def run_command(argv: list[str] | None) -> int:
     """Run one command; without a command, print the help."""
     options = parser().parse_args(argv)
     if options.verb is None:
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     end."""
     try:
         try:
-            return run(argv)
+            return run_command(argv)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:

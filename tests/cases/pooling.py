@@ -20,7 +20,7 @@ POOLS: list[tuple[tuple[int, ...], Any, dict[str, Any]]] = [
 
 def cases() -> Iterator[tuple[str, Case]]:
     for shape, kernel, options in POOLS:
-        for kind, name in (("highest", "max_pool"), ("average", "avg_pool")):
+        for kind, name in (("highest", "max_pool"), ("window_mean", "avg_pool")):
             fun = getattr(ab, f"{name}{len(shape) - 2}d")
             f = lambda x, fun=fun, kernel=kernel, options=options: fun(x, kernel, **options)
             x = uniform(shape)

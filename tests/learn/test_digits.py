@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
-from autograd_book.learn.digits import Digits, load_digits, split
+from autograd_book.learn.digits import Digits, load_digits, split_digits
 
 DIGITS = load_digits()
 
@@ -61,25 +61,25 @@ def pairs(digits):
 
 
 def test_a_split_keeps_every_image_with_its_label_exactly_once():
-    seen, unseen = split(DIGITS)
+    seen, unseen = split_digits(DIGITS)
     assert sorted(pairs(seen) + pairs(unseen)) == pairs(DIGITS)
 
 
 @pytest.mark.parametrize(("held_out", "count"), [(0.2, 359), (0.5, 898), (1 / 1797, 1)])
 def test_the_held_out_part_has_the_size_asked_for(held_out, count):
-    seen, unseen = split(DIGITS, held_out)
+    seen, unseen = split_digits(DIGITS, held_out)
     assert (len(seen.labels), len(unseen.labels)) == (1797 - count, count)
 
 
 def test_seeds_determine_the_split():
-    same, again, other = (split(DIGITS, seed=seed)[1].images for seed in (0, 0, 1))
+    same, again, other = (split_digits(DIGITS, seed=seed)[1].images for seed in (0, 0, 1))
     np.testing.assert_array_equal(same, again)
     assert (same != other).any()
 
 
 def test_a_split_shuffles_and_leaves_the_original_alone():
     before = DIGITS.labels.copy()
-    seen, unseen = split(DIGITS)
+    seen, unseen = split_digits(DIGITS)
     seen.images[:], unseen.images[:] = 9.0, 9.0
     np.testing.assert_array_equal(DIGITS.labels, before)
     assert DIGITS.images.max() == 1.0
@@ -89,7 +89,7 @@ def test_a_split_shuffles_and_leaves_the_original_alone():
 @pytest.mark.parametrize("held_out", [0.0, 1.0, -0.5, 20, 1e-9])
 def test_a_split_with_an_empty_part_is_refused(held_out):
     with pytest.raises(ab.DifferentiationValueError, match="some of both"):
-        split(DIGITS, held_out)
+        split_digits(DIGITS, held_out)
 
 
 def test_take_picks_the_same_rows_of_both():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
-from autograd_book.learn.state import FORMS, SavedState, door, packed, plain, unpacked
+from autograd_book.learn.state import FORMS, SavedState, door, packed, unpacked, with_states
 
 
 def moved_variable():
@@ -70,7 +70,7 @@ def test_a_state_is_told_from_a_dictionary_and_is_plain_in_the_end() -> None:
     arrays = []
     again = unpacked(packed([np.random.default_rng(0), {"bit_generator": "mine"}], "it", arrays), arrays)
     assert type(again[0]) is SavedState and type(again[1]) is dict
-    assert plain(again)[0]["bit_generator"] == "PCG64"
+    assert with_states(again)[0]["bit_generator"] == "PCG64"
 
 
 def test_each_form_makes_a_value_of_its_parts() -> None:

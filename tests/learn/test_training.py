@@ -12,12 +12,12 @@ import pytest
 
 import autograd_book as ab
 from autograd_book.graph.errors import AutogradError, DifferentiationValueError
-from autograd_book.learn.digits import Digits, load_digits, split
+from autograd_book.learn.digits import Digits, load_digits, split_digits
 from autograd_book.learn.optim import SGD, AdamW
 from autograd_book.learn.training import (
     Epoch,
     batches,
-    evaluate,
+    loss_and_accuracy,
     main,
     perceptron,
     process_settings,
@@ -26,7 +26,7 @@ from autograd_book.learn.training import (
     train,
 )
 
-SEEN, UNSEEN = split(load_digits())
+SEEN, UNSEEN = split_digits(load_digits())
 FEW = SEEN.take(slice(32))
 
 
@@ -135,9 +135,9 @@ def test_a_step_returns_the_loss_before_it_and_moves_along_this_batch_alone():
 def test_evaluating_records_and_changes_nothing():
     network = perceptron(8)
     before = network.state_dict()
-    loss, score = evaluate(network, FEW)
+    loss, accuracy = loss_and_accuracy(network, FEW)
     assert loss == pytest.approx(ab.nn.cross_entropy(network(FEW.images), FEW.labels).item())
-    assert score == ab.nn.accuracy(network(FEW.images), FEW.labels)
+    assert accuracy == ab.nn.accuracy(network(FEW.images), FEW.labels)
     assert all(p.grad is None for p in network.parameters())
     assert all((before[name] == array).all() for name, array in network.state_dict().items())
 

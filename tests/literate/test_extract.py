@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from small_book import FRONT, cell, export, refused, synopsis
 
-from autograd_book.__main__ import run as main
+from autograd_book.__main__ import run_command as main
 from autograd_book.literate import extract as extractor
 from autograd_book.literate import stitch as stitcher
 from autograd_book.literate.checks import MARKER

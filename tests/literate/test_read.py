@@ -6,7 +6,7 @@ from textwrap import indent
 import pytest
 from small_book import FRONT, cell, export, refused, synopsis
 
-from autograd_book.__main__ import run as main
+from autograd_book.__main__ import run_command as main
 from autograd_book.literate import read as reader
 from autograd_book.literate.extract import extract
 from autograd_book.literate.read import parse_chapter

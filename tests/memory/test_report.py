@@ -136,7 +136,7 @@ def test_of_operations_in_one_another_the_outer_comes_first_in_a_trace():
     spans = [books.Span(there, 5, 7), books.Span(there, 5, 9), books.Span(there, 1, 9)]  # as they end
     accounts = books.Books()
     accounts.activity.spans, accounts.moments = spans, [books.Moment(0, there, dict.fromkeys(books.CATEGORIES, 0), 0, 0)]
-    events = report.events(report.MemoryProfile(accounts))
+    events = report.memory_events(report.MemoryProfile(accounts))
     assert [e["dur"] for e in events if e["ph"] == "X"] == [0.008, 0.004, 0.002]
     text = json.dumps({"traceEvents": events, "displayTimeUnit": "ns"})
     assert faults(text) == []

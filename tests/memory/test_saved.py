@@ -19,7 +19,7 @@ from autograd_book.learn.sequence import LastState, Transformer, next_token_loss
 from autograd_book.memory import saved
 from autograd_book.memory.policies import Bits, Blocks, Half, Policy, Zipped, policy_of
 from autograd_book.memory.pool import recycle
-from autograd_book.memory.saved import Saving, Slot, arrays_in, laid_out, saved_values
+from autograd_book.memory.saved import Saving, Slot, arrays_in, packed_array, saved_values
 from autograd_book.rules.activations import relu
 from autograd_book.rules.convolution import conv2d
 from autograd_book.rules.pooling import max_pool2d
@@ -398,7 +398,7 @@ def test_views_of_one_array_share_its_packed_form():
 ])
 def test_arrays_come_back_in_their_layout(view):
     x = view(normal(12, 30, dtype=np.float64))
-    root, back = laid_out(x)
+    root, back = packed_array(x)
     assert root.flags.c_contiguous
     found = back(root.copy())
     np.testing.assert_array_equal(found, x)

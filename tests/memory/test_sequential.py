@@ -10,7 +10,7 @@ from autograd_book.memory.checkpoint import keeping
 from autograd_book.memory.costs import measure_blocks, predict
 from autograd_book.memory.planner import least, optimal
 from autograd_book.memory.schedule import runs, segments
-from autograd_book.memory.sequential import ROOM, checkpoint_sequential, with_room
+from autograd_book.memory.sequential import ROOM, checkpoint_sequential, with_margin
 
 WAYS = [
     *({"every": k} for k in (1, 2, 4, 5, 7, 12)),
@@ -124,7 +124,7 @@ def test_an_infeasible_budget_names_the_smallest_feasible_one(name) -> None:
         network(x)
     costs = measure_blocks(network.blocks, x, rounds=1)
     named, exact = int(str(caught.value).split("needs ")[1].split()[0].replace(",", "")), least(costs)[0]
-    assert abs(named / least(with_room(costs))[0] - 1) < 0.01
+    assert abs(named / least(with_margin(costs))[0] - 1) < 0.01
     assert predict(optimal(costs, exact), costs).peak <= exact
     with pytest.raises(DifferentiationValueError, match=f"{exact:,}"):
         optimal(costs, exact - 1)

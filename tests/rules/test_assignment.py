@@ -8,7 +8,7 @@ from cases.indexing import INDICES
 from casework import uniform
 
 import autograd_book as ab
-from autograd_book.rules.assignment import AT, At, lasting, rounds
+from autograd_book.rules.assignment import AT, At, last_written, rounds
 
 HAS_AT = hasattr(ab.Variable, "at") or hasattr(ab.Variable(1.0), "at")
 
@@ -88,4 +88,4 @@ def test_what_lasts_is_what_numpy_left() -> None:
     for name, shape, index in INDICES:
         target, values = np.full(shape, -1.0), np.arange(1.0 * np.zeros(shape)[index].size).reshape(np.zeros(shape)[index].shape)
         target[index] = values
-        np.testing.assert_array_equal(lasting(np.zeros(shape), index=index), target[index] == values, err_msg=name)
+        np.testing.assert_array_equal(last_written(np.zeros(shape), index=index), target[index] == values, err_msg=name)

@@ -10,7 +10,7 @@ from casework import uniform
 import autograd_book as ab
 from autograd_book.graph.backward import reachable
 from autograd_book.rules.assignment import At
-from autograd_book.rules.indexing import frozen, is_basic, pick, scatter
+from autograd_book.rules.indexing import frozen_index, is_basic, pick, scatter
 
 HAS_AT = hasattr(ab.Variable, "at") or hasattr(ab.Variable(1.0), "at")
 
@@ -77,12 +77,12 @@ def test_changing_the_arguments_of_other_picks_changes_nothing(name) -> None:
 
 
 def test_a_frozen_index_is_not_copied_again() -> None:
-    index = frozen(([1, 2], np.array([0, 1]), slice(None), None, Ellipsis, 3, np.int64(1)))
-    again = frozen(index)
+    index = frozen_index(([1, 2], np.array([0, 1]), slice(None), None, Ellipsis, 3, np.int64(1)))
+    again = frozen_index(index)
     assert all(a is b for a, b in zip(index, again, strict=True))
     assert not index[0].flags.writeable
-    assert frozen([]).dtype == np.intp
-    assert frozen(np.zeros(0, bool)).dtype == bool
+    assert frozen_index([]).dtype == np.intp
+    assert frozen_index(np.zeros(0, bool)).dtype == bool
 
 
 def test_indices_that_cannot_repeat_are_known() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import autograd_book as ab
-from autograd_book.rules.samples import in_dtype, plain
+from autograd_book.rules.samples import as_dtype
+from autograd_book.rules.shapes import plain
 
 AREA = getattr(np, "trapezoid", None) or np.trapz
 
@@ -132,7 +133,7 @@ def test_what_cannot_be_done_is_said_with_a_remedy(call, kind, fact, words) -> N
 def test_values_and_constants_are_converted_alike() -> None:
     x = ab.Variable(np.float32(1.5))
     assert plain(x) == plain(1.5) == 1.5
-    assert isinstance(in_dtype(x, np.float64), ab.Variable) and in_dtype([1], np.float64).dtype == np.float64
+    assert isinstance(as_dtype(x, np.float64), ab.Variable) and as_dtype([1], np.float64).dtype == np.float64
 
 
 @pytest.mark.filterwarnings("ignore")

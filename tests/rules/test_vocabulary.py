@@ -11,7 +11,7 @@ from vocabulary import CASES, ROWS
 
 import autograd_book as ab
 import autograd_book.rules
-from autograd_book.graph.protocols import call, refusals
+from autograd_book.graph.protocols import call_numpy, refusals
 from autograd_book.rules.vocabulary import AREAS, PLAIN, status, survey
 
 ENTRIES = survey()
@@ -41,7 +41,7 @@ def test_the_words_are_those_that_the_page_explains() -> None:
 @pytest.mark.parametrize("fun", refusals, ids=lambda f: getattr(f, "__name__", str(f)))
 def test_what_is_refused_says_so_and_what_to_do_instead(fun) -> None:
     with pytest.raises(ab.NoRuleError, match="was called with a Variable") as caught:
-        call(fun, (ab.Variable([1.0, 2.0]),), {})
+        call_numpy(fun, (ab.Variable([1.0, 2.0]),), {})
     assert str(caught.value).endswith(refusals[fun])
     assert refusals[fun].endswith((".", "?"))
 

@@ -19,10 +19,10 @@ from autograd_book.speed.equations import (
     MissedGuard,
     Name,
     alike,
+    bytes_in_use,
     carry_out,
     evaluate,
     last_uses,
-    live_bytes,
     names_in,
     short,
     source_of,
@@ -103,7 +103,7 @@ def test_long_lines_of_a_program_are_cut():
 
 def test_last_uses_and_live_bytes_agree_with_counting_by_hand():
     assert last_uses(GRAPH) == {X: 0, Y: 1, Z: 2}
-    assert live_bytes(GRAPH) == [24, 48]
+    assert bytes_in_use(GRAPH) == [24, 48]
     unread = replace(GRAPH, outputs=(Y,))
     assert last_uses(unread)[Z] == 1 and last_uses(unread)[Y] == 2
 
@@ -123,7 +123,7 @@ def bytes_alive(graph):
 def test_live_bytes_of_random_programs_are_those_of_a_slow_count(program, seed):
     f = ab.grad(lambda x, y: execute(program, [x, y], np))
     graph = capture(f, *points(seed))
-    assert live_bytes(graph) == bytes_alive(graph)
+    assert bytes_in_use(graph) == bytes_alive(graph)
 
 
 def test_a_step_counts_its_primitives_and_knows_its_edges():

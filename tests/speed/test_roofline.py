@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograd_book.speed import roofline
-from autograd_book.speed.roofline import SIZES, Machine, Trial, at_once, copies, fastest, measure_machine, repeated
+from autograd_book.speed.roofline import SIZES, Machine, Trial, at_once, copy_trials, fastest, measure_machine, repeated
 from autograd_book.speed.work import Work
 
 RATES = {"float32": 2e9, "float64": 1e9}
@@ -83,8 +83,8 @@ def test_a_trial_does_what_it_says():
     trial.run()
     assert trial.amount == 15
     np.testing.assert_array_equal(out, 4.0)
-    assert all(copies(size).amount >= size for size in SIZES)
-    assert copies(1 << 20).amount == 2 << 20
+    assert all(copy_trials(size).amount >= size for size in SIZES)
+    assert copy_trials(1 << 20).amount == 2 << 20
 
 
 def test_threads_do_as_much_each():
@@ -102,7 +102,7 @@ def test_a_measured_machine_is_complete_and_has_units(threads):
     found = measure_machine(threads, seconds=0.0, clock=Clock())
     assert found.threads == threads
     assert found.sizes == SIZES
-    assert found.copied == tuple(threads * copies(size).amount for size in SIZES)  # in one tick each
+    assert found.copied == tuple(threads * copy_trials(size).amount for size in SIZES)  # in one tick each
     assert found.products == dict.fromkeys(("float32", "float64"), threads * 2.0 * roofline.SIDE**3)
     assert found.call == 1 / 500
     text = str(found)

@@ -12,8 +12,8 @@ from hypothesis import given
 from scaling_calls import OPTIMIZERS, Player, play, sequences, settings_
 
 import autograd_book as ab
-from autograd_book.learn.digits import split
-from autograd_book.learn.training import batches, evaluate, perceptron
+from autograd_book.learn.digits import split_digits
+from autograd_book.learn.training import batches, loss_and_accuracy, perceptron
 from autograd_book.stability.clipping import clip_gradients
 from autograd_book.stability.precision import autocast
 from autograd_book.stability.scaler import GradScaler, Scale, ScalingOrderError
@@ -473,7 +473,7 @@ def test_a_scaler_that_is_not_enabled_only_steps():
 
 def trained(dtype, scaler, weight, steps=60, spoil=None):
     """Accuracy on digits not seen, after steps with the loss multiplied by a weight; and the network."""
-    seen, unseen = split(ab.load_digits())
+    seen, unseen = split_digits(ab.load_digits())
     network, rng = perceptron(seed=0), np.random.default_rng(0)
     optimizer = ab.optim.SGD(network.parameters(), lr=0.1 / weight, momentum=0.9)
     course = [b for _ in range(3) for b in batches(seen, 64, rng)][:steps]
@@ -486,7 +486,7 @@ def trained(dtype, scaler, weight, steps=60, spoil=None):
             scaler.scale(loss).backward()
             scaler.step(optimizer)
             scaler.update()
-        return evaluate(network, unseen)[1], network
+        return loss_and_accuracy(network, unseen)[1], network
 
 
 def test_a_small_loss_vanishes_in_float16_and_a_scaler_saves_it():

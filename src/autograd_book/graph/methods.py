@@ -17,7 +17,7 @@ write instead.
         print(error)
 """
 # Generated from book/graph/methods.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4a181865df7ee51fe17cdc764ab400ac20f3c31d0299acbc7cc5effd776e26a1
+# sha256: 9d5a37863df9cec41b629d63fb3ddd501d4944404dfd735a956ee5cb4b1b7962
 
 __all__ = [
     "H",
@@ -25,7 +25,7 @@ __all__ = [
     "binary",
     "reflected",
     "independent",
-    "in_place",
+    "in_place_operator",
     "Operators",
     "Parts",
     "method",
@@ -46,7 +46,7 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationTypeError, nearest
 from autograd_book.graph.primitive import Handle, differentiable, primitives
-from autograd_book.graph.protocols import attributes, call, functions
+from autograd_book.graph.protocols import attributes, call_numpy, functions
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.stack import Fun, base, bind, top
 
@@ -87,7 +87,7 @@ def independent(variable: Any) -> bool:
     return isinstance(variable.node, Leaf) and variable.record is base
 
 
-def in_place(fun: Fun) -> Callable[[H, Any], H]:
+def in_place_operator(fun: Fun) -> Callable[[H, Any], H]:
     """Operator such as ``+=``: a new result for a computed Variable, an update for a leaf
     under `no_grad`."""
 
@@ -125,10 +125,10 @@ class Operators(Handle):
     __divmod__ = lambda self, other: (self // other, self % other)
     __round__ = lambda self, ndigits=0: np.round(self, ndigits or 0)
     __floor__, __ceil__, __trunc__ = unary(np.floor), unary(np.ceil), unary(np.trunc)
-    __iadd__, __isub__ = in_place(np.add), in_place(np.subtract)
-    __imul__, __itruediv__ = in_place(np.multiply), in_place(np.divide)
-    __ipow__, __imatmul__ = in_place(np.power), in_place(np.matmul)
-    __imod__, __ifloordiv__ = in_place(np.remainder), in_place(np.floor_divide)
+    __iadd__, __isub__ = in_place_operator(np.add), in_place_operator(np.subtract)
+    __imul__, __itruediv__ = in_place_operator(np.multiply), in_place_operator(np.divide)
+    __ipow__, __imatmul__ = in_place_operator(np.power), in_place_operator(np.matmul)
+    __imod__, __ifloordiv__ = in_place_operator(np.remainder), in_place_operator(np.floor_divide)
     __lt__, __le__ = binary(np.less), binary(np.less_equal)
     __gt__, __ge__ = binary(np.greater), binary(np.greater_equal)
     __and__, __or__, __xor__ = (
@@ -185,7 +185,7 @@ def method(fun: Any) -> Callable[..., Any]:
     """Method that calls a NumPy function with the Variable in front."""
 
     def apply(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return call(fun, (self, *args), kwargs)
+        return call_numpy(fun, (self, *args), kwargs)
 
     apply.__name__, apply.__doc__ = (
         fun.__name__,
@@ -217,26 +217,26 @@ class Methods(Parts):
 
     def compress(self: H, condition: Any, axis: Any = None) -> H:
         """As `numpy.compress`, of this Variable."""
-        return call(np.compress, (condition, self), {"axis": axis})
+        return call_numpy(np.compress, (condition, self), {"axis": axis})
 
     def reshape(self: H, *shape: Any, **options: Any) -> H:
         """The same elements in another shape, given as one tuple or as several numbers."""
-        return call(np.reshape, (self, shape[0] if len(shape) == 1 else shape), options)
+        return call_numpy(np.reshape, (self, shape[0] if len(shape) == 1 else shape), options)
 
     def transpose(self: H, *axes: Any) -> H:
         """Axes in another order, given as one tuple or as several numbers; reversed when
         none is given."""
-        return call(np.transpose, (self, (axes[0] if len(axes) == 1 else axes) or None), {})
+        return call_numpy(np.transpose, (self, (axes[0] if len(axes) == 1 else axes) or None), {})
 
     def copy(self: H) -> H:
         """A Variable of the same value, computed from this one."""
-        return call(np.copy, (self,), {})
+        return call_numpy(np.copy, (self,), {})
 
     def __copy__(self: H) -> H:
-        return call(np.copy, (self,), {})
+        return call_numpy(np.copy, (self,), {})
 
     def __deepcopy__(self: H, memo: Any) -> H:
-        return call(np.copy, (self,), {})
+        return call_numpy(np.copy, (self,), {})
 
     def astype(self: Any, dtype: Any) -> Any:
         """Converted to another floating-point or complex dtype; a plain array for any other
@@ -259,7 +259,6 @@ HABITS = {
     "Write x.astype(np.float64).": "double",
     "Write x.astype(np.float16).": "half",
     "Write x.numpy().astype({name}), a plain array.": "int bool",
-    "Write np.{name}(x, y).": "matmul kron outer inner maximum minimum",
     "Write x.numpy().astype(np.int64), a plain array.": "long",
     "Write x.astype(dtype), or read x.dtype.": "type type_as",
     "Write x.reshape(shape).": "view view_as reshape_as unflatten",

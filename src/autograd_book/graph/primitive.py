@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: fc0da9e315bc1885c3f60eb722d51bea0673f2b2b48020052efe08577166bc00
+# sha256: a9bfbc68d6c9cce8a515c952e3e7b8fd328b717f4f8642c7d96d0ad99db320a1
 
 __all__ = [
     "Rule",
@@ -43,7 +43,7 @@ __all__ = [
     "UFUNC_OPTIONS",
     "signature",
     "is_default",
-    "brief",
+    "shown_value",
     "REMEDIES",
     "refuse_unread",
     "settled",
@@ -54,7 +54,7 @@ __all__ = [
     "with_arrays",
     "arrange",
     "node_params",
-    "expect_fitting",
+    "expect_order_and_names",
 ]
 
 
@@ -461,7 +461,7 @@ def is_default(value: Any, default: Any) -> bool:
     return value is default or (simple and value == default)
 
 
-def brief(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """The value of a parameter in a message: an array to write into only by its shape."""
     return described(value) if isinstance(value, (np.ndarray, tuple)) else repr(value)
 
@@ -478,7 +478,7 @@ def refuse_unread(primitive: Primitive, params: dict[str, Any]) -> None:
     for name in sorted(params, key="out".__eq__):  # beside it, the remedy for where serves
         if name == "out" or not (primitive.flat or name in primitive.forms.read()):
             raise NoRuleError(
-                f"{primitive.name} was called with {name}={brief(params[name])}, which its "
+                f"{primitive.name} was called with {name}={shown_value(params[name])}, which its "
                 "derivative rules do not read. "
                 + REMEDIES.get(
                     name, "Leave that parameter out, or apply it in a step of its own."
@@ -572,7 +572,7 @@ def node_params(primitive: Primitive, params: dict[str, Any]) -> dict[str, Any]:
 
 
 # book/graph/primitive.md: What does not belong together
-def expect_fitting(primitive: Primitive) -> None:
+def expect_order_and_names(primitive: Primitive) -> None:
     """Raise if the arguments are named in another order than the function's, or a rule asks
     for what is neither an argument nor a parameter."""
     found = signature(primitive.fun, tuple(primitive.arguments)).parameters

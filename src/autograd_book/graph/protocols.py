@@ -18,7 +18,7 @@ function of one's own.
     print(x.grad)
 """
 # Generated from book/graph/protocols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2a3433d41c0eb4a2d3ddb402f40a0da249d8128c804bfcc296ab0e3de8c40622
+# sha256: 6e5dfe3b9f93f808f740bc9228dd6decaaa485f0a1c20674c5f34f1ea989b3df
 
 __all__ = [
     "functions",
@@ -26,7 +26,7 @@ __all__ = [
     "refusals",
     "refuse",
     "implements",
-    "call",
+    "call_numpy",
     "Protocols",
     "refusing_writes",
     "expect_argument_names",
@@ -45,7 +45,7 @@ from autograd_book.graph.errors import (
     DifferentiationTypeError, DifferentiationValueError, NoRuleError, advise, nearest,
 )
 from autograd_book.graph.primitive import (
-    Primitive, Rule, arrange, expect_fitting, primitives, shape_of,
+    Primitive, Rule, arrange, expect_order_and_names, primitives, shape_of,
 )
 from autograd_book.graph.stack import Fun, top
 
@@ -83,7 +83,7 @@ def implements(*known: Fun) -> Callable[[Fun], Fun]:
 
 
 # book/graph/protocols.md: The call
-def call(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_numpy(fun: Fun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function of Variables, by its primitive or by our composition.
 
     Raises
@@ -119,9 +119,9 @@ class Protocols:
         self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any
     ) -> Any:
         if method == "__call__":
-            return call(ufunc, inputs, kwargs)
+            return call_numpy(ufunc, inputs, kwargs)
         if (fun := getattr(ufunc, method)) in functions:
-            return call(fun, inputs, kwargs)
+            return call_numpy(fun, inputs, kwargs)
         raise NoRuleError(
             f"{ufunc.__name__}.{method} was called with a Variable, and no derivative is "
             "known for it. Use np.sum, np.prod, np.max, np.cumsum or another function "
@@ -131,7 +131,7 @@ class Protocols:
     def __array_function__(
         self, func: Fun, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return call(func, args, kwargs)
+        return call_numpy(func, args, kwargs)
 
 
 # book/graph/protocols.md: A primitive of one's own
@@ -202,7 +202,7 @@ def primitive(
         made = Primitive(
             fun, arguments, joint, flat, linear, elementwise, view, into, composite, **rules
         )
-        expect_fitting(made)
+        expect_order_and_names(made)
         made.fun = refusing_writes(made)
 
         @wraps(fun)

@@ -6,16 +6,16 @@ part of them aside.
 ::
 
     import autograd_book as ab
-    from autograd_book.learn.digits import split
+    from autograd_book.learn.digits import split_digits
 
     digits = ab.load_digits()
-    seen, unseen = split(digits, held_out=0.2, seed=0)
+    seen, unseen = split_digits(digits, held_out=0.2, seed=0)
     print(digits.images.shape, digits.images.dtype, seen.labels.size, unseen.labels.size)
 """
 # Generated from book/learn/digits.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 54f1cc6a77f4181d2f828eb392037fb754c05634df52a28ed0e401a564e1e64d
+# sha256: dea53e802e728c36630c53210d8935f70fa8b299e418909571d125ff627549f0
 
-__all__ = ["Digits", "load_digits", "split"]
+__all__ = ["Digits", "load_digits", "split_digits"]
 
 
 # book/learn/digits.md: Where they come from
@@ -58,7 +58,7 @@ def load_digits() -> Digits:
 
 
 # book/learn/digits.md: Setting some aside
-def split(digits: Digits, held_out: float = 0.2, seed: int = 0) -> tuple[Digits, Digits]:
+def split_digits(digits: Digits, held_out: float = 0.2, seed: int = 0) -> tuple[Digits, Digits]:
     """Shuffle the digits and set a part of them aside.
 
     Parameters

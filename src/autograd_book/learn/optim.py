@@ -17,19 +17,19 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5668efc0c5dee6419c9a1fdf65f0cf5a605395a5ec2fb42368da883fbc721819
+# sha256: 2dd4bb7379aa1350f75e450f1cc9a5a6f81d349b5791d8eb47218af40dfb8be6
 
 __all__ = [
     "writable_value",
     "as_number",
-    "pairs",
+    "as_pairs",
     "as_reals",
     "Stepper",
     "listed",
     "movable",
     "within",
     "admitted",
-    "fraction",
+    "setting_below_one",
     "flag",
     "zeros",
     "parted",
@@ -51,9 +51,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograd_book.graph.errors import (
-    DifferentiationTypeError, DifferentiationValueError, with_usage,
-)
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import Handle, Primitive, primitives
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.stack import bind
@@ -77,19 +75,19 @@ def as_number(x: Any) -> float:
     return bind(primitives[float], x) if isinstance(x, Handle) else float(x)
 
 
-def pairs(x: np.ndarray) -> np.ndarray:
+def as_pairs(x: np.ndarray) -> np.ndarray:
     """A view of complex numbers as pairs of real ones."""
     return x[..., None].view(f"f{x.itemsize // 2}")
 
 
-Primitive(pairs, "x", flat=True)
+Primitive(as_pairs, "x", flat=True)
 
 
 def as_reals(array: Any) -> Any:
     """A view of complex numbers as pairs of real ones; any other array as it is."""
     if array.dtype.kind != "c":
         return array
-    return bind(primitives[pairs], array) if isinstance(array, Handle) else pairs(array)
+    return bind(primitives[as_pairs], array) if isinstance(array, Handle) else as_pairs(array)
 
 
 # book/learn/optim.md: What all of them share
@@ -130,7 +128,6 @@ class Stepper:
             state |= {name: zeros(value, dtype) for name, dtype in self.memories.items()}
         return state
 
-    @with_usage
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters:
@@ -203,7 +200,7 @@ def admitted(table: dict[str, Callable[[str, Any], Any]], given: dict[str, Any])
     return {name: admit(name, given[name]) for name, admit in table.items()}
 
 
-def fraction(name: str, value: Any) -> float:
+def setting_below_one(name: str, value: Any) -> float:
     """The setting as a float if ``0 <= value < 1``."""
     return within(name, value, 1.0)
 
@@ -233,7 +230,7 @@ def parted(optimizer: Stepper, state: Any) -> tuple[dict[str, Any], dict[str, An
     found = plain.pop("kind", None), plain.pop("parameters", None)
     if found != own:
         kind = f"kind {found[0]} with {found[1]} parameters"
-        what = kind if isinstance(found[1], int) else ", ".join(map(str, state)) or "nothing"
+        what = kind if isinstance(found[1], int) else ", ".join(map(str, state))
         raise DifferentiationValueError(
             f"a state of {what} was given to an optimiser of kind {own[0]} with {own[1]} "
             "parameters. Load it into one like that from which it was taken."
@@ -310,13 +307,12 @@ class SGD(Optimizer):
         Look one step ahead.
     """
 
-    settings: ClassVar = {"momentum": fraction, "weight_decay": within, "nesterov": flag}
+    settings: ClassVar = {"momentum": setting_below_one, "weight_decay": within, "nesterov": flag}
     memories: ClassVar = {"velocity": None}
     momentum: float
     weight_decay: float
     nesterov: bool
 
-    @with_usage
     def __init__(
         self, parameters: Iterable[Variable], lr: float = 1e-3, momentum: float = 0.0,
         weight_decay: float = 0.0, nesterov: bool = False,
@@ -352,7 +348,7 @@ def pair(name: str, value: Any) -> tuple[float, float]:
             f"{name}={value!r} was given to an optimiser. Give two numbers, as in (0.9, "
             "0.999)."
         )
-    return fraction(f"{name}[0]", value[0]), fraction(f"{name}[1]", value[1])
+    return setting_below_one(f"{name}[0]", value[0]), setting_below_one(f"{name}[1]", value[1])
 
 
 # book/learn/optim.md: Adam
@@ -378,7 +374,6 @@ class Adam(Optimizer):
     eps: float
     weight_decay: float
 
-    @with_usage
     def __init__(
         self, parameters: Iterable[Variable], lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0,
@@ -410,7 +405,6 @@ class AdamW(Adam):
 
     decoupled = True  #: As Loshchilov and Hutter have it.
 
-    @with_usage
     def __init__(
         self, parameters: Iterable[Variable], lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2,

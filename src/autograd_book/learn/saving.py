@@ -17,7 +17,7 @@ of the same kind go on from there. Plain values come back as a result.
     print(ab.load(path, weight=weight, optimizer=optimizer, rng=rng))
 """
 # Generated from book/learn/saving.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bfc74c983b8542ef7763b49260a95cbe9775785d506a59f6f018c0c686c57b8a
+# sha256: 883ce3c0ac2794d3a5e88b28014dc99fbf53f0608c585d03d43c6bb1e6cadb9d
 
 __all__ = [
     "VERSION",
@@ -33,7 +33,7 @@ __all__ = [
     "SavedFileError",
     "read",
     "expect_whole",
-    "take",
+    "take_state",
     "expect_saved",
     "Pair",
     "matched",
@@ -60,7 +60,7 @@ from autograd_book.graph.errors import (
     DifferentiationValueError,
 )
 from autograd_book.learn.nn import expect_names
-from autograd_book.learn.state import Door, SavedState, door, packed, plain, unpacked
+from autograd_book.learn.state import Door, SavedState, door, packed, with_states, unpacked
 
 
 VERSION = 1  #: Of the format.
@@ -210,7 +210,7 @@ def expect_whole(file: BinaryIO, size: int, path: Any) -> None:
 
 
 # book/learn/saving.md: All or nothing
-def take(found: Door, state: Any, where: str) -> None:
+def take_state(found: Door, state: Any, where: str) -> None:
     """Let something go on from a state; an error tells which."""
     try:
         found.take(state)
@@ -246,7 +246,7 @@ def matched(thing: Any, stored: Any, where: str) -> Iterator[Pair]:
     elif type(thing) is not type(stored) or len(thing) != len(stored):
         raise DifferentiationValueError(
             f"a {type(thing).__name__} of length {len(thing)} was given to load as {where}, "
-            f"where a {type(stored).__name__} was saved, of length {len(plain(stored))}. Give "
+            f"where a {type(stored).__name__} was saved, of length {len(with_states(stored))}. Give "
             "it in the form in which it was saved."
         )
     else:
@@ -301,9 +301,9 @@ def load(path: Any, /, *others: Any, **things: Any) -> dict[str, Any]:
     before = [found.give() for _, _, found, _ in pairs]
     try:
         for where, _, found, state in pairs:
-            take(found, state, f"{where} in {path}")
+            take_state(found, state, f"{where} in {path}")
     except BaseException:
         for (_, _, found, _), state in zip(pairs, before, strict=True):
             found.take(state)
         raise
-    return {name: plain(value) for name, value in stored.items() if name not in things}
+    return {name: with_states(value) for name, value in stored.items() if name not in things}

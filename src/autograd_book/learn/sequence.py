@@ -17,7 +17,7 @@ at once. Both are modules like any other.
     print(letters.decode(generate(network, letters.encode("to"), 5, rng=0)))
 """
 # Generated from book/learn/sequence.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1a86b60a035f1d55184774e19f9f1d03e8778aeec242364cd5a9164ac3ec33dc
+# sha256: 4b490e60e01b1c67021fc65a9ea5843eca64d5504d3db0a5b82622ce3240d4fa
 
 __all__ = [
     "CausalSelfAttention",
@@ -46,17 +46,17 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationValueError, with_usage
+from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.stack import no_grad
 from autograd_book.graph.variable import Variable
-from autograd_book.learn.attention import GENTLE, expect_steps, known, mixing, waves
+from autograd_book.learn.attention import GENTLE, expect_steps, known_words, mixing, waves
 from autograd_book.learn.attention import CausalSelfAttention as CausalSelfAttention
 from autograd_book.learn.attention import Embedding as Embedding
 from autograd_book.learn.attention import LayerNorm as LayerNorm
 from autograd_book.learn.attention import TransformerBlock as TransformerBlock
 from autograd_book.learn.losses import cross_entropy
-from autograd_book.learn.nn import Linear, Module, expect_length, expect_sizes, generator
+from autograd_book.learn.nn import Linear, Module, expect_length, expect_sizes
 from autograd_book.learn.optim import Optimizer
 from autograd_book.rules.linear import array
 
@@ -95,14 +95,13 @@ class RNN(Module):
     After J. L. Elman, *Finding structure in time* (1990).
     """
 
-    @with_usage
     def __init__(
         self, inputs: int, hidden: int, *, rng: Any = None, spectral_radius: float = 1.0,
         dtype: Any = np.float32,
     ) -> None:
         expect_sizes(inputs, hidden)
         expect_radius(spectral_radius)
-        rng = generator(rng)
+        rng = np.random.default_rng(rng)
         weight = rng.normal(0.0, inputs**-0.5, (inputs, hidden))
         self.weight = Variable(weight.astype(dtype))  #: Shape (inputs, hidden).
         #: Shape (hidden, hidden).
@@ -142,12 +141,11 @@ class LastState(Module):
         As of `RNN`.
     """
 
-    @with_usage
     def __init__(
         self, inputs: int, hidden: int, classes: int, *, rng: Any = None,
         spectral_radius: float = 1.0, dtype: Any = np.float32,
     ) -> None:
-        rng = generator(rng)
+        rng = np.random.default_rng(rng)
         self.inputs = inputs
         self.rnn = RNN(inputs, hidden, rng=rng, spectral_radius=spectral_radius, dtype=dtype)
         self.readout = Linear(hidden, classes, rng=rng, dtype=dtype)
@@ -192,7 +190,7 @@ class Characters:
 
     def decode(self, tokens: Any) -> str:
         """The text of a row of numbers."""
-        return "".join(self.letters[i] for i in known(tokens, len(self)))
+        return "".join(self.letters[i] for i in known_words(tokens, len(self)))
 
 
 # book/learn/sequence.md: The transformer
@@ -222,7 +220,6 @@ class Transformer(Module):
         Floating point.
     """
 
-    @with_usage
     def __init__(
         self, words: int, width: int, heads: int, blocks: int, context: int, *,
         seed: Any = 0, dtype: Any = np.float32,
@@ -327,7 +324,7 @@ def generate(
         int64 of shape (time + count,).
     """
     expect_generation(count, temperature)
-    rng, found = generator(rng), list(known(tokens, len(network.tokens.weight)))
+    rng, found = np.random.default_rng(rng), list(known_words(tokens, len(network.tokens.weight)))
     with no_grad():
         for _ in range(count):
             scores = network(np.array(found[-network.context :], np.int64))[-1].numpy()

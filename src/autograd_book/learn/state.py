@@ -15,7 +15,7 @@ text and arrays of a state, ``unpacked`` a state of these.
     print(rng.random() == first, len(arrays), "arrays")
 """
 # Generated from book/learn/state.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5a977d5c62bb34ae45e0e96c0f1c52c69651b5c43bff250bfd29a0e7f7cbec60
+# sha256: 133774e639b01f7e1fe743f9bf52c456b2cdff59848fef04e0bedb4e77721b90
 
 __all__ = [
     "Door",
@@ -23,9 +23,9 @@ __all__ = [
     "door",
     "of_variable",
     "is_source",
-    "sources",
+    "generators_of",
     "continue_numbers",
-    "whole",
+    "network_state",
     "continue_whole",
     "Codec",
     "SavedState",
@@ -34,7 +34,7 @@ __all__ = [
     "packed",
     "unpacked",
     "small_dtype",
-    "plain",
+    "with_states",
 ]
 
 
@@ -69,7 +69,7 @@ def door(thing: Any) -> Door | None:
     if isinstance(thing, Variable):
         return of_variable(thing)
     if isinstance(thing, Module):
-        return Door(partial(whole, thing), partial(continue_whole, thing))
+        return Door(partial(network_state, thing), partial(continue_whole, thing))
     if hasattr(thing, "bit_generator"):
         return Door(lambda: thing.bit_generator.state, partial(continue_numbers, thing))
     for names in DOORS if not isinstance(thing, type) else ():
@@ -99,7 +99,7 @@ def is_source(value: Any) -> bool:
     return of_numpy or (hasattr(kind, "setstate") and hasattr(kind, "random"))
 
 
-def sources(network: Module) -> dict[str, Any]:
+def generators_of(network: Module) -> dict[str, Any]:
     """Generators that a network holds, by name."""
     return distinct(named_leaves(network, "", set(), is_source))
 
@@ -118,16 +118,16 @@ def continue_numbers(source: Any, state: Any) -> None:
 
 
 # book/learn/state.md: Generators inside of a network
-def whole(network: Module) -> dict[str, Any]:
+def network_state(network: Module) -> dict[str, Any]:
     """Parameters of a network, and where its generators stand."""
-    doors = {name: door(source) for name, source in sources(network).items()}
+    doors = {name: door(source) for name, source in generators_of(network).items()}
     states = {name: found.give() for name, found in doors.items() if found}
     return {"parameters": network.state_dict(), "generators": states}
 
 
 def continue_whole(network: Module, state: Any) -> None:
-    """Let a network go on from a state that `whole` has made."""
-    own = sources(network)
+    """Let a network go on from a state that `network_state` has made."""
+    own = generators_of(network)
     expect_names({"parameters", "generators"}, state)
     expect_names(own, state["generators"])
     network.load_state_dict(state["parameters"])
@@ -227,10 +227,10 @@ def small_dtype(name: str) -> Any:
 
 
 # book/learn/state.md: Unpacking
-def plain(value: Any) -> Any:
+def with_states(value: Any) -> Any:
     """A value with states in place of what they are the states of."""
     if type(value) is SavedState:
-        return plain(value.value)
+        return with_states(value.value)
     if type(value) in (list, tuple):
-        return type(value)(plain(part) for part in value)
-    return {k: plain(v) for k, v in value.items()} if type(value) is dict else value
+        return type(value)(with_states(part) for part in value)
+    return {k: with_states(v) for k, v in value.items()} if type(value) is dict else value

@@ -6,22 +6,22 @@ what happened, epoch by epoch.
 ::
 
     import autograd_book as ab
-    from autograd_book.learn.digits import split
+    from autograd_book.learn.digits import split_digits
     from autograd_book.learn.training import perceptron, train
 
     network = perceptron(seed=0)
     optimizer = ab.optim.AdamW(network.parameters(), lr=2e-3)
-    history = train(network, optimizer, *split(ab.load_digits()), epochs=3)
+    history = train(network, optimizer, *split_digits(ab.load_digits()), epochs=3)
     print(history[-1])
 """
 # Generated from book/learn/training.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5cdb99d202e984ef30d3b4ffbbde5ced19f0b39a325b07690ecb7afedf5f1f93
+# sha256: b13082dbc10a2cd39a7f47349c7de6706137b8d41c823a5ec957bd4b1936670b
 
 __all__ = [
     "perceptron",
     "batches",
     "step",
-    "evaluate",
+    "loss_and_accuracy",
     "Epoch",
     "expect_finite",
     "expect_count",
@@ -30,7 +30,7 @@ __all__ = [
     "passage",
     "train",
     "progress",
-    "whole",
+    "whole_number",
     "options",
     "main",
 ]
@@ -48,7 +48,7 @@ import numpy as np
 
 from autograd_book.graph.errors import AutogradError, DifferentiationValueError
 from autograd_book.graph.stack import no_grad
-from autograd_book.learn.digits import Digits, load_digits, split
+from autograd_book.learn.digits import Digits, load_digits, split_digits
 from autograd_book.learn.losses import accuracy, cross_entropy
 from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
 from autograd_book.learn.optim import AdamW, Optimizer
@@ -79,7 +79,7 @@ def step(network: Module, optimizer: Optimizer, batch: Digits) -> float:
 
 
 # book/learn/training.md: Looking without learning
-def evaluate(network: Module, digits: Digits) -> tuple[float, float]:
+def loss_and_accuracy(network: Module, digits: Digits) -> tuple[float, float]:
     """Loss in nats, and fraction read correctly; nothing is recorded or changed."""
     with no_grad():
         logits = network(digits.images)
@@ -157,7 +157,7 @@ def passage(
     """Learn from batches of digits, and judge by unseen ones."""
     with np.errstate(over="ignore", invalid="ignore"):  # said by expect_finite
         loss = float(np.mean([step(network, optimizer, batch) for batch in shuffled]))
-        return Epoch(number, loss, *evaluate(network, unseen))
+        return Epoch(number, loss, *loss_and_accuracy(network, unseen))
 
 
 # book/learn/training.md: The loop
@@ -227,7 +227,7 @@ def progress(epochs: int, plain: bool = False) -> Callable[[Epoch], Any]:
 
 
 # book/learn/training.md: A program
-def whole(text: str, least: int = 0) -> int:
+def whole_number(text: str, least: int = 0) -> int:
     """A whole number from the command line, not below `least`."""
     if not text.isdecimal() or int(text) < least:
         raise ArgumentTypeError(
@@ -243,14 +243,14 @@ def options() -> ArgumentParser:
     asked = ArgumentParser("autograd-book train", description=about)
     add, count, usual = (
         asked.add_argument,
-        partial(whole, least=1),
+        partial(whole_number, least=1),
         " (default: %(default)s)",
     )
     add("--epochs", type=count, default=30, help="passages over the data" + usual)
     add("--batch-size", type=count, default=32, help="images a step" + usual)
     add("--hidden", type=count, default=128, help="units in the hidden layer" + usual)
     add("--lr", type=float, default=2e-3, help="learning rate" + usual)
-    add("--seed", type=whole, default=0, help="of the weights and of the batches" + usual)
+    add("--seed", type=whole_number, default=0, help="of the weights and of the batches" + usual)
     add("--plain", action="store_true", help="print lines instead of a progress bar")
     asked.set_defaults(settings=None)
     for name, make in process_settings.items():
@@ -269,7 +269,7 @@ def main(argv: list[str] | None = None) -> int:
         optimizer = AdamW(network.parameters(), lr=given.lr)
     except DifferentiationValueError as error:
         asked.error(str(error))
-    seen, unseen = split(load_digits())
+    seen, unseen = split_digits(load_digits())
     report, start = progress(given.epochs, given.plain), time.perf_counter()
     how = given.epochs, given.batch_size, given.seed, report, given.settings or ()
     try:

@@ -14,7 +14,7 @@ disagree about what a cell is.
     print(chapter.module, len(chapter.cells), len(chapter.exports))
 """
 # Generated from book/literate/read.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 857ae197dfd59362c9f170265411dee95785b6bd7acf025defc4af7fd8ac9471
+# sha256: 71130bf6f2aea7f80fa02f62eab627cbb2c23d8995bc23ebc5b032bf0c2db206
 
 __all__ = [
     "PACKAGE",
@@ -386,7 +386,7 @@ def survey(root: Path) -> tuple[list[Chapter], list[str]]:
 
 
 # book/literate/read.md: A survey that does not stop
-def _text(root: Path, path: str) -> str:
+def _decoded(root: Path, path: str) -> str:
     try:
         return (root / path).read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -438,7 +438,7 @@ class Readings:
 
     def chapter(self, path: str) -> Chapter:
         """Return a page as it is now; it is parsed if it was not so before."""
-        text = _text(self.root, path)
+        text = _decoded(self.root, path)
         name = _name(path, text, *sorted(self.enabled), *_readers())
         chapter, cells = known = self.before.get(name) or self._parse(path, text)
         if not any("load" in cell.options for cell in chapter.cells):

@@ -19,7 +19,7 @@ open is entered, and each time they are closed the sums are written down.
     print([moment.live["input"] for moment in books.moments])
 """
 # Generated from book/memory/books.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e7689e820b71080c5f0d4d91176646b30af406d115ca284fed47716d030e77d7
+# sha256: 958d037b9b9ed652f22c7f710017758a37cb46acfd3320552fad2ae393acf5dd
 
 __all__ = [
     "CATEGORIES",
@@ -30,7 +30,7 @@ __all__ = [
     "ENGINE",
     "PHASES",
     "caller",
-    "place",
+    "place_of",
     "Operation",
     "Span",
     "Activity",
@@ -118,7 +118,7 @@ def caller() -> tuple[Any, str]:
     return frame, phase
 
 
-def place(name: str, frame: Any, phase: str) -> Place:
+def place_of(name: str, frame: Any, phase: str) -> Place:
     """What the program is doing, from a frame."""
     return Place(name, phase, f"{frame.f_code.co_filename}:{frame.f_lineno}")
 
@@ -372,7 +372,7 @@ class Books(Stock):
         where = caller()
         with self:
             if self.gauge.depth == 1:
-                self.activity.idle = place("the program", *where)
+                self.activity.idle = place_of("the program", *where)
             super().leave(buffer)
             self.gauge.free(0 if buffer.old else buffer.nbytes)
 

@@ -15,12 +15,12 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0d1972245eae2b588bbc136e701ba384f8480933e0614a827f8732dfdc620c22
+# sha256: 48d3986b2a46c87705379b2a2ec92b8f6eb7b9c90232488ed798cd245766d15c
 
 __all__ = [
     "LATER",
     "recording",
-    "expect_function",
+    "expect_computing",
     "checkpoint",
     "saved_arrays",
     "saved_bytes",
@@ -35,7 +35,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
 from autograd_book.graph.errors import (
-    DifferentiationTypeError, DifferentiationValueError, nearest, with_usage,
+    DifferentiationTypeError, DifferentiationValueError, nearest,
 )
 from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.graph.record import Record
@@ -54,7 +54,7 @@ def recording() -> bool:
     return isinstance(next(kinds), Record)
 
 
-def expect_function(f: Any, policy: Any) -> None:
+def expect_computing(f: Any, policy: Any) -> None:
     """Raise DifferentiationTypeError unless f computes when it is called, and so does the
     policy, if there is one."""
     if not callable(f) or any(later(f) for later in LATER):
@@ -70,7 +70,6 @@ def expect_function(f: Any, policy: Any) -> None:
 
 
 # book/memory/checkpoint.md: The function
-@with_usage
 def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
     """A function like `f` that keeps its inputs alone, and computes again in the backward
     pass what its derivatives need.
@@ -103,7 +102,7 @@ def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
     -----
     After T. Chen and others, *Training deep nets with sublinear memory cost* (2016).
     """
-    expect_function(f, policy)
+    expect_computing(f, policy)
 
     @wraps(f, updated=())
     def checkpointed(*args: Any, **kwargs: Any) -> Any:

@@ -13,7 +13,7 @@ Each block is measured once, and any schedule is then followed on paper.
     print(costs.kept.shape, predict([[0, 1], 2, 3], costs).saved)
 """
 # Generated from book/memory/costs.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 853707c23a9fb07bca760c9ea38bbc4c82820e648002b49d11e8ae0c9a2d2b31
+# sha256: 240693048925444c1c4dca75a62d1d1a4e8b2a128396176e3e251b1a026a5cdb
 
 __all__ = [
     "Costs",
@@ -24,15 +24,15 @@ __all__ = [
     "predict",
     "delivery",
     "tracing",
-    "weighed",
+    "run_and_weigh",
     "seconds",
     "cotangents",
     "last_recall",
     "when_kept",
     "when_skipped",
-    "timed",
+    "block_times",
     "expect_one",
-    "named",
+    "numbered_block",
     "expect_number_from",
     "measure_blocks",
     "counted_once",
@@ -58,7 +58,7 @@ from autograd_book.graph.stack import bottom, top
 from autograd_book.graph.variable import Variable
 from autograd_book.memory.checkpoint import checkpoint, saved_arrays
 from autograd_book.memory.books import owner_of
-from autograd_book.memory.repeat import put_back, sources_of_chance, state_of
+from autograd_book.memory.repeat import restart_sources, sources_of_chance, state_of
 from autograd_book.memory.replay import Ticket
 from autograd_book.memory.schedule import Schedule, backward, forward
 from autograd_book.modes.batch import Batched
@@ -172,7 +172,7 @@ def tracing() -> Iterator[None]:
             tracemalloc.stop()
 
 
-def weighed(run: Callable[[], Any]) -> tuple[Any, int, int]:
+def run_and_weigh(run: Callable[[], Any]) -> tuple[Any, int, int]:
     """The result of a run, the bytes that it leaves, and the most on the way."""
     before = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
@@ -204,10 +204,10 @@ def last_recall(out: Variable) -> Callable[[], Any]:
 # book/memory/costs.md: A block's row
 def when_kept(block: Fun, v: Variable) -> tuple[Any, dict[Leaf, int], dict[str, Any]]:
     """Output of a block, bytes of gradients by leaf, and bytes where the block is kept."""
-    out, left, keep_peak = weighed(lambda: block(v))
+    out, left, keep_peak = run_and_weigh(lambda: block(v))
     value, saved = bottom(out), saved_arrays(reachable(out.node))
-    _, _, table = weighed(partial(reachable, out.node))  # of the walk
-    found, _, back_peak = weighed(partial(cotangents, out))
+    _, _, table = run_and_weigh(partial(reachable, out.node))  # of the walk
+    found, _, back_peak = run_and_weigh(partial(cotangents, out))
     gradients = {leaf: part.nbytes for leaf, part in found.items() if leaf is not v.node}
     return value, gradients, {
         "kept": max(0, left + table - value.nbytes),
@@ -221,16 +221,16 @@ def when_kept(block: Fun, v: Variable) -> tuple[Any, dict[Leaf, int], dict[str, 
 # book/memory/costs.md: A block's row
 def when_skipped(block: Fun, v: Variable) -> dict[str, Any]:
     """Bytes that a block takes inside of checkpoints, by field."""
-    out, left, skip_peak = weighed(lambda: checkpoint(checkpoint(block))(v))
-    _, _, table = weighed(partial(reachable, out.node))
+    out, left, skip_peak = run_and_weigh(lambda: checkpoint(checkpoint(block))(v))
+    _, _, table = run_and_weigh(partial(reachable, out.node))
     recall, size = last_recall(out), bottom(out).nbytes
     del out
-    _, _, again_peak = weighed(recall)
+    _, _, again_peak = run_and_weigh(recall)
     noted = max(0, left + table - size)
     return {"noted": noted, "skip_peak": skip_peak, "again_peak": again_peak}
 
 
-def timed(block: Fun, v: Variable) -> dict[str, float]:
+def block_times(block: Fun, v: Variable) -> dict[str, float]:
     """Times of the four ways through a block, by field."""
     out, keep = seconds(lambda: block(v))
     _, back = seconds(lambda: cotangents(out))
@@ -250,7 +250,7 @@ def expect_one(x: Any) -> None:
         )
 
 
-def named(i: int, block: Fun) -> Fun:
+def numbered_block(i: int, block: Fun) -> Fun:
     """A block whose errors tell its number."""
 
     def apply(x: Any) -> Any:
@@ -266,7 +266,7 @@ def named(i: int, block: Fun) -> Fun:
 
 def expect_number_from(i: int, block: Fun, v: Variable) -> None:
     """Raise DifferentiationTypeError unless a block returns one array to differentiate."""
-    out = named(i, block)(v)
+    out = numbered_block(i, block)(v)
     if type(out) is not Variable or out.node is None:
         raise DifferentiationTypeError(
             f"block {i} of a chain, {name_of(block)}, returned a {type(out).__name__} that "
@@ -297,7 +297,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
         for i, block in enumerate(blocks):
             v = Variable(value)
             expect_number_from(i, block, v)
-            laps = [timed(block, v) for _ in range(rounds)]
+            laps = [block_times(block, v) for _ in range(rounds)]
             with tracing():
                 value, by_leaf, row = when_kept(block, v)
                 row |= when_skipped(block, v)
@@ -305,7 +305,7 @@ def measure_blocks(blocks: Any, x: Any, rounds: int = 3) -> Costs:
             gradients.append(by_leaf)
             inputs.append(value.nbytes)
     finally:
-        put_back(before)
+        restart_sources(before)
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return Costs(np.array(inputs), gradients=np.array(counted_once(gradients)), **columns)
 

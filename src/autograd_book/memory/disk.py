@@ -14,7 +14,7 @@ from there.
     print(np.array_equal(policy.unpack(packed), x))
 """
 # Generated from book/memory/disk.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 01428ea2e30fbcfcbd66a5060ed0a300c3c601d84b08a0f43a50dcbb610e7fc2
+# sha256: aee97474841c4bfba27acfe6ba40c34d7d79e84d34396f6c5829572ee733ea6f
 
 __all__ = [
     "POSITIONED",
@@ -176,7 +176,7 @@ def not_read(size: int, error: OSError) -> StorageError:
 # book/memory/disk.md: The policy
 import weakref
 
-from autograd_book.memory.policies import NAMED, Policy, bytes_of
+from autograd_book.memory.policies import NAMED, Policy, as_bytes
 from autograd_book.stability.tolerance import EXACT
 
 
@@ -210,7 +210,7 @@ class OnDisk(Policy):
         if x.dtype.hasobject or not x.size:
             return None
         try:
-            return self.store().write(bytes_of(x).data), x.shape, x.dtype
+            return self.store().write(as_bytes(x).data), x.shape, x.dtype
         except OSError as error:
             raise not_written(x.nbytes, self.folder, error) from error
 

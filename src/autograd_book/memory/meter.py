@@ -16,7 +16,7 @@ whose arrays it should know by name, and leaves filled books behind.
     print([span.place.name for span in books.activity.spans])
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6065a00d5b444e1b54d648cf54cb5fb6cbb73da9f8d7631d2750e8e26e86c445
+# sha256: ca7f9e06a4c1ca6694575a3210067aeb116eb4f2f09a7996254a118ce85df796
 
 __all__ = [
     "role_of",
@@ -35,7 +35,7 @@ __all__ = [
     "MeterBusyError",
     "expect_free_account",
     "above",
-    "close",
+    "close_meter",
     "metering",
 ]
 
@@ -52,7 +52,7 @@ from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.record import FREED, Leaf, Node
 from autograd_book.graph.variable import Variable
 from autograd_book.memory.books import (
-    BEFORE, Books, Buffer, Place, caller, find, place, start, stop,
+    BEFORE, Books, Buffer, Place, caller, find, place_of, start, stop,
 )
 from autograd_book.stability.precision import nodes_of
 
@@ -215,7 +215,7 @@ class Meter(Interpreter):
             return self.below.bind(primitive, args, params)
         with self.books:
             sources = enter_arguments(self.books, args)
-            start(self.books, place(primitive.name, *caller()))
+            start(self.books, place_of(primitive.name, *caller()))
         try:
             out = self.below.bind(primitive, args, params)
             with self.books:
@@ -285,7 +285,7 @@ def watched(optimizer: Optimizer, books: Books) -> Callable[..., None]:
     def applied(value: Any, gradient: Any, state: Any) -> None:
         with books:
             find(books, value, "parameter")
-            start(books, place(type(optimizer).__name__, *caller()))
+            start(books, place_of(type(optimizer).__name__, *caller()))
         try:
             update(value, gradient, state)
             with books:
@@ -327,7 +327,7 @@ class above(push):
 
 
 # book/memory/meter.md: Around a block
-def close(meter: Meter) -> None:
+def close_meter(meter: Meter) -> None:
     """Close the books, and let go of everything."""
     meter.books.close()
     meter.savings.nodes.clear()
@@ -369,9 +369,7 @@ class metering:
             for optimizer in self.optimizers:
                 vars(optimizer)["update"] = watched(optimizer, books)
             savings = Savings(books)
-            self.block = above(
-                Meter, savings, Arrivals(books, savings), called="memory_profile"
-            )
+            self.block = above(Meter, savings, Arrivals(books, savings))
             self.meter = self.block.__enter__()
         return books
 
@@ -384,7 +382,7 @@ class metering:
         for optimizer in self.optimizers:
             vars(optimizer).pop("update", None)
         if self.meter is not None:
-            close(self.meter)
+            close_meter(self.meter)
         tracemalloc.stop()
         self.begun = False
 

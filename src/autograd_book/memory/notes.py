@@ -17,7 +17,7 @@ compared with the first.
     compare(notes, 0, step, noted(notes, multiply, (v, 2.0), {}, v * 2.0, 0), ())
 """
 # Generated from book/memory/notes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 67582b585c202f230f775695402a465984b2737ae426dfdf9f408a04ca898a8e
+# sha256: 270c25c4c6388b8fad10665ab04406d48ca98c3cc3dbc9e7c67a83f824218e75
 
 __all__ = [
     "Step",
@@ -27,7 +27,7 @@ __all__ = [
     "ReplayError",
     "OWN",
     "GLOBAL",
-    "differs",
+    "unlike_first",
     "expected",
     "compare",
     "Shell",
@@ -117,7 +117,7 @@ GLOBAL = (
 )
 
 
-def differs(notes: CallNotes, how: str) -> ReplayError:
+def unlike_first(notes: CallNotes, how: str) -> ReplayError:
     """The error for a replay that was not like the first run."""
     return ReplayError(
         f"the checkpointed function {name_of(notes.f)} {how}, and its gradient would be "
@@ -130,7 +130,7 @@ def expected(notes: CallNotes, place: int, primitive: Primitive) -> Step:
     """What was noted of an operation, or the error that it was another one."""
     step = notes.steps[place] if place < len(notes.steps) else None
     if step is None or step.name != primitive.name:
-        raise differs(
+        raise unlike_first(
             notes,
             f"did {step.name if step else 'nothing more'} as operation {place} of the "
             f"forward pass, and {primitive.name} when it was run again",
@@ -158,7 +158,7 @@ def compare(
     if again[:-1] != step[:-1]:
         told = [f"{s.name} of {s.dtype} and shape {s.shape}" for s in (step, again)]
         told[1] = "the same of other values" if told[0] == told[1] else told[1]
-        raise differs(
+        raise unlike_first(
             notes,
             f"did {told[0]} as operation {place} of the forward pass, and "
             f"{told[1]} when it was run again",

@@ -16,7 +16,7 @@ smallest budget for which there is one.
     print(predict(optimal(measured, 2 * lowest), measured).peak <= 2 * lowest)
 """
 # Generated from book/memory/planner.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 54e323f378879f45599797ce84c49fcb45ab022c2c40b7d560fd4f3717087c64
+# sha256: 27d3ed81ceb9d360eba9afe9851daeed1c2c992602661184e8f3997d25a92156
 
 __all__ = [
     "Needs",
@@ -25,20 +25,20 @@ __all__ = [
     "unfolded",
     "taken",
     "in_cells",
-    "level",
-    "ranks",
+    "coarseness",
+    "coarse_ranks",
     "with_cuts",
     "lists_of",
     "NEAR",
-    "others",
+    "other_ranks",
     "ENTRIES",
     "Curves",
     "keep",
     "divide",
-    "fill",
-    "read",
+    "fill_table",
+    "read_schedule",
     "BEYOND",
-    "within",
+    "within_budget",
     "optimal",
 ]
 
@@ -154,13 +154,13 @@ def in_cells(sizes: Any, unit: float) -> list[int]:
 
 
 # book/memory/planner.md: Where a long part may be cut
-def level(lengths: Any, fine: int) -> Any:
+def coarseness(lengths: Any, fine: int) -> Any:
     """How coarse the places are between which parts of some lengths extend."""
     return np.maximum(np.ceil(np.log2(np.maximum(lengths, 1) / fine)), 0).astype(int)
 
 
 # book/memory/planner.md: Where a long part may be cut
-def ranks(inputs: Any, fine: int, tabled: Any = None) -> Any:
+def coarse_ranks(inputs: Any, fine: int, tabled: Any = None) -> Any:
     """By place between blocks, the highest level of parts that may begin or end there; on
     each level, places that had it in another table stand back."""
     n = len(inputs) - 1
@@ -177,8 +177,8 @@ def ranks(inputs: Any, fine: int, tabled: Any = None) -> Any:
 def with_cuts(rank: Any, tightest: Schedule, fine: int) -> Any:
     """The ranks, with those that some of the cuts of a schedule need."""
     rank, n, lists = rank.copy(), len(rank) - 1, lists_of(tightest)
-    for height in range(1, 1 + int(level(n, fine))):
-        known = {place for a, b in lists if level(b - a, fine) == height for place in (a, b)}
+    for height in range(1, 1 + int(coarseness(n, fine))):
+        known = {place for a, b in lists if coarseness(b - a, fine) == height for place in (a, b)}
         some = sorted(known)[:: 1 + (len(known) << height) // n]
         rank[some] = np.maximum(rank[some], height)
     return rank
@@ -199,13 +199,13 @@ def lists_of(schedule: Schedule) -> list[tuple[int, int]]:
 NEAR = 3  #: Blocks by which a cut may move from one table to the next.
 
 
-def others(rank: Any, schedule: Schedule, inputs: Any, fine: int) -> Any:
+def other_ranks(rank: Any, schedule: Schedule, inputs: Any, fine: int) -> Any:
     """Ranks for another table than the one that has given a schedule."""
-    found = ranks(inputs, fine, rank)
+    found = coarse_ranks(inputs, fine, rank)
     for part in lists_of(schedule):
         for place in part:
             near = slice(max(place - NEAR, 0), place + NEAR + 1)
-            found[near] = np.maximum(found[near], 1 + level(part[1] - part[0], fine))
+            found[near] = np.maximum(found[near], 1 + coarseness(part[1] - part[0], fine))
     return found
 
 
@@ -225,7 +225,7 @@ class Curves:
         self, costs: Costs, budget: float, cells: int, fine: int, rank: Any, price: float
     ) -> None:
         self.costs, self.needs, n = costs, Needs(costs), len(costs.kept)
-        self.rank, self.level = rank, level(np.arange(n + 1), fine)
+        self.rank, self.level = rank, coarseness(np.arange(n + 1), fine)
         #: Ends of the parts that begin at each block.
         self.ends = [self.reached(first, np.arange(first + 1, n + 1)) for first in range(n)]
         self.cells = max(1, min(cells, ENTRIES // sum(map(len, self.ends))))
@@ -242,7 +242,7 @@ class Curves:
         self.choice: list[Any] = [None] * n
         after: Any = None
         for first in reversed(range(n)):
-            after = fill(self, first, after)
+            after = fill_table(self, first, after)
         self.best = after[-1]  #: Times of the whole chain, by cells.
 
     def reached(self, first: int, ends: Any) -> Any:
@@ -295,7 +295,7 @@ def divide(table: Curves, first: int, kept: Any) -> tuple[Any, Any]:
     return best, row_of
 
 
-def fill(table: Curves, first: int, after: Any) -> Any:
+def fill_table(table: Curves, first: int, after: Any) -> Any:
     """Find the best ways through all parts that begin at a block, from those that begin after
     it; the times if its input is held."""
     kept = [keep(table, first, held, after) for held in (0, 1)]
@@ -310,7 +310,7 @@ def fill(table: Curves, first: int, after: Any) -> Any:
 
 
 # book/memory/planner.md: The table
-def read(table: Curves, cells: int) -> Schedule:
+def read_schedule(table: Curves, cells: int) -> Schedule:
     """The best schedule of a chain in so many cells."""
     schedule: Schedule = []
     todo = [(schedule, 0, len(table.ends), cells, 1)]
@@ -335,14 +335,14 @@ def read(table: Curves, cells: int) -> Schedule:
 BEYOND = 0.1  #: Share of a budget by which a table reaches beyond it.
 
 
-def within(table: Curves, budget: float, otherwise: Schedule) -> Schedule:
+def within_budget(table: Curves, budget: float, otherwise: Schedule) -> Schedule:
     """The schedule for the most cells that stays within a budget in bytes, if there is one."""
     if not np.isfinite(table.best[-1]):
         return otherwise
     low, high, found = int(np.isfinite(table.best).argmax()), table.cells, otherwise
     while low <= high:
         cells = (low + high) // 2
-        schedule = read(table, cells)
+        schedule = read_schedule(table, cells)
         if predict(schedule, table.costs).peak <= budget:
             found, low = schedule, cells + 1
         else:
@@ -384,10 +384,10 @@ def optimal(
     fine = fine or max(4, 10_000 // len(costs.kept))
     everything = predict(list(range(len(costs.kept))), costs).peak
     price = 0.5 * costs.skip_time.sum() / max(everything - smallest, 1)
-    rank, found = with_cuts(ranks(costs.inputs, fine), tightest, fine), [tightest]
+    rank, found = with_cuts(coarse_ranks(costs.inputs, fine), tightest, fine), [tightest]
     for _ in range(2 if fine < len(costs.kept) else 1):
         table = Curves(costs, free * more / cells, more, fine, rank, price)
-        found.append(within(table, budget, tightest))
+        found.append(within_budget(table, budget, tightest))
         del table  # before the next one
-        rank = others(rank, found[-1], costs.inputs, fine)
+        rank = other_ranks(rank, found[-1], costs.inputs, fine)
     return min(found, key=lambda schedule: predict(schedule, costs).time)

@@ -14,7 +14,7 @@ for each number, and a step for each block of 256.
     print(x.nbytes, codes.nbytes + steps.nbytes, np.max(np.abs(policy.unpack(packed) - x)) < 0.01)
 """
 # Generated from book/memory/policies.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6337565bed08163cfc0e8db93223171b81472367d44faec2b39413cecec87701
+# sha256: 100ccb24f3c1ba7710f6276bcdd5e2cf2dba9938190b3ed26b9fdf133ed7d52b
 
 __all__ = [
     "Policy",
@@ -35,7 +35,7 @@ __all__ = [
     "of_extreme",
     "of_windows",
     "COMPARED",
-    "bytes_of",
+    "as_bytes",
     "Zipped",
     "NAMED",
     "policy_named",
@@ -306,7 +306,7 @@ COMPARED: dict[Any, Callable[..., dict[str, Any]]] = {
 
 
 # book/memory/policies.md: Without loss
-def bytes_of(x: np.ndarray) -> np.ndarray:
+def as_bytes(x: np.ndarray) -> np.ndarray:
     """The bytes of a contiguous array, as a view."""
     return x.reshape(-1).view(np.uint8)
 
@@ -338,7 +338,7 @@ class Zipped(Policy):
         """Compress; as it is if that takes no fewer bytes."""
         if x.dtype.hasobject or not x.size:
             return None
-        ranks = np.ascontiguousarray(bytes_of(x).reshape(-1, x.itemsize).T)
+        ranks = np.ascontiguousarray(as_bytes(x).reshape(-1, x.itemsize).T)
         packed = np.frombuffer(zlib.compress(ranks.data, self.level), np.uint8)
         return (packed, x.shape, x.dtype) if packed.size < x.nbytes else None
 

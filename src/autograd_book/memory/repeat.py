@@ -6,30 +6,30 @@ have marks that differ when the values do.
 ::
 
     import numpy as np
-    from autograd_book.memory.repeat import mark, put_back, sources_of_chance, state_of
+    from autograd_book.memory.repeat import mark, restart_sources, sources_of_chance, state_of
 
     source = np.random.default_rng(0)
     noisy = lambda v: v + source.random(3)
     before = [(found, state_of(found)) for found in sources_of_chance(noisy)]
     first = noisy(0.0)
-    put_back(before)
+    restart_sources(before)
     print(mark(noisy(0.0)) == mark(first))
 """
 # Generated from book/memory/repeat.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3a970a80a506bdb19a81fd31bdcf5b5d8df3249231e66f586d31132e3ad262ed
+# sha256: 8ec9551021f949267c4d54ad034f02f6c284e1b8852f714a04cf1ca9aa6b9cce
 
 __all__ = [
     "state_of",
-    "alike",
-    "put_back",
+    "same_state",
+    "restart_sources",
     "parts_of",
-    "names_in",
+    "names_used",
     "FOREIGN",
     "contents",
     "sources_of_chance",
     "numpy_random",
     "global_source",
-    "moved",
+    "generator_moved",
     "TOLD",
     "mark",
     "marks",
@@ -62,14 +62,14 @@ def state_of(source: Any) -> Any:
     return source.get_state(legacy=False) if old else source.bit_generator.state
 
 
-def alike(state: Any, other: Any) -> bool:
+def same_state(state: Any, other: Any) -> bool:
     """Whether two states are the same."""
     if isinstance(state, dict):
-        return all(alike(value, other[name]) for name, value in state.items())
+        return all(same_state(value, other[name]) for name, value in state.items())
     return bool(np.all(state == other))
 
 
-def put_back(states: list[tuple[Any, Any]]) -> None:
+def restart_sources(states: list[tuple[Any, Any]]) -> None:
     """Let sources of random numbers continue from where they stood."""
     for source, state in states:
         if hasattr(source, "set_state"):
@@ -99,16 +99,16 @@ def parts_of(value: Any) -> Iterator[Any]:
             yield from contents(cell)
         if not str(value.__module__).startswith(FOREIGN):
             known = value.__globals__
-            yield from (known[name] for name in names_in(value.__code__) if name in known)
+            yield from (known[name] for name in names_used(value.__code__) if name in known)
 
 
 # book/memory/repeat.md: Where generators hide
-def names_in(code: CodeType) -> Iterator[str]:
+def names_used(code: CodeType) -> Iterator[str]:
     """Names that a function uses, those of functions inside of it among them."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from names_in(constant)
+            yield from names_used(constant)
 
 
 FOREIGN = (__name__.partition(".")[0] + ".", "numpy")  #: Modules that keep no generator.
@@ -152,9 +152,9 @@ def global_source() -> Any:
 
 
 # book/memory/repeat.md: The generator of all threads
-def moved(state: Any) -> bool:
+def generator_moved(state: Any) -> bool:
     """Whether NumPy's global generator has moved from a state, by whatever thread."""
-    return state is not None and not alike(state_of(global_source()), state)
+    return state is not None and not same_state(state_of(global_source()), state)
 
 
 # book/memory/repeat.md: Values have marks

@@ -17,7 +17,7 @@ save is replaced by tickets, which the frame fills when they are recalled.
     print(leaf.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a602ff088ed0e9d8a7a333395686932fc3f6bfe5cecc1f5ca39d1c7cfe372e26
+# sha256: a4c10077510ee0c5e83afdc535daca5216c9f4b48a566829b8919287725cbeb2
 
 __all__ = [
     "Ticket",
@@ -34,8 +34,8 @@ __all__ = [
     "expect_end",
     "Enough",
     "with_result",
-    "known",
-    "narrowed",
+    "known_result",
+    "in_region_form",
     "Replay",
     "give",
     "replaying",
@@ -61,11 +61,11 @@ from autograd_book.graph.record import Node, Record, next_index
 from autograd_book.graph.stack import Base, bottom, push, top
 from autograd_book.graph.variable import Variable
 from autograd_book.memory.notes import (
-    CallNotes, ReplayError, Step, compare, differs, emptied, expected, noted, refilled,
+    CallNotes, ReplayError, Step, compare, unlike_first, emptied, expected, noted, refilled,
 )
 from autograd_book.memory.pool import Pool
 from autograd_book.memory.repeat import (
-    alike, global_source, moved, put_back, sources_of_chance, state_of,
+    same_state, global_source, generator_moved, restart_sources, sources_of_chance, state_of,
 )
 from autograd_book.memory.saved import note_leaf
 from autograd_book.modes.batch import Batched
@@ -158,8 +158,8 @@ def run_first(frame: Frame, args: Any, kwargs: Any) -> Any:
             return out
         finally:
             frame.runner = None
-            frame.chance = [(s, state) for s, state in before if not alike(state_of(s), state)]
-            frame.notes.moved = moved(world)
+            frame.chance = [(s, state) for s, state in before if not same_state(state_of(s), state)]
+            frame.notes.moved = generator_moved(world)
             frame.results.pop(frame.last, None)
 
 
@@ -256,7 +256,7 @@ def enter_inside(outer: Checkpoint, frame: Frame) -> CallNotes:
     if not frame.passing:
         inside.append(frame.notes)
     if number == len(inside):
-        raise differs(outer.first, "called more checkpointed functions when it was run again")
+        raise unlike_first(outer.first, "called more checkpointed functions when it was run again")
     return inside[number]
 
 
@@ -273,7 +273,7 @@ def expect_same(
 def expect_end(level: Checkpoint) -> None:
     """Raise ReplayError if a call that passed by has done less than the first time."""
     if level.frame.passing and level.place < len(level.first.steps):
-        raise differs(level.first, "ended earlier when it was run again")
+        raise unlike_first(level.first, "ended earlier when it was run again")
 
 
 # book/memory/replay.md: What need not be run again
@@ -289,7 +289,7 @@ def with_result(primitive: Primitive, value: Any) -> Primitive:
     return made
 
 
-def known(level: "Replay", place: int, step: Step | None) -> Any:
+def known_result(level: "Replay", place: int, step: Step | None) -> Any:
     """The result of an operation, if it need not be computed: the policy kept it, or it will
     not be read."""
     if place in level.frame.results:
@@ -301,7 +301,7 @@ def known(level: "Replay", place: int, step: Step | None) -> Any:
 
 
 # book/memory/replay.md: The level of the second run
-def narrowed(out: Any) -> list[tuple[Any, Any]]:
+def in_region_form(out: Any) -> list[tuple[Any, Any]]:
     """The nodes of a result, with what they saved in the form that a region of mixed
     precision, which is above, would have given it."""
     found = list(nodes_and_records(out))
@@ -326,14 +326,14 @@ class Replay(Checkpoint):
         frame, place = self.frame, self.place
         self.place += 1
         step = None if frame.passing else expected(frame.notes, place, primitive)
-        result = known(self, place, step)
+        result = known_result(self, place, step)
         doing = primitive if result is None else with_result(primitive, result)
         out = self.below.bind(doing, args, params)
         if step is not None:
             again = noted(frame.notes, primitive, args, params, out, step.unread)
             again = again if result is None else again._replace(result=step.result)
             compare(frame.notes, place, step, again, self.given)
-        for node, record in narrowed(out):
+        for node, record in in_region_form(out):
             node.saved = give(self, node.saved, record)
             if record is self.uppermost:
                 node.inputs = ()
@@ -350,7 +350,7 @@ def give(level: Replay, saved: Any, record: Any) -> Ticket:
     frame, number, asked = level.frame, level.number, level.asked
     level.number += 1
     if number == len(frame.tickets):
-        raise differs(frame.notes, "saved more values when it was run again")
+        raise unlike_first(frame.notes, "saved more values when it was run again")
     ticket = frame.tickets[number]()
     ours = asked.record is None or record in (asked.record, None)
     if ticket is None:
@@ -377,7 +377,7 @@ def run_again(frame: Frame, asked: Ticket) -> None:
     frame.runner, token = get_ident(), top.set(frame.stack)
     running = replaying.set(next_index())
     try:
-        put_back(frame.chance)
+        restart_sources(frame.chance)
         with push(Replay, frame, asked, given):
             frame.f(*args, **kwargs)
     except Enough as enough:
@@ -387,16 +387,16 @@ def run_again(frame: Frame, asked: Ticket) -> None:
         frame.forget()
         raise
     finally:
-        put_back(later)
+        restart_sources(later)
         replaying.reset(running)
         top.reset(token)
         frame.runner = None
     if asked.saved is None:
         frame.forget()
-        raise differs(frame.notes, "ended earlier when it was run again")
-    if frame.notes.moved and not frame.notes.check and moved(world):  # values were not compared
+        raise unlike_first(frame.notes, "ended earlier when it was run again")
+    if frame.notes.moved and not frame.notes.check and generator_moved(world):  # values were not compared
         frame.forget()
-        raise differs(frame.notes, "may have drawn other random numbers when it was run again")
+        raise unlike_first(frame.notes, "may have drawn other random numbers when it was run again")
 
 
 # book/memory/replay.md: The replay

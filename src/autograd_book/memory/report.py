@@ -17,23 +17,23 @@ place of the books.
     print(sum(profile.at_peak.values()) == profile.peak)
 """
 # Generated from book/memory/report.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7acc8320ac66e6f92cef32ce587ee94553d67dccdf5f376e19d2e742e8012966
+# sha256: 58a39b5d8a587cf15fadbd697a9d4f58ca67d52b701d84f66e507d724e527f30
 
 __all__ = [
     "composition",
     "Readings",
-    "added",
+    "bytes_by",
     "quoted",
     "said",
     "Table",
     "bars",
     "counters",
-    "traced",
-    "events",
-    "unread",
+    "in_trace_format",
+    "memory_events",
+    "never_read",
     "unused",
     "HEADER",
-    "row_of",
+    "buffer_row",
     "save_json",
     "MemoryProfile",
     "memory_profile",
@@ -102,7 +102,7 @@ class Readings:
 
 
 # book/memory/report.md: Whose line it was
-def added(buffers: list[Buffer], what: Callable[[Place], Any]) -> dict[Any, int]:
+def bytes_by(buffers: list[Buffer], what: Callable[[Place], Any]) -> dict[Any, int]:
     """Bytes by what a function says of the place where they were made, most bytes first."""
     found: dict[Any, int] = {}
     for buffer in buffers:
@@ -176,7 +176,7 @@ def counters(readings: Readings, start: int) -> list[dict[str, Any]]:
 
 
 # book/memory/report.md: A picture that can be zoomed
-def traced(owner: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def in_trace_format(owner: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Events in the Trace Event Format, in order, after the names of process and thread."""
     names = {"process_name": owner, "thread_name": "operations"}
     heads: list[dict[str, Any]] = [
@@ -188,14 +188,14 @@ def traced(owner: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"pid": 1, "tid": 1} | event for event in found]
 
 
-def events(readings: Readings) -> list[dict[str, Any]]:
+def memory_events(readings: Readings) -> list[dict[str, Any]]:
     """Names, operations and counters of a profile of memory."""
     start = readings.moments[0].time
-    return traced("memory_profile", bars(readings.spans, start) + counters(readings, start))
+    return in_trace_format("memory_profile", bars(readings.spans, start) + counters(readings, start))
 
 
 # book/memory/report.md: Made for nothing
-def unread(buffers: list[Buffer]) -> list[Buffer]:
+def never_read(buffers: list[Buffer]) -> list[Buffer]:
     """What was saved, and no rule has read."""
     return [
         b for b in buffers
@@ -230,7 +230,7 @@ import json
 HEADER = ("bytes", "what for", "shape", "dtype", "made by", "line")
 
 
-def row_of(buffer: Buffer, date: int) -> tuple[Any, ...]:
+def buffer_row(buffer: Buffer, date: int) -> tuple[Any, ...]:
     """A buffer in the columns of `HEADER`, as it was at a moment."""
     kind = buffer.kind_at(date)
     return f"{buffer.nbytes:,}", kind, buffer.shape, buffer.dtype, *said(buffer.place)
@@ -258,7 +258,7 @@ class MemoryProfile(Readings):
 
     def by(self, what: Callable[[Place], Any]) -> dict[Any, int]:
         """Bytes at the peak, by what a function says of the place where they were made."""
-        return added(self.holders(), what)
+        return bytes_by(self.holders(), what)
 
     def by_primitive(self) -> dict[str, int]:
         """Bytes at the peak, by the primitive that made them and the phase."""
@@ -270,11 +270,11 @@ class MemoryProfile(Readings):
 
     def table(self, rows: int = 10) -> Table:
         """The largest holders of memory at the peak."""
-        return Table(HEADER, [row_of(b, self.peak_moment) for b in self.holders()[:rows]])
+        return Table(HEADER, [buffer_row(b, self.peak_moment) for b in self.holders()[:rows]])
 
     def never_read(self) -> list[Buffer]:
         """What was saved, and no rule has read."""
-        return unread(self.buffers)
+        return never_read(self.buffers)
 
     def never_used(self) -> list[Buffer]:
         """What primitives made for nothing, and what was made for that alone."""
@@ -288,7 +288,7 @@ class MemoryProfile(Readings):
 
     def save_chrome_trace(self, path: "str | PathLike[str]") -> None:
         """Write a file that chrome://tracing and ui.perfetto.dev open."""
-        save_json(path, {"traceEvents": events(self), "displayTimeUnit": "ns"})
+        save_json(path, {"traceEvents": memory_events(self), "displayTimeUnit": "ns"})
 
 
 # book/memory/report.md: The profile

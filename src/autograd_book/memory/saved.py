@@ -15,7 +15,7 @@ another form, here with eight bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7dfde92ff8df572f2edb5cff0ce76a658017da50623fb9cbf455014ac3f23b74
+# sha256: 14480c7e90a608d0075bab2abcd63d6b522f8c45319362e496e5bc74a501972e
 
 __all__ = [
     "Item",
@@ -24,7 +24,7 @@ __all__ = [
     "shelved",
     "Back",
     "address",
-    "laid_out",
+    "packed_array",
     "arrays_in",
     "Slot",
     "unwrapped",
@@ -39,7 +39,7 @@ __all__ = [
     "packable",
     "is_ours",
     "PLAIN",
-    "compared",
+    "only_compared",
     "replacement",
     "pack_saved",
     "Saving",
@@ -138,7 +138,7 @@ def address(x: np.ndarray) -> int:
 
 
 # book/memory/saved.md: Views
-def laid_out(x: np.ndarray) -> tuple[np.ndarray, Back]:
+def packed_array(x: np.ndarray) -> tuple[np.ndarray, Back]:
     """A contiguous array with the elements of x, and the way back to x and its layout.
 
     Views that show all of their owner, or parts of it repeatedly, share the owner.
@@ -218,7 +218,7 @@ def at_hand(value: Any) -> Any:
 
 def pack(x: np.ndarray, policy: Policy) -> Callable[[], Any]:
     """What gives the array again, and holds what the policy makes of it."""
-    root, view = laid_out(x)
+    root, view = packed_array(x)
     packed = policy.pack(root)
     return lambda: x if packed is None else view(policy.unpack(packed))
 
@@ -258,7 +258,7 @@ def slot(policy: Policy, tolerance: int, value: Any, what: str) -> Any:
     array, back = unwrapped(value)
     if hasattr(type(array), "held"):
         return Noted(suited, array, back)
-    root, view = laid_out(array)
+    root, view = packed_array(array)
     item = shelved(suited, root, what)
     return value if item is None else Slot(item, lambda root: back(view(root)))
 
@@ -324,7 +324,7 @@ from autograd_book.memory.policies import COMPARED
 PLAIN = (np.ndarray, np.generic, int, float)  #: What comparisons are made of.
 
 
-def compared(
+def only_compared(
     primitive: Primitive, saved: dict[str, Any], params: dict[str, Any]
 ) -> dict[str, Any]:
     """What stands for the saved values of a primitive if its rules only compare; else nothing."""
@@ -349,7 +349,7 @@ def replacement(
         return {}
     if array.dtype == np.bool_:
         return {name: slot(policy_named("bits"), EXACT, saved[name], what)}
-    if found := compared(primitive, saved, params):
+    if found := only_compared(primitive, saved, params):
         return {n: as_bits(truths, what) for n, truths in found.items()}
     tolerance = TOLERATES.get((primitive, name), EXACT)
     return {name: slot(policy, tolerance, saved[name], what)}

@@ -17,13 +17,13 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/sequential.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6a9fb34d5bf82fb6353303fe5af7fbbd23e6e9fb31e8e10a9d077bde8c68f143
+# sha256: a4b298ef10facf0db2534a05446701bfecd3a17ad5e9938ebc0f21f71e3a26df
 
 __all__ = [
-    "expect_count",
+    "expect_within_chain",
     "in_order",
     "ROOM",
-    "with_room",
+    "with_margin",
     "by_budget",
     "PLANS",
     "Checkpointed",
@@ -39,17 +39,17 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationValueError, with_usage
+from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.stack import bottom
 from autograd_book.learn.nn import Module, expect_layer
 from autograd_book.memory.checkpoint import checkpoint, recording
-from autograd_book.memory.costs import Costs, measure_blocks, named
+from autograd_book.memory.costs import Costs, measure_blocks, numbered_block
 from autograd_book.memory.planner import optimal
 from autograd_book.memory.schedule import Schedule, binomial, flat, make_room, segments
 from autograd_book.modes.transforms import Fun
 
 
-def expect_count(name: str, n: int, value: Any) -> int:
+def expect_within_chain(name: str, n: int, value: Any) -> int:
     """A number from 1 to n, or the error that says that it is none."""
     if not isinstance(value, Integral) or not 1 <= int(value) <= n:
         raise DifferentiationValueError(
@@ -73,7 +73,7 @@ def in_order(n: int, schedule: Any) -> Schedule:
 ROOM = 0.05  #: Share of what was measured that a plan for a budget leaves free.
 
 
-def with_room(costs: Costs) -> Costs:
+def with_margin(costs: Costs) -> Costs:
     """The costs with somewhat more bytes, for what measuring one block at a time misses."""
     sizes = {name: part for name, part in costs._asdict().items() if part.dtype.kind == "i"}
     more = {name: np.ceil((1 + ROOM) * part).astype(int) for name, part in sizes.items()}
@@ -87,13 +87,13 @@ def by_budget(n: int, budget: Any) -> Any:
             f"budget={budget!r} was given for a chain of {n} blocks. Give a positive number of "
             "bytes."
         )
-    return lambda costs: optimal(with_room(costs), float(budget))
+    return lambda costs: optimal(with_margin(costs), float(budget))
 
 
 #: From the name of a parameter to what makes a schedule, or a planner, of it.
 PLANS: dict[str, Callable[[int, Any], Any]] = {
-    "every": lambda n, k: segments(n, expect_count("every", n, k)),
-    "slots": lambda n, slots: binomial(n, expect_count("slots", n, slots)),
+    "every": lambda n, k: segments(n, expect_within_chain("every", n, k)),
+    "slots": lambda n, slots: binomial(n, expect_within_chain("slots", n, slots)),
     "budget": by_budget,
     "schedule": in_order,
 }
@@ -141,7 +141,7 @@ class Checkpointed(Module):
     def part(self, part: Any) -> Fun:
         """A block, or several that are checkpointed, as a function."""
         if not isinstance(part, list):
-            return named(part, self.blocks[part])
+            return numbered_block(part, self.blocks[part])
         return checkpoint(lambda x: self.run(part, x), policy=self.policy, check=self.check)
 
     def __repr__(self) -> str:
@@ -164,7 +164,6 @@ def planned(blocks: list[Any], ways: dict[str, Any]) -> Any:
 
 
 # book/memory/sequential.md: The function
-@with_usage
 def checkpoint_sequential(
     blocks: Any, *, every: int | None = None, slots: int | None = None,
     budget: float | None = None, schedule: Schedule | None = None, policy: Any = None,

@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0083072d9265c0ab5d7c79139036ffe3ca4fab7ebb97162e2c0b52a083ee2b6e
+# sha256: 4817c99213f9f1cb30022c7db86db7cd278e801d8a7232ac19478f5aa0a92dc1
 
 __all__ = [
     "OneForAllError",
@@ -37,12 +37,14 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.errors import (
-    DifferentiationTypeError, DifferentiationValueError, LeakedVariableError, with_usage,
+    DifferentiationTypeError,
+    DifferentiationValueError,
+    LeakedVariableError,
 )
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, shape_of
 from autograd_book.graph.methods import Methods, Operators
-from autograd_book.graph.protocols import Protocols, call
+from autograd_book.graph.protocols import Protocols, call_numpy
 from autograd_book.graph.stack import bottom, push, top
 from autograd_book.modes.batching import (
     as_array, batchings, by_elements, by_examples, index_batch,
@@ -101,7 +103,7 @@ class Batched(Operators, Protocols, Methods):
     def __array_function__(self, func: Fun, types: Any, args: Any, kwargs: Any) -> Any:
         expect_at_work(self)
         try:
-            return call(func, args, kwargs)
+            return call_numpy(func, args, kwargs)
         except OneForAllError:
             if any(v is not bottom(v) and type(bottom(v)) is Batched for v in leaves(args)):
                 raise  # a derivative inside the batch holds all examples as one
@@ -188,7 +190,6 @@ def expect_at_work(value: Batched) -> None:
 
 
 # book/modes/batch.md: The transformation
-@with_usage
 def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     """A function of batches that applies `f` to each example.
 

@@ -13,12 +13,12 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a3620fdfc252b597f0161eefbd3d2db5405a8fd0f2479b56a4670f7ac4631ec4
+# sha256: 99648c8c63767dd3fc94884a28ca1b59f3feffff5ae9cba1e2fc5ee3536d4ad7
 
 __all__ = [
     "STEP",
     "central_difference",
-    "total",
+    "real_total",
     "weighted",
     "by_pullback",
     "by_tangents",
@@ -63,7 +63,7 @@ def central_difference(f: Fun, args: list[Any], directions: list[Any]) -> float:
 
 
 # book/modes/check.md: The two sides
-def total(z: Any) -> Any:
+def real_total(z: Any) -> Any:
     """Sum of the real parts of all elements."""
     return np.sum(np.real(z) if z.dtype.kind == "c" else z)
 
@@ -71,7 +71,7 @@ def total(z: Any) -> Any:
 # book/modes/check.md: The two sides
 def weighted(f: Fun, weights: Any) -> Fun:
     """The scalar function ``sum(weights * f(...))``, its real part for complex values."""
-    return lambda *args: total(f(*args) * weights)
+    return lambda *args: real_total(f(*args) * weights)
 
 
 # book/modes/check.md: The two sides
@@ -81,7 +81,7 @@ def by_pullback(f: Fun, directions: list[Any]) -> Fun:
 
     def slope(*args: Any) -> Any:
         pullback = vjp(f, *args)[1]
-        parts = [total(np.conjugate(g) * v) for g, v in zip(pullback(1.0), directions)]
+        parts = [real_total(np.conjugate(g) * v) for g, v in zip(pullback(1.0), directions)]
         return sum(parts[1:], parts[0])
 
     return slope

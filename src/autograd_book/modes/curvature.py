@@ -16,13 +16,13 @@ treats each element by itself.
     print(ab.elementwise_grad(np.tanh)(x))
 """
 # Generated from book/modes/curvature.md by autograd-book extract; edit the chapter, not this file.
-# sha256: de217a85f95864ad06aa0e0a07f8c45a6689bfd693c6a930cff059781de32dcd
+# sha256: 0072a38442d85bb3a27e4246ad7fab353ad0d8c62d62b790883c6f400d305b73
 
 __all__ = [
     "basis",
     "by_rows",
     "by_columns",
-    "stacked",
+    "as_one_array",
     "jacobian",
     "WAYS",
     "expect_known_way",
@@ -40,9 +40,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import (
-    DifferentiationTypeError, DifferentiationValueError, with_usage,
-)
+from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
 from autograd_book.graph.primitive import shape_of
 from autograd_book.modes.forward import jvp
 from autograd_book.modes.transforms import (
@@ -76,7 +74,7 @@ def by_rows(f: Fun, x: Tree) -> Tree:
     rows = [pullback(unit)[0] for unit in basis(np.zeros_like(out))]
     shapes = tree_map(lambda leaf: primal(leaf), x)
     return tree_map(
-        lambda leaf, *parts: stacked(parts, leaf, shape_of(out) + shape_of(leaf)),
+        lambda leaf, *parts: as_one_array(parts, leaf, shape_of(out) + shape_of(leaf)),
         shapes,
         *rows,
     )
@@ -89,19 +87,18 @@ def by_columns(f: Fun, x: Any) -> Any:
     out = f(x) if x.size == 0 else None
     columns = [jvp(f, (x,), (unit,))[1] for unit in basis(x)]
     shape = shape_of(columns[0] if columns else out)
-    rows = stacked(columns, x, (x.size, *shape))
+    rows = as_one_array(columns, x, (x.size, *shape))
     return np.moveaxis(rows, 0, -1).reshape(shape + x.shape)
 
 
 # book/modes/curvature.md: Rows, then columns
-def stacked(parts: Any, like: Any, shape: tuple[int, ...]) -> Any:
+def as_one_array(parts: Any, like: Any, shape: tuple[int, ...]) -> Any:
     """Arrays as one array of the given shape; zeros of the dtype of `like` if there are
     none."""
     return np.stack(parts).reshape(shape) if parts else np.zeros(shape, like.dtype)
 
 
 # book/modes/curvature.md: One function for both
-@with_usage
 def jacobian(f: Fun, argnums: int = 0, mode: str = "auto") -> Fun:
     """A function that returns the Jacobian of `f`.
 
@@ -180,7 +177,6 @@ def columns_are_better(f: Fun, x: Tree, mode: str) -> bool:
 
 
 # book/modes/curvature.md: Second derivatives
-@with_usage
 def hessian(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the matrix of second derivatives of `f`, of shape ``x.shape +
     x.shape``.
@@ -196,7 +192,6 @@ def hessian(f: Fun, argnums: int = 0) -> Fun:
 
 
 # book/modes/curvature.md: Second derivatives
-@with_usage
 def hvp(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the product of the Hessian of `f` with a vector.
 
@@ -217,11 +212,6 @@ def hvp(f: Fun, argnums: int = 0) -> Fun:
     expect_function(f, "hvp")
 
     def transformed(*args: Any, **kwargs: Any) -> Tree:
-        if len(args) < 2:
-            raise DifferentiationValueError(
-                f"the product with the Hessian of {name_of(f)} was asked for with "
-                f"{len(args)} arguments. Give those of the function, and then the vector."
-            )
         before, v = args[:-1], args[-1]
         chosen = of_chosen(f, (argnums,), before, kwargs)
         return jvp(grad(chosen), (before[argnums],), (v,))[1]
@@ -230,7 +220,6 @@ def hvp(f: Fun, argnums: int = 0) -> Fun:
 
 
 # book/modes/curvature.md: Slopes at each element
-@with_usage
 def elementwise_grad(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the slope of `f` at each element.
 

@@ -17,13 +17,13 @@ the line of the program.
         print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6aa4c3344949eac04133df52e19fa7fa34c3a600957a8b2288915a9805b634ee
+# sha256: 1c18f06afa89680a3dc8a449007efd9a6535e2b8b4188e269a51b9079d988c19
 
 __all__ = [
     "array_inside",
     "finite",
     "ranges",
-    "extent",
+    "shape_and_range",
     "PACKAGE",
     "user_line",
     "Lines",
@@ -75,12 +75,12 @@ def finite(value: Any) -> bool:
 def ranges(names: Any, values: Any) -> str:
     """For each named value its shape and the smallest and largest number in it."""
     return "; ".join(
-        f"{name} {extent(array_inside(value))}" for name, value in zip(names, values)
+        f"{name} {shape_and_range(array_inside(value))}" for name, value in zip(names, values)
     )
 
 
 # book/modes/pitfalls.md: Who made it, and who passed it on
-def extent(value: Any) -> str:
+def shape_and_range(value: Any) -> str:
     """Shape and range of an array, in words."""
     array = np.asarray(value)
     if array.size == 0 or array.dtype.kind not in "biuf":
@@ -235,5 +235,4 @@ def debug_nans(fun: Fun | None = None) -> Any:
         Names the operation, forward or on the way back, the ranges of its operands, and the
         line of the program.
     """
-    block = push(Finite, called="debug_nans")
-    return block if fun is None else block(fun)
+    return push(Finite) if fun is None else push(Finite)(fun)

@@ -13,7 +13,7 @@ A tree is an array, or a list, tuple, named tuple or dictionary of trees.
     print(leaves(step))
 """
 # Generated from book/modes/trees.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 48cf79549cb5087abe9bbaa0cfd450323785f17645bb4dcb57b7f35863d61a35
+# sha256: f1337f5b695243a2bb1b38977a7bc1990ce9af5b3e1cc3ee2d163a6f62191d1f
 
 __all__ = [
     "Tree",
@@ -23,7 +23,7 @@ __all__ = [
     "leaves",
     "tree_map",
     "expect_like",
-    "outline",
+    "container_in_words",
 ]
 
 
@@ -138,13 +138,13 @@ def expect_like(tree: Tree, other: Tree) -> None:
     )
     if not same:
         raise DifferentiationValueError(
-            f"a tree has {outline(other)} where {outline(tree)} belongs. Give both the "
+            f"a tree has {container_in_words(other)} where {container_in_words(tree)} belongs. Give both the "
             "same form."
         )
 
 
 # book/modes/trees.md: A tree of results
-def outline(tree: Tree) -> str:
+def container_in_words(tree: Tree) -> str:
     """A container in few words, for messages."""
     name = type(tree).__name__
     if isinstance(tree, dict):

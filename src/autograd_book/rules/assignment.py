@@ -15,15 +15,15 @@ to one place are what NumPy makes of them.
     print(At(x)[[0, 0, 2]].add(10.0), x.grad)
 """
 # Generated from book/rules/assignment.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5a61f44c3c283901f155332f675ae6c24c5888fbae8f1a99e4411e305fbd1173
+# sha256: 41ab5cfc149f3b2eb2795cff12877cb3b1578f95d4637a2860580b446e7b6fde
 
 __all__ = [
-    "lasting",
+    "last_written",
     "written",
     "replaced",
     "rounds",
-    "fitted",
-    "put_at",
+    "as_written",
+    "replaced_at",
     "changed",
     "IndexUpdate",
     "At",
@@ -42,12 +42,12 @@ from autograd_book.graph.errors import NoRuleError, advise
 from autograd_book.graph.primitive import primitives, shape_of
 from autograd_book.graph.protocols import attributes, functions, primitive, refuse
 from autograd_book.graph.stack import Fun, bind
-from autograd_book.rules.indexing import frozen, is_basic, is_mask, pick, scatter
-from autograd_book.rules.shapes import converted, outline
+from autograd_book.rules.indexing import frozen_index, is_basic, is_mask, pick, scatter
+from autograd_book.rules.shapes import converted, shape_only
 
 
 @primitive("x", flat=True)
-def lasting(x: Any, index: Any) -> Any:
+def last_written(x: Any, index: Any) -> Any:
     """Which of the elements written at an index into an array like x remain."""
     owner = np.zeros(np.shape(x), np.intp)
     numbers = np.arange(owner[index].size).reshape(np.shape(owner[index]))
@@ -60,7 +60,7 @@ def written(g: Any, index: Any) -> Any:
     """Cotangent of what was written at an index, given that of the result."""
     back = pick(g, index)
     once = is_basic(index) or is_mask(index)
-    return back if once else np.where(lasting(g, index=index), back, 0)
+    return back if once else np.where(last_written(g, index=index), back, 0)
 
 
 # book/rules/assignment.md: When a place is written twice
@@ -90,10 +90,10 @@ def rounds(places: Any) -> Iterator[Any]:
 
 
 # book/rules/assignment.md: In rounds
-def fitted(x: Any, index: Any, v: Any) -> Any:
+def as_written(x: Any, index: Any, v: Any) -> Any:
     """v in the dtype of x and the shape of the places at an index."""
     try:
-        shape = pick(outline(x), index).shape
+        shape = pick(shape_only(x), index).shape
         v = converted(v, x.dtype, "unsafe")
         v = np.reshape(v, shape_of(v)[-len(shape) :]) if np.ndim(v) > len(shape) > 0 else v
         return bind(primitives[np.broadcast_to], v, shape=shape)
@@ -102,21 +102,21 @@ def fitted(x: Any, index: Any, v: Any) -> Any:
         raise
 
 
-def put_at(x: Any, index: Any, v: Any) -> Any:
+def replaced_at(x: Any, index: Any, v: Any) -> Any:
     """x with v at an index, which nobody else can change."""
-    return bind(primitives[replaced], x, fitted(x, index, v), index=index)
+    return bind(primitives[replaced], x, as_written(x, index, v), index=index)
 
 
 # book/rules/assignment.md: In rounds
 def changed(x: Any, index: Any, fun: Fun, v: Any) -> Any:
     """x with what a function of two arguments makes of the places at an index and v."""
     if is_basic(index) or is_mask(index):
-        return put_at(x, index, fun(pick(x, index), v))
+        return replaced_at(x, index, fun(pick(x, index), v))
     places = np.arange(np.size(x)).reshape(shape_of(x))[index].ravel()
-    y, v = np.ravel(x), np.ravel(fitted(x, index, v))
+    y, v = np.ravel(x), np.ravel(as_written(x, index, v))
     for chosen in rounds(places):
-        here = frozen(places[chosen])
-        y = put_at(y, here, fun(pick(y, here), pick(v, chosen)))
+        here = frozen_index(places[chosen])
+        y = replaced_at(y, here, fun(pick(y, here), pick(v, chosen)))
     return np.reshape(y, shape_of(x))
 
 
@@ -132,7 +132,7 @@ class IndexUpdate:
     __slots__ = ("x", "index")
 
     def __init__(self, x: Any, index: Any) -> None:
-        self.x, self.index = x, frozen(index)
+        self.x, self.index = x, frozen_index(index)
 
     def get(self) -> Any:
         """The elements at the places: ``x[index]``."""
@@ -140,11 +140,11 @@ class IndexUpdate:
 
     def set(self, v: Any) -> Any:
         """v in the places."""
-        return put_at(self.x, self.index, v)
+        return replaced_at(self.x, self.index, v)
 
     def add(self, v: Any) -> Any:
         """v added at the places."""
-        v = fitted(self.x, self.index, v)
+        v = as_written(self.x, self.index, v)
         return self.x + bind(primitives[scatter], v, shape=shape_of(self.x), index=self.index)
 
     def subtract(self, v: Any) -> Any:

@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/factorizations.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0bf0a804145c91d5d6592360e920f70fb8210bdf2f1cb1e630027cbe1da4f297
+# sha256: 31e3d3c105b0a1582ba99fc054af59601cfe0d170e99bc950c467206741468de
 
 __all__ = [
     "transposed",
@@ -22,12 +22,12 @@ __all__ = [
     "solve_rule",
     "solve_columns",
     "NUMPY_2",
-    "given",
+    "array_or_variable",
     "solve",
     "tensorinv",
     "tensorsolve",
     "cofactors",
-    "diagonal",
+    "diagonal_matrices",
     "diagonal_of",
     "without_pairs",
     "cofactors_rule",
@@ -104,7 +104,7 @@ def solve_columns(a: Any, b: Any) -> Any:
 NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
 
 
-def given(x: Any) -> Any:
+def array_or_variable(x: Any) -> Any:
     """x as an array, if it is not one or a Variable."""
     return x if hasattr(x, "dtype") else np.asarray(x)
 
@@ -112,7 +112,7 @@ def given(x: Any) -> Any:
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
     """Solution of ``a @ x = b``, as `numpy.linalg.solve`."""
-    a, b = given(a), given(b)
+    a, b = array_or_variable(a), array_or_variable(b)
     if b.ndim == (1 if NUMPY_2 else a.ndim - 1):
         return solve_columns(a, b[..., None])[..., 0]
     return solve_columns(a, b)
@@ -135,7 +135,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 @implements(np.linalg.tensorsolve)
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     """Solution of ``tensordot(a, x, x.ndim) = b``, as `numpy.linalg.tensorsolve`."""
-    a, b = given(a), given(b)
+    a, b = array_or_variable(a), array_or_variable(b)
     if axes is not None:
         a = np.moveaxis(a, axes, range(a.ndim - len(axes), a.ndim))
     unknown = a.shape[b.ndim :]
@@ -161,7 +161,7 @@ Primitive(
 
 
 # book/rules/factorizations.md: Determinants
-def diagonal(w: Any) -> Any:
+def diagonal_matrices(w: Any) -> Any:
     """Diagonal matrices with w on their diagonals."""
     return np.where(np.eye(w.shape[-1], dtype=bool), w[..., None], 0)
 
@@ -185,7 +185,7 @@ def cofactors_rule(g: Any, x: Any) -> Any:
     """Cotangent of a matrix, from that of its cofactors."""
     u, s, vh = np.linalg.svd(x)
     others, along = without_pairs(s), adjoint(u) @ g @ adjoint(vh)
-    straight = diagonal((others @ diagonal_of(along)[..., None])[..., 0])
+    straight = diagonal_matrices((others @ diagonal_of(along)[..., None])[..., 0])
     inner = straight - others * transposed(along)
     sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
     return sign * (np.conjugate(u) @ inner @ np.conjugate(vh))
@@ -259,7 +259,7 @@ def lower_factor(a: Any) -> Any:
 @implements(np.linalg.cholesky)
 def cholesky(a: Any, *, upper: bool = False) -> Any:
     """Cholesky factor, as `numpy.linalg.cholesky`."""
-    return adjoint(lower_factor(adjoint(given(a)))) if upper else lower_factor(a)
+    return adjoint(lower_factor(adjoint(array_or_variable(a)))) if upper else lower_factor(a)
 
 
 # book/rules/factorizations.md: A gradient that is symmetric too
@@ -284,7 +284,7 @@ def symmetrize(a: Any) -> Any:
     DifferentiationValueError
         If the matrices are not square.
     """
-    a = given(a)
+    a = array_or_variable(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise DifferentiationValueError(
             f"symmetrize was given an array of shape {a.shape}. Give square matrices in "

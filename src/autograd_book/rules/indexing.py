@@ -14,7 +14,7 @@ indices add up.
     print(x.grad)
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: be360396c202a7acabe1b099d1654eea6d1a94c0cfb1ed2eda5600027e67316f
+# sha256: b15e03f72fa83384ae738099560ed1f2e184766f647edfc7b9b7bc46dba7735f
 
 __all__ = [
     "BASIC",
@@ -27,7 +27,7 @@ __all__ = [
     "differs",
     "as_places",
     "numbers",
-    "frozen",
+    "frozen_index",
     "pick",
     "along",
     "take",
@@ -40,7 +40,7 @@ __all__ = [
     "insert",
     "repeat",
     "pairs",
-    "turned",
+    "half_turned",
     "SHOWN_AGAIN",
     "STATISTICS",
     "pad",
@@ -71,10 +71,10 @@ from autograd_book.graph.protocols import functions, implements, primitive
 from autograd_book.graph.stack import Fun, bind
 from autograd_book.graph.variable import Variable
 from autograd_book.rules.elementwise import real_kind, rounded, wide
-from autograd_book.rules.moments import everything
+from autograd_book.rules.moments import all_numbers
 from autograd_book.rules.reductions import axes_of
 from autograd_book.rules.shapes import concatenate, constant, dtype_of
-from autograd_book.rules.shapes import expect_no_out, outline, plain
+from autograd_book.rules.shapes import expect_no_out, shape_only, plain
 
 
 # book/rules/indexing.md: Which indices can repeat
@@ -173,10 +173,10 @@ def numbers(index: Any) -> Any:
     return np.asarray(index, np.intp) if not differs(index) and index.dtype == bool else index
 
 
-def frozen(index: Any) -> Any:
+def frozen_index(index: Any) -> Any:
     """An index that nobody can change: arrays and lists in it are copied and closed."""
     if isinstance(index, tuple):
-        return tuple(map(frozen, index))
+        return tuple(map(frozen_index, index))
     if isinstance(index, FIXED) or differs(index):
         return index
     if isinstance(index, np.ndarray) and index.base is None and not index.flags.writeable:
@@ -190,7 +190,7 @@ def frozen(index: Any) -> Any:
 # book/rules/indexing.md: An index that cannot change
 def pick(x: Any, index: Any) -> Any:
     """``x[index]``, and later changes of the index make no difference."""
-    return bind(primitives[getitem], x, index=frozen(index))
+    return bind(primitives[getitem], x, index=frozen_index(index))
 
 
 functions[operator.getitem] = pick
@@ -261,7 +261,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     if mode != "raise":
         n = len(spread)
         which = np.remainder(which, n) if mode == "wrap" else np.clip(which, 0, n - 1)
-    found = everything(which)
+    found = all_numbers(which)
     if found.size and (found.min() < 0 or found.max() >= len(spread)):
         raise DifferentiationValueError(
             f"choose was asked for {found.min()} to {found.max()} of {len(spread)}. "
@@ -290,7 +290,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 for fun in (np.nonzero, np.argwhere, np.flatnonzero):
     Primitive(fun, "x", flat=True)
 for maker in (np.diag_indices_from, np.tril_indices_from, np.triu_indices_from):
-    functions[maker] = lambda arr, *k, maker=maker, **kw: maker(outline(arr), *k, **kw)
+    functions[maker] = lambda arr, *k, maker=maker, **kw: maker(shape_only(arr), *k, **kw)
 
 
 # book/rules/indexing.md: Deleting, inserting, repeating
@@ -344,7 +344,7 @@ def pairs(widths: Any, n: int) -> list[tuple[Any, Any]]:
 
 
 # book/rules/indexing.md: Padding
-def turned(array: Any, axis: int, places: Any, period: int) -> Any:
+def half_turned(array: Any, axis: int, places: Any, period: int) -> Any:
     """What stands at places outside an array that is continued by half turns about its
     ends, which are `period` places apart, or one more with themselves repeated."""
     turns, rest = np.divmod(places, period)
@@ -387,7 +387,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
             elif n:
                 sides = np.arange(-before, 0), np.arange(n, n + after)
                 period = max(n - (mode == "reflect"), 1)
-                ends = [turned(array, axis, side, period) for side in sides]
+                ends = [half_turned(array, axis, side, period) for side in sides]
                 array = concatenate((ends[0], array, ends[1]), axis)
         else:
             if mode != "constant" and before + after and not shape_of(array)[axis]:
@@ -492,7 +492,7 @@ def diag(v: Any, k: int = 0) -> Any:
         return diagonal(v, k)
     n = len(v) + abs(k)
     return bind(
-        primitives[scatter], v, shape=(n, n), index=frozen(diagonal_places(n, n, k))
+        primitives[scatter], v, shape=(n, n), index=frozen_index(diagonal_places(n, n, k))
     )
 
 

@@ -15,7 +15,7 @@ other products of NumPy, with one rule for each operand and no table of cases.
     print(np.einsum("sij,j->i", stack, vector), np.dot(stack, vector).shape)
 """
 # Generated from book/rules/linear.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a9b02c986edb3cd4bc86f7a909d8eaaf1bee46b4b45d38554a0327ac45a90da0
+# sha256: 026115904be4c397ccc4eb3ef6aac77d8c63f4a02d499d0e1d7be77e8029fdca
 
 __all__ = [
     "Shape",
@@ -48,7 +48,6 @@ __all__ = [
     "scalar",
     "inner",
     "dot",
-    "conjugated",
     "vdot",
     "vecdot",
     "APPLIED",
@@ -441,15 +440,10 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 
 
 # book/rules/linear.md: Products of vectors
+from autograd_book.graph.gradient import conjugated
 from autograd_book.graph.protocols import functions
 
 
-def conjugated(x: Any) -> Any:
-    """The complex conjugate; x itself if it is real."""
-    return np.conjugate(x) if x.dtype.kind == "c" else x
-
-
-# book/rules/linear.md: Products of vectors
 @implements(np.vdot)
 @explained("Give both as many numbers.")
 def vdot(a: Any, b: Any) -> Any:

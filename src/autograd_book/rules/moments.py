@@ -14,7 +14,7 @@ their root mean square, and averages with weights that learn.
     print(weights.grad)
 """
 # Generated from book/rules/moments.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 11dddaaf1f9859f68e89b374355e826dec97690fa6b3d8788487d44b6fb1e8d9
+# sha256: 05a4582fdc165982181ed39cef6a9613eb93b2d754bdfc110675e13ecaa2cef5
 
 __all__ = [
     "var_x",
@@ -28,7 +28,7 @@ __all__ = [
     "rms_normalize_x",
     "rms_normalize",
     "aligned",
-    "everything",
+    "all_numbers",
     "in_common_dtype",
     "average",
 ]
@@ -208,7 +208,7 @@ def aligned(
 
 
 # book/rules/moments.md: Weights that learn
-def everything(x: Any) -> np.ndarray:
+def all_numbers(x: Any) -> np.ndarray:
     """All the numbers of a value, those of all examples if it is a batch."""
     while hasattr(type(x), "value"):
         x = x.value
@@ -242,7 +242,7 @@ def average(
         weights = in_common_dtype(a, aligned(weights, shape_of(a), axis))
         kind, weights = weights.dtype, wide(weights)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
-        if not everything(total).all():
+        if not all_numbers(total).all():
             raise DifferentiationValueError(
                 f"np.average was given weights of shape {shape_of(weights)} that add up "
                 "to zero. "

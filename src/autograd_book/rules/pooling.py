@@ -14,14 +14,14 @@ Pooling by maximum and mean along one axis or two, with stride and padding.
     print(image.grad[0, 0])
 """
 # Generated from book/rules/pooling.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6350ed4d64df8b5ca919bf724ccf651f3dcce66a388d9f2f2c25004ee72cb4e6
+# sha256: 4b165ddebc23e5959338d903cd27d16d5f6ca86df55aac49de37f85f7be0520c
 
 __all__ = [
     "over_places",
     "winning",
     "shared",
     "highest",
-    "average",
+    "window_mean",
     "pooling",
     "max_pool1d",
     "max_pool2d",
@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationValueError, with_usage
+from autograd_book.graph.errors import DifferentiationValueError
 from autograd_book.graph.protocols import primitive
 from autograd_book.rules.convolution import (
     Sliding, all_windows, borders, each, expect_axes, ready,
@@ -92,7 +92,7 @@ def highest(w: Any, n: int, where: Any = True) -> Any:
     ),
 )
 @in_single
-def average(w: Any, n: int) -> Any:
+def window_mean(w: Any, n: int) -> Any:
     """The mean of each window, in double precision for integers."""
     return over_places(np.add, w, n) / math.prod(w.shape[-n:])
 
@@ -119,7 +119,6 @@ def pooling(
 
 
 # book/rules/pooling.md: Borders of pools
-@with_usage
 def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along one axis.
 
@@ -143,21 +142,18 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
 
 
 # book/rules/pooling.md: Borders of pools
-@with_usage
 def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Maximum over windows along two axes: `max_pool1d` of (height, width)."""
     return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
 # book/rules/pooling.md: Borders of pools
-@with_usage
 def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along one axis: as `max_pool1d`, with zeros for padding."""
-    return pooling(1, average, 0.0, x, kernel, stride, padding)
+    return pooling(1, window_mean, 0.0, x, kernel, stride, padding)
 
 
 # book/rules/pooling.md: Borders of pools
-@with_usage
 def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
     """Mean over windows along two axes: `avg_pool1d` of (height, width)."""
-    return pooling(2, average, 0.0, x, kernel, stride, padding)
+    return pooling(2, window_mean, 0.0, x, kernel, stride, padding)

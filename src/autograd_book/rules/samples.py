@@ -14,7 +14,7 @@ covariance.
     print(np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"), np.interp(1.5, [0, 1, 2, 3], x))
 """
 # Generated from book/rules/samples.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d47de8baef0071ffc2c268df24c2d99ea6888cf3845a21ae9072c6ca9443511b
+# sha256: f8cf3deb05c7791c182ed1bf3015699a0d80d9a34d6e3b08745259b3c569b863
 
 __all__ = [
     "ends",
@@ -23,15 +23,14 @@ __all__ = [
     "diff",
     "ediff1d",
     "parabola",
-    "weighed",
+    "weighted_neighbours",
     "slopes",
     "SEVERAL",
     "gradient",
     "trapezoid",
     "convolve_x",
     "correlate",
-    "in_dtype",
-    "plain",
+    "as_dtype",
     "double",
     "real_double",
     "periodic",
@@ -67,8 +66,8 @@ from autograd_book.rules.indexing import pick, scatter
 from autograd_book.rules.linear import scalar
 from autograd_book.rules.elementwise import real_kind
 from autograd_book.rules.reductions import axes_of, backwards, cut, kept
-from autograd_book.rules.scans import named
-from autograd_book.rules.shapes import converted, dtype_of
+from autograd_book.rules.scans import installed
+from autograd_book.rules.shapes import converted, dtype_of, plain
 
 
 # book/rules/samples.md: Differences
@@ -138,7 +137,7 @@ def parabola(h: Any, k: Any) -> tuple[tuple[Any, Any, Any], ...]:
 
 
 # book/rules/samples.md: Weights of a parabola
-def weighed(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
+def weighted_neighbours(f: Any, weights: Any, first: int, size: int, axis: int) -> Any:
     """Neighbours times their weights, added up, for `size` places from `first` on."""
     lay = [-1 if i == axis else 1 for i in range(len(f.shape))]
     parts = [
@@ -156,8 +155,8 @@ def slopes(f: Any, step: Any, axis: int, edge_order: int) -> Any:
     straight = (-1 / h[:1], 1 / h[:1]), (-1 / h[-1:], 1 / h[-1:])
     curved = parabola(h[:1], h[1:2])[0], parabola(h[-2:-1], h[-1:])[2]
     left, right = straight if edge_order == 1 else curved
-    first, last = weighed(f, left, 0, 1, axis), weighed(f, right, n - len(right), 1, axis)
-    inner = weighed(f, parabola(h[:-1], h[1:])[1], 0, n - 2, axis)
+    first, last = weighted_neighbours(f, left, 0, 1, axis), weighted_neighbours(f, right, n - len(right), 1, axis)
+    inner = weighted_neighbours(f, parabola(h[:-1], h[1:])[1], 0, n - 2, axis)
     return np.concatenate([first, inner, last], axis=axis)
 
 
@@ -190,7 +189,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
 
 # book/rules/samples.md: Areas
-@implements(*named("trapezoid", "trapz"))
+@implements(*installed("trapezoid", "trapz"))
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Area by trapezia, differentiable in `y` and `x`, as `numpy.trapezoid`."""
     n, axes = shape_of(y)[axis], range(len(shape_of(y)))
@@ -235,7 +234,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
 
 
 # book/rules/samples.md: Dtypes of compositions
-def in_dtype(x: Any, dtype: Any) -> Any:
+def as_dtype(x: Any, dtype: Any) -> Any:
     """An array or Variable in the given dtype."""
     return (
         x.astype(dtype)
@@ -245,16 +244,10 @@ def in_dtype(x: Any, dtype: Any) -> Any:
 
 
 # book/rules/samples.md: Dtypes of compositions
-def plain(x: Any) -> Any:
-    """The value of a Variable, or what it is."""
-    return x.numpy() if hasattr(x, "numpy") else x
-
-
-# book/rules/samples.md: Dtypes of compositions
 def double(x: Any) -> Any:
     """x in double precision, real or complex."""
     dtype = x.dtype if isinstance(x, Variable) else np.asarray(x).dtype
-    return in_dtype(x, np.result_type(dtype, np.float64))
+    return as_dtype(x, np.result_type(dtype, np.float64))
 
 
 # book/rules/samples.md: Dtypes of compositions
@@ -347,7 +340,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
             f"np.vander was given an array of shape {x.shape}. Give it one axis."
         )
     powers = np.arange(len(x) if N is None else N)
-    x = in_dtype(x, np.promote_types(x.dtype, int))
+    x = as_dtype(x, np.promote_types(x.dtype, int))
     return np.reshape(x, (-1, 1)) ** (powers if increasing else powers[::-1])
 
 
@@ -372,7 +365,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 # book/rules/samples.md: Covariance
 def in_rows(x: Any, rowvar: bool, dtype: Any) -> Any:
     """Data with one variable in each row."""
-    x = in_dtype(x, dtype)
+    x = as_dtype(x, dtype)
     return np.reshape(x, (1, -1)) if len(x.shape) < 2 else x if rowvar else np.transpose(x)
 
 

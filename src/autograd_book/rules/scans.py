@@ -14,7 +14,7 @@ products go through.
     print(np.cumsum(x), np.maximum.accumulate(x))
 """
 # Generated from book/rules/scans.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0a82c9f06ac1f39234e14c70a4b0268e8586eb07fb4b814f1c3735bf06e2297d
+# sha256: 45bd2a0e05b8a4225b72990c94e703564f6185ff77549c98f05bf8cea3b06c71
 
 __all__ = [
     "cumsum_x",
@@ -27,7 +27,7 @@ __all__ = [
     "cumprod_x",
     "leaders",
     "running",
-    "named",
+    "installed",
     "filled",
     "with_initial",
 ]
@@ -172,9 +172,9 @@ functions[np.multiply.accumulate] = along_first(np.cumprod)
 
 
 # book/rules/scans.md: Scans with holes, and scans that start early
-def named(*names: str) -> list[Fun]:
-    """Those of NumPy's functions that the installed version has."""
-    return [getattr(np, name) for name in names if hasattr(np, name)]
+def installed(*names: str, module: Any = np) -> list[Fun]:
+    """Those of a module's functions that the installed NumPy has."""
+    return [getattr(module, name) for name in names if hasattr(module, name)]
 
 
 # book/rules/scans.md: Scans with holes, and scans that start early
@@ -216,5 +216,5 @@ def with_initial(fun: Fun, neutral: float) -> Fun:
 
 # book/rules/scans.md: Scans with holes, and scans that start early
 functions.update({np.nancumsum: filled(np.cumsum, 0), np.nancumprod: filled(np.cumprod, 1)})
-functions.update(dict.fromkeys(named("cumulative_sum"), with_initial(np.cumsum, 0)))
-functions.update(dict.fromkeys(named("cumulative_prod"), with_initial(np.cumprod, 1)))
+functions.update(dict.fromkeys(installed("cumulative_sum"), with_initial(np.cumsum, 0)))
+functions.update(dict.fromkeys(installed("cumulative_prod"), with_initial(np.cumprod, 1)))

@@ -14,14 +14,14 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 00c6c0bebd8ae181afa34b97215ff8baf00946c49537a55fc4012a4d227784df
+# sha256: 5cdecde458a8cbce810d131161761b3ac06091d228d2171e25e050c597fcf0cc
 
 __all__ = [
     "reshape",
     "plain",
     "reshaped",
     "ravel",
-    "outline",
+    "shape_only",
     "expand_dims",
     "squeeze",
     "at_least",
@@ -45,7 +45,6 @@ __all__ = [
     "join",
     "joined",
     "expect_no_out",
-    "expect_list",
     "concatenate",
     "stack",
     "joins",
@@ -68,9 +67,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.backward import unbroadcast
-from autograd_book.graph.errors import (
-    DifferentiationTypeError, DifferentiationValueError, NoRuleError,
-)
+from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive, differentiable, primitives, shape_of
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.protocols import functions, implements, primitive, refuse
@@ -122,7 +119,7 @@ def ravel(a: Any, order: Any = "C") -> Any:
 
 
 # book/rules/shapes.md: Asking NumPy for a shape
-def outline(a: Any) -> Any:
+def shape_only(a: Any) -> Any:
     """Something that has the shape of `a` and nothing else: one truth value, broadcast."""
     return np.broadcast_to(np.False_, shape_of(a))
 
@@ -131,13 +128,13 @@ def outline(a: Any) -> Any:
 @implements(np.expand_dims)
 def expand_dims(a: Any, axis: Any) -> Any:
     """New axes of length 1 at positions of the result, as `numpy.expand_dims`."""
-    return np.reshape(a, np.expand_dims(outline(a), axis).shape)
+    return np.reshape(a, np.expand_dims(shape_only(a), axis).shape)
 
 
 @implements(np.squeeze)
 def squeeze(a: Any, axis: Any = None) -> Any:
     """Axes of length 1 removed, as `numpy.squeeze`."""
-    return np.reshape(a, np.squeeze(outline(a), axis).shape)
+    return np.reshape(a, np.squeeze(shape_only(a), axis).shape)
 
 
 # book/rules/shapes.md: Asking NumPy for a shape
@@ -145,7 +142,7 @@ def at_least(fun: Any) -> Fun:
     """Our version of `numpy.atleast_1d` or a relative."""
 
     def promoted(*arys: Any) -> Any:
-        parts = [np.reshape(a, fun(outline(a)).shape) for a in arys]
+        parts = [np.reshape(a, fun(shape_only(a)).shape) for a in arys]
         return parts[0] if len(parts) == 1 else type(fun(0, 0))(parts)
 
     return promoted
@@ -242,7 +239,7 @@ def meshgrid(
     *xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = "xy"
 ) -> Any:
     """Coordinates of a grid, as `numpy.meshgrid`."""
-    laid = np.meshgrid(*map(outline, xi), sparse=True, indexing=indexing)
+    laid = np.meshgrid(*map(shape_only, xi), sparse=True, indexing=indexing)
     axes = [np.reshape(x, a.shape) for x, a in zip(xi, laid, strict=True)]
     return type(laid)(axes if sparse else broadcast_arrays(*axes))
 
@@ -392,16 +389,6 @@ def expect_no_out(fun: Fun, out: Any) -> None:
         )
 
 
-def expect_list(name: str, arrays: Any, axis: Any) -> None:
-    """Raise if arrays were given one by one, so that the second stands for the axis."""
-    if np.ndim(axis):
-        raise DifferentiationTypeError(
-            f"{name} was given an array of shape {shape_of(arrays)}, and one of shape "
-            f"{shape_of(axis)} as its axis. Give the arrays in a list, as in "
-            f"np.{name}([a, b])."
-        )
-
-
 # book/rules/shapes.md: Concatenate and stack
 @implements(np.concatenate)
 def concatenate(
@@ -414,7 +401,6 @@ def concatenate(
 ) -> Any:
     """Arrays joined along an axis, or flattened if it is None, as `numpy.concatenate`."""
     expect_no_out(np.concatenate, out)
-    expect_list("concatenate", arrays, axis)
     parts = [converted(a, dtype, casting) for a in arrays]
     if axis is None:
         return bind(joined, *map(np.ravel, parts), axis=0)
@@ -433,7 +419,6 @@ def stack(
 ) -> Any:
     """Arrays of one shape joined along a new axis, as `numpy.stack`."""
     expect_no_out(np.stack, out)
-    expect_list("stack", arrays, axis)
     axis = operator.index(axis)
     return concatenate(
         [np.expand_dims(a, axis) for a in arrays], axis, dtype=dtype, casting=casting
@@ -545,7 +530,7 @@ def splits(fun: Any, axis: int) -> Fun:
     """Our version of a NumPy function that splits along `axis`, or the last one."""
 
     def ours(ary: Any, indices_or_sections: Any) -> list[Any]:
-        fun(outline(ary), constant(indices_or_sections))  # complains about too few axes
+        fun(shape_only(ary), constant(indices_or_sections))  # complains about too few axes
         return split(ary, indices_or_sections, min(axis, np.ndim(ary) - 1))
 
     return ours

@@ -14,10 +14,9 @@ for real and complex matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/spectra.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6fdeb8fe9b9bef05ceff90af3acf187a327809c1db240f280078155d4d572e34
+# sha256: c1fff3daf007ee17310e66b504d3c4ea79f9c9f1a7fa225b354e44a881531b76
 
 __all__ = [
-    "plain",
     "over_gaps",
     "off_diagonal",
     "expect_no_phase",
@@ -35,7 +34,6 @@ __all__ = [
     "values_rule",
     "singular_values",
     "svd",
-    "known",
     "svdvals",
     "inverse_rule",
     "cut_rule",
@@ -48,8 +46,8 @@ __all__ = [
     "VECTORS",
     "MATRICES",
     "reduced",
-    "misfit",
-    "axes_of",
+    "order_misfit",
+    "norm_axes",
     "vector_norm",
     "matrix_norm",
     "norm",
@@ -71,9 +69,9 @@ from autograd_book.rules.factorizations import (
     NAMED,
     adjoint,
     as_read,
-    diagonal,
+    array_or_variable,
+    diagonal_matrices,
     diagonal_of,
-    given,
     lower_half,
     real,
     transposed,
@@ -83,15 +81,11 @@ from autograd_book.rules.piecewise import direction
 from autograd_book.rules.elementwise import wide
 from autograd_book.rules.reductions import kept
 from autograd_book.rules.softmax import in_single
-from autograd_book.rules.shapes import constant
+from autograd_book.rules.scans import installed
+from autograd_book.rules.shapes import constant, plain
 
 
 # book/rules/spectra.md: Eigenvalues
-def plain(x: Any) -> Any:
-    """The value of x alone, as an array."""
-    return x.numpy() if hasattr(x, "numpy") else x
-
-
 def over_gaps(x: Any, gaps: Any, values: Any, used: Any) -> Any:
     """x over gaps between values; 0 where none is, or an error if vectors were `used`."""
     size = np.abs(plain(values))
@@ -132,7 +126,7 @@ def eigh_rule(g: Any, out: Any, triangle: Any) -> Any:
     expect_no_phase(mix, g)
     mix = off_diagonal(mix)
     turn = over_gaps(mix, w[..., None, :] - w[..., None], w, np.not_equal(mix, 0))
-    inner = diagonal(real(g[..., 0])) + turn
+    inner = diagonal_matrices(real(g[..., 0])) + turn
     return as_read(np.conjugate(v) @ inner @ transposed(v), triangle)
 
 
@@ -173,7 +167,7 @@ def eig_rule(g: Any, out: Any) -> Any:
     length = real(diagonal_of(mix))[..., None, :]
     mix = off_diagonal(mix - transposed(v) @ np.conjugate(v) * length)
     turn = over_gaps(mix, w[..., None, :] - w[..., None], w, np.not_equal(mix, 0))
-    inner = diagonal(g[..., 0]) + turn
+    inner = diagonal_matrices(g[..., 0]) + turn
     return np.linalg.solve(transposed(v), inner @ transposed(v))
 
 
@@ -227,7 +221,7 @@ def svd_rule(g: Any, a: Any, out: Any, hermitian: bool) -> Any:
     row, column, u, vh = s[..., None, :], s[..., None], np.conjugate(u), np.conjugate(vh)
     alike = over_gaps(off_diagonal(skew_u + skew_v), row - column, s, used)
     against = over_gaps(skew_u - skew_v, row + column, s, used)
-    result = u @ (diagonal(g_s) + 0.5 * (alike + against)) @ vh
+    result = u @ (diagonal_matrices(g_s) + 0.5 * (alike + against)) @ vh
     if m > n:
         result = result + over_gaps(g_u - u @ mix_u, row, s, np.not_equal(g_u, 0)) @ vh
     if m < n:
@@ -268,12 +262,7 @@ def svd(
 
 
 # book/rules/spectra.md: Singular values
-def known(*names: str) -> tuple[Any, ...]:
-    """Those functions of `numpy.linalg` that this NumPy has."""
-    return tuple(getattr(np.linalg, name) for name in names if hasattr(np.linalg, name))
-
-
-@implements(*known("svdvals"))
+@implements(*installed("svdvals", module=np.linalg))
 def svdvals(x: Any) -> Any:
     """Singular values, as `numpy.linalg.svdvals`."""
     return svd(x, compute_uv=False)
@@ -351,7 +340,7 @@ def least_squares(a: Any, b: Any, rcond: Any = None) -> Any:
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least squares, as `numpy.linalg.lstsq`; the rank is a plain integer."""
-    a, b, rcond = given(a), given(b), constant(rcond)
+    a, b, rcond = array_or_variable(a), array_or_variable(b), constant(rcond)
     columns = b[..., None] if b.ndim == 1 else b
     x = least_squares(a, columns, rcond)
     rank = np.linalg.lstsq(plain(a), plain(columns)[:, :0], rcond)[2]
@@ -421,41 +410,41 @@ def reduced(out: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     return np.reshape(out, kept(x.shape, axes)) if keepdims else out
 
 
-def misfit(x: Any, ord: Any, axis: Any, remedy: str) -> DifferentiationValueError:
+def order_misfit(x: Any, ord: Any, axis: Any, remedy: str) -> DifferentiationValueError:
     """The error for an order that these axes do not have."""
     return DifferentiationValueError(
         f"a norm of ord={ord!r} over axis={axis!r} was asked of shape {x.shape}. {remedy}"
     )
 
 
-def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
+def norm_axes(x: Any, axis: Any) -> tuple[int, ...]:
     """One axis, several, or all for None, as a tuple."""
     if isinstance(axis, list):
-        raise misfit(x, None, axis, "Pass an integer, or a tuple of them.")
+        raise order_misfit(x, None, axis, "Pass an integer, or a tuple of them.")
     axes = range(x.ndim) if axis is None else np.atleast_1d(constant(axis)).tolist()
     return tuple(positions(axes, x.ndim))
 
 
 # book/rules/spectra.md: Norms
-@implements(*known("vector_norm"))
+@implements(*installed("vector_norm", module=np.linalg))
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of x as one vector, or of vectors along axes, as `numpy.linalg.vector_norm`."""
-    axes = axes_of(x, axis)
+    axes = norm_axes(x, axis)
     if len({*axes}) < len(axes):
-        raise misfit(x, ord, axis, "Name each axis once.")
+        raise order_misfit(x, ord, axis, "Name each axis once.")
     ord = 2 if ord is None else ord
     if isinstance(ord, (str, Variable)) or np.ndim(ord):
-        raise misfit(x, ord, axis, "Pass a number as the order, or two axes for matrices.")
+        raise order_misfit(x, ord, axis, "Pass a number as the order, or two axes for matrices.")
     out = VECTORS[ord](x, axes) if ord in VECTORS else p_norm(x, ord, axes)
     return reduced(out, x, axes, keepdims)
 
 
-@implements(*known("matrix_norm"))
+@implements(*installed("matrix_norm", module=np.linalg))
 def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """Norm of the matrices in the last two axes, as `numpy.linalg.matrix_norm`."""
     if ord not in MATRICES:
         orders = ", ".join(map(repr, MATRICES))
-        raise misfit(x, ord, (-2, -1), f"Use one of the orders of matrices: {orders}.")
+        raise order_misfit(x, ord, (-2, -1), f"Use one of the orders of matrices: {orders}.")
     return reduced(MATRICES[ord](x), x, (-2, -1), keepdims)
 
 
@@ -465,11 +454,11 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     """Norm of a vector or a matrix, as `numpy.linalg.norm`."""
     if axis is None and ord is None:
         return vector_norm(x, keepdims=keepdims)
-    axes = axes_of(x, axis)
+    axes = norm_axes(x, axis)
     if len(axes) == 1:
         return vector_norm(x, axis=axes, keepdims=keepdims, ord=ord)
     if len({*axes}) != 2 or len(axes) != 2:
-        raise misfit(x, ord, axis, "Pass one axis for vectors, or two for matrices.")
+        raise order_misfit(x, ord, axis, "Pass one axis for vectors, or two for matrices.")
     out = matrix_norm(np.moveaxis(x, axes, (-2, -1)), ord=ord)
     return reduced(out, x, axes, keepdims)
 

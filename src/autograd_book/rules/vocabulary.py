@@ -12,13 +12,13 @@ Variable.
         print(f"{f.__name__:8}{status(f)[0]}")
 """
 # Generated from book/rules/vocabulary.md by autograd-book extract; edit the chapter, not this file.
-# sha256: edee85fc4d279a2f5d66735d2ffa7abe45e74067e73a6b2bc4700dfa5ce42cdf
+# sha256: 4b4849f7b94e57d0c41c19f0818113a1ab6abc6a924828713a3dd929308f4445
 
 __all__ = [
     "linspace",
     "ASKED",
     "stand_in",
-    "asked",
+    "asking_numpy",
     "PLAIN",
     "reasons",
     "status",
@@ -125,7 +125,7 @@ def stand_in(value: Any) -> Any:
     return np.full(other.shape, one, other.dtype)
 
 
-def asked(fun: Any, ours: Any) -> Any:
+def asking_numpy(fun: Any, ours: Any) -> Any:
     """Our composition of a NumPy function, which raises what NumPy raises for arguments that
     it accepts itself."""
 
@@ -142,7 +142,7 @@ def asked(fun: Any, ours: Any) -> Any:
 
 for name in ASKED.split():
     if hasattr(np, name):
-        functions[getattr(np, name)] = asked(getattr(np, name), functions[getattr(np, name)])
+        functions[getattr(np, name)] = asking_numpy(getattr(np, name), functions[getattr(np, name)])
 
 
 # book/rules/vocabulary.md: Last entries

@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5a65a744f90e1adb6d357cde00101f8d0cf06f0a52cad47ef5e26c73bfe27bbb
+# sha256: 7580b8bbdd5b374712f6c1e0baa5394b75e424d1ed3d6d47625d16c7145af1b3
 
 __all__ = [
     "NUMBER",
@@ -72,9 +72,8 @@ from autograd_book.graph.record import Leaf
 from autograd_book.graph.stack import Fun, as_constant, base, push
 from autograd_book.graph.variable import Variable
 from autograd_book.memory.repeat import (
-    TOLD, alike, global_source, mark, sources_of_chance, state_of,
+    TOLD, same_state, global_source, mark, sources_of_chance, state_of,
 )
-from autograd_book.modes.transforms import expect_function
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.speed.cells import StateCell, cells_of, chance, extent, followed, walked
 from autograd_book.speed.draws import drawn
@@ -486,7 +485,7 @@ def chance_in(reached: Any) -> Any:
 def expect_still(before: Any) -> None:
     """Raise CaptureError if a generator has moved that the graph does not know."""
     known, python = before
-    moved = any(not alike(state_of(source), was) for source, was in known)
+    moved = any(not same_state(state_of(source), was) for source, was in known)
     if moved or any(source.getstate() != was for source, was in python):
         raise CaptureError(
             "a captured function drew random numbers from a generator that the graph does not "
@@ -560,7 +559,6 @@ def capture(f: Fun, *examples: Tree, expand: Any = None) -> Graph:
     Regions around the call, such as `no_grad` or `autocast`, are those of the capture. While
     `f` runs, its state holds symbols: other threads have to leave it alone.
     """
-    expect_function(f, "capture")
     moving: set[StateCell] = set()
     while (found := traced(f, examples, moving, expand)) is None:
         pass

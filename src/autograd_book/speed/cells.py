@@ -19,7 +19,7 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a7ab488068206ddc14a53502ce881a4fde8fa18de8d6864bdf06e611798ea8cb
+# sha256: 32eb3e9d0e7de6a4b29aba9034133667fb5411096eba91330d3f71795291c34f
 
 __all__ = [
     "found_at",
@@ -60,7 +60,7 @@ from autograd_book.graph.primitive import Handle, differentiable
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable
 from autograd_book.learn.optim import Stepper
-from autograd_book.memory.repeat import FOREIGN, contents, names_in, numpy_random
+from autograd_book.memory.repeat import FOREIGN, contents, names_used, numpy_random
 from autograd_book.stability.scaler import Scaling
 
 
@@ -176,7 +176,7 @@ def hidden(name: str) -> bool:
 # book/speed/cells.md: Where a function can reach
 def named_in(fun: FunctionType) -> Iterator[tuple[Any, Any]]:
     """Global names that a function uses, and names of modules among them that it uses."""
-    known, names = fun.__globals__, {*names_in(fun.__code__)}
+    known, names = fun.__globals__, {*names_used(fun.__code__)}
     for name in sorted(names & known.keys()):
         yield known, name
         if isinstance(module := known[name], ModuleType) and not of_library(module.__name__):

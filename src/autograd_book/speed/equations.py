@@ -17,7 +17,7 @@ constants, and gives its result a name.
     print(evaluate(graph, np.arange(3.0)))
 """
 # Generated from book/speed/equations.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e428e8ac769486eba3e40da4b6bf3800a1a2378cbfda73fa01c45d18ec9ebdbf
+# sha256: ea00c7a443b2fda91902773fbae1e6a4f2fb444cfea84d60e122d0b8802fc82d
 
 __all__ = [
     "Name",
@@ -34,7 +34,7 @@ __all__ = [
     "MissedGuard",
     "evaluate",
     "last_uses",
-    "live_bytes",
+    "bytes_in_use",
 ]
 
 
@@ -49,7 +49,7 @@ import numpy as np
 from autograd_book.graph.errors import AutogradError
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.stack import floor
-from autograd_book.memory.repeat import put_back, state_of
+from autograd_book.memory.repeat import restart_sources, state_of
 from autograd_book.modes.trees import Tree, leaves, tree_map
 
 
@@ -275,7 +275,7 @@ def evaluate(graph: Graph, *inputs: Any) -> tuple[Any, ...]:
         known.update(zip(equation.outs, leaves(out), strict=True))
     for guard in graph.guards:
         if bool(value(guard.name)) is not guard.truth:
-            put_back(chance)
+            restart_sources(chance)
             raise MissedGuard(
                 f"bool({guard.name}) was {guard.truth} when the program was captured, and is "
                 f"{not guard.truth} now. {source_of(guard.line)}\nCapture it again."
@@ -294,7 +294,7 @@ def last_uses(graph: Graph) -> dict[Name, int]:
     return found | dict.fromkeys(names_in([*graph.outputs, *asked]), len(graph))
 
 
-def live_bytes(graph: Graph) -> list[int]:
+def bytes_in_use(graph: Graph) -> list[int]:
     """Bytes of all computed values that are alive while each equation is carried out."""
     ends, alive, found = last_uses(graph), 0, []
     dying: Counter[int] = Counter()

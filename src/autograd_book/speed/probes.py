@@ -15,7 +15,7 @@ each operation.
         print(event.place.name, event.place.phase, event.work.nbytes, event.kernel <= event.itself)
 """
 # Generated from book/speed/probes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: fb3b06e13011e33b4465a364831d8e302af4e66dc0f7067031c9c4e56dd520f7
+# sha256: 0569fdef9a422f2d8633a20b2e99eb2fec0442b1bc3f1aaf4d0b7e6f9289ccd7
 
 __all__ = [
     "Event",
@@ -32,8 +32,8 @@ __all__ = [
     "Kernel",
     "timed",
     "probing",
-    "close",
-    "put_back",
+    "close_ledger",
+    "restore_update",
 ]
 
 
@@ -169,7 +169,7 @@ from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.record import Node
 from autograd_book.memory import replay
-from autograd_book.memory.books import BEFORE, caller, place
+from autograd_book.memory.books import BEFORE, caller, place_of
 from autograd_book.stability.precision import nodes_of
 
 
@@ -203,7 +203,7 @@ def whence(ledger: Ledger, node: Node) -> tuple[Place, str]:
         return Place(name, "backward", made.place.line), made.module
     if node.inputs:
         return Place(name, "backward", BEFORE), ""
-    return place(name, *caller()), current_module(ledger.names)
+    return place_of(name, *caller()), current_module(ledger.names)
 
 
 # book/speed/probes.md: The level on top
@@ -227,7 +227,7 @@ class Watch(Interpreter):
         if ledger.closed:  # a checkpoint runs again on the stack of its call
             return self.below.bind(primitive, args, params)
         asked = ledger.clock()
-        where = place(primitive.name, *caller())
+        where = place_of(primitive.name, *caller())
         where = where._replace(phase="replay") if replay.replaying.get() else where
         event = ledger.begin(asked, where, current_module(ledger.names))
         try:
@@ -319,7 +319,7 @@ def timed(optimizer: Optimizer, ledger: Ledger) -> Callable[..., None]:
 
     def applied(value: Any, gradient: Any, state: Any) -> None:
         asked = ledger.clock()
-        event = ledger.begin(asked, place(type(optimizer).__name__, *caller()), "")
+        event = ledger.begin(asked, place_of(type(optimizer).__name__, *caller()), "")
         try:
             update(value, gradient, state)
         finally:
@@ -368,12 +368,12 @@ class probing:
             name_modules(owner, "", names)
         self.ledger = ledger = Ledger(self.clock, names)
         with ExitStack() as blocks:
-            blocks.callback(close, ledger)
+            blocks.callback(close_ledger, ledger)
             for optimizer in filter(lambda o: isinstance(o, Optimizer), self.owners):
-                blocks.callback(put_back, optimizer, vars(optimizer).get("update"))
+                blocks.callback(restore_update, optimizer, vars(optimizer).get("update"))
                 vars(optimizer)["update"] = timed(optimizer, ledger)
-            blocks.enter_context(push(Kernel, ledger, at="bottom", called="profile"))
-            blocks.enter_context(above(Watch, ledger, called="profile"))
+            blocks.enter_context(push(Kernel, ledger, at="bottom"))
+            blocks.enter_context(above(Watch, ledger))
             self.blocks = blocks.pop_all()
         ledger.own, ledger.start = -spent.total, self.clock()
         return ledger
@@ -384,14 +384,14 @@ class probing:
         self.blocks.close()
 
 
-def close(ledger: Ledger) -> None:
+def close_ledger(ledger: Ledger) -> None:
     """Note that it is over, and let go of the nodes."""
     ledger.closed = True
     ledger.sites.clear()
     ledger.rules.clear()
 
 
-def put_back(optimizer: Optimizer, before: Any) -> None:
+def restore_update(optimizer: Optimizer, before: Any) -> None:
     """Give an optimiser the update that it had."""
     if before is None:
         vars(optimizer).pop("update", None)

@@ -15,7 +15,7 @@ with its bytes and operations.
     print(sum(row.seconds for row in found.by_primitive()) <= found.wall)
 """
 # Generated from book/speed/profile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e38b0f43041dc1217455f921ca2d34849a289e50f9c5f21a4a07e90f6e834099
+# sha256: 14c4cacfad58becce274b41854cbf1322192ff2c9ddd23e66c0d36753d8cbc0a
 
 __all__ = [
     "Row",
@@ -25,7 +25,7 @@ __all__ = [
     "cells",
     "Timings",
     "table_of",
-    "trace",
+    "trace_of",
     "TONES",
     "paths",
     "rectangles",
@@ -163,15 +163,15 @@ def table_of(timings: Timings, rows: list[Row], machine: Machine | None) -> Tabl
 
 
 # book/speed/profile.md: Pictures
-from autograd_book.memory.report import bars, traced
+from autograd_book.memory.report import bars, in_trace_format
 
 
-def trace(timings: Timings) -> list[dict[str, Any]]:
+def trace_of(timings: Timings) -> list[dict[str, Any]]:
     """All operations, in the Trace Event Format."""
     threads = dict.fromkeys(event.thread for event in timings.events)
     numbers = {thread: {"tid": 1 + i} for i, thread in enumerate(threads)}
     found = bars(timings.events, timings.ledger.start)
-    return traced("profile", [b | numbers[e.thread] for b, e in zip(found, timings.events)])
+    return in_trace_format("profile", [b | numbers[e.thread] for b, e in zip(found, timings.events)])
 
 
 # book/speed/profile.md: Pictures
@@ -306,7 +306,7 @@ class Profile(Timings):
 
     def save_chrome_trace(self, path: "str | PathLike[str]") -> None:
         """Write a file that chrome://tracing and ui.perfetto.dev open."""
-        save_json(path, {"traceEvents": trace(self), "displayTimeUnit": "ns"})
+        save_json(path, {"traceEvents": trace_of(self), "displayTimeUnit": "ns"})
 
 
 # book/speed/profile.md: Around a block

@@ -14,13 +14,13 @@ does at best.
     print(f"a product with a side of 512: at least {machine.least_time(product) * 1e3:.2f} ms")
 """
 # Generated from book/speed/roofline.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 42dc7f5c74a1327cd001ee48d12b519f60b7978977b679f90f3da8fbc5fd0b1a
+# sha256: 4e79f6c297a99cc61af8d016679fc2f0a5d532a26f54ec5aa3ba923f1a998a4c
 
 __all__ = [
     "Trial",
     "repeated",
     "SIZES",
-    "copies",
+    "copy_trials",
     "SIDE",
     "SHORT",
     "products",
@@ -66,7 +66,7 @@ def repeated(amount: int, number: int, fun: Callable[..., Any], *args: Any) -> T
 SIZES = tuple(1 << power for power in range(14, 27))
 
 
-def copies(nbytes: int) -> Trial:
+def copy_trials(nbytes: int) -> Trial:
     """Copies whose working set has a number of bytes."""
     source, target = np.ones((2, nbytes // 2), np.uint8)
     copy = lambda x, out: np.copyto(out, x)
@@ -226,7 +226,7 @@ def measure_machine(
             trials = [at_once(make, threads, pool) for make in makes]
             return fastest(trials, seconds / 2, clock)
 
-        copied = rates([partial(copies, size) for size in SIZES])
+        copied = rates([partial(copy_trials, size) for size in SIZES])
         found = rates([partial(make, kind) for make in (*makers, calls) for kind in KINDS])
         cores = busy_cores(at_once(lambda: products("float32"), threads, pool))
     product, single, value = (dict(zip(KINDS, found[i : i + 2])) for i in (0, 2, 4))

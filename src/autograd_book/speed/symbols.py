@@ -16,20 +16,20 @@ one equation for each primitive that meets a symbol.
     print(*level.equations, sep="\\n")
 """
 # Generated from book/speed/symbols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e49f353135e07aff7e6a7877f6ab54c112dac7df92d6b88e4b60d4133ea14fc3
+# sha256: 3339af09743710bdb7a831df2c8032f872fa707fc82bf31a5fd84847cbfb75d6
 
 __all__ = [
     "CaptureError",
     "frozen",
     "Shut",
-    "expect_at_work",
+    "expect_capturing",
     "expect_castable",
     "WHOLE",
     "writes",
     "Writable",
     "FILLED",
-    "widened",
-    "written",
+    "in_computing_dtype",
+    "into_target",
     "DEEP",
     "once",
     "Called",
@@ -37,8 +37,8 @@ __all__ = [
     "Shaped",
     "Symbol",
     "Source",
-    "owner_of",
-    "link",
+    "base_in_use",
+    "note_view",
     "same",
     "overlap",
     "complexes",
@@ -69,7 +69,7 @@ from autograd_book.graph.methods import Methods, Operators
 from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.graph.protocols import Protocols
 from autograd_book.graph.stack import Fun, bind, floor, top
-from autograd_book.learn.optim import pairs
+from autograd_book.learn.optim import as_pairs
 from autograd_book.memory.repeat import trusted
 from autograd_book.memory.replay import replaying
 from autograd_book.modes.trees import leaves, tree_map
@@ -117,7 +117,7 @@ class Shut:
 
 
 # book/speed/symbols.md: What must not leave
-def expect_at_work(symbol: Any) -> None:
+def expect_capturing(symbol: Any) -> None:
     """Raise LeakedVariableError if the capture that a symbol belongs to is over."""
     level: Any = floor.get()
     while level is not None and level is not symbol.level:
@@ -168,7 +168,7 @@ class Writable:
     def become(self: Any, value: Any) -> Any:
         """Take another value, in the shape and dtype that the array has."""
         expect_castable(self, value)
-        owner = owner_of(self)
+        owner = base_in_use(self)
         expect_way_back(self, owner)
         value = value if isinstance(value, Operators) else np.asarray(value, self.dtype)
         value = value if value.dtype == self.dtype else value.astype(self.dtype)
@@ -191,13 +191,13 @@ class Writable:
 FILLED = (np.zeros_like, np.ones_like, np.full_like)
 
 
-def widened(value: Any, dtype: Any) -> Any:
+def in_computing_dtype(value: Any, dtype: Any) -> Any:
     """An array in the dtype to compute with; Python numbers adopt it by themselves."""
     plain = value.name.weak if hasattr(type(value), "held") else isinstance(value, int | float)
     return value if plain else value.astype(dtype)
 
 
-def written(target: Any, made: Any, where: Any) -> Any:
+def into_target(target: Any, made: Any, where: Any) -> Any:
     """What was computed for ``out=target``, in it."""
     if not hasattr(type(target), "become"):
         raise CaptureError(
@@ -236,21 +236,21 @@ class Called(Protocols):
     def __array_ufunc__(
         self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any
     ) -> Any:
-        expect_at_work(self)
+        expect_capturing(self)
         out, where = kwargs.pop("out", None), kwargs.pop("where", True)
         if method == "__call__" and (wide := kwargs.pop("dtype", None)):
-            inputs = tuple([widened(v, wide) for v in inputs])
+            inputs = tuple([in_computing_dtype(v, wide) for v in inputs])
         if out is None:
             kwargs |= {} if where is True else {"where": where}
             return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
         kwargs.pop("casting", None)
         made = super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
-        return written(out[0], made, where)
+        return into_target(out[0], made, where)
 
     def __array_function__(
         self: Any, func: Fun, types: Any, args: Any, kwargs: Any
     ) -> Any:
-        expect_at_work(self)
+        expect_capturing(self)
         out = kwargs.pop("out", None)
         func = np.zeros_like if func is np.empty_like else func
         with once(self.level.calls, func):
@@ -258,7 +258,7 @@ class Called(Protocols):
         if func in FILLED and made.size:  # an array that may be written to
             fill = made.reshape(-1)[0]
             return self.level.note(primitives[np.broadcast_to], (fill,), {"shape": made.shape})
-        return made if out is None else written(out, made, True)
+        return made if out is None else into_target(out, made, True)
 
 
 # book/speed/symbols.md: A symbol
@@ -337,12 +337,12 @@ class Source(NamedTuple):
     back: Any  #: Makes the owner's value from that of the view, or None if nobody knows how.
 
 
-def owner_of(symbol: Any) -> Any:
+def base_in_use(symbol: Any) -> Any:
     """The symbol that one is a view of, if that is still in use."""
     return symbol.source.owner() if symbol.source else None
 
 
-def link(symbol: Symbol, primitive: Primitive, args: Any, params: Any) -> None:
+def note_view(symbol: Symbol, primitive: Primitive, args: Any, params: Any) -> None:
     """Note which argument a result is a view of."""
     value = symbol.held
     for a in args if isinstance(value, np.ndarray) else ():
@@ -372,7 +372,7 @@ Primitive(complexes, "x", flat=True)
 
 #: For primitives whose results are views: the value of the whole, from that of the view.
 BACK: dict[Primitive, Any] = {
-    primitives[pairs]: lambda params, owner, view: bind(primitives[complexes], view),
+    primitives[as_pairs]: lambda params, owner, view: bind(primitives[complexes], view),
     primitives[getitem]: lambda params, owner, view: owner.at[params["index"]].set(view),
     primitives[reshape]: lambda params, owner, view: np.reshape(view, owner.shape),
     primitives[np.transpose]: lambda params, owner, view: np.transpose(
@@ -400,7 +400,7 @@ def expect_way_back(symbol: Any, owner: Any) -> None:
 
 def expect_fresh(symbol: Any) -> None:
     """Raise CaptureError if a symbol is a view of another that was written to since."""
-    owner = owner_of(symbol)
+    owner = base_in_use(symbol)
     if owner is not None and owner.version != symbol.source.version:
         raise CaptureError(
             f"{symbol.name} of shape {symbol.shape} is a view of an array that was written to "
@@ -489,5 +489,5 @@ class Capture(Notes):
             )
         )
         for symbol in leaves(made):
-            link(symbol, primitive, args, params)
+            note_view(symbol, primitive, args, params)
         return made

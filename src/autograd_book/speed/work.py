@@ -17,7 +17,7 @@ or back, is counted by primitive and phase.
     print(total(counted).flops, "operations")
 """
 # Generated from book/speed/work.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 61262ae4db416925eef57bc75bff3b5f7f63a45627fa6642391d033cb7370a57
+# sha256: bb0fb8990991c0ff68fbb06cc367c211114ff5cb49bb8ed5ba635a7c5b5a3e87
 
 __all__ = [
     "Work",
@@ -32,17 +32,17 @@ __all__ = [
     "of_sides",
     "solution",
     "times_log",
-    "along",
+    "length_along",
     "first",
-    "svd",
+    "svd_flops",
     "FORMULAS",
-    "is_view",
+    "gives_view",
     "FOURIER",
     "operations",
     "work_of",
     "Tally",
     "wrapped",
-    "run_again",
+    "rule_work",
     "looks",
     "counts_itself",
     "PullWork",
@@ -82,9 +82,9 @@ class Work:
 #: By flops and function values for each element of the largest array: names of primitives.
 BY_COST = {
     (0, 0): "positive conjugate real imag copy astype half roll tril triu tile join "
-    "fftshift ifftshift rearranged put_back stop_gradient lasting replaced getitem scatter "
+    "fftshift ifftshift rearranged put_back stop_gradient last_written replaced getitem scatter "
     "reshape transpose flip fliplr flipud rot90 broadcast_to windows "
-    "all_windows broken leaning single pairs float complexes pack unpack iscomplexobj isrealobj",
+    "all_windows broken leaning single as_pairs float complexes pack unpack iscomplexobj isrealobj",
     (1, 0): "add subtract multiply divide negative reciprocal sqrt square absolute fabs "
     "maximum minimum fmax fmin relu sign floor ceil trunc rint fix round floor_divide "
     "heaviside copysign remainder fmod fraction exponent scale where less less_equal greater "
@@ -94,7 +94,7 @@ BY_COST = {
     "deg2rad radians rad2deg degrees sum mean prod max min argmax argmin nanargmax nanargmin "
     "nanmax nanmin all any count_nonzero nonzero argwhere flatnonzero array_equal "
     "array_equiv cumsum cumprod fold all_folds "
-    "highest average",
+    "highest window_mean",
     (2, 0): "clip recurrence leaders hypot",
     (3, 0): "cross3 var_about std_about rms_normalize",
     (4, 0): "var std winning close",
@@ -185,7 +185,7 @@ def times_log(factor: float, length: Any) -> Any:
     return flops
 
 
-def along(args: Any, params: Any, out: Any) -> int:
+def length_along(args: Any, params: Any, out: Any) -> int:
     """Length of the axis along which a primitive works."""
     axis = params.get("axis", -1)
     return size_of(args[0]) if axis is None or not args[0].shape else args[0].shape[axis]
@@ -196,7 +196,7 @@ def first(args: Any, params: Any, out: Any) -> int:
     return size_of(args[0])
 
 
-def svd(m: int, n: int) -> int:
+def svd_flops(m: int, n: int) -> int:
     """Flops of a singular value decomposition with its vectors."""
     return 6 * m * n**2 + 20 * n**3
 
@@ -215,24 +215,24 @@ FORMULAS: dict[str, Any] = {
     "inv": cubed(2), "solve_columns": solution, "eigvalsh": cubed(4 / 3),
     "packed_eigh": cubed(9), "packed_eig": cubed(25), "cofactors": cubed(26),
     "packed_qr": of_sides(lambda m, n: 4 * m * n**2 - 4 * n**3 / 3),
-    "packed_svd": of_sides(svd), "least_squares": of_sides(svd),
-    "pinv": of_sides(lambda m, n: svd(m, n) + 2 * m * n**2),
+    "packed_svd": of_sides(svd_flops), "least_squares": of_sides(svd_flops),
+    "pinv": of_sides(lambda m, n: svd_flops(m, n) + 2 * m * n**2),
     "singular_values": of_sides(lambda m, n: 2 * m * n**2 + 2 * n**3),
     "matrix_rank": of_sides(lambda m, n: 2 * m * n**2 + 2 * n**3),
     "searchsorted": times_log(1, first), "digitize": times_log(1, lambda a, p, o: size_of(a[1])),
-    "isin": times_log(1, first), "argsort": times_log(1, along), "by_keys": times_log(1, along),
+    "isin": times_log(1, first), "argsort": times_log(1, length_along), "by_keys": times_log(1, length_along),
     "argpartition": lambda args, params, out: 2 * size_of(args[0]),
 }
 #: The same for Fourier transforms.
-FORMULAS |= dict.fromkeys(("fft", "ifft"), times_log(5, along))
-FORMULAS |= dict.fromkeys(("rfft", "irfft", "hfft", "ihfft"), times_log(2.5, along))
+FORMULAS |= dict.fromkeys(("fft", "ifft"), times_log(5, length_along))
+FORMULAS |= dict.fromkeys(("rfft", "irfft", "hfft", "ihfft"), times_log(2.5, length_along))
 
 
 # book/speed/work.md: What costs nothing
 from autograd_book.modes.trees import leaves
 
 
-def is_view(primitive: Primitive, args: Any, params: Any, out: Any) -> bool:
+def gives_view(primitive: Primitive, args: Any, params: Any, out: Any) -> bool:
     """Whether a result lies in the memory of the first argument."""
     x = args[0] if args else None
     if isinstance(x, np.ndarray) and isinstance(out, np.ndarray):
@@ -271,7 +271,7 @@ def work_of(primitive: Primitive, args: Any, params: Any, out: Any) -> Work:
         The result, or a tuple of results.
     """
     stand_in = primitive.plans.primitive is not primitive
-    if stand_in or is_view(primitive, args, params, out):
+    if stand_in or gives_view(primitive, args, params, out):
         return Work()
     name, results = primitive.name, leaves(out)
     flops, functions, unknown = operations(name, args, params, out)
@@ -314,7 +314,7 @@ def wrapped(plan: Plan, saved: Any) -> tuple[Any, ...]:
     )
 
 
-def run_again(node: Any, g: Any) -> Work:
+def rule_work(node: Any, g: Any) -> Work:
     """The work of the rules of a node, found by running them on Variables."""
     tally = Tally(bedrock)
     token = top.set(NoGrad(tally))
@@ -351,7 +351,7 @@ class PullWork(dict[Any, Work]):
         seen = [looks(v) for v in (g, *node.saved, *leaves(list(node.params.values())))]
         key = (node.plan, *seen, *(t.shape for t in node.inputs))
         if key not in self:
-            self[key] = run_again(node, g)
+            self[key] = rule_work(node, g)
         return self[key]
 
 

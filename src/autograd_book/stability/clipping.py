@@ -14,11 +14,11 @@ norm of all gradients together, as it was before.
     print(clip_gradients(weights, max_norm=1.0), [w.grad.numpy() for w in weights])
 """
 # Generated from book/stability/clipping.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4c7fc8f303eaf9de56b870e46bf8a5fff50ae1a364dfac045e11c1cddad6f6da
+# sha256: 4670cbcd21fdb9f671ee6d364f41f471eeaa096c1286b1fb45e10c38e32622d0
 
 __all__ = [
     "variables_of",
-    "expect_place",
+    "expect_own_gradient",
     "carriers",
     "array_to_write",
     "rescale",
@@ -48,7 +48,7 @@ from autograd_book.graph.primitive import Handle
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable
 from autograd_book.learn.optim import as_number, as_reals, writable_value
-from autograd_book.stability.explosion import norm, wide_dtype
+from autograd_book.stability.explosion import unlimited_norm, wide_dtype
 
 
 def variables_of(variables: Any) -> list[Any]:
@@ -70,7 +70,7 @@ def variables_of(variables: Any) -> list[Any]:
 
 
 # book/stability/clipping.md: Whose gradients
-def expect_place(i: Any, variable: Any) -> None:
+def expect_own_gradient(i: Any, variable: Any) -> None:
     """Raise unless an item is a Variable whose gradient, if it has one, is its own."""
     if not isinstance(variable, Variable) or not isinstance(variable.node, Leaf | None):
         raise DifferentiationTypeError(
@@ -85,7 +85,7 @@ def carriers(variables: Any) -> list[Any]:
     """Those of some Variables that have a gradient, each once and with one of its own."""
     found: dict[int, Any] = {}
     for i, variable in enumerate(variables_of(variables)):
-        expect_place(i, variable)
+        expect_own_gradient(i, variable)
         if variable.grad is not None:
             found[id(variable.node)] = variable
     seen: set[int] = set()
@@ -148,7 +148,7 @@ def exceeds(size: float, limit: float, strict: bool, holders: list[Any]) -> bool
 # book/stability/clipping.md: The decision
 def total_norm(holders: list[Any], p: float) -> float:
     """The norm of all gradients as one vector, which is the norm of their norms."""
-    return as_number(norm([norm(v.grad.value, p) for v in holders], p))
+    return as_number(unlimited_norm([unlimited_norm(v.grad.value, p) for v in holders], p))
 
 
 def shorten(holders: list[Any], size: float, limit: float, strict: bool) -> float:
@@ -213,8 +213,8 @@ def clip_gradient_values(
     of infinities as for `clip_gradients`; returns the largest magnitude before.
     """
     limit, holders = setting("limit", limit), carriers(variables)
-    sizes = [as_number(norm(as_reals(v.grad.value), np.inf)) for v in holders]
-    largest = as_number(norm(sizes, np.inf))
+    sizes = [as_number(unlimited_norm(as_reals(v.grad.value), np.inf)) for v in holders]
+    largest = as_number(unlimited_norm(sizes, np.inf))
     if exceeds(largest, limit, error_if_nonfinite, holders):
         for variable, size in zip(holders, sizes, strict=True):
             if size > limit:
@@ -238,8 +238,8 @@ def clip_gradient_layers(
     """
     limit, p = setting("max_norm", max_norm), setting("norm_type", norm_type, zero=False)
     holders = carriers(variables)
-    sizes = [as_number(norm(v.grad.value, p)) for v in holders]
-    if exceeds(as_number(norm(sizes, np.inf)), limit, error_if_nonfinite, holders):
+    sizes = [as_number(unlimited_norm(v.grad.value, p)) for v in holders]
+    if exceeds(as_number(unlimited_norm(sizes, np.inf)), limit, error_if_nonfinite, holders):
         for variable, size in zip(holders, sizes, strict=True):
             shorten([variable], size, limit, False)
     return sizes

@@ -1,21 +1,21 @@
 """Exploding gradients.
 
-``norm`` is the length of an array of any dtype, as if numbers had no limits of
-range.
+``unlimited_norm`` is the length of an array of any dtype, as if numbers had no
+limits of range.
 
 ::
 
     import numpy as np
-    from autograd_book.stability.explosion import norm
+    from autograd_book.stability.explosion import unlimited_norm
 
     huge = np.float16([30_000, 40_000])
     with np.errstate(over="ignore"):
-        print(np.sqrt(np.sum(huge**2)), norm(huge), norm(huge, p=np.inf))
+        print(np.sqrt(np.sum(huge**2)), unlimited_norm(huge), unlimited_norm(huge, p=np.inf))
 """
 # Generated from book/stability/explosion.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e65c8b563f9cce06a62aec150a258d69f5536d2eb024fd7c1caa46b137c6d393
+# sha256: 832a119c5d5b294b37c7a8771ba02ee1407278a1c177592d14c23926b336f303
 
-__all__ = ["BLOCK", "array_of", "wide_dtype", "norm"]
+__all__ = ["BLOCK", "array_of", "wide_dtype", "unlimited_norm"]
 
 
 # book/stability/explosion.md: The length of a gradient
@@ -41,7 +41,7 @@ def wide_dtype(array: Any) -> np.dtype[Any]:
 
 
 # book/stability/explosion.md: The length of a gradient
-def norm(values: Any, p: float = 2.0, axis: Any = None) -> Any:
+def unlimited_norm(values: Any, p: float = 2.0, axis: Any = None) -> Any:
     """The p-norm of an array of any dtype, as if computed without limits of range.
 
     Parameters
@@ -56,7 +56,7 @@ def norm(values: Any, p: float = 2.0, axis: Any = None) -> Any:
     values = array_of(values)
     if axis is None and values.size > BLOCK:
         parts = np.array_split(values.ravel(), values.size // BLOCK + 1)
-        return norm([norm(part, p) for part in parts], p)
+        return unlimited_norm([unlimited_norm(part, p) for part in parts], p)
     sizes = np.abs(values.astype(wide_dtype(values), copy=False))
     largest = np.max(sizes, axis=axis, keepdims=axis is not None, initial=0.0)
     if p == np.inf:

@@ -17,10 +17,10 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b66edc85e6b96573757845a33f4ad3b8bdd9f336c76b15b6b080e6bd4fda5566
+# sha256: e7650f6b7383ffa3b496592d0c80fea38de684d8a865cd0cecd2f399c019a7ec
 
 __all__ = [
-    "at_once",
+    "silenced",
     "MANY",
     "same_layout",
     "in_pieces",
@@ -54,7 +54,7 @@ from autograd_book.graph.primitive import Rule
 from autograd_book.stability.formats import SINGLE, half_format, narrow, round_to, upcast
 
 
-def at_once(rule: Rule, values: Any) -> Any:
+def silenced(rule: Rule, values: Any) -> Any:
     """A rule of widened values, silent about infinities among them."""
     with np.errstate(invalid="ignore"):
         return rule(*map(upcast, values))
@@ -74,11 +74,11 @@ def in_pieces(rule: Rule, values: Any) -> Any:
     arrays = [v for v in values if isinstance(v, np.ndarray)]
     first = arrays[0] if len(arrays) == len(values) else None
     if first is None or first.size <= MANY or not all(same_layout(v, first) for v in arrays):
-        return at_once(rule, values)
+        return silenced(rule, values)
     flat, out = [v.reshape(-1) for v in arrays], np.empty(first.size, SINGLE)
     for start in range(0, first.size, MANY):
         piece = slice(start, start + MANY)
-        out[piece] = at_once(rule, [v[piece] for v in flat])
+        out[piece] = silenced(rule, [v[piece] for v in flat])
     return out.reshape(first.shape)
 
 
@@ -125,7 +125,7 @@ class Widened(Primitive):
         self.flat, self.linear = primitive.flat, primitive.linear
         self.elementwise, self.composite = primitive.elementwise, False
         self.view, self.into = True, None
-        self.joint = primitive.joint and widening(primitive.joint, at_once, None)
+        self.joint = primitive.joint and widening(primitive.joint, silenced, None)
         self.rules = {n: self.wider(n, rule, low) for n, rule in primitive.rules.items()}
         self.plans = Plans(self)
 
@@ -133,7 +133,7 @@ class Widened(Primitive):
         """The rule of one argument, for halves."""
         if not asked(rule):
             return stretching(rule, name) if self.elementwise else rule
-        return widening(rule, in_pieces if self.elementwise else at_once, low)
+        return widening(rule, in_pieces if self.elementwise else silenced, low)
 
 
 # book/stability/precision.md: A primitive that takes halves
@@ -370,4 +370,4 @@ def autocast(dtype: Any = np.float16, enabled: bool = True) -> push:
     Plain arrays that meet no Variable are NumPy's affair and stay as they are.
     After P. Micikevicius and others, *Mixed precision training* (2018).
     """
-    return push(Autocast, half_format(dtype) if enabled else None, called="autocast")
+    return push(Autocast, half_format(dtype) if enabled else None)

@@ -16,7 +16,7 @@ percentile of the norms that it has seen. A ``GradientMonitor`` only looks.
     print(monitor.total, auto.threshold, weight.grad)
 """
 # Generated from book/stability/thresholds.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8da20732d5070f9d87b980291dce6bf409780826537d37dbe0ff8a9c1844b20f
+# sha256: 4220c6eb147d740476aa9dfbb858ac1b8fb706267cf579f070907664ae4dd678
 
 __all__ = [
     "by_name",
@@ -42,9 +42,9 @@ from autograd_book.graph.variable import Variable
 from autograd_book.learn.nn import Module, expect_names
 from autograd_book.learn.training import expect_count
 from autograd_book.stability.clipping import (
-    carriers, exceeds, expect_place, rescale, setting, shorten, total_norm, variables_of,
+    carriers, exceeds, expect_own_gradient, rescale, setting, shorten, total_norm, variables_of,
 )
-from autograd_book.stability.explosion import norm
+from autograd_book.stability.explosion import unlimited_norm
 
 
 def by_name(parameters: Any) -> dict[str, Variable]:
@@ -54,7 +54,7 @@ def by_name(parameters: Any) -> dict[str, Variable]:
     if not isinstance(parameters, Mapping):
         parameters = {str(i): v for i, v in enumerate(variables_of(parameters))}
     for name, variable in parameters.items():
-        expect_place(name, variable)
+        expect_own_gradient(name, variable)
     return dict(parameters)
 
 
@@ -83,9 +83,9 @@ class GradientMonitor:
         latest: dict[int, float] = {}  # a parameter that has two names counts once
         for name, variable in self.parameters.items():
             g = 0.0 if variable.grad is None else variable.grad.value
-            size = latest[id(variable.node)] = float(norm(g, self.norm_type))
+            size = latest[id(variable.node)] = float(unlimited_norm(g, self.norm_type))
             self.layers[name].append(size)
-        self.total.append(float(norm(list(latest.values()), self.norm_type)))
+        self.total.append(float(unlimited_norm(list(latest.values()), self.norm_type)))
         return self.total[-1]
 
     def state_dict(self) -> dict[str, Any]:
@@ -205,7 +205,7 @@ class AutoClip(RunningThreshold):
 def unit_norm(array: Any) -> Any:
     """Norm of what leads to each output: a column of a matrix, a whole kernel, or all."""
     n = np.ndim(array)
-    return norm(array, axis=0 if n == 2 else tuple(range(1, n)) or None)
+    return unlimited_norm(array, axis=0 if n == 2 else tuple(range(1, n)) or None)
 
 
 # book/stability/thresholds.md: Relative to the weights
@@ -247,7 +247,7 @@ def clip_gradients_adaptively(
             unit_norm(v.grad.value) / np.maximum(unit_norm(v.value), least)
             for v in holders
         ]
-    largest = float(norm([norm(q, np.inf) for q in quotients], np.inf))
+    largest = float(unlimited_norm([unlimited_norm(q, np.inf) for q in quotients], np.inf))
     if exceeds(largest, limit, error_if_nonfinite, holders):
         for variable, quotient in zip(holders, quotients, strict=True):
             rescale(variable.grad, limit / np.maximum(quotient, limit))
