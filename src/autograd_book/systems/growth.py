@@ -17,7 +17,7 @@ fits an exponent to what it finds.
     print(found.exponent("width", "flops"), found.exponent("rows", "flops"))
 """
 # Generated from book/systems/growth.md by autograd-book extract; edit the chapter, not this file.
-# sha256: de7cd5480f9bbc89ce7b8de74b6722e50bf819198b555a1b1a0c72e254b4d8b0
+# sha256: 28aebec5370a37dd71f30e8d7cd237b65e00bbc15460b12d34ba0f0aa925ec95
 
 __all__ = [
     "plain",
@@ -210,7 +210,7 @@ def profile_depth(
 
 
 # book/systems/growth.md: Along each size
-from autograd_book.speed.equations import Graph, live_bytes
+from autograd_book.speed.equations import Graph, bytes_in_use
 from autograd_book.speed.work import Work, work_of
 
 MEASURED = ("seconds", "nbytes", "flops", "nodes")
@@ -239,7 +239,7 @@ def grown(step: Callable[[], Any], size: int, rounds: int, clock: Callable[[], f
     """Capture and run a step."""
     graph = capture(step)
     seconds = fastest(step, rounds, clock)
-    return Grown(size, seconds, max(live_bytes(graph)), work_in(graph).flops, len(graph))
+    return Grown(size, seconds, max(bytes_in_use(graph)), work_in(graph).flops, len(graph))
 
 
 # book/systems/growth.md: Along each size
