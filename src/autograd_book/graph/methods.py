@@ -17,7 +17,7 @@ write instead.
         print(error)
 """
 # Generated from book/graph/methods.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9d5a37863df9cec41b629d63fb3ddd501d4944404dfd735a956ee5cb4b1b7962
+# sha256: a59f36765afd8cff289883c2f0fab44944c21cc091fe204161a75286588ff0a6
 
 __all__ = [
     "H",
@@ -259,6 +259,7 @@ HABITS = {
     "Write x.astype(np.float64).": "double",
     "Write x.astype(np.float16).": "half",
     "Write x.numpy().astype({name}), a plain array.": "int bool",
+    "Write np.{name}(x, y).": "matmul kron outer inner maximum minimum",
     "Write x.numpy().astype(np.int64), a plain array.": "long",
     "Write x.astype(dtype), or read x.dtype.": "type type_as",
     "Write x.reshape(shape).": "view view_as reshape_as unflatten",

@@ -16,7 +16,7 @@ words and for positions.
     print(z.shape, z.dtype, table.weight.grad.shape)
 """
 # Generated from book/learn/attention.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 05a66ae391dbd7d82a0c7d74ddc17c9a54cc680ecd84f95d8faa5c7392f4d86d
+# sha256: c996ee02781573a3c755b88966133a597a8de378610e45dac5d538692c836751
 
 __all__ = [
     "FAR_BELOW",
@@ -39,11 +39,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationValueError
+from autograd_book.graph.errors import DifferentiationValueError, with_usage
 from autograd_book.graph.variable import Variable
 from autograd_book.learn.losses import integers
 from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
-from autograd_book.learn.nn import expect_length, expect_sizes
+from autograd_book.learn.nn import expect_length, expect_sizes, generator
 from autograd_book.rules.linear import array
 from autograd_book.rules.moments import rms_normalize
 from autograd_book.rules.softmax import softmax
@@ -109,11 +109,12 @@ class CausalSelfAttention(Module):
     After A. Vaswani and others, *Attention is all you need* (2017).
     """
 
+    @with_usage
     def __init__(
         self, width: int, heads: int, *, rng: Any = None, dtype: Any = np.float32
     ) -> None:
         expect_heads(width, heads)
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         self.heads = heads
         self.query, self.key, self.value = (mixing(width, width, rng, dtype) for _ in range(3))
         self.join = mixing(width, width, rng, dtype, GENTLE)
@@ -156,6 +157,7 @@ class LayerNorm(Module):
     After J. L. Ba, J. R. Kiros and G. E. Hinton, *Layer normalization* (2016).
     """
 
+    @with_usage
     def __init__(self, width: int, *, eps: float = 1e-5, dtype: Any = np.float32) -> None:
         expect_sizes(width, width)
         self.eps = float(eps)
@@ -185,10 +187,11 @@ class TransformerBlock(Module):
         As of `CausalSelfAttention`. The hidden layer has 4 × width units.
     """
 
+    @with_usage
     def __init__(
         self, width: int, heads: int, *, rng: Any = None, dtype: Any = np.float32
     ) -> None:
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         self.attention = CausalSelfAttention(width, heads, rng=rng, dtype=dtype)
         self.before, self.between = LayerNorm(width, dtype=dtype), LayerNorm(width, dtype=dtype)
         wide = Linear(width, 4 * width, rng=rng, dtype=dtype)
@@ -204,7 +207,7 @@ class TransformerBlock(Module):
 # book/learn/attention.md: Words as vectors
 def known_words(tokens: Any, words: int) -> np.ndarray:
     """Tokens as an array of integers, or the error that says which of them name no word."""
-    tokens = integers(tokens) if np.size(tokens) else np.zeros(np.shape(tokens), np.int64)
+    tokens = integers(tokens, "tokens", "words") if np.size(tokens) else np.zeros(np.shape(tokens), np.int64)
     if tokens.size and (tokens.min() < 0 or tokens.max() >= words):
         raise DifferentiationValueError(
             f"tokens reach from {tokens.min()} to {tokens.max()}, "
@@ -228,11 +231,12 @@ class Embedding(Module):
         Floating point.
     """
 
+    @with_usage
     def __init__(
         self, words: int, width: int, *, rng: Any = None, dtype: Any = np.float32
     ) -> None:
         expect_sizes(words, width)
-        rows = np.random.default_rng(rng).normal(0.0, width**-0.5, (words, width))
+        rows = generator(rng).normal(0.0, width**-0.5, (words, width))
         #: Shape (words, width).
         self.weight = Variable(rows.astype(dtype))
 

@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 53d964e8460b12bca7475bb582a5bdb51b6b7223029841a9ece02346fd567e25
+# sha256: 074cf97de3a64e31f77e5630071c8b6a2fec9f72385ea295f3b4aa18eb06b509
 
 __all__ = [
     "integers",
@@ -36,19 +36,21 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, with_usage,
+)
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.methods import Operators
 from autograd_book.rules.indexing import as_places
 
 
-def integers(labels: Any) -> Any:
+def integers(labels: Any, called: str = "labels", what: str = "classes") -> Any:
     """Labels as an array of integers, or the error that says what they are instead."""
     labels = as_places(labels)
     if labels.dtype.kind not in "iu":
         raise DifferentiationTypeError(
-            f"labels of dtype {labels.dtype} do not name classes. "
-            "Give integers, for example labels.astype(int), or of names "
+            f"{called} of dtype {labels.dtype} do not name {what}. "
+            f"Give integers, for example {called}.astype(int), or of names "
             "np.unique(labels, return_inverse=True)[1]."
         )
     return labels
@@ -128,6 +130,7 @@ batchings[primitives[negative_log_likelihood]] = rows_batch
 
 
 # book/learn/losses.md: Cross-entropy
+@with_usage
 def cross_entropy(logits: Any, labels: Any) -> Any:
     """Mean over the batch of the negative logarithm of the probability given to the true
     class.
@@ -171,6 +174,7 @@ def expect_pairs(shape: tuple[int, ...], targets: tuple[int, ...]) -> None:
 
 
 # book/learn/losses.md: Squared error
+@with_usage
 def mean_squared_error(predictions: Any, targets: Any) -> Any:
     """Mean over all elements of the squared difference.
 
@@ -194,6 +198,7 @@ def mean_squared_error(predictions: Any, targets: Any) -> Any:
 
 
 # book/learn/losses.md: The score
+@with_usage
 def accuracy(logits: Any, labels: Any) -> float:
     """Fraction of rows whose largest logit is the true class's; see `cross_entropy`."""
     logits, labels = batch_of(logits, labels)

@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 86013a6a6e41d35cc53e67375a3c02d8facddcbf21e5f6e9aea32fb2c0e8741e
+# sha256: 4204cebd6b9c18ff593966ab541da43fb3412b747c953866d5528e9b94318296
 
 __all__ = [
     "is_parameter",
@@ -28,6 +28,7 @@ __all__ = [
     "fresh_array",
     "fitting",
     "expect_sizes",
+    "generator",
     "he_normal",
     "Linear",
     "expect_length",
@@ -48,7 +49,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, with_usage,
+)
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable, safely_cast
@@ -103,6 +106,7 @@ class Module:
         """The Variables to be learned, in the order of definition, each once."""
         return (parameter for _, parameter in named_leaves(self, "", set()))
 
+    @with_usage
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters():
@@ -233,10 +237,22 @@ def expect_sizes(inputs: Any, outputs: Any) -> None:
 
 
 # book/learn/nn.md: The linear layer
+def generator(rng: Any) -> Any:
+    """NumPy's generator of a seed; one that is given as it is."""
+    try:
+        return np.random.default_rng(rng)
+    except TypeError as error:
+        raise DifferentiationTypeError(
+            f"rng={rng!r} was given as a source of random numbers. Give a whole number as "
+            "its seed, or numpy.random.default_rng(seed)."
+        ) from error
+
+
+# book/learn/nn.md: The linear layer
 def he_normal(inputs: int, outputs: int, rng: Any = None) -> np.ndarray:
     """A matrix of normal numbers with variance ``2 / inputs``; for `rng` see `Linear`."""
     expect_sizes(inputs, outputs)
-    return np.random.default_rng(rng).normal(0.0, (2 / inputs) ** 0.5, (inputs, outputs))
+    return generator(rng).normal(0.0, (2 / inputs) ** 0.5, (inputs, outputs))
 
 
 # book/learn/nn.md: The linear layer
@@ -259,6 +275,7 @@ class Linear(Module):
         Floating point.
     """
 
+    @with_usage
     def __init__(
         self,
         inputs: int,
@@ -384,6 +401,10 @@ LAYERS = {
         "Conv1d Conv2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d conv2d max_pool2d",
     "It is in autograd_book.sequence.": "RNN LayerNorm Embedding Transformer",
     "Write a function, as lambda x: x.reshape(len(x), -1).": "Flatten",
+    "Write autograd_book.sequence.LayerNorm, or a layer of one's own with np.mean and np.std.":
+        "BatchNorm1d BatchNorm2d GroupNorm",
+    "Assign to layer.weight.data.": "init",
+    "Write autograd_book.clip_gradients(parameters, max_norm).": "utils",
     "Multiply by rng.binomial(1, keep, x.shape) / keep while the network learns.":
         "Dropout dropout",
 }

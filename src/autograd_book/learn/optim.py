@@ -17,7 +17,7 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2dd4bb7379aa1350f75e450f1cc9a5a6f81d349b5791d8eb47218af40dfb8be6
+# sha256: 1ccb034dfa9609e1c38854af8c8c74c25cbdfc0e73f43ea3500fa8b6c37582d2
 
 __all__ = [
     "writable_value",
@@ -51,7 +51,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, with_usage,
+)
 from autograd_book.graph.primitive import Handle, Primitive, primitives
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.stack import bind
@@ -128,6 +130,7 @@ class Stepper:
             state |= {name: zeros(value, dtype) for name, dtype in self.memories.items()}
         return state
 
+    @with_usage
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters:
@@ -230,7 +233,7 @@ def parted(optimizer: Stepper, state: Any) -> tuple[dict[str, Any], dict[str, An
     found = plain.pop("kind", None), plain.pop("parameters", None)
     if found != own:
         kind = f"kind {found[0]} with {found[1]} parameters"
-        what = kind if isinstance(found[1], int) else ", ".join(map(str, state))
+        what = kind if isinstance(found[1], int) else ", ".join(map(str, state)) or "nothing"
         raise DifferentiationValueError(
             f"a state of {what} was given to an optimiser of kind {own[0]} with {own[1]} "
             "parameters. Load it into one like that from which it was taken."
@@ -313,6 +316,7 @@ class SGD(Optimizer):
     weight_decay: float
     nesterov: bool
 
+    @with_usage
     def __init__(
         self, parameters: Iterable[Variable], lr: float = 1e-3, momentum: float = 0.0,
         weight_decay: float = 0.0, nesterov: bool = False,
@@ -374,6 +378,7 @@ class Adam(Optimizer):
     eps: float
     weight_decay: float
 
+    @with_usage
     def __init__(
         self, parameters: Iterable[Variable], lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0,
@@ -405,6 +410,7 @@ class AdamW(Adam):
 
     decoupled = True  #: As Loshchilov and Hutter have it.
 
+    @with_usage
     def __init__(
         self, parameters: Iterable[Variable], lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2,

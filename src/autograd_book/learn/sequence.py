@@ -17,7 +17,7 @@ at once. Both are modules like any other.
     print(letters.decode(generate(network, letters.encode("to"), 5, rng=0)))
 """
 # Generated from book/learn/sequence.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4b490e60e01b1c67021fc65a9ea5843eca64d5504d3db0a5b82622ce3240d4fa
+# sha256: ffefeb0565c662079e597b34186393222cd3f6ec971cca72f2a7368411ec70d9
 
 __all__ = [
     "CausalSelfAttention",
@@ -46,7 +46,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationValueError
+from autograd_book.graph.errors import DifferentiationValueError, with_usage
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.stack import no_grad
 from autograd_book.graph.variable import Variable
@@ -56,7 +56,7 @@ from autograd_book.learn.attention import Embedding as Embedding
 from autograd_book.learn.attention import LayerNorm as LayerNorm
 from autograd_book.learn.attention import TransformerBlock as TransformerBlock
 from autograd_book.learn.losses import cross_entropy
-from autograd_book.learn.nn import Linear, Module, expect_length, expect_sizes
+from autograd_book.learn.nn import Linear, Module, expect_length, expect_sizes, generator
 from autograd_book.learn.optim import Optimizer
 from autograd_book.rules.linear import array
 
@@ -95,13 +95,14 @@ class RNN(Module):
     After J. L. Elman, *Finding structure in time* (1990).
     """
 
+    @with_usage
     def __init__(
         self, inputs: int, hidden: int, *, rng: Any = None, spectral_radius: float = 1.0,
         dtype: Any = np.float32,
     ) -> None:
         expect_sizes(inputs, hidden)
         expect_radius(spectral_radius)
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         weight = rng.normal(0.0, inputs**-0.5, (inputs, hidden))
         self.weight = Variable(weight.astype(dtype))  #: Shape (inputs, hidden).
         #: Shape (hidden, hidden).
@@ -141,11 +142,12 @@ class LastState(Module):
         As of `RNN`.
     """
 
+    @with_usage
     def __init__(
         self, inputs: int, hidden: int, classes: int, *, rng: Any = None,
         spectral_radius: float = 1.0, dtype: Any = np.float32,
     ) -> None:
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         self.inputs = inputs
         self.rnn = RNN(inputs, hidden, rng=rng, spectral_radius=spectral_radius, dtype=dtype)
         self.readout = Linear(hidden, classes, rng=rng, dtype=dtype)
@@ -220,6 +222,7 @@ class Transformer(Module):
         Floating point.
     """
 
+    @with_usage
     def __init__(
         self, words: int, width: int, heads: int, blocks: int, context: int, *,
         seed: Any = 0, dtype: Any = np.float32,
@@ -324,7 +327,7 @@ def generate(
         int64 of shape (time + count,).
     """
     expect_generation(count, temperature)
-    rng, found = np.random.default_rng(rng), list(known_words(tokens, len(network.tokens.weight)))
+    rng, found = generator(rng), list(known_words(tokens, len(network.tokens.weight)))
     with no_grad():
         for _ in range(count):
             scores = network(np.array(found[-network.context :], np.int64))[-1].numpy()

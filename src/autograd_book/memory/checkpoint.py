@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 48d3986b2a46c87705379b2a2ec92b8f6eb7b9c90232488ed798cd245766d15c
+# sha256: 95e3424c3e075506419fa2ca30ff811e30131381a8c55102c6ca5d17a46768b6
 
 __all__ = [
     "LATER",
@@ -35,7 +35,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
 from autograd_book.graph.errors import (
-    DifferentiationTypeError, DifferentiationValueError, nearest,
+    DifferentiationTypeError, DifferentiationValueError, nearest, with_usage,
 )
 from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.graph.record import Record
@@ -70,6 +70,7 @@ def expect_computing(f: Any, policy: Any) -> None:
 
 
 # book/memory/checkpoint.md: The function
+@with_usage
 def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
     """A function like `f` that keeps its inputs alone, and computes again in the backward
     pass what its derivatives need.

@@ -16,7 +16,7 @@ whose arrays it should know by name, and leaves filled books behind.
     print([span.place.name for span in books.activity.spans])
 """
 # Generated from book/memory/meter.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ca7f9e06a4c1ca6694575a3210067aeb116eb4f2f09a7996254a118ce85df796
+# sha256: e22bf1785dfaba3201e9139c99cc2a80f01b435780c4f66ef7c4ad3440c2d5ba
 
 __all__ = [
     "role_of",
@@ -369,7 +369,9 @@ class metering:
             for optimizer in self.optimizers:
                 vars(optimizer)["update"] = watched(optimizer, books)
             savings = Savings(books)
-            self.block = above(Meter, savings, Arrivals(books, savings))
+            self.block = above(
+                Meter, savings, Arrivals(books, savings), called="memory_profile"
+            )
             self.meter = self.block.__enter__()
         return books
 

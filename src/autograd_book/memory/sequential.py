@@ -17,7 +17,7 @@ so many blocks, as a number of slots, as a number of bytes, or as it is.
     print(sum(runs(network.schedule)), "runs of 12 blocks")
 """
 # Generated from book/memory/sequential.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a4b298ef10facf0db2534a05446701bfecd3a17ad5e9938ebc0f21f71e3a26df
+# sha256: 810316dcec4586e13120d6495c496e24b70e22ad1c9e367f98cbf71e90078896
 
 __all__ = [
     "expect_within_chain",
@@ -39,7 +39,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationValueError
+from autograd_book.graph.errors import DifferentiationValueError, with_usage
 from autograd_book.graph.stack import bottom
 from autograd_book.learn.nn import Module, expect_layer
 from autograd_book.memory.checkpoint import checkpoint, recording
@@ -164,6 +164,7 @@ def planned(blocks: list[Any], ways: dict[str, Any]) -> Any:
 
 
 # book/memory/sequential.md: The function
+@with_usage
 def checkpoint_sequential(
     blocks: Any, *, every: int | None = None, slots: int | None = None,
     budget: float | None = None, schedule: Schedule | None = None, policy: Any = None,

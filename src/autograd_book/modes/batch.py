@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4817c99213f9f1cb30022c7db86db7cd278e801d8a7232ac19478f5aa0a92dc1
+# sha256: dc69512748eb7efb25ab56e713d9c6a34bb8890cf249d8382ac0168b2a0c93df
 
 __all__ = [
     "OneForAllError",
@@ -37,9 +37,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.errors import (
-    DifferentiationTypeError,
-    DifferentiationValueError,
-    LeakedVariableError,
+    DifferentiationTypeError, DifferentiationValueError, LeakedVariableError, with_usage,
 )
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, shape_of
@@ -190,6 +188,7 @@ def expect_at_work(value: Batched) -> None:
 
 
 # book/modes/batch.md: The transformation
+@with_usage
 def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     """A function of batches that applies `f` to each example.
 

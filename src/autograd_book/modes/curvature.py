@@ -16,7 +16,7 @@ treats each element by itself.
     print(ab.elementwise_grad(np.tanh)(x))
 """
 # Generated from book/modes/curvature.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0072a38442d85bb3a27e4246ad7fab353ad0d8c62d62b790883c6f400d305b73
+# sha256: 997a7a85776080dd2a83332c66f2dcb6ce4609d5dc65bbb09f469281d3601bff
 
 __all__ = [
     "basis",
@@ -40,7 +40,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationTypeError, DifferentiationValueError
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, with_usage,
+)
 from autograd_book.graph.primitive import shape_of
 from autograd_book.modes.forward import jvp
 from autograd_book.modes.transforms import (
@@ -99,6 +101,7 @@ def as_one_array(parts: Any, like: Any, shape: tuple[int, ...]) -> Any:
 
 
 # book/modes/curvature.md: One function for both
+@with_usage
 def jacobian(f: Fun, argnums: int = 0, mode: str = "auto") -> Fun:
     """A function that returns the Jacobian of `f`.
 
@@ -177,6 +180,7 @@ def columns_are_better(f: Fun, x: Tree, mode: str) -> bool:
 
 
 # book/modes/curvature.md: Second derivatives
+@with_usage
 def hessian(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the matrix of second derivatives of `f`, of shape ``x.shape +
     x.shape``.
@@ -192,6 +196,7 @@ def hessian(f: Fun, argnums: int = 0) -> Fun:
 
 
 # book/modes/curvature.md: Second derivatives
+@with_usage
 def hvp(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the product of the Hessian of `f` with a vector.
 
@@ -212,6 +217,11 @@ def hvp(f: Fun, argnums: int = 0) -> Fun:
     expect_function(f, "hvp")
 
     def transformed(*args: Any, **kwargs: Any) -> Tree:
+        if len(args) < 2:
+            raise DifferentiationValueError(
+                f"the product with the Hessian of {name_of(f)} was asked for with "
+                f"{len(args)} arguments. Give those of the function, and then the vector."
+            )
         before, v = args[:-1], args[-1]
         chosen = of_chosen(f, (argnums,), before, kwargs)
         return jvp(grad(chosen), (before[argnums],), (v,))[1]
@@ -220,6 +230,7 @@ def hvp(f: Fun, argnums: int = 0) -> Fun:
 
 
 # book/modes/curvature.md: Slopes at each element
+@with_usage
 def elementwise_grad(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the slope of `f` at each element.
 

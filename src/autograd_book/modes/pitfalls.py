@@ -17,7 +17,7 @@ the line of the program.
         print(fact, place.partition(": ")[2], sep="\\n")
 """
 # Generated from book/modes/pitfalls.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1c18f06afa89680a3dc8a449007efd9a6535e2b8b4188e269a51b9079d988c19
+# sha256: 221e446a4ab862dae8d28f92325c465ed31a94f5819266ad7ade8515105f3e31
 
 __all__ = [
     "array_inside",
@@ -235,4 +235,5 @@ def debug_nans(fun: Fun | None = None) -> Any:
         Names the operation, forward or on the way back, the ranges of its operands, and the
         line of the program.
     """
-    return push(Finite) if fun is None else push(Finite)(fun)
+    block = push(Finite, called="debug_nans")
+    return block if fun is None else block(fun)

@@ -14,7 +14,7 @@ values, and has the undoing of itself as its rule.
     print(x.grad)
 """
 # Generated from book/rules/shapes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5cdecde458a8cbce810d131161761b3ac06091d228d2171e25e050c597fcf0cc
+# sha256: 8267420925c769577dca2e9cceacc27dbc1b4d31dbc103eda833e96384344c8d
 
 __all__ = [
     "reshape",
@@ -45,6 +45,7 @@ __all__ = [
     "join",
     "joined",
     "expect_no_out",
+    "expect_list",
     "concatenate",
     "stack",
     "joins",
@@ -67,7 +68,9 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.backward import unbroadcast
-from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
+from autograd_book.graph.errors import (
+    DifferentiationTypeError, DifferentiationValueError, NoRuleError,
+)
 from autograd_book.graph.primitive import Primitive, differentiable, primitives, shape_of
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.protocols import functions, implements, primitive, refuse
@@ -389,6 +392,16 @@ def expect_no_out(fun: Fun, out: Any) -> None:
         )
 
 
+def expect_list(name: str, arrays: Any, axis: Any) -> None:
+    """Raise if arrays were given one by one, so that the second stands for the axis."""
+    if np.ndim(axis):
+        raise DifferentiationTypeError(
+            f"{name} was given an array of shape {shape_of(arrays)}, and one of shape "
+            f"{shape_of(axis)} as its axis. Give the arrays in a list, as in "
+            f"np.{name}([a, b])."
+        )
+
+
 # book/rules/shapes.md: Concatenate and stack
 @implements(np.concatenate)
 def concatenate(
@@ -401,6 +414,7 @@ def concatenate(
 ) -> Any:
     """Arrays joined along an axis, or flattened if it is None, as `numpy.concatenate`."""
     expect_no_out(np.concatenate, out)
+    expect_list("concatenate", arrays, axis)
     parts = [converted(a, dtype, casting) for a in arrays]
     if axis is None:
         return bind(joined, *map(np.ravel, parts), axis=0)
@@ -419,6 +433,7 @@ def stack(
 ) -> Any:
     """Arrays of one shape joined along a new axis, as `numpy.stack`."""
     expect_no_out(np.stack, out)
+    expect_list("stack", arrays, axis)
     axis = operator.index(axis)
     return concatenate(
         [np.expand_dims(a, axis) for a in arrays], axis, dtype=dtype, casting=casting

@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7580b8bbdd5b374712f6c1e0baa5394b75e424d1ed3d6d47625d16c7145af1b3
+# sha256: e42d00ac375ed0c51e3ffe5196963efe6d78efa00de991e63f870fc347c52241
 
 __all__ = [
     "NUMBER",
@@ -74,6 +74,7 @@ from autograd_book.graph.variable import Variable
 from autograd_book.memory.repeat import (
     TOLD, same_state, global_source, mark, sources_of_chance, state_of,
 )
+from autograd_book.modes.transforms import expect_function
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.speed.cells import StateCell, cells_of, chance, extent, followed, walked
 from autograd_book.speed.draws import drawn
@@ -559,6 +560,7 @@ def capture(f: Fun, *examples: Tree, expand: Any = None) -> Graph:
     Regions around the call, such as `no_grad` or `autocast`, are those of the capture. While
     `f` runs, its state holds symbols: other threads have to leave it alone.
     """
+    expect_function(f, "capture")
     moving: set[StateCell] = set()
     while (found := traced(f, examples, moving, expand)) is None:
         pass

@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1bd4f5ca5fd0e868800699e9ada9a1f4bb240c736fdd129003732cfa8dd4f3e2
+# sha256: 92f978e62dc6c7f84f8e78258ee86e827244dfc9fee0267509f1397662eea945
 
 __all__ = [
     "ABSENT",
@@ -48,11 +48,13 @@ from typing import Any
 
 import numpy as np
 
+from autograd_book.graph.errors import with_usage
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.primitive import seal
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.stack import Fun, as_constant, base, bedrock, floor, top
 from autograd_book.memory.repeat import mark, restart_sources, state_of
+from autograd_book.modes.transforms import expect_function
 from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.speed.capture import capture, commit, expect_fitting, given, handed, inner
 from autograd_book.speed.cells import StateCell, extent
@@ -355,6 +357,7 @@ class Compiled:
 
 
 # book/speed/compile.md: Many traces
+@with_usage
 def compile(
     f: Fun, *, exact: bool = False, memory: int | None = None, traces: int = 8, poison: bool = False
 ) -> Compiled:
@@ -385,4 +388,5 @@ def compile(
     CaptureError
         In the second call, if `f` does what a graph cannot say.
     """
+    expect_function(f, "compile")
     return Compiled(f, exact, memory, traces, poison)

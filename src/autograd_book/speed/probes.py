@@ -15,7 +15,7 @@ each operation.
         print(event.place.name, event.place.phase, event.work.nbytes, event.kernel <= event.itself)
 """
 # Generated from book/speed/probes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0569fdef9a422f2d8633a20b2e99eb2fec0442b1bc3f1aaf4d0b7e6f9289ccd7
+# sha256: f57d6648496fdccb134acb1e591588cd4770e59c6a413418cb93b28671e19398
 
 __all__ = [
     "Event",
@@ -372,8 +372,8 @@ class probing:
             for optimizer in filter(lambda o: isinstance(o, Optimizer), self.owners):
                 blocks.callback(restore_update, optimizer, vars(optimizer).get("update"))
                 vars(optimizer)["update"] = timed(optimizer, ledger)
-            blocks.enter_context(push(Kernel, ledger, at="bottom"))
-            blocks.enter_context(above(Watch, ledger))
+            blocks.enter_context(push(Kernel, ledger, at="bottom", called="profile"))
+            blocks.enter_context(above(Watch, ledger, called="profile"))
             self.blocks = blocks.pop_all()
         ledger.own, ledger.start = -spent.total, self.clock()
         return ledger

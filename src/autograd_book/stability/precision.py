@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e7650f6b7383ffa3b496592d0c80fea38de684d8a865cd0cecd2f399c019a7ec
+# sha256: 7111e9e2ef5a3b3ce9bccfd53a9b92b8786164613775145266c1d8a3241906ef
 
 __all__ = [
     "silenced",
@@ -370,4 +370,4 @@ def autocast(dtype: Any = np.float16, enabled: bool = True) -> push:
     Plain arrays that meet no Variable are NumPy's affair and stay as they are.
     After P. Micikevicius and others, *Mixed precision training* (2018).
     """
-    return push(Autocast, half_format(dtype) if enabled else None)
+    return push(Autocast, half_format(dtype) if enabled else None, called="autocast")
