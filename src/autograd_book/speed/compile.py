@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 92f978e62dc6c7f84f8e78258ee86e827244dfc9fee0267509f1397662eea945
+# sha256: 573dfe738f878d869b91660e292f6ba1030ad9e4b1f1b4c2fc699ab77bbc4a5d
 
 __all__ = [
     "ABSENT",
@@ -22,6 +22,7 @@ __all__ = [
     "lasting",
     "extents",
     "look",
+    "in_rows",
     "count_references",
     "free_arrays",
     "adopt",
@@ -59,6 +60,7 @@ from autograd_book.modes.trees import Tree, leaves, tree_map
 from autograd_book.speed.capture import capture, commit, expect_fitting, given, handed, inner
 from autograd_book.speed.cells import StateCell, extent
 from autograd_book.speed.equations import MissedGuard, Name, names_in
+from autograd_book.speed.fusion import fuse
 from autograd_book.speed.passes import everything
 from autograd_book.speed.plan import arena_of, link, plan_of, states_of
 from autograd_book.speed.program import Ending, endings, program, with_room
@@ -104,7 +106,14 @@ def look(trace: "Trace", now: list[Any]) -> dict[Name, Any]:
             raise MissedGuard(f"{end.cell} held something, or nothing, when it was captured.")
         if not empty and end.old in trace.read:
             expect_fitting(end.old, value)
+            if end.old in trace.plan.rowwise and end.how == "kept" and not in_rows(value):
+                raise MissedGuard(f"{end.cell} holds an array of another order than when captured.")
     return found
+
+
+def in_rows(value: Any) -> bool:
+    """Whether the numbers of a value lie row by row."""
+    return not isinstance(value, np.ndarray) or value.flags.c_contiguous
 
 
 # book/speed/compile.md: Whose memory is it?
@@ -150,7 +159,8 @@ def array_for(trace: "Trace", end: Ending, value: Any, free: bool) -> Any:
         return value
     read = end.old in trace.read
     if not free:
-        return np.array(value, order="K") if read else np.empty(end.old.shape, end.old.dtype)
+        order: Any = "C" if end.old in trace.plan.rowwise else "K"
+        return np.array(value, order=order) if read else np.empty(end.old.shape, end.old.dtype)
     if read and value is not trace.arrays[end.old]:
         np.copyto(trace.arrays[end.old], value)
     return trace.arrays[end.old]
@@ -220,9 +230,12 @@ class Trace:
 
     def __init__(self, f: Fun, args: Any, exact: bool, memory: int | None, poison: bool) -> None:
         captured = capture(f, *args, expand=lambda primitive: primitive.composite)
-        self.graph = graph = with_room(simplified(captured, exact, memory))
-        held = [inner(cell.read()) for cell in graph.cells]
-        self.form, self.plan = graph.form, plan_of(graph, *given(graph.form.arguments, args), *held)
+        held = [inner(cell.read()) for cell in captured.cells]
+        values = [*given(captured.form.arguments, args), *held]
+        turned = [n for n, v in zip(captured.inputs, values) if not in_rows(v)]
+        graph = with_room(simplified(captured, exact, memory))
+        self.graph = graph = fuse(graph, exact, turned=turned)
+        self.form, self.plan = graph.form, plan_of(graph, *values)
         self.source, self.words = program(self.plan, exact, poison)
         self.arena = self.words.known["arena"] = arena_of(self.plan.size)
         exec(builtins.compile(self.source, "<compiled>", "exec"), self.words.known)

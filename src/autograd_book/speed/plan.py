@@ -15,7 +15,7 @@ block of memory that all share, or as a view of something else.
     print(plan.size, "bytes, and", plan.bound, "are needed at once")
 """
 # Generated from book/speed/plan.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a37696b6d30a396b725cb6e19f8ef5ea3891ec62bc198a2621e9a3c9c2360e54
+# sha256: caea09de0fad972fa3f28aea3e57a51fd57954e58f50299ffb40025737306cbb
 
 __all__ = [
     "Plan",
@@ -33,8 +33,11 @@ __all__ = [
     "overlaps",
     "last_doubt",
     "write_updates",
+    "results",
     "share_memory",
     "place",
+    "equations_of",
+    "groups_of",
     "plan_of",
     "arena_of",
     "link",
@@ -59,6 +62,7 @@ from autograd_book.modes.trees import leaves, tree_map
 from autograd_book.rules.shapes import reshape
 from autograd_book.speed.equations import Equation, Graph, Name, carry_out, names_in
 from autograd_book.speed.lifetimes import cells_in, last_guard
+from autograd_book.speed.rows import Loop, Tiles, fused, run_tiles
 
 
 # book/speed/plan.md: Four kinds of values
@@ -78,6 +82,10 @@ class Plan:
         For each result that is written over the old value of a cell the name of that value.
     offset : dict
         For each name that owns memory of the arena where it begins.
+    workspace : dict
+        For the tiles of each group of equations where their own memory begins.
+    rowwise : set
+        States that a group goes over row by row.
     """
 
     graph: Graph
@@ -86,6 +94,8 @@ class Plan:
     order: dict[Name, tuple[int, ...]] = field(default_factory=dict)
     written: dict[Name, Name] = field(default_factory=dict)
     offset: dict[Name, int] = field(default_factory=dict)
+    workspace: dict[Name, int] = field(default_factory=dict)
+    rowwise: set[Name] = field(default_factory=set)
     size: int = 0  #: Bytes of the arena.
     bound: int = 0  #: The largest sum of bytes that are needed at once.
 
@@ -161,6 +171,11 @@ def sketch(plan: Plan, inputs: Any) -> None:
         elif fits_buffer(plan, e):
             plan.kinds[e.out], plan.owner[e.out] = "buffer", e.out
             plan.order[e.out] = axes_order(out)
+        elif e.primitive is fused:
+            for name in e.outs:
+                if name.shape:
+                    plan.kinds[name], plan.owner[name] = "buffer", name
+                    plan.order[name] = tuple(range(len(name.shape)))
         known.update(zip(e.outs, leaves(out), strict=True))
         for name in dead:
             del known[name]
@@ -182,8 +197,10 @@ def last_use(plan: Plan) -> dict[Name, int]:
 
 
 # book/speed/plan.md: Over the old value
-def in_place(e: Equation) -> bool:
+def in_place(e: Equation, out: Name, a: Name) -> bool:
     """Whether a result may take the memory of an argument, element by element."""
+    if e.primitive is fused:
+        return bool(e.params["group"].may_overwrite(out, a))
     return isinstance(e.primitive.fun, np.ufunc) and e.primitive.elementwise
 
 
@@ -203,16 +220,24 @@ def write_updates(plan: Plan, last: dict[Name, int]) -> None:
     """Let results be written over the old values of cells: behind all guards, and where
     nobody reads the old value any more."""
     guarded, updates = last_doubt(plan.graph), cells_in(plan.graph)
-    for i, e in enumerate(plan.graph.equations):
-        old = updates.get(e.out) if plan.kind(e.out) == "buffer" else None
+    for i, e, new in results(plan):
+        old = updates.get(new)
         if old is None or i <= guarded or plan.kind(old) != "state":
             continue
-        alike = (old.shape, old.dtype) == (e.out.shape, e.out.dtype)
-        if not alike or copies(e) or plan.order[e.out] != tuple(range(len(old.shape))):
+        alike = (old.shape, old.dtype) == (new.shape, new.dtype)
+        if not alike or copies(e) or plan.order[new] != tuple(range(len(old.shape))):
             continue
         read = last.get(old, -1)
-        if read < i or read == i and in_place(e) and not overlaps(plan, e, old):
-            plan.written[e.out] = old
+        if read < i or read == i and in_place(e, new, old) and not overlaps(plan, e, old):
+            plan.written[new] = old
+
+
+def results(plan: Plan) -> Iterator[tuple[int, Equation, Name]]:
+    """All buffers, each with the equation that fills it, and its place."""
+    for i, e in enumerate(plan.graph.equations):
+        for name in e.outs:
+            if plan.kind(name) == "buffer":
+                yield i, e, name
 
 
 # book/speed/plan.md: Over the old value
@@ -220,14 +245,15 @@ def share_memory(plan: Plan, last: dict[Name, int]) -> dict[Name, Name]:
     """For each buffer the one whose memory it takes over when that is read for the last
     time."""
     taken: dict[Name, Name] = {}
-    for i, e in enumerate(plan.graph.equations):
-        if plan.kind(e.out) != "buffer" or e.out in plan.written or not in_place(e):
-            continue
-        for a in dict.fromkeys(e.inputs):
-            like = (a.shape, a.dtype, plan.order.get(a)) == (e.out.shape, e.out.dtype, plan.order[e.out])
+    given: set[tuple[int, Name]] = set()
+    for i, e, new in results(plan):
+        for a in dict.fromkeys(e.inputs if new not in plan.written else ()):
+            like = (a.shape, a.dtype, plan.order.get(a)) == (new.shape, new.dtype, plan.order[new])
             free = plan.kind(a) == "buffer" and last[a] == i and a not in plan.written
+            free = free and (i, a) not in given and in_place(e, new, a)
             if like and free and not overlaps(plan, e, a):
-                taken[e.out] = taken.get(a, a)
+                taken[new] = taken.get(a, a)
+                given.add((i, a))
                 break
     return taken
 
@@ -239,20 +265,34 @@ def place(plan: Plan) -> None:
     write_updates(plan, last)
     taken = share_memory(plan, last)
     spans: dict[Name, tuple[int, int]] = {}
-    for i, e in enumerate(plan.graph.equations):
-        if plan.kind(e.out) == "buffer" and e.out not in plan.written:
-            slot = taken.get(e.out, e.out)
+    sizes: dict[Name, int] = {}
+    for i, _, name in results(plan):
+        if name not in plan.written:
+            slot = taken.get(name, name)
             first, _ = spans.get(slot, (i, i))
-            spans[slot] = first, last[e.out] + 1
-    sizes = {slot: -(-slot.nbytes // 64) * 64 for slot in spans}
-    offsets, plan.size = plan_arena([(*spans[slot], sizes[slot]) for slot in spans])
+            spans[slot], sizes[slot] = (first, last[name] + 1), slot.nbytes
+    for i, group in groups_of(plan.graph):
+        spans[group.tiles], sizes[group.tiles] = (i, i + 1), Loop(group).workspace
+    offsets, plan.size = plan_arena([(*spans[slot], -(-sizes[slot] // 64) * 64) for slot in spans])
     found = dict(zip(spans, offsets))
     plan.offset = {name: found[taken.get(name, name)] for name in plan.order if name not in plan.written}
+    plan.workspace = {group.tiles: found[group.tiles] for _, group in groups_of(plan.graph)}
     change = np.zeros(len(plan.graph) + 3, int)
     for slot, (first, end) in spans.items():
-        change[first] += slot.nbytes
-        change[end] -= slot.nbytes
+        change[first] += sizes[slot]
+        change[end] -= sizes[slot]
     plan.bound = int(np.cumsum(change).max())
+
+
+def equations_of(graph: Graph) -> Iterator[Equation]:
+    """All equations, those of a group in its place."""
+    for e in graph.equations:
+        yield from e.params["group"].equations if e.primitive is fused else (e,)
+
+
+def groups_of(graph: Graph) -> list[tuple[int, Any]]:
+    """The groups of equations that go over rows together, with their places."""
+    return [(i, e.params["group"]) for i, e in enumerate(graph.equations) if e.primitive is fused]
 
 
 # book/speed/plan.md: Places
@@ -261,6 +301,9 @@ def plan_of(graph: Graph, *inputs: Any) -> Plan:
     plan = Plan(graph)
     sketch(plan, inputs)
     place(plan)
+    for _, group in groups_of(graph):
+        held = {plan.written.get(n, plan.owner.get(n, n)) for n in (*group.inputs, *group.outs)}
+        plan.rowwise |= {name for name in held if plan.kind(name) == "state"}
     return plan
 
 
@@ -278,10 +321,14 @@ def link(plan: Plan, states: dict[Name, Any], arena: Any) -> dict[Name, Any]:
     for e in plan.graph.equations:
         if plan.kind(e.out) == "view":
             arrays[e.out] = e.primitive.fun(arrays[e.args[0]], *e.args[1:], **e.params)
-        elif e.out in plan.written:
-            arrays[e.out] = arrays[plan.written[e.out]]
-        elif plan.kind(e.out) == "buffer":
-            arrays[e.out] = laid_out(arena[plan.offset[e.out]:], e.out, plan.order[e.out])
+        for name in e.outs:
+            if name in plan.written:
+                arrays[name] = arrays[plan.written[name]]
+            elif plan.kind(name) == "buffer":
+                arrays[name] = laid_out(arena[plan.offset[name]:], name, plan.order[name])
+        if e.primitive is fused:
+            group = e.params["group"]
+            arrays[group.tiles] = Tiles(Loop(group), arrays, arena[plan.workspace[group.tiles]:])
     return arrays
 
 
@@ -291,9 +338,10 @@ def freed(plan: Plan) -> Iterator[list[Name]]:
     last = last_use(plan)
     for i, e in enumerate(plan.graph.equations):
         here = {plan.owner[name] for name in [*e.outs, *e.inputs] if name in plan.owner}
+        kept = {plan.offset.get(name) for name in e.outs if last.get(name, i) > i}
         yield [
             name for name in here
-            if last[name] == i and name in plan.offset and plan.offset.get(e.out) != plan.offset[name]
+            if last[name] == i and name in plan.offset and plan.offset[name] not in kept
         ]
 
 
@@ -318,6 +366,9 @@ def run(plan: Plan, arrays: dict[Name, Any], arguments: dict[Name, Any], arena: 
         args, params = [value(a) for a in e.args], {k: tree_map(value, v) for k, v in e.params.items()}
         if plan.kind(e.out) == "buffer":
             fill(e, arrays[e.out], args, params)
+        elif e.primitive is fused:
+            out = run_tiles(*args, **params, out=[arrays.get(name) for name in e.outs])
+            known.update(zip(e.outs, out, strict=True))
         elif plan.kind(e.out) == "local":
             out = carry_out(e.primitive, args, params, bedrock)
             known.update(zip(e.outs, leaves(out), strict=True))

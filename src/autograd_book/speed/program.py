@@ -14,7 +14,7 @@
     print(text)
 """
 # Generated from book/speed/program.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8d6a7a1103921c13d4aa03f921b1ea325823dcd6a36ea0bdf75bb93737a55bbc
+# sha256: 6249f1c4d130599901974941bdb78f1f6b3c6d32a13548d7b60f67a04d26bf88
 
 __all__ = [
     "label",
@@ -32,6 +32,13 @@ __all__ = [
     "flat",
     "SIGNS",
     "line",
+    "WIDE",
+    "ENDS",
+    "operand_word",
+    "loop_call",
+    "ends_of",
+    "LoopWriter",
+    "tile_loop",
     "guards_at",
     "done_with",
     "body",
@@ -44,6 +51,8 @@ __all__ = [
 
 # book/speed/program.md: Words
 import keyword
+import textwrap
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -54,7 +63,8 @@ from autograd_book.graph.record import Leaf
 from autograd_book.speed.cells import StateCell
 from autograd_book.speed.equations import NUMBERS, Equation, Graph, Name, names_in, source_of
 from autograd_book.speed.passes import everything
-from autograd_book.speed.plan import Plan, copies, freed
+from autograd_book.speed.plan import Plan, copies, equations_of, freed, groups_of
+from autograd_book.speed.rows import START, Call, Loop, Operand, fused
 
 
 # book/speed/program.md: Words
@@ -75,7 +85,8 @@ class Words:
         self.of = {name: f"input_{name.number}" for name in graph.inputs[:first]}
         for cell, name in zip(graph.cells, graph.inputs[first:], strict=True):
             self.of[name] = f"{label(cell)}_{name.number}"
-        for e in graph.equations:
+        self.of |= {g.tiles: f"tiles_{g.tiles.number}" for _, g in groups_of(graph)}
+        for e in equations_of(graph):
             self.of |= {name: f"{e.primitive.name}_{name.number}" for name in e.outs}
         self.known: dict[str, Any] = {}  #: Objects by word.
         self.numbers: dict[Any, Any] = {}  #: Numbers as arrays.
@@ -133,7 +144,7 @@ def conversions(words: Words, graph: Graph) -> dict[Name, list[str]]:
     """For each number that is computed, or comes with each call, the lines that make it an
     array for its partners."""
     lines: dict[Name, list[str]] = {}
-    for e in graph.equations:
+    for e in equations_of(graph):
         kind = partner(e)
         for a in e.args if kind is not None else ():
             if type(a) is Name and a.weak and (a, kind) not in words.numbers:
@@ -215,6 +226,77 @@ def line(plan: Plan, words: Words, e: Equation, exact: bool) -> str:
     return f"{out} = {call(words, e, NUMBERS.get(e.primitive.fun, e.primitive.fun) if weak else e.primitive.fun)}"
 
 
+# book/speed/program.md: A loop over tiles
+WIDE = 88  #: Characters of a line.
+
+#: Ends the word of an operand that is another look at a value, by its kind.
+ENDS = {"across": "_across", "part": "_part", "sum": "_sum", "upright": "_upright", "row": "_row"}
+
+
+def operand_word(loop: Loop, words: Words, o: Operand) -> str:
+    """What an operand is called in the loop."""
+    if type(o.value) is not Name:
+        return words.word("constant", o.value) + "_i"
+    scratch = o.value in loop.kinds and o.value not in loop.group.outs
+    return words.of[o.value] + ENDS.get(o.kind, "" if scratch else "_i")
+
+
+def loop_call(words: Words, loop: Loop, c: Call, own: set[Operand]) -> str:
+    """The line of a call in a loop."""
+    plain = numbers_as_arrays(words, c.member.equation)
+    parts = []
+    for k, o in enumerate(c.args):
+        small = c.member.role == "map" and o.value is c.member.equation.args[k]
+        value = plain[k] if small else o.value
+        parts.append(operand_word(loop, words, o) if o in own else words.leaf(value))
+    parts += [f"{k}={words.leaf(v)}" for k, v in c.params.items()]
+    fun = words.word(word_of(c.member.equation, c.fun), c.fun)
+    if c.member.role != "total":
+        return f"{fun}({', '.join([*parts, f'out={operand_word(loop, words, c.out)}'])})"
+    out, ufunc = words.of[c.out.value], words.word(c.member.ufunc.__name__, c.member.ufunc)
+    return f"{out} = {ufunc}({out}, {fun}({', '.join(parts)}))"
+
+
+def ends_of(words: Words, loop: Loop) -> tuple[list[str], list[str]]:
+    """The lines before and behind a loop: sums begin, and means are divided."""
+    before, behind = [], []
+    for m in loop.sums:
+        word, start = words.of[m.equation.out], START[m.ufunc]
+        number = words.leaf(m.equation.out.dtype.type(start))
+        before.append(f"{word} = {number}" if m.role == "total" else f"{word}.fill({words.leaf(start)})")
+        if m.scale != 1:
+            scale = words.leaf(m.equation.out.dtype.type(m.scale))
+            behind.append(f"{word} = {word} * {scale}" if m.role == "total" else f"multiply({word}, {scale}, out={word})")
+            words.known["multiply"] = np.multiply
+    return before, behind
+
+
+#: Writes the lines of a group of equations.
+LoopWriter = Callable[[Plan, "Words", Equation], list[str]]
+
+
+def tile_loop(plan: Plan, words: Words, e: Equation) -> list[str]:
+    """The lines of a group of equations: a loop over tiles of its rows."""
+    loop = Loop(e.params["group"])
+    held = {name for name in loop.group.inputs if name in plan.owner} | set(loop.group.outs)
+    given, kept = loop.parts(held)
+    own = {*given, *kept}
+    before, behind = ends_of(words, loop)
+    heads = ", ".join(operand_word(loop, words, o) for o in (*given, *kept))
+    arrays = ", ".join(words.of[o.value] for o in given)
+    head = f"for {heads}{',' * (len(own) == 1)} in {words.of[loop.group.tiles]}({arrays}):"
+    if len(head) > WIDE:
+        inside = textwrap.wrap(heads, WIDE - 8)
+        head = "\n            ".join(["for (", *inside]) + f"\n    ) in {words.of[loop.group.tiles]}({arrays}):"
+    said, lines = "", [*before, f"# {loop.group.rows} rows, {loop.step} at a time", head]
+    for c in loop.calls:
+        if (origin := source_of(c.member.equation.line)) != said:
+            lines.append(f"    # {origin}")
+            said = origin
+        lines.append(f"    {loop_call(words, loop, c, own)}")
+    return lines + behind
+
+
 # book/speed/program.md: Questions and farewells
 def guards_at(graph: Graph) -> dict[int, list[Any]]:
     """The guards that can be asked behind each equation; those of arguments at -1."""
@@ -238,13 +320,21 @@ def done_with(plan: Plan) -> dict[int, list[Name]]:
 
 
 # book/speed/program.md: The body
-def body(plan: Plan, words: Words, exact: bool, poison: bool) -> list[str]:
+def body(
+    plan: Plan, words: Words, exact: bool, poison: bool, loop: LoopWriter = tile_loop
+) -> list[str]:
     """The lines of a step, each line of the program above what became of it."""
     graph, lines, said = plan.graph, [], ""
     guards, done, dead = guards_at(graph), done_with(plan), list(freed(plan))
     converted = conversions(words, graph)
     for i, e in enumerate([None, *graph.equations], -1):
-        if e is not None and (text := line(plan, words, e, exact)):
+        if e is not None and e.primitive is fused:
+            lines += loop(plan, words, e)
+            said = ""
+            if poison:
+                start = plan.workspace[e.params["group"].tiles]
+                lines.append(f"arena[{start}:{start + Loop(e.params['group']).workspace}] = 255")
+        elif e is not None and (text := line(plan, words, e, exact)):
             if (origin := source_of(e.line)) != said:
                 lines.append(f"# {origin}")
                 said = origin
@@ -301,11 +391,13 @@ def with_room(graph: Graph) -> Graph:
 
 
 # book/speed/program.md: Put together
-def program(plan: Plan, exact: bool, poison: bool = False) -> tuple[str, Words]:
+def program(
+    plan: Plan, exact: bool, poison: bool = False, loop: LoopWriter = tile_loop
+) -> tuple[str, Words]:
     """The text of a step as a function, and its words."""
     words, graph, ends = Words(plan.graph), plan.graph, endings(plan)
     words.known |= {"copyto": np.copyto, "array": np.array}
-    lines = body(plan, words, exact, poison)
+    lines = body(plan, words, exact, poison, loop)
     copied = {end.old: end.new for end in ends if end.how == "copied"}
     loose = [new for new in dict.fromkeys(copied.values()) if plan.kind(new) != "buffer"]
     # all that may lie in the array of a cell is read before any of them is written

@@ -14,7 +14,7 @@ at a time.
         print(e.primitive.name, member_of(e) and member_of(e)[1:4])
 """
 # Generated from book/speed/rows.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 39bb7c205a0c747cd3f304e47ba82d5f29c2483337537072fd20144440c48272
+# sha256: 316e0344296f6b068ea90eb0fd4e7540260216190daaa0bcb4429285e9ae204b
 
 __all__ = [
     "table_of",
@@ -31,12 +31,13 @@ __all__ = [
     "TILE",
     "Operand",
     "Call",
-    "Loop",
     "seen_as",
+    "Loop",
+    "bulky",
     "Tiles",
-    "operands_of",
     "run_apart",
     "run_tiles",
+    "fill_with",
     "fused",
 ]
 
@@ -280,6 +281,15 @@ class Call(NamedTuple):
 
 
 # book/speed/rows.md: Tile by tile
+def seen_as(kind: str, array: Any, rows: int) -> Any:
+    """An operand as its calls take it: a whole table, row or number."""
+    if kind == "number":
+        return array.flat[:1] if isinstance(array, np.ndarray) and array.ndim else array
+    shapes = {"column": (rows, 1), "across": (1, rows), "upright": (-1, 1), "row": (-1,), "sum": (1, -1)}
+    return np.reshape(array, shapes.get(kind, (rows, -1)))
+
+
+# book/speed/rows.md: Tile by tile
 class Loop:
     """How a group goes over its tiles.
 
@@ -299,11 +309,15 @@ class Loop:
         self.calls = [call for m in group.members for call in self.calls_of(m)]
         self.offset: dict[Operand, int] = {}  #: Of a result in the workspace.
         self.workspace = 0  #: Bytes for results that are needed in a tile only.
+        self.sums = [m for m in group.members if m.role in ("columns", "total")]
         self.place()
 
     def operand(self, value: Any, kind: str) -> Operand:
-        """An argument by its first name."""
-        return Operand(self.root.get(value, value) if type(value) is Name else value, kind)
+        """An argument by its first name; a constant as its calls take it."""
+        if type(value) is Name:
+            return Operand(self.root.get(value, value), kind)
+        plain = kind in ("number", "row", "upright")
+        return Operand(seen_as(kind, value, self.group.rows) if plain else value, kind)
 
     def calls_of(self, m: Member) -> Iterator[Call]:
         """What is called for a member."""
@@ -332,11 +346,23 @@ class Loop:
         """What is called for a product with weights."""
         source = self.operand(m.source, "tile")
         if m.role == "reduce":
-            yield Call(np.dot, (source, Operand(m.weights, "upright")), {}, out, m)
+            yield Call(np.dot, (source, self.operand(m.weights, "upright")), {}, out, m)
             return
         part, out = Operand(m.equation.out, "part"), Operand(m.equation.out, "sum")
         yield Call(np.dot, (self.operand(m.weights, "across"), source), {}, part, m)
         yield Call(m.ufunc, (out, part), {}, out, m)
+
+    def operands(self) -> list[Operand]:
+        """All that its calls take, each once."""
+        return list(dict.fromkeys(o for c in self.calls for o in (*c.args, c.out)))
+
+    def parts(self, held: Any) -> tuple[list[Operand], list[Operand]]:
+        """What a tile has a part or a look of its own of: arrays that are given in each call,
+        and those that are held."""
+        own = [o for o in self.operands() if o.cut or o.kind in ("part", "sum") or bulky(o)]
+        names = [o for o in own if type(o.value) is Name and o.value not in self.kinds]
+        given = [o for o in names if o.value not in held]
+        return given, [o for o in own if o not in given]
 
     def bytes_of(self, o: Operand) -> int:
         """Of what lies in the workspace."""
@@ -370,12 +396,10 @@ class Loop:
 
 
 # book/speed/rows.md: Tile by tile
-def seen_as(o: Operand, array: Any, rows: int) -> Any:
-    """An operand as its calls take it: a whole table, row or number."""
-    if o.kind == "number":
-        return array.flat[:1] if isinstance(array, np.ndarray) and array.ndim else array
-    shapes = {"column": (rows, 1), "across": (1, rows), "upright": (-1, 1), "row": (-1,), "sum": (1, -1)}
-    return np.reshape(array, shapes.get(o.kind, (rows, -1)))
+def bulky(o: Operand) -> bool:
+    """Whether an array that is the same for all tiles has to be looked at as another one."""
+    loose = o.kind == "upright" or o.kind == "row" and len(np.shape(outline(o.value))) > 2
+    return loose and type(o.value) is Name
 
 
 class Tiles:
@@ -392,51 +416,44 @@ class Tiles:
     """
 
     def __init__(self, loop: Loop, arrays: dict[Name, Any], memory: Any) -> None:
-        self.loop, rows, step = loop, loop.group.rows, loop.step
+        self.loop, self.memory = loop, memory
+        rows, step = loop.group.rows, loop.step
         self.cuts = [slice(i, min(i + step, rows)) for i in range(0, rows, step)]
-        self.memory = memory
-        self.operands = [o for o in operands_of(loop) if o.cut or o in loop.offset]
-        self.given = [o for o in self.operands if type(o.value) is Name and self.loose(o, arrays)]
-        self.fixed = [self.parts(o, arrays) for o in self.operands if o not in self.given]
+        self.given, self.held = loop.parts(arrays)
+        self.fixed = [self.parts(o, arrays) for o in self.held]
 
-    def loose(self, o: Operand, arrays: dict[Name, Any]) -> bool:
-        """Whether an array is given in each call."""
-        return o not in self.loop.offset and self.inner(o) is None and o.value not in arrays
-
-    def inner(self, o: Operand) -> Operand | None:
-        """The result in the workspace that an operand is another look at."""
-        kind = "column" if o.kind == "across" else o.kind
-        found = Operand(o.value, kind) if type(o.value) is Name else None
-        return found if found in self.loop.offset else None
+    def scratch(self, o: Operand) -> Operand | None:
+        """The result in the workspace that an operand is, or is another look at."""
+        own = Operand(o.value, "column") if o.kind == "across" else o
+        return own if own in self.loop.offset else None
 
     def parts(self, o: Operand, arrays: dict[Name, Any]) -> list[Any]:
         """Of an operand, one for each tile."""
-        own = self.inner(o)
+        own = self.scratch(o)
         if own is None:
             array = arrays[o.value] if type(o.value) is Name else o.value
-            return self.cut(o, seen_as(o, np.asarray(array), self.loop.group.rows))
+            return self.cut(o, seen_as(o.kind, np.asarray(array), self.loop.group.rows))
         at, dtype = self.loop.offset[own], own.value.dtype
         width = 1 if own.kind == "column" else self.loop.group.width
         height = 1 if own.kind == "part" else self.loop.step
         flat = self.memory[at:at + height * width * dtype.itemsize].view(dtype)
-        table = flat.reshape(1, -1) if o.kind == "across" else flat.reshape(height, width)
-        sizes = [1 if o.kind == "part" else c.stop - c.start for c in self.cuts]
-        return [table[:, :n] if o.kind == "across" else table[:n] for n in sizes]
+        if own.kind == "part":
+            return [flat.reshape(1, width) for _ in self.cuts]
+        heights = [c.stop - c.start for c in self.cuts]
+        shape = (1, -1) if o.kind == "across" else (-1, width)
+        return [flat[: n * width].reshape(shape) for n in heights]
 
     def cut(self, o: Operand, table: Any) -> list[Any]:
-        """A table in tiles."""
+        """A table in tiles; what is the same for all tiles for each of them."""
+        if not o.cut:
+            return [table for _ in self.cuts]
         return [table[:, c] if o.kind == "across" else table[c] for c in self.cuts]
 
     def __call__(self, *arrays: Any) -> Iterator[tuple[Any, ...]]:
-        """Tile by tile what the calls of the loop take, arrays that are given first."""
+        """Tile by tile what the calls of the loop take: of given arrays, then of those held."""
         rows = self.loop.group.rows
-        found = [self.cut(o, seen_as(o, a, rows)) for o, a in zip(self.given, arrays)]
+        found = [self.cut(o, seen_as(o.kind, a, rows)) for o, a in zip(self.given, arrays, strict=True)]
         return zip(*found, *self.fixed)
-
-
-def operands_of(loop: Loop) -> list[Operand]:
-    """All operands of a loop, each once."""
-    return list(dict.fromkeys(o for c in loop.calls for o in (*c.args, c.out)))
 
 
 # book/speed/rows.md: A primitive of its own
@@ -451,36 +468,38 @@ def run_apart(*arrays: Any, group: Group) -> tuple[Any, ...]:
 
 # book/speed/rows.md: A primitive of its own
 def run_tiles(*arrays: Any, group: Group, out: Any) -> list[Any]:
-    """Carry out a group tile by tile, into arrays; gives them and the numbers that have none."""
+    """Carry out a group tile by tile, into arrays; gives them, and the numbers that have none."""
     loop = Loop(group)
-    known = dict(zip(group.inputs, arrays, strict=True)) | {
-        name: a for name, a in zip(group.outs, out, strict=True) if a is not None
-    }
+    known = dict(zip(group.inputs, arrays, strict=True))
+    for name, array in zip(group.outs, out, strict=True):
+        known[name] = name.dtype.type(0) if array is None else array
+    for m in loop.sums:
+        known[m.equation.out] = fill_with(known[m.equation.out], START[m.ufunc])
     tiles = Tiles(loop, known, np.empty(loop.workspace, np.uint8))
-    ends = [m for m in group.members if m.role in ("columns", "total")]
-    for m in ends:
-        start = START[m.ufunc]
-        if m.role == "columns":
-            known[m.equation.out][...] = start
-        else:
-            known[m.equation.out] = m.equation.out.dtype.type(start)
-    whole = {
-        o: seen_as(o, known[o.value] if type(o.value) is Name else o.value, group.rows)
-        for o in operands_of(loop) if o not in tiles.operands
-        and not (o.kind == "number" and type(o.value) is Name and o.value in loop.kinds)
+    values = {
+        o: seen_as(o.kind, known[o.value] if type(o.value) is Name else o.value, group.rows)
+        for o in loop.operands() if o not in tiles.held
     }
     for parts in tiles():
-        values = whole | dict(zip(tiles.operands, parts, strict=True))
+        values.update(zip(tiles.held, parts, strict=True))
         for c in loop.calls:
             args = [values[o] for o in c.args]
             if c.member.role == "total":
                 known[c.out.value] = c.member.ufunc(known[c.out.value], c.fun(*args, **c.params))
             else:
                 c.fun(*args, **c.params, out=values[c.out])
-    for m in ends:
+    for m in loop.sums:
         if m.scale != 1:
             known[m.equation.out] *= m.equation.out.dtype.type(m.scale)
     return [known[name] for name in group.outs]
+
+
+def fill_with(there: Any, start: Any) -> Any:
+    """An array full of a number, or that number if there is no array."""
+    if isinstance(there, np.ndarray):
+        there[...] = start
+        return there
+    return np.asarray(there).dtype.type(start)
 
 
 fused = Primitive(run_apart, "*arrays", flat=True, into=run_tiles)
