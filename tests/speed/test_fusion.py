@@ -1,5 +1,6 @@
 """Groups of equations that go over rows together: who is in them, and that their results stay what they were."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from random_steps import Step, close, same_bits
 import autograd_book as ab
 from autograd_book.graph.stack import bedrock
 from autograd_book.modes.trees import leaves, tree_map
-from autograd_book.speed import rows
+from autograd_book.speed import fusion, rows
 from autograd_book.speed.capture import capture, inner
 from autograd_book.speed.equations import Graph, Name, carry_out, evaluate
 from autograd_book.speed.fusion import fuse
@@ -183,3 +184,103 @@ def test_a_result_is_written_over_an_argument_only_behind_its_last_reader() -> N
     late, early = group.outs[-1], group.outs[0]
     assert group.may_overwrite(late, y) and group.may_overwrite(late, x)
     assert not group.may_overwrite(early, x)
+
+
+@pytest.fixture
+def everything_fused(monkeypatch) -> None:
+    """All groups that can be, in tiles of a few rows."""
+    monkeypatch.setattr(fusion, "CACHE", 0)
+    monkeypatch.setattr(rows, "TILE", 48)
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_random_steps_are_compiled_into_loops_in_poisoned_memory(block, everything_fused) -> None:
+    loops = 0
+    for seed in range(1000 + 15 * block, 1015 + 15 * block):
+        dtype, exact = (np.float32, np.float64)[seed % 2], seed % 4 < 2
+        eager, step = Step(seed, dtype), Step(seed, dtype)
+        fast = ab.compile(step, exact=exact, poison=True)
+        with np.errstate(all="ignore"):
+            for k in range(4):
+                x = eager.x * dtype(1 + k / 8)
+                pairs = [(eager(x), fast(x)), *((getattr(eager, n).value, getattr(step, n).value) for n in "wbs")]
+                for wanted, got in pairs:
+                    wanted, got = np.asarray(ab.stop_gradient(wanted)), np.asarray(ab.stop_gradient(got))
+                    assert same_bits(wanted, got) if exact else close(wanted, got, dtype), (seed, k)
+        loops += "in tiles_" in fast.source
+    assert loops > 10
+
+
+def big_step(seed: int = 0) -> tuple[Any, Any]:
+    """The elementwise step of the benchmarks, smaller by half, and its parameters."""
+    rng = np.random.default_rng(seed)
+    x, a, b = (ab.Variable(rng.standard_normal(shape).astype(np.float32)) for shape in ((1024, 1024), 1024, 1024))
+    optimizer = ab.optim.SGD([x, a, b], lr=1e-5)
+
+    def step():
+        optimizer.zero_grad()
+        loss = np.sum(np.tanh(x * a + b) * ab.sigmoid(x) + np.exp(-x * x))
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step, (x, a, b)
+
+
+def test_a_step_over_a_large_array_needs_less_than_a_mebibyte() -> None:
+    (eager, wanted), (step, found) = big_step(), big_step()
+    fast = ab.compile(step)
+    for _ in range(3):
+        np.testing.assert_allclose(np.asarray(ab.stop_gradient(fast())), np.asarray(ab.stop_gradient(eager())), rtol=1e-5)
+    for a, b in zip(wanted, found):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)
+    assert fast.traces[0].plan.size <= 1 << 20
+    del a, b
+    fast()  # somebody has looked at the parameters
+    tracemalloc.start()
+    fast()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 17  # nothing of the size of an array, nor of a tile
+    assert fast.source.count("for (") == 1
+
+
+def test_parameters_of_another_order_are_compiled_anew(everything_fused) -> None:
+    def made(order):
+        v = ab.Variable(np.arange(12.0).reshape(3, 4).copy(order))
+        w = ab.Variable(np.ones((3, 4), order=order))
+
+        def step():
+            loss = np.sum(np.tanh(v * 0.1) * w * w)
+            loss.backward()
+            w.value = w.value - 0.1 * w.grad.numpy()
+            v.grad = w.grad = None
+            return loss
+
+        return step, v, w
+
+    (eager, *_), (step, v, w) = made("C"), made("C")
+    fast = ab.compile(step)
+    for k in range(8):
+        if k == 3:
+            v.value = np.asfortranarray(v.value)
+        if k == 5:
+            w.value = np.asfortranarray(w.value)
+        np.testing.assert_allclose(np.asarray(ab.stop_gradient(fast())), np.asarray(ab.stop_gradient(eager())), rtol=1e-12)
+
+
+def test_nothing_is_written_before_a_question_whose_answer_comes_out_of_the_loop(everything_fused) -> None:
+    v = ab.Variable(np.ones((4, 3)))
+
+    def step(x):
+        y = np.tanh(v.value * x)
+        if np.all(np.isfinite(y)):
+            v.value = v.value - 0.1 * y
+        return np.sum(y)
+
+    fast = ab.compile(step)
+    for _ in range(3):
+        fast(np.ones((4, 3)))
+    before = v.numpy().copy()
+    assert np.isnan(fast(np.full((4, 3), np.nan)))
+    np.testing.assert_array_equal(v.numpy(), before)

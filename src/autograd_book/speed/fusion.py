@@ -16,7 +16,7 @@ equation, whose intermediate results need never exist as a whole.
     print(*(f"{group.rows} rows of {group.width}" for group in [fused.equations[0].params["group"]]))
 """
 # Generated from book/speed/fusion.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f7d5b23e566068313b91cc58926ed4f56a0d3952aa924f93fb886103d67ee84a
+# sha256: 3a526a15edbb3324b21cfd14541c2d567b19c86ce56225d5c6e17a40eb339cc7
 
 __all__ = [
     "Draft",
@@ -241,10 +241,11 @@ def at_work(graph: Graph, places: list[int], outs: Any) -> int:
 
 # book/speed/fusion.md: Together, if it pays
 def groups_in(
-    graph: Graph, exact: bool = False, least: int = CACHE, turned: Any = ()
+    graph: Graph, exact: bool = False, least: int | None = None, turned: Any = ()
 ) -> list[list[int]]:
     """Places of the equations of each group that pays: more than `least` bytes are at work
     while they are carried out one by one."""
+    least = CACHE if least is None else least
     found = [draft.places for draft in Finder(graph, exact, least // PARTS, turned).drafts.values()]
     return [places for places in found if pays(graph, places, least)]
 
@@ -301,7 +302,9 @@ def late_updates(graph: Graph, maker: dict[Name, int], item: dict[int, int]) -> 
             readers.setdefault(roots.get(name, name), set()).add(item.get(k, k))
 
 
-def fuse(graph: Graph, exact: bool = False, least: int = CACHE, turned: Any = ()) -> Graph:
+def fuse(
+    graph: Graph, exact: bool = False, least: int | None = None, turned: Any = ()
+) -> Graph:
     """The graph with one equation in the place of each group that pays."""
     found = groups_in(graph, exact, least, turned)
     if not found:
