@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 573dfe738f878d869b91660e292f6ba1030ad9e4b1f1b4c2fc699ab77bbc4a5d
+# sha256: 7bcbd86e255ed2ef06fd280ef23ab50b66f4e586e69daa0ffbf9411e4b8bfdfb
 
 __all__ = [
     "ABSENT",
@@ -22,6 +22,7 @@ __all__ = [
     "lasting",
     "extents",
     "look",
+    "thin",
     "in_rows",
     "count_references",
     "free_arrays",
@@ -109,6 +110,12 @@ def look(trace: "Trace", now: list[Any]) -> dict[Name, Any]:
             if end.old in trace.plan.rowwise and end.how == "kept" and not in_rows(value):
                 raise MissedGuard(f"{end.cell} holds an array of another order than when captured.")
     return found
+
+
+def thin(array: Any) -> Any:
+    """An array without the repetitions that broadcasting has made."""
+    repeated = [step == 0 and n > 1 for step, n in zip(array.strides, array.shape)]
+    return array[tuple([slice(1) if r else slice(None) for r in repeated])]
 
 
 def in_rows(value: Any) -> bool:
@@ -242,7 +249,7 @@ class Trace:
         self.ends, self.read = endings(self.plan), set(names_in([everything(graph)]))
         self.states, fixed = set(states_of(graph)), self.form.fixed
         self.seals = [(v, mark, noted) for _, v, noted in fixed if isinstance(v, np.ndarray)]
-        self.seals += [(v, seal, noted) for v, noted in self.form.constants]
+        self.seals += [(t, seal, seal(t)) for v, _ in self.form.constants for t in [thin(v)]]
         places = [place[0] for place in (*self.form.ways, *fixed)]
         self.readers = [*map(reader, graph.cells), *(reader(cell, ABSENT) for cell in places)]
         holders = [holder for holder, _, _ in self.form.extents]
