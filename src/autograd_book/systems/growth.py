@@ -17,7 +17,7 @@ fits an exponent to what it finds.
     print(found.exponent("width", "flops"), found.exponent("rows", "flops"))
 """
 # Generated from book/systems/growth.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 28aebec5370a37dd71f30e8d7cd237b65e00bbc15460b12d34ba0f0aa925ec95
+# sha256: faeb483e96c593e5e7708be544580af109c2deb4c43e45f1483d502d3ca18096
 
 __all__ = [
     "plain",
@@ -34,7 +34,7 @@ __all__ = [
     "Grown",
     "work_in",
     "grown",
-    "Scaling",
+    "GraphScaling",
     "scaling",
 ]
 
@@ -247,7 +247,7 @@ from autograd_book.graph.errors import DifferentiationValueError
 
 
 @dataclass(frozen=True, repr=False)
-class Scaling(Finding):
+class GraphScaling(Finding):
     """How a family of steps grows along each of its sizes."""
 
     base: dict[str, int]
@@ -281,7 +281,7 @@ def scaling(
     family: Callable[..., Callable[[], Any]], base: dict[str, int],
     factors: tuple[int, ...] = (1, 2, 3, 4), *,
     rounds: int = 5, clock: Callable[[], float] = time.process_time,
-) -> Scaling:
+) -> GraphScaling:
     """Grow a family of steps along each of its sizes.
 
     Parameters
@@ -302,4 +302,4 @@ def scaling(
         name: [grown(family(**base | {name: n * f}), n * f, rounds, clock) for f in factors]
         for name, n in base.items()
     }
-    return Scaling(base, rows)
+    return GraphScaling(base, rows)
