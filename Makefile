@@ -30,7 +30,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV MPLBACKEND JUPYTER_PATH
 export PYTHONNOUSERSITE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help book site page test test-quick serve bench extract clean distclean test-floor test-oracle lock forget
+.PHONY: help book site page test test-quick serve bench bench-record extract clean distclean test-floor test-oracle lock forget
 
 help:
 	@echo "make book        build the site in _build/html, executing the chapters whose outputs are stale, and look at what changed with a browser"
@@ -42,6 +42,7 @@ help:
 	@echo "make test-quick  of these tests, those that name what was changed since the last commit but one; SINCE=main says since when"
 	@echo "make extract     write src/ from the chapters"
 	@echo "make bench       run the benchmarks beside other engines, in an environment of their own"
+	@echo "make bench-record  measure all engines in under eight minutes, for the page of the book that shows them"
 	@echo "make test-floor  run the tests with the oldest NumPy supported"
 	@echo "make test-oracle compare gradients with PyTorch's, in an environment of its own"
 	@echo "make lock        pin the requirement files anew"
@@ -120,6 +121,10 @@ $(PEERS): requirements/peers.txt
 
 bench: $(PEERS)
 	@for file in benchmarks/*.py; do echo "== $$file"; PYTHONPATH=src $(VENV)-peers/bin/python "$$file" || exit 1; done
+
+# Changes one file, book/data/peers.json, and the page follows. Wants a machine that does nothing else.
+bench-record: $(PEERS)
+	@PYTHONPATH=src $(VENV)-peers/bin/python benchmarks/peers.py --record
 
 $(FLOOR): requirements/floor.txt
 	@$(CHECK_PYTHON)

@@ -1,16 +1,21 @@
-"""The engines, in the words that the workloads use, each in the way that its own users write.
+"""The ways to take a training step that are compared: by hand, and ours. Those of others stand in `others`.
 
-An engine is a function of a workload: it gives the training step, the values of the parameters by name, and the way to
-set them. To compare another one, or another way to run one of these, add a line to `ENGINES`.
+An engine is a function of a workload: it gives the step, the values of the parameters by name, and the way to set them.
+To compare another one, or another way to run one of these, add a line to `ENGINES`.
 """
 
+import importlib.util
+import inspect
+import shutil
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace as Names
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from compared.workloads import C0, C1, EPS, Arrays, Workload, given
+from compared.losses import EPS, HEAD, Arrays
+from compared.workloads import Workload, given
 
 
 class Program(NamedTuple):
@@ -19,6 +24,12 @@ class Program(NamedTuple):
     step: Callable[[], Any]  #: Forward, back, and the update of all parameters.
     values: Callable[[], Arrays]  #: Of the parameters.
     reset: Callable[[Arrays], None]  #: Gives them values.
+    wait: Callable[[], Any] = lambda: None  #: Until what was begun is done.
+    weigh: Callable[[], int] | None = None  #: The most bytes above parameters and data; None where Python can count them.
+
+
+class Unfit(Exception):
+    """A workload that cannot be written in an engine, or not in good time; says why."""
 
 
 def by_hand(workload: Workload) -> Program:
@@ -37,6 +48,72 @@ def by_hand(workload: Workload) -> Program:
     return Program(step, lambda: vars(p), reset)
 
 
+def in_place(workload: Workload) -> Program:
+    """NumPy, written by hand into arrays made once."""
+    if workload.in_place is None:
+        raise Unfit("numbers have no place to be written to")
+    arrays, data = given(workload)
+    p = Names(**{name: a.copy() for name, a in arrays.items()})
+    gradients = workload.in_place(p, data)
+
+    def step() -> None:
+        for name, g in gradients().items():
+            value = getattr(p, name)
+            np.multiply(g, workload.lr, out=g)
+            np.subtract(value, g, out=value)
+
+    def reset(values: Arrays) -> None:
+        for name, a in values.items():
+            np.copyto(getattr(p, name), a)
+
+    return Program(step, lambda: vars(p), reset)
+
+
+class Noting(np.ndarray):
+    """An array, as are the results of its operations, that notes the matrix products it is part of."""
+
+    products: ClassVar[list[tuple[np.ndarray, np.ndarray]]] = []
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
+        """The operation on plain arrays."""
+        plain = [np.asarray(v) if isinstance(v, Noting) else v for v in inputs]
+        if out:
+            options["out"] = tuple(np.asarray(v) for v in out)
+        if ufunc is np.matmul:
+            self.products.append((plain[0], plain[1]))
+        found = getattr(ufunc, method)(*plain, **options)
+        return found.view(Noting) if isinstance(found, np.ndarray) else found
+
+
+def products(workload: Workload) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The factors of all matrix products of a step by hand, noted while it runs once."""
+    arrays, data = given(workload)
+    Noting.products = []
+    workload.by_hand(Names(**{name: a.view(Noting) for name, a in arrays.items()}), data)
+    return Noting.products
+
+
+def limit(workload: Workload) -> Program:
+    """The matrix products of a step alone, into arrays that are there; where there are none, a walk over the parameters.
+
+    The parameters become what they are to become without being computed: there is nothing to compare.
+    """
+    if workload.operations:
+        raise Unfit("a chain of numbers has no products of matrices")
+    calls = [
+        partial(np.dot if a.ndim == b.ndim == 2 else np.matmul, a, b, out=np.empty_like(np.matmul(a, b)))
+        for a, b in products(workload)
+    ] or [partial(np.add, a, a, out=np.empty_like(a)) for a in given(workload)[0].values()]
+    program = by_hand(workload)
+    program.step()
+
+    def step() -> None:
+        for call in calls:
+            call()
+
+    return Program(step, program.values, lambda values: None)
+
+
 def ours(workload: Workload) -> Program:
     """The Autograd Book."""
     import autograd_book as ab
@@ -52,8 +129,9 @@ def ours(workload: Workload) -> Program:
     layer, norm = ab.nn.Linear(1, 1), ab.sequence.LayerNorm(1, eps=EPS)
     F = Names(
         tanh=np.tanh, exp=np.exp, sum=np.sum, transpose=np.transpose, relu=ab.relu, sigmoid=ab.sigmoid, gelu=ab.gelu,
-        softmax=ab.softmax, linear=linear, layer_norm=layer_norm, cross_entropy=ab.nn.cross_entropy,
-        squared_error=ab.nn.mean_squared_error, conv=ab.conv2d, max_pool=lambda x: ab.max_pool2d(x, 2),
+        linear=linear, layer_norm=layer_norm, cross_entropy=ab.nn.cross_entropy, scan=looped, conv=ab.conv2d,
+        squared_error=ab.nn.mean_squared_error, max_pool=lambda x: ab.max_pool2d(x, 2),
+        attention=attention_of(np.swapaxes, ab.softmax),
     )  # fmt: skip
     arrays, data = given(workload)
     p = Names(**{name: ab.Variable(a) for name, a in arrays.items()})
@@ -71,151 +149,88 @@ def ours(workload: Workload) -> Program:
     return Program(step, lambda: {name: v.numpy() for name, v in vars(p).items()}, reset)
 
 
-def compiled(workload: Workload) -> Program:
+def looped(f: Callable[[Any, Any], Any], state: Any, xs: Any) -> Any:
+    """The last state of a loop."""
+    for x in xs:
+        state = f(state, x)
+    return state
+
+
+def attention_of(swapaxes: Callable[..., Any], softmax: Callable[[Any], Any]) -> Callable[[Any, Any, Any], Any]:
+    """Means of values by the likeness of queries and keys, composed."""
+    return lambda q, k, v: softmax((q * HEAD**-0.5) @ swapaxes(k, -1, -2)) @ v
+
+
+def compiled(workload: Workload, **options: Any) -> Program:
     """The Autograd Book, with the step compiled."""
     import autograd_book as ab
 
     program = ours(workload)
-    step = ab.compile(program.step)
+    step = ab.compile(program.step, **options)
     step()  # the step itself: the gradients come into being
     program.reset(given(workload)[0])
     return program._replace(step=step)
 
 
-def pytorch(workload: Workload) -> Program:
-    """PyTorch, eager."""
-    import torch
-    import torch.nn.functional as G
+def with_option(option: str) -> str:
+    """Why the package that is installed cannot compile so; empty if it can."""
+    if not importlib.util.find_spec("autograd_book"):
+        return "autograd_book is not installed"
+    import autograd_book as ab
 
-    torch.set_num_threads(1)
-    F = Names(
-        tanh=torch.tanh, exp=torch.exp, sum=torch.sum, transpose=torch.permute, relu=torch.relu, sigmoid=torch.sigmoid,
-        gelu=lambda x: G.gelu(x, approximate="tanh"), softmax=lambda x: torch.softmax(x, -1),
-        linear=lambda x, w, b: G.linear(x, w.t(), b), squared_error=G.mse_loss, conv=G.conv2d,
-        layer_norm=lambda x, scale, shift: G.layer_norm(x, scale.shape, scale, shift, EPS),
-        cross_entropy=G.cross_entropy, max_pool=lambda x: G.max_pool2d(x, 2),
-    )  # fmt: skip
-    arrays, data = given(workload)
-    p = Names(**{name: torch.tensor(a, requires_grad=True) for name, a in arrays.items()})
-    data = Names(**{name: torch.from_numpy(a) for name, a in vars(data).items()})
-    optimizer = torch.optim.SGD(list(vars(p).values()), lr=workload.lr)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        workload.loss(F, p, data).backward()
-        optimizer.step()
-
-    def reset(values: Arrays) -> None:
-        with torch.no_grad():
-            for name, a in values.items():
-                getattr(p, name).copy_(torch.from_numpy(a))
-
-    return Program(step, lambda: {name: v.detach().numpy() for name, v in vars(p).items()}, reset)
+    return "" if option in inspect.signature(ab.compile).parameters else f"ab.compile has no option {option!r}"
 
 
-def composed(xp: Any) -> dict[str, Any]:
-    """What an engine without such functions of its own is given in terms of those that it has."""
-
-    def layer_norm(x: Any, scale: Any, shift: Any) -> Any:
-        low = x - xp.mean(x, axis=-1, keepdims=True)
-        return low / xp.sqrt(xp.mean(low * low, axis=-1, keepdims=True) + np.float32(EPS)) * scale + shift
-
-    def gelu(x: Any) -> Any:
-        return np.float32(0.5) * x * (1 + xp.tanh(np.float32(C0) * (x + np.float32(C1) * (x * x * x))))
-
-    def squared_error(x: Any, y: Any) -> Any:
-        error = x - y
-        return xp.mean(error * error)
-
-    return {
-        "tanh": xp.tanh, "exp": xp.exp, "sum": xp.sum, "transpose": xp.transpose, "layer_norm": layer_norm, "gelu": gelu,
-        "squared_error": squared_error, "relu": lambda x: xp.maximum(x, 0), "sigmoid": lambda x: 1 / (1 + xp.exp(-x)),
-        "linear": lambda x, w, b: xp.matmul(x, w) + b,
-    }  # fmt: skip
+def package(name: str) -> Callable[[], str]:
+    """What says whether a package is missing."""
+    return lambda: "" if importlib.util.find_spec(name) else f"{name} is not installed"
 
 
-def mygrad(workload: Workload) -> Program:
-    """MyGrad, with its own layers where it has them."""
-    import mygrad as mg
-    from mygrad.nnet.activations import relu, sigmoid, softmax
-    from mygrad.nnet.layers import conv_nd, max_pool
-    from mygrad.nnet.losses import softmax_crossentropy
-
-    F = Names(**composed(mg) | {
-        "relu": relu, "sigmoid": sigmoid, "softmax": lambda x: softmax(x, axis=-1), "cross_entropy": softmax_crossentropy,
-        "conv": lambda x, w, b: conv_nd(x, w, stride=1) + b.reshape((1, -1, 1, 1)),
-        # its windows must fill the image
-        "max_pool": lambda x: max_pool(x[:, :, : x.shape[2] // 2 * 2, : x.shape[3] // 2 * 2], (2, 2), 2),
-    })  # fmt: skip
-    arrays, data = given(workload)
-    p = Names(**{name: mg.tensor(a) for name, a in arrays.items()})
-
-    def step() -> None:
-        workload.loss(F, p, data).backward()
-        for v in vars(p).values():
-            v.data -= workload.lr * v.grad
-            v.null_grad()
-
-    def reset(values: Arrays) -> None:
-        for name, a in values.items():
-            getattr(p, name).data[...] = a
-
-    return Program(step, lambda: {name: v.data for name, v in vars(p).items()}, reset)
+def compiler(*names: str) -> str:
+    """Why nothing can be compiled here; empty if it can."""
+    return "" if any(map(shutil.which, names)) else f"there is no compiler ({', '.join(names)})"
 
 
-def hips(workload: Workload) -> Program:
-    """HIPS autograd; what NumPy lacks is composed."""
-    import autograd.numpy as xp
-    from autograd import value_and_grad
+def other(name: str, workload: Workload) -> Program:
+    """One of `others`, which is imported where it runs."""
+    from compared import others
 
-    def softmax(x: Any) -> Any:
-        weights = xp.exp(x - xp.max(x, axis=-1, keepdims=True))
-        return weights / xp.sum(weights, axis=-1, keepdims=True)
-
-    def cross_entropy(scores: Any, labels: Any) -> Any:
-        low = scores - xp.max(scores, axis=1, keepdims=True)
-        return xp.mean(xp.log(xp.sum(xp.exp(low), axis=1)) - low[np.arange(len(labels)), labels])
-
-    def conv(x: Any, w: Any, b: Any) -> Any:
-        height, width = x.shape[2] - 2, x.shape[3] - 2
-        seen = [x[:, :, i : i + height, j : j + width] for i, j in np.ndindex(3, 3)]
-        return xp.einsum("bckhw,ock->bohw", xp.stack(seen, axis=2), xp.reshape(w, (*w.shape[:2], 9)), optimize=True) + (
-            xp.reshape(b, (1, -1, 1, 1))
-        )
-
-    def max_pool(x: Any) -> Any:
-        height, width = x.shape[2] // 2, x.shape[3] // 2
-        squares = xp.reshape(x[:, :, : 2 * height, : 2 * width], (*x.shape[:2], height, 2, width, 2))
-        return xp.max(squares, axis=(3, 5))
-
-    F = Names(**composed(xp), softmax=softmax, cross_entropy=cross_entropy, conv=conv, max_pool=max_pool)
-    arrays, data = given(workload)
-    values = {name: a.copy() for name, a in arrays.items()}
-    slope = value_and_grad(lambda values: workload.loss(F, Names(**values), data))
-
-    def step() -> None:
-        for name, g in slope(values)[1].items():
-            values[name] -= workload.lr * g
-
-    def reset(fresh: Arrays) -> None:
-        values.update({name: a.copy() for name, a in fresh.items()})
-
-    return Program(step, lambda: values, reset)
+    return getattr(others, name)(workload)
 
 
 class Engine(NamedTuple):
-    """How it is made, and which packages have to be there."""
+    """How it is made, and why it cannot be."""
 
+    about: str
     make: Callable[[Workload], Program]
-    needs: str = ""
+    missing: Callable[[], str] = lambda: ""
+    numpy: bool = False  #: Whether its arrays are NumPy's, so that it can keep its pages, and be weighed.
 
+
+def either(*reasons: Callable[[], str]) -> Callable[[], str]:
+    """The first reason."""
+    return lambda: next(filter(None, (reason() for reason in reasons)), "")
+
+
+OURS, TORCH = package("autograd_book"), package("torch")
 
 #: By name, in the order of the columns; the first is the unit.
 ENGINES = {
-    "by hand": Engine(by_hand),
-    "ours": Engine(ours, "autograd_book"),
-    "compiled": Engine(compiled, "autograd_book"),
-    "PyTorch": Engine(pytorch, "torch"),
-    "MyGrad": Engine(mygrad, "mygrad"),
-    "HIPS": Engine(hips, "autograd"),
-}
+    "by hand": Engine("NumPy, gradients written out, new arrays for results", by_hand, numpy=True),
+    "limit": Engine("the matrix products of the step, and nothing else", limit),
+    "in place": Engine("NumPy, gradients written out, into arrays made once", in_place, numpy=True),
+    "ours": Engine("the step as a user writes it", ours, OURS, numpy=True),
+    "exact": Engine("ab.compile(step, exact=True)", partial(compiled, exact=True), OURS, numpy=True),
+    "compiled": Engine("ab.compile(step)", compiled, OURS, numpy=True),
+    "native": Engine(
+        "ab.compile(step, native=True)", partial(compiled, native=True),
+        either(partial(with_option, "native"), partial(compiler, "cc", "gcc", "clang")), numpy=True,
+    ),
+    "PyTorch": Engine("PyTorch, eager", partial(other, "pytorch"), TORCH),
+    "torch.compile": Engine(
+        "PyTorch, the loss compiled", partial(other, "torch_compile"), either(TORCH, partial(compiler, "g++", "clang++"))
+    ),
+    "JAX": Engine("JAX, the whole step jitted", partial(other, "jax"), package("jax")),
+    "HIPS": Engine("HIPS autograd", partial(other, "hips"), package("autograd"), numpy=True),
+    "MyGrad": Engine("MyGrad", partial(other, "mygrad"), package("mygrad"), numpy=True),
+}  # fmt: skip
