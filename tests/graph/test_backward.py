@@ -370,3 +370,19 @@ def test_what_a_rule_hands_to_two_arguments_is_not_changed_by_the_sum_of_one() -
     np.testing.assert_array_equal(x.grad.numpy(), [8.0, 8.0, 8.0])
     for untouched in (y.grad.numpy(), given, *kept):
         np.testing.assert_array_equal(untouched, [1.0, 1.0, 1.0])
+
+
+LAYOUTS = {
+    "rows": lambda: np.ones((3, 4)), "columns": lambda: np.ones((4, 3)).T, "every other": lambda: np.ones((3, 8))[:, ::2],
+    "one row": lambda: np.broadcast_to(np.ones(4), (3, 4)), "one column": lambda: np.broadcast_to(np.ones((3, 1)), (3, 4)),
+    "columns of its own": lambda: np.asfortranarray(np.ones((3, 4))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("total", LAYOUTS)
+@pytest.mark.parametrize("part", LAYOUTS)
+def test_a_sum_of_cotangents_lies_as_a_new_sum_whoever_holds_the_first(total, part) -> None:
+    held = LAYOUTS[total]()
+    found = added(LAYOUTS[total](), LAYOUTS[part]())  # outside of assert, which would hold the first
+    wanted = added(held, LAYOUTS[part]())
+    assert found.strides == wanted.strides

@@ -128,6 +128,13 @@ def array_that_grows_in_the_step():
     return step, lambda k: None
 
 
+def global_that_has_the_name_of_an_attribute():
+    here, names = SimpleNamespace(loss=2.0), {"__name__": "notebook"}
+    exec("def step(x):\n    return x * here.loss", names)
+    names |= {"here": here, "loss": 0.0}
+    return names["step"], lambda k: names.update(loss=object())
+
+
 CHANGES = [
     list_that_grows, list_of_arrays_that_grows, dictionary_with_another_key, set_with_another_member, queue_that_turns,
     tuple_that_grows, attribute_that_hides_one_of_the_class, layer_that_is_exchanged, activation_that_is_exchanged,
@@ -135,9 +142,27 @@ CHANGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("make", CHANGES)
+@pytest.mark.parametrize("make", [*CHANGES, global_that_has_the_name_of_an_attribute])
 def test_what_has_changed_since_the_last_call_is_seen(make) -> None:
     expect_alike(changing(make))
+
+
+def test_a_global_that_only_shares_the_name_of_an_attribute_asks_for_no_other_trace() -> None:
+    f, change = global_that_has_the_name_of_an_attribute()
+    run = ab.compile(f)
+    for k in range(4):
+        run(X[0])
+        change(k)
+    assert len(run.traces) == 1
+
+
+def test_a_global_that_a_function_inside_reads_is_seen() -> None:
+    names = {"__name__": "notebook", "rate": 2.0}
+    exec("def step(x):\n    return (lambda: [x * rate for _ in range(1)][0])()", names)
+    run = ab.compile(names["step"])
+    for k in range(4):
+        names["rate"] = float(k)
+        np.testing.assert_array_equal(run(X[0]), X[0] * k)
 
 
 def test_another_optimiser_takes_over_from_the_next_call_on() -> None:

@@ -17,7 +17,7 @@ left behind.
     print(found[x.node] == 2.0**64)
 """
 # Generated from book/graph/backward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f9c28dd08fdc5b66157e76e4cc24208945e7cde68759717069b4fc39274fcac5
+# sha256: 5e9687f019fdfa7e5a10b3b617bb367fcd39dd20261be173a604e3e8411cf0a0
 
 __all__ = [
     "reachable",
@@ -156,13 +156,11 @@ NOBODY_ELSE = holders(np.empty(0))  #: What the count is for an array without a 
 
 def added(total: Any, part: np.ndarray) -> Any:
     """Sum of two cotangents, in the memory of the first if it is in no other hands."""
-    if (
-        type(total) is np.ndarray
-        and getrefcount(total) == NOBODY_ELSE
-        and total.flags.owndata
-        and total.flags.writeable
-    ):
-        return np.add(total, part, out=total)
+    if type(total) is np.ndarray and getrefcount(total) == NOBODY_ELSE:
+        flags = total.flags
+        ours = flags.owndata and flags.writeable
+        if ours and (flags.c_contiguous or total.strides == part.strides):
+            return np.add(total, part, out=total)
     return total + part
 
 

@@ -19,7 +19,7 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 32eb3e9d0e7de6a4b29aba9034133667fb5411096eba91330d3f71795291c34f
+# sha256: b50ed925be01d61d1ef0f72ca6201f26d265e2965ce9bcbbc73ca7f82e848254
 
 __all__ = [
     "found_at",
@@ -31,6 +31,7 @@ __all__ = [
     "followed",
     "own_kinds",
     "hidden",
+    "globals_in",
     "named_in",
     "places_in",
     "inside",
@@ -49,9 +50,12 @@ from array import array
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dis import get_instructions
 from enum import Enum
-from functools import partial
-from types import CellType, FunctionType, MethodType, ModuleType, SimpleNamespace
+from functools import cache, partial
+from types import (
+    CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace,
+)
 from typing import Any
 
 import numpy as np
@@ -174,10 +178,19 @@ def hidden(name: str) -> bool:
 
 
 # book/speed/cells.md: Where a function can reach
+@cache
+def globals_in(code: CodeType) -> frozenset[str]:
+    """Names that a function, or one inside of it, looks up in its module; no attributes."""
+    endings = ("GLOBAL", "GLOBALS", "NAME")
+    own = {i.argval for i in get_instructions(code) if i.opname.endswith(endings)}
+    inner = [globals_in(c) for c in code.co_consts if isinstance(c, CodeType)]
+    return frozenset(own).union(*inner)
+
+
 def named_in(fun: FunctionType) -> Iterator[tuple[Any, Any]]:
     """Global names that a function uses, and names of modules among them that it uses."""
     known, names = fun.__globals__, {*names_used(fun.__code__)}
-    for name in sorted(names & known.keys()):
+    for name in sorted(globals_in(fun.__code__) & known.keys()):
         yield known, name
         if isinstance(module := known[name], ModuleType) and not of_library(module.__name__):
             yield from ((module, inner) for inner in sorted(names & vars(module).keys()))
