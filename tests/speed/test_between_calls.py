@@ -433,3 +433,70 @@ def test_an_optimiser_without_memories_yet_takes_over() -> None:
         return seen
 
     expect_alike(program, calls=8)
+
+
+def test_who_keeps_an_array_that_is_also_returned_keeps_its_numbers() -> None:
+    v = ab.Variable(np.zeros(2))
+
+    def step():
+        v.value = v.value + 1.0
+        return v
+
+    run = ab.compile(step)
+    for _ in range(4):
+        run()
+    kept = v.numpy()
+    run()
+    np.testing.assert_array_equal(kept, [4, 4])
+    np.testing.assert_array_equal(v.numpy(), [5, 5])
+
+
+def test_a_step_that_is_returned_its_own_arrays_works_on_the_same_ones() -> None:
+    v = ab.Variable(np.zeros(2))
+
+    def step():
+        v.value = v.value + 1.0
+        return v
+
+    run = ab.compile(step)
+    places = set()
+    for _ in range(8):
+        run()
+        places.add(v.numpy().ctypes.data)
+    assert len(places) <= 3
+
+
+def test_a_rate_that_changes_in_each_call_takes_the_short_way_in() -> None:
+    layer = ab.nn.Linear(3, 2, rng=0)
+    optimizer = ab.optim.SGD(layer.parameters(), lr=0.1)
+    x = np.ones((4, 3), np.float32)
+
+    def step(x):
+        optimizer.zero_grad()
+        loss = np.mean(np.square(layer(x)))
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    run = ab.compile(step)
+    for _ in range(3):
+        run(x)
+    (trace,) = run.traces
+    for k in range(3):
+        optimizer.lr = 0.1 / (k + 1)
+        assert trace.entry.unchanged(trace.entry.values((x,), {}))
+        run(x)
+    layer.bias = ab.Variable(np.zeros(2, np.float32))
+    assert not trace.entry.unchanged(trace.entry.values((x,), {}))
+
+
+def test_after_a_long_way_in_arrays_that_nobody_keeps_are_written_over() -> None:
+    layer = ab.nn.Linear(64, 64, rng=0)
+    run = ab.compile(training(layer, ab.optim.SGD(layer.parameters(), lr=0.1)))
+    x = np.ones((4, 64), np.float32)
+    for _ in range(3):
+        run(x)
+    before = [v.numpy().ctypes.data for v in layer.parameters()]
+    layer.weight.data = np.zeros((64, 64), np.float32)
+    run(x)
+    assert [v.numpy().ctypes.data for v in layer.parameters()] == before

@@ -19,7 +19,7 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b50ed925be01d61d1ef0f72ca6201f26d265e2965ce9bcbbc73ca7f82e848254
+# sha256: 6ae5e69382d0eec3509410697b6fb655578c7115bb3cff3121345c5ad810eb02
 
 __all__ = [
     "found_at",
@@ -208,8 +208,10 @@ def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from ((value, key) for key in keys)
     elif isinstance(value, FunctionType):
         yield from ((c, "cell_contents") for c in value.__closure__ or () if contents(c))
-        yield from ((value, name) for name in ("__defaults__", "__kwdefaults__"))
-        if not str(value.__module__).startswith(FOREIGN):
+        foreign = str(value.__module__).startswith(FOREIGN)
+        names = ("__defaults__", "__kwdefaults__")  # ours have none that could come
+        yield from ((value, name) for name in names if getattr(value, name) or not foreign)
+        if not foreign:
             yield from named_in(value)
     elif followed(value):
         yield from ((value, name) for name in vars(value))

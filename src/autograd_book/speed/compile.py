@@ -14,38 +14,29 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7bcbd86e255ed2ef06fd280ef23ab50b66f4e586e69daa0ffbf9411e4b8bfdfb
+# sha256: effcd1e8667a06ce3ee183d1c57de1d80d4bb9f529f95e413842de59521c7af9
 
 __all__ = [
-    "ABSENT",
-    "reader",
-    "lasting",
-    "extents",
-    "look",
+    "like",
+    "is_plain",
+    "long_way",
+    "seals_of",
     "thin",
-    "in_rows",
-    "count_references",
-    "free_arrays",
-    "adopt",
-    "array_for",
-    "arguments_in",
     "expect_untouched",
-    "carried_out",
-    "leave",
+    "is_number",
+    "Entry",
     "Trace",
+    "carried_out",
+    "note",
     "Compiled",
     "compile",
 ]
 
 
-# book/speed/compile.md: Whose memory is it?
+# book/speed/compile.md: What has to fit
 import builtins
-import operator
 import warnings
-from functools import partial
-from sys import getrefcount
 from threading import RLock
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -53,63 +44,51 @@ import numpy as np
 from autograd_book.graph.errors import with_usage
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.primitive import seal
-from autograd_book.graph.record import Leaf
-from autograd_book.graph.stack import Fun, as_constant, base, bedrock, floor, top
+from autograd_book.graph.stack import Fun, base, bedrock, floor, top
 from autograd_book.memory.repeat import mark, restart_sources, state_of
 from autograd_book.modes.transforms import expect_function
-from autograd_book.modes.trees import Tree, leaves, tree_map
-from autograd_book.speed.capture import capture, commit, expect_fitting, given, handed, inner
-from autograd_book.speed.cells import StateCell, extent
-from autograd_book.speed.equations import MissedGuard, Name, names_in
+from autograd_book.modes.trees import leaves
+from autograd_book.speed.capture import capture, expect_fitting, given, inner
+from autograd_book.speed.equations import Graph, MissedGuard, Name
 from autograd_book.speed.fusion import fuse
-from autograd_book.speed.passes import everything
-from autograd_book.speed.plan import arena_of, link, plan_of, states_of
-from autograd_book.speed.program import Ending, endings, program, with_room
+from autograd_book.speed.lending import Loans, adopt, hand_out, in_rows, lasting, return_arrays
+from autograd_book.speed.plan import arena_of, plan_of
+from autograd_book.speed.program import program, with_room
 from autograd_book.speed.simplify import simplified
 from autograd_book.speed.symbols import CaptureError
+from autograd_book.speed.watch import Watch, reader
 
 
-# book/speed/compile.md: Whose memory is it?
-ABSENT = object()  #: For a place that is gone.
+# book/speed/compile.md: What has to fit
+def like(name: Name, kind: Any, value: Any) -> bool:
+    """Whether a value is surely of the kind that a name stands for."""
+    if type(value) is not kind:
+        return False
+    return not hasattr(kind, "shape") or value.shape == name.shape and value.dtype == name.dtype
 
 
-def reader(cell: StateCell, absent: Any = None) -> Any:
-    """The shortest way to read a cell."""
-    if cell.part is not None or isinstance(cell.owner, list | type):
-        return cell.read
-    if isinstance(cell.owner, dict):
-        return partial(cell.owner.get, cell.key, absent)
-    return partial(getattr, cell.owner, cell.key, absent)
+def is_plain(value: Any) -> bool:
+    """Whether a value is a number or an array of NumPy's or Python's own."""
+    return type(value) in (np.ndarray, float, int) or isinstance(value, np.generic)
 
 
-# book/speed/compile.md: Whose memory is it?
-def lasting(end: Ending, first: Name, empty: bool) -> bool:
-    """Whether a step leaves in a cell what its next call can start from."""
-    if type(end.new) is not Name or end.how == "kept":
-        return end.how == "kept" or (end.new is None and empty)
-    new = end.new
-    return (new.shape, new.dtype, new.weak) == (first.shape, first.dtype, first.weak)
+def long_way(graph: Graph, args: Any, kwargs: Any) -> list[Any]:
+    """The values of arguments of any form; MissedGuard if they are of another form than
+    those that were captured."""
+    try:
+        values = given(graph.form.arguments, (args, kwargs))
+    except (TypeError, ValueError) as error:  # another tree
+        raise MissedGuard(str(error)) from error
+    for name, value in zip(graph.inputs, values):
+        expect_fitting(name, value)
+    return values
 
 
-def extents(trace: "Trace") -> Any:
-    """How much is in what has places, in short."""
-    return [*map(len, trace.sized)], [*map(extent, trace.others)]
-
-
-# book/speed/compile.md: Whose memory is it?
-def look(trace: "Trace", now: list[Any]) -> dict[Name, Any]:
-    """What the cells hold; MissedGuard if the program does not fit it."""
-    trace.form.expect_as_captured()
-    found = {}
-    for end, value, empty in zip(trace.ends, now, trace.empty):
-        found[end.old] = value = inner(value)
-        if (value is None) is not empty:
-            raise MissedGuard(f"{end.cell} held something, or nothing, when it was captured.")
-        if not empty and end.old in trace.read:
-            expect_fitting(end.old, value)
-            if end.old in trace.plan.rowwise and end.how == "kept" and not in_rows(value):
-                raise MissedGuard(f"{end.cell} holds an array of another order than when captured.")
-    return found
+# book/speed/compile.md: What has to fit
+def seals_of(form: Any) -> list[Any]:
+    """Arrays that the program takes for constants, how each is read, and what was read."""
+    fixed = [(v, mark, noted) for _, v, noted in form.fixed if isinstance(v, np.ndarray)]
+    return fixed + [(t, seal, seal(t)) for v, _ in form.constants for t in [thin(v)]]
 
 
 def thin(array: Any) -> Any:
@@ -118,79 +97,9 @@ def thin(array: Any) -> Any:
     return array[tuple([slice(1) if r else slice(None) for r in repeated])]
 
 
-def in_rows(value: Any) -> bool:
-    """Whether the numbers of a value lie row by row."""
-    return not isinstance(value, np.ndarray) or value.flags.c_contiguous
-
-
-# book/speed/compile.md: Whose memory is it?
-def count_references(trace: "Trace") -> list[int]:
-    """How often our own arrays are referred to, and then the Variables around them."""
-    if not trace.used:
-        return []
-    arrays = map(getrefcount, map(trace.arrays.__getitem__, trace.own.values()))
-    return [*arrays, *map(getrefcount, map(trace.holders.__getitem__, trace.own))]
-
-
-def free_arrays(trace: "Trace", now: list[Any], counts: list[int]) -> set[Name]:
-    """Names of our own arrays that nobody but their cells refers to: as often as after the
-    last call, and less often if they have left their cells."""
-    found, n = set(), len(counts) // 2
-    for i, (k, name) in enumerate(trace.own.items() if trace.used else ()):
-        holder, array = trace.holders[k], trace.arrays[name]
-        gone = now[k] is not holder
-        out = gone if holder is array else inner(holder) is not array
-        if counts[n + i] <= trace.counts[n + i] - gone and counts[i] <= trace.counts[i] - out:
-            found.add(name)
-    return found
-
-
-# book/speed/compile.md: Whose memory is it?
-def adopt(trace: "Trace", values: dict[Name, Any], free: set[Name]) -> None:
-    """Work on the arrays of cells that are only read, and on arrays of our own for those
-    that are written."""
-    before = dict(trace.arrays)
-    for end in trace.ends:
-        if end.old in trace.states:
-            trace.arrays[end.old] = array_for(trace, end, values[end.old], end.old in free)
-    moved = any(before.get(name) is not array for name, array in trace.arrays.items())
-    if moved or not trace.used:
-        found = link(trace.plan, trace.arrays, trace.arena)
-        trace.words.known.update({trace.words.of[name]: a for name, a in found.items()})
-
-
-# book/speed/compile.md: Whose memory is it?
-def array_for(trace: "Trace", end: Ending, value: Any, free: bool) -> Any:
-    """The array to work on for one cell, with the cell's numbers if they are read."""
-    if end.how == "kept":
-        return value
-    read = end.old in trace.read
-    if not free:
-        order: Any = "C" if end.old in trace.plan.rowwise else "K"
-        return np.array(value, order=order) if read else np.empty(end.old.shape, end.old.dtype)
-    if read and value is not trace.arrays[end.old]:
-        np.copyto(trace.arrays[end.old], value)
-    return trace.arrays[end.old]
-
-
-# book/speed/compile.md: What has to fit
-def arguments_in(trace: "Trace", args: Any) -> dict[Name, Any]:
-    """The arguments by name; MissedGuard if they are of another form than those that were
-    captured."""
-    try:
-        values = given(trace.form.arguments, args)
-    except (TypeError, ValueError) as error:  # another tree
-        raise MissedGuard(str(error)) from error
-    found = dict(zip(trace.graph.inputs, values))
-    for name, value in found.items():
-        expect_fitting(name, value)
-    return found
-
-
-# book/speed/compile.md: What has to fit
-def expect_untouched(trace: "Trace") -> None:
+def expect_untouched(seals: list[Any]) -> None:
     """Raise MissedGuard if an array that the program takes for a constant was written to."""
-    for array, read, noted in trace.seals:
+    for array, read, noted in seals:
         if read(array) != noted:
             raise MissedGuard(
                 f"an array of shape {array.shape} that is a constant of a compiled function "
@@ -199,36 +108,51 @@ def expect_untouched(trace: "Trace") -> None:
 
 
 # book/speed/compile.md: What has to fit
-def carried_out(trace: "Trace", values: list[Any]) -> Any:
-    """What the program returns; MissedGuard, and generators as they were, if a guard was
-    missed."""
-    chance = [(v, state_of(v)) for v in values if hasattr(v, "bit_generator")]
-    out = trace.words.known["step"](*values)
-    if out is None:
-        restart_sources(chance)
-        raise MissedGuard("a guard of a compiled function was missed. It is traced again.")
-    return out
+def is_number(value: Any) -> bool:
+    """Whether a cell that is no state holds what may be another number in each call."""
+    return isinstance(value, int | float | np.generic | np.ndarray)
 
 
-# book/speed/compile.md: What a call leaves
-def leave(trace: "Trace", out: Any, known: bool) -> Any:
-    """Leave the state in its cells, unless they are known to hold our arrays, and hand out
-    the results."""
-    handed_out = iter(out)
-    results = [next(handed_out) for _ in leaves(trace.form.result)]
-    for k, end in enumerate(trace.ends):
-        if end.how in ("written", "copied"):
-            if known:
-                continue
-            array, there = trace.arrays[end.old], end.cell.read()
-            if inner(there) is not array or trace.used and there is not trace.holders[k]:
-                end.cell.write(as_constant(array) if isinstance(end.cell.owner, Leaf) else array)
-        elif end.how == "handed":
-            value = next(handed_out)
-            plain = end.old.weak or end.old.dtype == object or end.new is None or trace.generic[k]
-            commit(end.cell, value if plain else np.asarray(value))
-    rest = iter(results)
-    return tree_map(lambda variable: handed(next(rest), variable), trace.form.result)
+class Entry:
+    """What goes into a program, and what has to be as it was.
+
+    Parameters
+    ----------
+    graph : Graph
+        Of the program.
+    args : tuple
+        Arguments and keyword arguments of the call that was captured.
+    examples : list
+        The values of its inputs then: of the arguments, and of the cells.
+    loans : Loans
+        Its arrays; all other cells go in by value.
+    """
+
+    def __init__(self, graph: Graph, args: Any, examples: list[Any], loans: Loans) -> None:
+        self.graph, self.seals = graph, seals_of(graph.form)
+        self.count = len(examples) - len(graph.cells)
+        self.flat = not args[1] and all(map(is_plain, args[0]))
+        taken = [k for k, name in enumerate(graph.inputs) if name not in loans.states]
+        self.names = [graph.inputs[k] for k in taken]
+        self.kinds = [type(examples[k]) for k in taken]
+        self.cells = {k: graph.cells[k - self.count] for k in taken if k >= self.count}
+        self.readers = [*map(reader, self.cells.values())]
+        free = {cell for k, cell in self.cells.items() if is_number(examples[k])}
+        places = [place[0] for place in (*graph.form.ways, *graph.form.fixed)]
+        holders = [holder for holder, _, _ in graph.form.extents]
+        self.watch = Watch([*[c for c in graph.cells if c not in free], *places], holders)
+
+    def values(self, args: Any, kwargs: Any) -> list[Any]:
+        """What the program is given; MissedGuard if arguments or constants do not fit it."""
+        expect_untouched(self.seals)
+        plain = self.flat and not kwargs and len(args) == self.count
+        plain = plain and all(map(like, self.names, self.kinds, args))
+        found = list(args) if plain else long_way(self.graph, args, kwargs)
+        return found + [inner(read()) for read in self.readers]
+
+    def unchanged(self, values: list[Any]) -> bool:
+        """Whether all is as it was, so that the program can be run at once."""
+        return self.watch() and all(map(like, self.names, self.kinds, values))
 
 
 # book/speed/compile.md: A trace
@@ -240,63 +164,56 @@ class Trace:
         held = [inner(cell.read()) for cell in captured.cells]
         values = [*given(captured.form.arguments, args), *held]
         turned = [n for n, v in zip(captured.inputs, values) if not in_rows(v)]
-        graph = with_room(simplified(captured, exact, memory))
-        self.graph = graph = fuse(graph, exact, turned=turned)
-        self.form, self.plan = graph.form, plan_of(graph, *values)
-        self.source, self.words = program(self.plan, exact, poison)
-        self.arena = self.words.known["arena"] = arena_of(self.plan.size)
-        exec(builtins.compile(self.source, "<compiled>", "exec"), self.words.known)
-        self.ends, self.read = endings(self.plan), set(names_in([everything(graph)]))
-        self.states, fixed = set(states_of(graph)), self.form.fixed
-        self.seals = [(v, mark, noted) for _, v, noted in fixed if isinstance(v, np.ndarray)]
-        self.seals += [(t, seal, seal(t)) for v, _ in self.form.constants for t in [thin(v)]]
-        places = [place[0] for place in (*self.form.ways, *fixed)]
-        self.readers = [*map(reader, graph.cells), *(reader(cell, ABSENT) for cell in places)]
-        holders = [holder for holder, _, _ in self.form.extents]
-        kinds = (list, dict, MappingProxyType)
-        self.sized = [h for h in holders if isinstance(h, kinds)]
-        self.others = [h for h in holders if not isinstance(h, kinds)]
-        self.generic = [isinstance(value, np.generic) for value in held]
-        self.extents: Any = None
-        self.empty = [value is None for value in held]
+        graph = fuse(with_room(simplified(captured, exact, memory)), exact, turned=turned)
+        self.graph, self.form, self.plan = graph, graph.form, plan_of(graph, *values)
+        self.source, words = program(self.plan, exact, poison)
+        self.arena = words.known["arena"] = arena_of(self.plan.size)
+        exec(builtins.compile(self.source, "<compiled>", "exec"), words.known)
+        self.run, self.loans = words.known["step"], Loans(self.plan, words, held)
+        self.entry = Entry(graph, args, values, self.loans)
         first = captured.inputs[len(captured.inputs) - len(held):]
         #: Whether a call leaves the cells as the next one has to find them.
-        self.settled = all(map(lasting, self.ends, first, self.empty))
-        #: Which cells hold arrays of ours, and under which names.
-        self.own = {k: e.old for k, e in enumerate(self.ends) if e.how in ("written", "copied")}
-        self.arrays: dict[Name, Any] = {}
-        self.used = False  #: Whether it has carried out a step.
-        self.holders: list[Any] = []  #: What was in the cells after the last call.
-        self.counts: list[int] = []  #: And how often it was referred to.
-        self.inside: list[tuple[Any, Any]] = []  #: Variables that were put around arrays.
+        self.settled = all(map(lasting, self.loans.ends, first, self.loans.empty))
+        places = {(id(cell.owner), cell.key) for cell in self.entry.watch.places}
+        moved = {(id(end.cell.owner), end.cell.key) for _, end in self.loans.handed}
+        self.moving = not places.isdisjoint(moved)  #: Whether what it leaves is watched.
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, args: Any, kwargs: Any) -> Any:
         """Carry out the step, or raise MissedGuard before anything has changed."""
-        expect_untouched(self)
-        values, counts = arguments_in(self, args), count_references(self)
-        now = [read() for read in self.readers]
-        known = (
-            self.used and self.settled and counts == self.counts
-            and all(map(operator.is_, now, self.holders)) and extents(self) == self.extents
-        )
-        known = known and all(variable.value is array for variable, array in self.inside)
+        values = self.entry.values(args, kwargs)
+        known = self.settled and self.entry.unchanged(values)
         if not known:
-            free = free_arrays(self, now, counts)
-            adopt(self, values | look(self, now), free)
-        cells = {end.old: value for end, value in zip(self.ends, now) if end.old not in self.states}
-        del now
-        found = values | {name: inner(value) for name, value in cells.items()}
-        out = carried_out(self, [found[n] for n in self.graph.inputs if n not in self.states])
-        results = leave(self, out, known)
-        if not known or len(out) > len(leaves(self.form.result)):
-            self.holders = [read() for read in self.readers]
-            self.used, self.extents = True, extents(self)
-            self.inside = [
-                (self.holders[k], self.arrays[name]) for k, name in self.own.items()
-                if self.holders[k] is not self.arrays[name]
-            ]
-            self.counts = count_references(self)
+            self.form.expect_as_captured()
+            adopt(self.loans, self.arena)
+        out = carried_out(self, values)
+        if not known:
+            return_arrays(self.loans)
+        results = hand_out(self.loans, self.form.result, out)
+        del out  # it may hold arrays of ours, which are counted now
+        if not known or self.moving:
+            note(self)
         return results
+
+
+# book/speed/compile.md: A trace
+def carried_out(trace: Trace, values: list[Any]) -> Any:
+    """What the program returns; MissedGuard, and generators as they were, if a guard was
+    missed."""
+    chance = [(v, state_of(v)) for v in values if hasattr(v, "bit_generator")]
+    out = trace.run(*values)
+    if out is None:
+        restart_sources(chance)
+        raise MissedGuard("a guard of a compiled function was missed. It is traced again.")
+    return out
+
+
+def note(trace: Trace) -> None:
+    """Take what is there after a call for what the next one has to find."""
+    loans = trace.loans
+    loans.note()
+    trace.entry.watch.note(loans.inside())
+    trace.entry.watch.count(loans.lent)
+    loans.counts = trace.entry.watch.noted[0]
 
 
 # book/speed/compile.md: Many traces
@@ -353,7 +270,9 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """As the function itself."""
         elsewhere = top.get() is not base or floor.get() is not bedrock
-        if elsewhere or any(isinstance(leaf, Operators) for leaf in leaves((args, kwargs))):
+        if elsewhere or (kwargs or not all(map(is_plain, args))) and any(
+            isinstance(leaf, Operators) for leaf in leaves((args, kwargs))
+        ):
             return self.__wrapped__(*args, **kwargs)
         with self.lock:
             for trace in self.traces:
