@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import autograd_book as ab
+from autograd_book.graph.interpreter import STRONG_SCALARS
 
 UNARY: list[Callable[[Any], Any]] = [
     np.tanh, np.negative, ab.relu, ab.sigmoid, ab.softmax, np.copy, np.square, ab.gelu,
@@ -37,8 +38,9 @@ class Step:
         rng = np.random.default_rng(seed)
         n, d = map(int, rng.integers(2, 7, 2))
         self.dtype, self.rate = dtype, float(rng.choice([0.1, 0.05]))
+        single = (1,) if STRONG_SCALARS else ()  # NumPy 1 updates single numbers in double precision
         self.w, self.b, self.s = (
-            ab.Variable(rng.standard_normal(shape).astype(dtype)) for shape in ((n, d), (d,), ())
+            ab.Variable(rng.standard_normal(shape).astype(dtype)) for shape in ((n, d), (d,), single)
         )
         self.x = rng.standard_normal((n, d)).astype(dtype)
         count = int(rng.integers(2, 9))

@@ -15,7 +15,7 @@ block of memory that all share, or as a view of something else.
     print(plan.size, "bytes, and", plan.bound, "are needed at once")
 """
 # Generated from book/speed/plan.md by autograd-book extract; edit the chapter, not this file.
-# sha256: caea09de0fad972fa3f28aea3e57a51fd57954e58f50299ffb40025737306cbb
+# sha256: 98bb6e45525e19b7935ce6a717fc88d6fb65eb02afeeeb55bcf6fb2766d7963a
 
 __all__ = [
     "Plan",
@@ -55,6 +55,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_book.graph.interpreter import STRONG_SCALARS
 from autograd_book.graph.primitive import primitives
 from autograd_book.graph.stack import bedrock
 from autograd_book.memory.pool import plan_arena
@@ -273,7 +274,10 @@ def place(plan: Plan) -> None:
             spans[slot], sizes[slot] = (first, last[name] + 1), slot.nbytes
     for i, group in groups_of(plan.graph):
         spans[group.tiles], sizes[group.tiles] = (i, i + 1), Loop(group).workspace
-    offsets, plan.size = plan_arena([(*spans[slot], -(-sizes[slot] // 64) * 64) for slot in spans])
+    # NumPy 1 takes arrays that touch for arrays that overlap, and computes their elements
+    # by other code, with other last bits
+    room = {slot: -(-(size + STRONG_SCALARS) // 64) * 64 for slot, size in sizes.items()}
+    offsets, plan.size = plan_arena([(*spans[slot], room[slot]) for slot in spans])
     found = dict(zip(spans, offsets))
     plan.offset = {name: found[taken.get(name, name)] for name in plan.order if name not in plan.written}
     plan.workspace = {group.tiles: found[group.tiles] for _, group in groups_of(plan.graph)}

@@ -14,7 +14,7 @@
     print(text)
 """
 # Generated from book/speed/program.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6249f1c4d130599901974941bdb78f1f6b3c6d32a13548d7b60f67a04d26bf88
+# sha256: eb130b0e60effec1e49a74c73d8d10b5fb6cba419b4dea0cbb626364078f6a74
 
 __all__ = [
     "label",
@@ -24,6 +24,7 @@ __all__ = [
     "partner",
     "as_array",
     "conversions",
+    "operands",
     "REDUCE",
     "word_of",
     "call",
@@ -58,6 +59,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_book.graph.interpreter import STRONG_SCALARS
 from autograd_book.graph.primitive import primitives
 from autograd_book.graph.record import Leaf
 from autograd_book.speed.cells import StateCell
@@ -156,6 +158,19 @@ def conversions(words: Words, graph: Graph) -> dict[Name, list[str]]:
     return lines
 
 
+# book/speed/program.md: Numbers as arrays
+def operands(words: Words, e: Equation) -> list[str]:
+    """The texts of the arguments of an equation."""
+    kinds = {a.dtype for a in e.args if hasattr(a, "dtype") and not getattr(a, "weak", False)}
+    floats = {kind for kind in kinds if kind.kind == "f"}
+    texts = []
+    for a in numbers_as_arrays(words, e):
+        weak = a.weak if type(a) is Name else type(a) in (int, float)
+        kind = floats.copy().pop().type if STRONG_SCALARS and weak and len(floats) == 1 else None
+        texts.append(f"{words.word(kind.__name__, kind)}({words.leaf(a)})" if kind else words.leaf(a))
+    return texts
+
+
 # book/speed/program.md: A call
 #: Reductions by the universal function that does them.
 REDUCE = {
@@ -177,10 +192,11 @@ def word_of(e: Equation, fun: Any) -> str:
 # book/speed/program.md: A call
 def call(words: Words, e: Equation, fun: Any, **more: Any) -> str:
     """A call of a function with the arguments of an equation."""
-    args, more = numbers_as_arrays(words, e), e.params | more
+    more, out = e.params | more, []
     if [*more] == ["out"] and isinstance(fun, np.ufunc) and fun not in BY_NAME:
-        args.append(more.pop("out"))
-    parts = [*map(words.leaf, args), *[f"{k}={words.leaf(v)}" for k, v in more.items()]]
+        out = [more.pop("out")]
+    parts = [*operands(words, e), *map(words.leaf, out)]
+    parts += [f"{k}={words.leaf(v)}" for k, v in more.items()]
     return f"{words.word(word_of(e, fun), fun)}({', '.join(parts)})"
 
 
@@ -222,7 +238,7 @@ def line(plan: Plan, words: Words, e: Equation, exact: bool) -> str:
     single = all(plan.kind(a) == "local" and not a.shape for a in e.inputs)
     weak = all(a.weak if type(a) is Name else type(a) in (int, float, bool) for a in e.args)
     if e.primitive.fun in SIGNS and single and not e.params:
-        return f"{out} = {f' {SIGNS[e.primitive.fun]} '.join(map(words.leaf, e.args))}"
+        return f"{out} = {f' {SIGNS[e.primitive.fun]} '.join(operands(words, e))}"
     return f"{out} = {call(words, e, NUMBERS.get(e.primitive.fun, e.primitive.fun) if weak else e.primitive.fun)}"
 
 

@@ -17,7 +17,7 @@ or back, is counted by primitive and phase.
     print(total(counted).flops, "operations")
 """
 # Generated from book/speed/work.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bb0fb8990991c0ff68fbb06cc367c211114ff5cb49bb8ed5ba635a7c5b5a3e87
+# sha256: ffa2d9b1dacb21920e698262d23ae0e7b803a62f1c611f0751eb08753795e6fb
 
 __all__ = [
     "Work",
@@ -220,7 +220,8 @@ FORMULAS: dict[str, Any] = {
     "singular_values": of_sides(lambda m, n: 2 * m * n**2 + 2 * n**3),
     "matrix_rank": of_sides(lambda m, n: 2 * m * n**2 + 2 * n**3),
     "searchsorted": times_log(1, first), "digitize": times_log(1, lambda a, p, o: size_of(a[1])),
-    "isin": times_log(1, first), "argsort": times_log(1, length_along), "by_keys": times_log(1, length_along),
+    "in1d": times_log(1, first), "isin": times_log(1, first),
+    "argsort": times_log(1, length_along), "by_keys": times_log(1, length_along),
     "argpartition": lambda args, params, out: 2 * size_of(args[0]),
 }
 #: The same for Fourier transforms.
