@@ -169,11 +169,29 @@ def test_the_equations_of_a_graph_have_the_work_of_the_run():
     assert (found.flops, found.functions) == (total(counts).flops, total(counts).functions)
 
 
-def test_a_rule_that_cannot_run_again_is_said_to_be_unknown():
-    fun = ab.primitive("x", x=lambda g: np.frombuffer(g.tobytes()))(lambda x: +x)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda g: np.frombuffer(g.tobytes()),  # a method that only arrays have
+        lambda g: np.unique(g)[:1] * np.ones(3),  # a function without a rule
+        lambda g: float(g[0]) * np.ones(3) if type(g) is np.ndarray else np.reshape(g, 7),
+    ],
+    ids=["method", "function", "shape"],
+)
+def test_a_rule_that_cannot_run_again_is_said_to_be_unknown(rule):
+    fun = ab.primitive("x", x=rule)(lambda x: +x)
     counts = counted(lambda: np.sum(fun(ab.Variable(np.ones(3)))).backward())
     assert counts["<lambda>", "backward"][1].unknown == 1
     assert counts["<lambda>", "backward"][1].nbytes
+
+
+def test_a_mistake_in_a_rule_that_runs_again_is_raised():
+    def rule(g):
+        return g if type(g) is np.ndarray else {}["a key that is not there"]
+
+    fun = ab.primitive("x", x=rule)(lambda x: +x)
+    with pytest.raises(KeyError, match="not there"):
+        counted(lambda: np.sum(fun(ab.Variable(np.ones(3)))).backward())
 
 
 def test_intensity_of_nothing_is_zero():

@@ -15,7 +15,7 @@ each operation.
         print(event.place.name, event.place.phase, event.work.nbytes, event.kernel <= event.itself)
 """
 # Generated from book/speed/probes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f57d6648496fdccb134acb1e591588cd4770e59c6a413418cb93b28671e19398
+# sha256: 93790c0c86316efa6a0effe8d050c8b93b0d55a46e56ae29d485e015ccc23dda
 
 __all__ = [
     "Event",
@@ -341,22 +341,9 @@ from autograd_book.memory.meter import above
 
 
 class probing:
-    """Context manager that notes each operation inside of it, with times and work.
+    """Context manager that gives the Ledger of what is computed inside of it.
 
-    Parameters
-    ----------
-    *owners : Module, Optimizer, or list of these
-        Networks, whose layers it should know by name, and optimisers, whose updates it
-        should see.
-    clock : callable
-        Gives nanoseconds.
-
-    Returns
-    -------
-    Ledger
-        From ``with probing() as ledger``; complete when the block is left, also by an error.
-        What other threads compute is seen where they run in a copy of the block's context;
-        NumPy's functions of plain arrays pass no door, and are time of the program.
+    `profile` is built on it, and says what owners and clock are.
     """
 
     def __init__(self, *owners: Any, clock: Callable[[], int] = perf_counter_ns) -> None:

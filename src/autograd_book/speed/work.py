@@ -17,7 +17,7 @@ or back, is counted by primitive and phase.
     print(total(counted).flops, "operations")
 """
 # Generated from book/speed/work.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ffa2d9b1dacb21920e698262d23ae0e7b803a62f1c611f0751eb08753795e6fb
+# sha256: f1b500170a5f0740120f8b1c2d10c198f05cfbf9c471c5d4fce703f8d912867a
 
 __all__ = [
     "Work",
@@ -42,6 +42,7 @@ __all__ = [
     "work_of",
     "Tally",
     "wrapped",
+    "ARRAYS_ONLY",
     "rule_work",
     "looks",
     "counts_itself",
@@ -285,6 +286,7 @@ def work_of(primitive: Primitive, args: Any, params: Any, out: Any) -> Work:
 
 # book/speed/work.md: The way back is run once more
 from autograd_book.graph.backward import fit
+from autograd_book.graph.errors import AutogradError
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import SEAL, Handle, Plan
 from autograd_book.graph.stack import NoGrad, as_constant, bedrock, bottom, top
@@ -315,6 +317,10 @@ def wrapped(plan: Plan, saved: Any) -> tuple[Any, ...]:
     )
 
 
+#: What a rule that was written for arrays alone raises when it is given Variables.
+ARRAYS_ONLY = (AutogradError, AttributeError, TypeError, ValueError)
+
+
 def rule_work(node: Any, g: Any) -> Work:
     """The work of the rules of a node, found by running them on Variables."""
     tally = Tally(bedrock)
@@ -322,7 +328,7 @@ def rule_work(node: Any, g: Any) -> Work:
     try:
         saved = wrapped(node.plan, node.saved)
         parts = node.plan.pull(as_constant(np.asarray(g)), saved, node.params)
-    except Exception:
+    except ARRAYS_ONLY:
         return Work(nbytes=bytes_of((g, *node.saved)), unknown=1)
     finally:
         top.reset(token)
