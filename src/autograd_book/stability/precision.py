@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7111e9e2ef5a3b3ce9bccfd53a9b92b8786164613775145266c1d8a3241906ef
+# sha256: 6181a0709251e8e9bf459877547e6c94a25e89ff29c8d70048edf75305f7c86e
 
 __all__ = [
     "silenced",
@@ -165,7 +165,7 @@ def widened(primitive: Primitive, kind: str, dtype: Any) -> Widened:
 KINDS = {
     "low": "matmul contract conv convolve",
     "single": "exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 power float_power "
-    "square reciprocal tan sinh cosh arcsin arccos arccosh sum mean average var var_about "
+    "square reciprocal tan sinh cosh arcsin arccos arccosh sum mean window_mean var var_about "
     "log_sum log_weighted softmax log_softmax rms_normalize negative_log_likelihood",
     "exact": "maximum minimum fmax fmin clip astype",
     "move": "reshape transpose flip fliplr flipud rot90 roll tril triu copy broadcast_to tile "
