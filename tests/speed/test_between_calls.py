@@ -1,6 +1,7 @@
 """What users change between the calls of a compiled function, or do in it: the eager numbers, or a refusal, and never old ones."""
 
 from collections import deque
+from functools import cached_property
 from types import SimpleNamespace
 
 import numpy as np
@@ -145,6 +146,160 @@ CHANGES = [
 @pytest.mark.parametrize("make", [*CHANGES, global_that_has_the_name_of_an_attribute])
 def test_what_has_changed_since_the_last_call_is_seen(make) -> None:
     expect_alike(changing(make))
+
+
+def one_array_in_two_places():
+    array = np.ones(8, np.float32)
+    return SimpleNamespace(p=array, q=array)
+
+
+def exchanging(here):
+    return lambda k: setattr(here, "q", np.full(8, 7, np.float32)) if k == 4 else None
+
+
+def two_places_that_part():
+    here = one_array_in_two_places()
+    return lambda x: here.p * x + here.q, exchanging(here)
+
+
+def two_places_that_part_and_one_is_written_to():
+    here = one_array_in_two_places()
+
+    def step(x):
+        here.p += x[0]
+        return here.q + here.p
+
+    return step, exchanging(here)
+
+
+def two_places_that_become_one():
+    here = SimpleNamespace(p=np.ones(8, np.float32), q=np.ones(8, np.float32))
+
+    def step(x):
+        here.p += x[0]
+        return here.q + here.p
+
+    return step, lambda k: setattr(here, "q", here.p) if k == 4 else None
+
+
+def two_variables_of_one_array():
+    one, other = ab.Variable(np.ones(8)), ab.Variable(np.ones(8))
+    other.value = one.value
+    return lambda x: one * x + other, lambda k: setattr(other, "data", np.full(8, 7.0)) if k == 4 else None
+
+
+def one_generator_in_two_places():
+    rng = np.random.default_rng(0)
+    here = SimpleNamespace(p=rng, q=rng)
+
+    def change(k):
+        if k == 4:
+            here.q = np.random.default_rng(1)
+
+    return lambda x: x + here.p.random() + here.q.random(), change
+
+
+def an_array_seen_from(outside):
+    def make():
+        whole = np.zeros(16, np.float32)
+        here = SimpleNamespace(p=whole[:8])
+
+        def step(x):
+            outside(here, x)
+            return here.p * 1
+
+        seen = []
+        return step, lambda k: seen.append(whole.copy()) or whole.__iadd__(1)
+
+    return make
+
+
+def add(here, x):
+    here.p += x[0]
+
+
+def put(here, x):
+    here.p[0] = x[0, 0]
+
+
+def out(here, x):
+    np.multiply(here.p, 2, out=here.p)
+
+
+SHARED = [
+    two_places_that_part, two_places_that_part_and_one_is_written_to, two_places_that_become_one, two_variables_of_one_array,
+    one_generator_in_two_places, an_array_seen_from(add), an_array_seen_from(put), an_array_seen_from(out),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", SHARED)
+def test_arrays_that_several_hold_are_seen_and_written_to_as_in_eager_code(make) -> None:
+    expect_alike(changing(make))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: ab.compile(f, poison=True), lambda f: ab.capture(f, X[0][0])], ids=["compile", "capture"])
+def test_whoever_holds_an_array_that_is_written_to_in_place_sees_the_new_numbers(wrap) -> None:
+    here = SimpleNamespace(p=np.zeros(8, np.float32), last=np.zeros((), np.float32))
+    held, last = here.p, here.last
+
+    def step(x):
+        here.p += x
+        here.last += 1
+        return here.p * 1
+
+    run = wrap(step)
+    for k in range(4):
+        run(X[0][0])
+        assert here.p is held and here.last is last
+        np.testing.assert_allclose(held, X[0][0] * (k + 1), rtol=1e-6)
+        assert last == k + 1
+
+
+def test_an_argument_that_is_the_place_written_to_is_left_to_the_function_itself() -> None:
+    here = SimpleNamespace(p=np.ones(3))
+
+    def step(x):
+        here.p += 1.0
+        return x * 2
+
+    run = ab.compile(step)
+    for k in range(4):
+        np.testing.assert_array_equal(run(here.p), 2 * (k + 2.0))
+
+
+def test_an_array_that_is_written_to_and_then_exchanged_is_refused() -> None:
+    here = SimpleNamespace(p=np.ones(3))
+
+    def step(x):
+        here.p += x
+        here.p = here.p * 2
+        return here.p
+
+    run = ab.compile(step)
+    run(np.ones(3))
+    with pytest.raises(CaptureError, match="written to in place.*then given another"):
+        run(np.ones(3))
+
+
+def test_an_attribute_that_is_computed_when_it_is_asked_for_is_computed_by_the_function_alone() -> None:
+    class Base:
+        factor = 2.0
+
+        @cached_property
+        def table(self):
+            return self.factor * np.ones(8, np.float32)
+
+    class Derived(Base):
+        pass
+
+    here = Derived()
+    run = ab.compile(lambda x: x * here.table)
+    for k in range(8):
+        np.testing.assert_array_equal(run(X[0]), X[0] * here.factor)
+        if k == 4:
+            here.factor = 5.0
+            del here.table
+        assert ("table" in vars(here)) is (k != 4)
 
 
 def test_a_global_that_only_shares_the_name_of_an_attribute_asks_for_no_other_trace() -> None:

@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e42d00ac375ed0c51e3ffe5196963efe6d78efa00de991e63f870fc347c52241
+# sha256: a87dac17bcac41cd25c66888f668bbbae434e745add361a14e3cee1c304d3496
 
 __all__ = [
     "NUMBER",
@@ -30,14 +30,18 @@ __all__ = [
     "members_of",
     "lost",
     "State",
+    "single",
+    "partition",
     "expect_members",
     "expect_disjoint",
     "left_by",
+    "written_through",
     "fixed_by",
     "brief",
     "given",
     "expect_fitting",
     "commit",
+    "overwrite",
     "no_way_back",
     "handed",
     "expect_way",
@@ -200,6 +204,7 @@ class State:
         self.extents = [(h, extent(h), members_of(h)) for h in holders]
         self.before = {cell: cell.read() for cell in cells}
         self.names: dict[StateCell, Name] = {}
+        self.handles: dict[StateCell, Any] = {}  #: Symbols of arrays that others may hold too.
         self.entering = [
             cell for cell in self.before
             if (cell.kind not in ("fixed", "way") or cell in moving) and cell.open()
@@ -213,8 +218,10 @@ class State:
             value = self.before[cell]
             handle = entered(inner(value), level)
             self.names[cell] = named(handle)
-            if not isinstance(value, NUMBER):  # equal numbers are two, which may change apart
+            if isinstance(inner(value), single()):  # equal numbers are two
                 handle = known.setdefault(id(inner(value)), handle)
+            if isinstance(value, np.ndarray) and not isinstance(cell.owner, Variable | Leaf):
+                self.handles[cell] = handle
             if value is not None:
                 cell.write(as_constant(handle) if type(value) is Variable else handle)
         for cell, value in self.before.items():
@@ -236,6 +243,19 @@ class State:
 
 
 # book/speed/capture.md: State goes in and comes out
+def single() -> Any:
+    """Kinds of values of which one may be in several places."""
+    return (np.ndarray, *[chance()] * bool(chance()))
+
+
+def partition(values: list[Any]) -> list[int]:
+    """For each value the position of the first that is the same object; its own for numbers."""
+    kinds, first = single(), dict[int, int]()
+    return [
+        first.setdefault(id(v), i) if isinstance(v, kinds) else i for i, v in enumerate(values)
+    ]
+
+
 def expect_members(state: State) -> None:
     """Raise CaptureError if a set or a queue has other members now, or a list fewer."""
     for holder, noted, _ in state.extents:
@@ -281,6 +301,18 @@ def left_by(state: State, level: Capture) -> tuple[list[Any], set[StateCell]]:
         name if after.get(cell) is None is state.before.get(cell) else named(after.get(cell))
         for cell, name in state.names.items()
     ], moved
+
+
+def written_through(state: State) -> frozenset[StateCell]:
+    """Places whose array was written to in place, so that all who hold it see that."""
+    moved = {cell: handle for cell, handle in state.handles.items() if handle.version}
+    for cell, handle in moved.items():
+        if not any(other.read() is handle for other in moved):
+            raise CaptureError(
+                f"{cell} was written to in place by a captured function, and then given another "
+                "array. Do one of the two."
+            )
+    return frozenset(moved)
 
 
 def fixed_by(state: State) -> list[tuple[StateCell, Any, Any]]:
@@ -338,6 +370,11 @@ def commit(cell: StateCell, value: Any) -> None:
     elif isinstance(value, np.ndarray):
         value = value.copy()
     cell.write(value)
+
+
+def overwrite(cell: StateCell, value: Any) -> None:
+    """Write new numbers into the array in a cell."""
+    np.copyto(cell.read(), value)
 
 
 def no_way_back(g: Any) -> Any:
@@ -412,12 +449,17 @@ class Form:
     extents: list[tuple[Any, Any, Any]]  #: What has places, how many, and members of sets.
     fixed: list[tuple[StateCell, Any, Any]]  #: Places that were read, what was there, and its mark.
     constants: list[tuple[Any, Any]]  #: Arrays in the equations, and their seals.
+    shared: list[int]  #: Which cells held one array: the `partition` of what was in them.
+    through: frozenset[StateCell]  #: Cells whose arrays are written to in place.
 
     def call(self, graph: Graph, args: Any) -> Any:
         """Evaluate a graph, hand out its results, and leave its state where it belongs."""
         held = [inner(cell.read()) for cell in graph.cells]
         self.expect_as_captured()
-        values = [*given(self.arguments, args), *held]
+        arguments = given(self.arguments, args)
+        self.expect_shared(held)
+        self.expect_apart(arguments)
+        values = [*arguments, *held]
         for name, value in zip(graph.inputs, values, strict=True):
             expect_fitting(name, value)
         out = evaluate(graph, *values)
@@ -425,9 +467,26 @@ class Form:
         ends = zip(graph.cells, values[len(values) - len(held):], out[count:], strict=True)
         for cell, before, value in ends:
             if value is not before:
-                commit(cell, value)
+                (overwrite if cell in self.through else commit)(cell, value)
         rest = iter(out[:count])
         return tree_map(lambda variable: handed(next(rest), variable), self.result)
+
+    def expect_shared(self, held: list[Any]) -> None:
+        """Raise MissedGuard if other cells than before hold one array."""
+        if partition(held) != self.shared:
+            raise MissedGuard(
+                "places that held one array when a function was captured hold two, or the other "
+                "way round. Capture it again."
+            )
+
+    def expect_apart(self, arguments: list[Any]) -> None:
+        """Raise MissedGuard if an argument lies where a cell is written to."""
+        for cell in self.through:
+            if any(np.may_share_memory(cell.read(), array) for array in arguments):
+                raise MissedGuard(
+                    f"an argument shares memory with {cell}, into which the function writes. "
+                    "Pass a copy."
+                )
 
     def expect_as_captured(self) -> None:
         """Raise MissedGuard if a constant of the graph is another one now."""
@@ -512,6 +571,7 @@ def traced(f: Fun, examples: Any, moving: set[StateCell], expand: Any) -> Graph 
             after, moved = left_by(state, level)
             expect_members(state)
             expect_disjoint(state, after)
+            through = written_through(state)
         finally:
             state.restore()
     if not moved <= moving:
@@ -521,7 +581,10 @@ def traced(f: Fun, examples: Any, moving: set[StateCell], expand: Any) -> Graph 
     variables = tree_map(kind_of_result, result)
     ways = [(cell, value) for cell, value in state.before.items() if cell.kind == "way"]
     sets = [(h, noted, members_of(h) if isinstance(h, set | deque) else ()) for h, noted, _ in state.extents]
-    form = Form(taken, variables, ways, sets, fixed_by(state), constants_of(level))
+    shared = partition([inner(state.before.get(cell)) for cell in state.names])
+    form = Form(
+        taken, variables, ways, sets, fixed_by(state), constants_of(level), shared, through
+    )
     inputs = *(v for v in leaves(taken) if type(v) is Name), *state.names.values()
     return Graph(
         inputs, tuple(level.equations), (*outcome, *after), tuple(level.guards.values()),

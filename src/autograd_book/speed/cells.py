@@ -19,10 +19,11 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6ae5e69382d0eec3509410697b6fb655578c7115bb3cff3121345c5ad810eb02
+# sha256: 11dcdf1cf3121e61b76058acad7645192f27fd951cf97dd093692eea51153495
 
 __all__ = [
     "found_at",
+    "is_lazy",
     "put_at",
     "take_from",
     "with_part",
@@ -52,7 +53,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from dis import get_instructions
 from enum import Enum
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from types import (
     CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace,
 )
@@ -74,9 +75,15 @@ def found_at(owner: Any, key: Any) -> Any:
         return owner.get(key)
     if isinstance(owner, list):
         return owner[key] if key < len(owner) else None
-    if isinstance(owner, type):
+    if isinstance(owner, type) or is_lazy(owner, key):
         return vars(owner).get(key)
     return getattr(owner, key, None)
+
+
+def is_lazy(owner: Any, key: Any) -> bool:
+    """Whether asking an owner for an attribute may compute it."""
+    kind = getattr(type(owner), key, None) if isinstance(key, str) else None
+    return isinstance(kind, cached_property)
 
 
 def put_at(owner: Any, key: Any, value: Any) -> None:

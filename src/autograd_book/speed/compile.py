@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: effcd1e8667a06ce3ee183d1c57de1d80d4bb9f529f95e413842de59521c7af9
+# sha256: 47b5fcfa2573b88e3cacc5e42be65eb48aeb8450b1079b3efbd24327468e3c96
 
 __all__ = [
     "like",
@@ -181,6 +181,7 @@ class Trace:
     def __call__(self, args: Any, kwargs: Any) -> Any:
         """Carry out the step, or raise MissedGuard before anything has changed."""
         values = self.entry.values(args, kwargs)
+        self.form.expect_apart(values[: self.entry.count])
         known = self.settled and self.entry.unchanged(values)
         if not known:
             self.form.expect_as_captured()
@@ -287,7 +288,10 @@ class Compiled:
                 return self.eager(args, kwargs)
             self.traces.insert(0, trace)
             del self.traces[self.limit:]
-            return self.traces[0](args, kwargs)
+            try:
+                return trace(args, kwargs)
+            except MissedGuard:  # asking what it rests on has changed that
+                return self.__wrapped__(*args, **kwargs)
 
     @property
     def source(self) -> str:

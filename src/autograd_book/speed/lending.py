@@ -16,7 +16,7 @@ state and counted.
     print(len(loans.own), "array lent, and nobody else has it:", v.value is loans.array(0))
 """
 # Generated from book/speed/lending.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ab70049d733d5627277b9fb0b02eafd0a0835946404091c8af465838af896fe2
+# sha256: 04cfccc529f42defb1c6131e4456054d53f72ebe2c83510be0ce3081547e67e2
 
 __all__ = [
     "Loans",
@@ -40,7 +40,7 @@ import numpy as np
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.stack import as_constant
 from autograd_book.modes.trees import leaves, tree_map
-from autograd_book.speed.capture import commit, expect_fitting, handed, inner
+from autograd_book.speed.capture import commit, expect_fitting, handed, inner, overwrite
 from autograd_book.speed.cells import StateCell
 from autograd_book.speed.equations import MissedGuard, Name, names_in
 from autograd_book.speed.passes import everything
@@ -65,6 +65,7 @@ class Loans:
     def __init__(self, plan: Plan, words: Words, held: list[Any]) -> None:
         self.plan, self.words = plan, words
         self.ends, self.states = endings(plan), set(states_of(plan.graph))
+        self.through = plan.graph.form.through  #: Cells whose own arrays are written to.
         self.read = set(names_in([everything(plan.graph)]))
         self.empty = [value is None for value in held]
         self.generic = [isinstance(value, np.generic) for value in held]
@@ -111,7 +112,7 @@ def free_arrays(loans: Loans) -> set[Name]:
 # book/speed/lending.md: Taking over
 def array_for(loans: Loans, end: Ending, value: Any, free: bool) -> Any:
     """The array to work on for one cell, with the cell's numbers if they are read."""
-    if end.how == "kept":
+    if end.how == "kept" or end.cell in loans.through:
         return value
     read = end.old in loans.read
     if not free:
@@ -132,7 +133,8 @@ def look(loans: Loans) -> dict[Name, Any]:
             raise MissedGuard(f"{end.cell} held something, or nothing, when it was captured.")
         if not empty and end.old in loans.read:
             expect_fitting(end.old, value)
-            if end.old in loans.plan.rowwise and end.how == "kept" and not in_rows(value):
+            foreign = end.how == "kept" or end.cell in loans.through
+            if end.old in loans.plan.rowwise and foreign and not in_rows(value):
                 raise MissedGuard(f"{end.cell} holds an array of another order than when captured.")
     return found
 
@@ -147,6 +149,7 @@ def adopt(loans: Loans, arena: Any) -> None:
     that are written; MissedGuard if the program does not fit them."""
     free = free_arrays(loans)
     values, before = look(loans), dict(loans.arrays)
+    loans.plan.graph.form.expect_shared([inner(end.cell.read()) for end in loans.ends])
     for end in loans.ends:
         if end.old in loans.states:
             loans.arrays[end.old] = array_for(loans, end, values[end.old], end.old in free)
@@ -173,7 +176,8 @@ def hand_out(loans: Loans, result: Any, out: Any) -> Any:
     count = len(leaves(result))
     for (k, end), value in zip(loans.handed, out[count:], strict=True):
         plain = end.old.weak or end.old.dtype == object or end.new is None or loans.generic[k]
-        commit(end.cell, value if plain else np.asarray(value))
+        leave = overwrite if end.cell in loans.through else commit
+        leave(end.cell, value if plain else np.asarray(value))
     rest = iter(out[:count])
     return tree_map(lambda variable: handed(next(rest), variable), result)
 

@@ -15,7 +15,7 @@ A ``Watch`` asks in one call whether all places hold what they held.
     print(watch())
 """
 # Generated from book/speed/watch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0edae4618cc47f641f307a5886c578666530b9837ddec55d5ca0812877be2896
+# sha256: a9652cb1ff4d842f738b057aa844460a6c81ee3c040de9f29e74097d685cf405
 
 __all__ = ["ABSENT", "reader", "question", "places", "Watch"]
 
@@ -29,14 +29,15 @@ from sys import getrefcount
 from types import MappingProxyType
 from typing import Any
 
-from autograd_book.speed.cells import StateCell, extent
+from autograd_book.speed.cells import StateCell, extent, is_lazy
 
 ABSENT = object()  #: For a place that is gone.
 
 
 def reader(cell: StateCell, absent: Any = None) -> Any:
     """The shortest way to read a cell."""
-    if cell.part is not None or isinstance(cell.owner, list | type):
+    lazy = is_lazy(cell.owner, cell.key)
+    if cell.part is not None or lazy or isinstance(cell.owner, list | type):
         return cell.read
     if isinstance(cell.owner, dict):
         return partial(cell.owner.get, cell.key, absent)
@@ -53,6 +54,7 @@ def question(k: int, cell: StateCell, known: dict[str, Any]) -> str:
     if here and type(key) in (str, int):
         return f"o{k}[{key!r}] is v{k}"
     plain = isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key)
+    plain = plain and not is_lazy(owner, key)
     if not isinstance(owner, dict | list | type) and plain and not empty:
         return f"o{k}.{key} is v{k}"
     known[f"r{k}"] = read
