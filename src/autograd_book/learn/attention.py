@@ -16,7 +16,7 @@ words and for positions.
     print(z.shape, z.dtype, table.weight.grad.shape)
 """
 # Generated from book/learn/attention.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c996ee02781573a3c755b88966133a597a8de378610e45dac5d538692c836751
+# sha256: eefc36f09fe38d9b746c6c82401f87eea37fdb0dafd7cb9df3110bf6d7b28248
 
 __all__ = [
     "FAR_BELOW",
@@ -43,7 +43,7 @@ from autograd_book.graph.errors import DifferentiationValueError, with_usage
 from autograd_book.graph.variable import Variable
 from autograd_book.learn.losses import integers
 from autograd_book.learn.nn import Linear, Module, ReLU, Sequential
-from autograd_book.learn.nn import expect_length, expect_sizes, generator
+from autograd_book.learn.nn import expect_length, expect_sizes, source_of_numbers
 from autograd_book.rules.linear import array
 from autograd_book.rules.moments import rms_normalize
 from autograd_book.rules.softmax import softmax
@@ -114,7 +114,7 @@ class CausalSelfAttention(Module):
         self, width: int, heads: int, *, rng: Any = None, dtype: Any = np.float32
     ) -> None:
         expect_heads(width, heads)
-        rng = generator(rng)
+        rng = source_of_numbers(rng)
         self.heads = heads
         self.query, self.key, self.value = (mixing(width, width, rng, dtype) for _ in range(3))
         self.join = mixing(width, width, rng, dtype, GENTLE)
@@ -191,7 +191,7 @@ class TransformerBlock(Module):
     def __init__(
         self, width: int, heads: int, *, rng: Any = None, dtype: Any = np.float32
     ) -> None:
-        rng = generator(rng)
+        rng = source_of_numbers(rng)
         self.attention = CausalSelfAttention(width, heads, rng=rng, dtype=dtype)
         self.before, self.between = LayerNorm(width, dtype=dtype), LayerNorm(width, dtype=dtype)
         wide = Linear(width, 4 * width, rng=rng, dtype=dtype)
@@ -236,7 +236,7 @@ class Embedding(Module):
         self, words: int, width: int, *, rng: Any = None, dtype: Any = np.float32
     ) -> None:
         expect_sizes(words, width)
-        rows = generator(rng).normal(0.0, width**-0.5, (words, width))
+        rows = source_of_numbers(rng).normal(0.0, width**-0.5, (words, width))
         #: Shape (words, width).
         self.weight = Variable(rows.astype(dtype))
 

@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4204cebd6b9c18ff593966ab541da43fb3412b747c953866d5528e9b94318296
+# sha256: 91a2c20c9ea7af4ffafb71a7767a29b7ab1dadecb0b6645438ec6716a6d3126a
 
 __all__ = [
     "is_parameter",
@@ -28,7 +28,7 @@ __all__ = [
     "fresh_array",
     "fitting",
     "expect_sizes",
-    "generator",
+    "source_of_numbers",
     "he_normal",
     "Linear",
     "expect_length",
@@ -237,7 +237,7 @@ def expect_sizes(inputs: Any, outputs: Any) -> None:
 
 
 # book/learn/nn.md: The linear layer
-def generator(rng: Any) -> Any:
+def source_of_numbers(rng: Any) -> Any:
     """NumPy's generator of a seed; one that is given as it is."""
     try:
         return np.random.default_rng(rng)
@@ -252,7 +252,7 @@ def generator(rng: Any) -> Any:
 def he_normal(inputs: int, outputs: int, rng: Any = None) -> np.ndarray:
     """A matrix of normal numbers with variance ``2 / inputs``; for `rng` see `Linear`."""
     expect_sizes(inputs, outputs)
-    return generator(rng).normal(0.0, (2 / inputs) ** 0.5, (inputs, outputs))
+    return source_of_numbers(rng).normal(0.0, (2 / inputs) ** 0.5, (inputs, outputs))
 
 
 # book/learn/nn.md: The linear layer

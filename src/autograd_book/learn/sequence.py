@@ -17,7 +17,7 @@ at once. Both are modules like any other.
     print(letters.decode(generate(network, letters.encode("to"), 5, rng=0)))
 """
 # Generated from book/learn/sequence.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ffefeb0565c662079e597b34186393222cd3f6ec971cca72f2a7368411ec70d9
+# sha256: f6b36c20e787967bb40d1af8784b5293cf66b63e61816b3f233239cd9691062b
 
 __all__ = [
     "CausalSelfAttention",
@@ -56,7 +56,7 @@ from autograd_book.learn.attention import Embedding as Embedding
 from autograd_book.learn.attention import LayerNorm as LayerNorm
 from autograd_book.learn.attention import TransformerBlock as TransformerBlock
 from autograd_book.learn.losses import cross_entropy
-from autograd_book.learn.nn import Linear, Module, expect_length, expect_sizes, generator
+from autograd_book.learn.nn import Linear, Module, expect_length, expect_sizes, source_of_numbers
 from autograd_book.learn.optim import Optimizer
 from autograd_book.rules.linear import array
 
@@ -102,7 +102,7 @@ class RNN(Module):
     ) -> None:
         expect_sizes(inputs, hidden)
         expect_radius(spectral_radius)
-        rng = generator(rng)
+        rng = source_of_numbers(rng)
         weight = rng.normal(0.0, inputs**-0.5, (inputs, hidden))
         self.weight = Variable(weight.astype(dtype))  #: Shape (inputs, hidden).
         #: Shape (hidden, hidden).
@@ -147,7 +147,7 @@ class LastState(Module):
         self, inputs: int, hidden: int, classes: int, *, rng: Any = None,
         spectral_radius: float = 1.0, dtype: Any = np.float32,
     ) -> None:
-        rng = generator(rng)
+        rng = source_of_numbers(rng)
         self.inputs = inputs
         self.rnn = RNN(inputs, hidden, rng=rng, spectral_radius=spectral_radius, dtype=dtype)
         self.readout = Linear(hidden, classes, rng=rng, dtype=dtype)
@@ -327,7 +327,7 @@ def generate(
         int64 of shape (time + count,).
     """
     expect_generation(count, temperature)
-    rng, found = generator(rng), list(known_words(tokens, len(network.tokens.weight)))
+    rng, found = source_of_numbers(rng), list(known_words(tokens, len(network.tokens.weight)))
     with no_grad():
         for _ in range(count):
             scores = network(np.array(found[-network.context :], np.int64))[-1].numpy()
