@@ -41,6 +41,15 @@ def test_a_random_step_does_in_four_calls_what_it_does_eagerly_also_where_freed_
         assert len(bits.traces) == 1, seed
 
 
+def test_the_power_of_one_number_has_the_bits_that_numpys_scalars_give_it() -> None:
+    def total(x):
+        return np.sum(x) ** 0.5 * 1.0, np.sum(x) ** 3, np.max(x) ** np.sum(x)
+
+    run = compile(total, exact=True)
+    for x in np.random.default_rng(0).random((2000, 1)):
+        expect_same(run(x), total(x))
+
+
 def expect_compiled_like_eager(make: Any, data: Any = batches, calls: int = 5, between: Any = None, traces: int = 2, tolerance: float = 1e-3) -> Any:
     """A step, compiled exactly, does in several calls to the last bit what it does eagerly, and about that otherwise."""
     np.random.seed(0)

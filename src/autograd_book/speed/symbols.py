@@ -16,7 +16,7 @@ one equation for each primitive that meets a symbol.
     print(*level.equations, sep="\\n")
 """
 # Generated from book/speed/symbols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3339af09743710bdb7a831df2c8032f872fa707fc82bf31a5fd84847cbfb75d6
+# sha256: 31f0332d58c10fec8478240e239d405df3a6da3ca37d8847297989f8205b91ca
 
 __all__ = [
     "CaptureError",
@@ -34,6 +34,7 @@ __all__ = [
     "once",
     "Called",
     "POWERS",
+    "scalar_power",
     "Shaped",
     "Symbol",
     "Source",
@@ -266,6 +267,14 @@ class Called(Protocols):
 POWERS = {-1: np.reciprocal, 0.5: np.sqrt, 1: np.positive, 2: np.square}
 
 
+def scalar_power(x: Any, y: Any) -> Any:
+    """The power of one number by the operator of NumPy's scalars, whose last bit may differ."""
+    return np.asarray(x)[()] ** y
+
+
+Primitive(scalar_power, "x y", flat=True)
+
+
 class Shaped(Operators):
     """What a symbol says of itself as an array does, and the powers of arrays."""
 
@@ -282,6 +291,9 @@ class Shaped(Operators):
 
     def __pow__(self, other: Any) -> Any:
         fun = POWERS.get(other) if type(other) in (int, float) and self.dtype.kind == "f" else None
+        single = isinstance(getattr(other, "held", other), int | float | np.floating)
+        if single and isinstance(self.held, np.floating):  # type: ignore[attr-defined]
+            return bind(primitives[scalar_power], self, other)
         if fun and isinstance(self.held, np.ndarray):  # type: ignore[attr-defined]
             return bind(primitives[fun], self)
         return super().__pow__(other)

@@ -17,7 +17,7 @@ or back, is counted by primitive and phase.
     print(total(counted).flops, "operations")
 """
 # Generated from book/speed/work.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f1b500170a5f0740120f8b1c2d10c198f05cfbf9c471c5d4fce703f8d912867a
+# sha256: 13b88631950760c76fe154af5d08323a3adaf29e96af2878366b925929490c95
 
 __all__ = [
     "Work",
@@ -100,7 +100,7 @@ BY_COST = {
     (3, 0): "cross3 var_about std_about rms_normalize",
     (4, 0): "var std winning close",
     (8, 0): "unwrap",
-    (0, 1): "power float_power cbrt exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin "
+    (0, 1): "power scalar_power float_power cbrt exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin "
     "arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh i0 bessel_i draw",
     (2, 1): "sinc sinc_derivative p_norm",
     (3, 1): "log_sum negative_log_likelihood",
