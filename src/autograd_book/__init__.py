@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3b6ef6db23d97ea67d613092c3d267893167fbdfca7711fb65d383bc003051ee
+# sha256: 0eab1578c7f68b109671c4314fc55b7beb5c426dc6ed65632f786b5b1cfed381
 
 __all__ = [
     "Variable",
@@ -73,6 +73,7 @@ __all__ = [
     "capture",
     "profile",
     "compile",
+    "AutogradSystemsProfiler",
     "AutogradError",
     "DifferentiationTypeError",
     "DifferentiationValueError",
@@ -183,6 +184,10 @@ from autograd_book.speed.profile import profile as profile
 
 # book/__init__.md: Names that are passed on
 from autograd_book.speed.compile import compile as compile
+
+
+# book/__init__.md: Names that are passed on
+from autograd_book.systems.profiler import AutogradSystemsProfiler as AutogradSystemsProfiler
 
 
 # book/__init__.md: Errors, and a version
