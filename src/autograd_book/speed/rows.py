@@ -14,7 +14,7 @@ at a time.
         print(e.primitive.name, member_of(e) and member_of(e)[1:4])
 """
 # Generated from book/speed/rows.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 316e0344296f6b068ea90eb0fd4e7540260216190daaa0bcb4429285e9ae204b
+# sha256: efcbdd278806dee251fa1429cdffca31f4f7fbf2ef9e8503f59c7582ec587897
 
 __all__ = [
     "table_of",
@@ -45,7 +45,7 @@ __all__ = [
 # book/speed/rows.md: How an operand lies beside the rows
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -192,7 +192,7 @@ def member_of(e: Equation, exact: bool = False) -> Member | None:
 
 
 # book/speed/rows.md: A group
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Group:
     """Equations that go over the rows of their arrays together."""
 
@@ -201,7 +201,10 @@ class Group:
     members: tuple[Member, ...]
     inputs: tuple[Name, ...]  #: What is read from outside.
     outs: tuple[Name, ...]  #: What is read outside, and what is known only behind the last row.
-    tiles: Name = field(repr=False)  #: Stands for its tiles.
+    tiles: Name  #: Stands for its tiles.
+
+    def __repr__(self) -> str:
+        return f"<{len(self.members)} equations over {self.rows} rows of {self.width}>"
 
     @property
     def equations(self) -> tuple[Equation, ...]:

@@ -1,0 +1,355 @@
+"""Blocks.
+
+Attention in a captured graph, forward and back, becomes equations that go over
+blocks of queries, so that no matrix of all scores exists.
+
+::
+
+    import numpy as np
+    import autograd_book as ab
+    from autograd_book.speed.blocks import block_attention
+    from autograd_book.speed.capture import capture
+    from autograd_book.speed.simplify import simplified
+
+    q, k, v = np.random.default_rng(0).standard_normal((3, 1, 2, 32, 4))
+    f = lambda q, k, v: ab.softmax(q @ np.swapaxes(k, -1, -2)) @ v
+    graph = simplified(capture(f, q, k, v, expand=lambda primitive: primitive.composite))
+    print(block_attention(graph, least=0))
+"""
+# Generated from book/speed/blocks.md by autograd-book extract; edit the chapter, not this file.
+# sha256: 239bb368b47cdb2855e380e2d1fad8a957fa39fc9074a24cc507bfc7c6e7920b
+
+__all__ = [
+    "Part",
+    "square",
+    "last_two_swapped",
+    "Region",
+    "INNER",
+    "Blocks",
+    "recipe",
+    "blocks_of",
+    "look",
+    "run_part",
+    "run_blocks",
+    "blocked",
+    "scores_in",
+    "attention_at",
+    "closed",
+    "block_attention",
+    "one_of",
+]
+
+
+# book/speed/blocks.md: What a block needs
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_book.graph.primitive import Primitive, primitives
+from autograd_book.rules.shapes import reshape
+from autograd_book.speed.equations import Equation, Graph, Name, names_in
+from autograd_book.speed.fusion import CACHE, contracted
+from autograd_book.speed.passes import order_of, outline
+from autograd_book.speed.rows import TILE
+
+
+# book/speed/blocks.md: What a block needs
+class Part(NamedTuple):
+    """An equation as a part of a loop over blocks of queries."""
+
+    equation: Equation
+    role: str  #: "scores", "map", "reduce", "turn", "mix" or "gather".
+    kinds: tuple[str, ...]  #: Of the arguments: "square", "turned", "column", "query", "key", "other".
+    result: str  #: Kind of the result; "sum" for what all blocks contribute to.
+
+
+def square(value: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a name stands for all scores."""
+    return type(value) is Name and value.shape == shape
+
+
+def last_two_swapped(e: Equation) -> bool:
+    """Whether an equation is a transpose of matrices."""
+    n = len(e.out.shape)
+    return e.primitive.fun is np.transpose and order_of(e) == (*range(n - 2), n - 1, n - 2)
+
+
+# book/speed/blocks.md: What a block needs
+class Region:
+    """Equations about scores of one shape, as far as they do not wait for each other through
+    something else.
+
+    Parameters
+    ----------
+    graph : Graph
+        Where they are.
+    shape : tuple of int
+        Shape of all scores.
+    start : int
+        Place of the product that makes scores.
+    given : Region, optional
+        Whose scores may be read, since they are made once more.
+    """
+
+    def __init__(
+        self, graph: Graph, shape: tuple[int, ...], start: int, given: "Region | None" = None
+    ) -> None:
+        self.graph, self.shape, self.given = graph, shape, given
+        self.parts: dict[int, Part] = {}  #: By place in the graph.
+        self.kinds: dict[Name, str] = {}  #: Of what is made.
+        self.behind: set[Name] = set()  #: What is made elsewhere of what is made here.
+        others = given.parts.keys() if given else ()
+        for place in range(min(others, default=start), len(graph)):
+            if place not in others:
+                self.add(place, graph.equations[place], place == start)
+
+    def add(self, place: int, e: Equation, first: bool) -> None:
+        """Take an equation in, or note that it waits for the region."""
+        part = self.part_of(e, first)
+        late = not self.behind.isdisjoint(e.inputs)
+        if part and not late and (first or any(map(self.kind, e.inputs))):
+            self.parts[place] = part
+            self.kinds[e.out] = part.result
+        elif late or not self.kinds.keys().isdisjoint(e.inputs):
+            self.behind.update(e.outs)
+
+    def kind(self, value: Any) -> str:
+        """Of what is made here, or once more."""
+        if type(value) is not Name:
+            return ""
+        if value in self.kinds or self.given is None:
+            return self.kinds.get(value, "")
+        again = self.given.kinds.get(value, "")
+        return again if again in ("square", "turned") else ""
+
+    def part_of(self, e: Equation, first: bool) -> Part | None:
+        """What an equation is to the region; None if it is no part of it."""
+        if type(e.out) is not Name or not e.args:
+            return None
+        kinds = [self.kind(a) for a in e.args]
+        if e.primitive is primitives[np.matmul]:
+            return self.product(e, kinds, first)
+        if kinds[0] == "square" and last_two_swapped(e):
+            return Part(e, "turn", ("square",), "turned")
+        if e.primitive is primitives[reshape] and kinds[0] in ("square", "flat", "line"):
+            to = {"square": (math.prod(self.shape[:-1]), self.shape[-1])}.get(kinds[0], (*self.shape[:-1], 1))
+            fits = kinds[0] != "flat" and e.out.shape == to
+            return Part(e, "same", (kinds[0],), "flat" if kinds[0] == "square" else "column") if fits else None
+        if e.primitive.elementwise and e.primitive.into and square(e.out, self.shape):
+            fits = "square" in kinds and all(k in ("square", "column", "") for k in kinds)
+            return Part(e, "map", tuple([k or "other" for k in kinds]), "square") if fits else None
+        fun, axis = e.primitive.fun, e.params.get("axis")
+        last = axis in (-1, (-1,), len(self.shape) - 1, (len(self.shape) - 1,))
+        if fun in (np.max, np.sum) and kinds[0] == "square" and last and e.params.get("keepdims"):
+            return Part(e, "reduce", ("square",), "column")
+        return None
+
+    def product(self, e: Equation, kinds: list[str], first: bool) -> Part | None:
+        """What a product is to the region."""
+        x, y = (np.shape(outline(a)) for a in e.args)
+        if kinds == ["flat", ""] and len(y) == 1:
+            return Part(e, "reduce", ("flat", "whole"), "line")
+        if x[:-2] != self.shape[:-2] or y[:-2] != self.shape[:-2]:
+            return None
+        if kinds == ["", ""] and first and e.out.shape == self.shape:
+            return Part(e, "scores", ("query", "key"), "square")
+        if kinds == ["square", ""]:
+            return Part(e, "mix", ("square", "key"), "query")
+        return Part(e, "gather", ("turned", "query"), "sum") if kinds == ["turned", ""] else None
+
+
+# book/speed/blocks.md: The same weights once more
+INNER = ("square", "turned", "flat", "line")  #: Kinds that exist in a block only.
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Blocks:
+    """A loop over blocks of queries.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of all scores.
+    parts : tuple of Part
+        What is done in a block.
+    inputs, outs : tuple of Name
+        What is read from outside, and what is read there.
+    """
+
+    shape: tuple[int, ...]
+    parts: tuple[Part, ...]
+    inputs: tuple[Name, ...]
+    outs: tuple[Name, ...]
+
+    def __repr__(self) -> str:
+        return f"<{len(self.parts)} equations by {self.step} of {self.shape[-2]} queries>"
+
+    @property
+    def step(self) -> int:
+        """Queries of a block."""
+        return max(1, min(self.shape[-2], 2 * TILE // (self.shape[-1] * 4)))
+
+    def places(self) -> Iterator[tuple[tuple[int, ...], slice]]:
+        """Head and rows of each block."""
+        for head in np.ndindex(*self.shape[:-2]):
+            for i in range(0, self.shape[-2], self.step):
+                yield head, slice(i, min(i + self.step, self.shape[-2]))
+
+
+def recipe(region: Region, wanted: list[Name]) -> list[Part]:
+    """The parts that make some scores of a region from what it has read and from columns."""
+    found, needed = [], set(wanted)
+    for part in reversed(list(region.parts.values())):
+        if part.equation.out in needed and part.result != "column":
+            found.append(part)
+            needed.update(part.equation.inputs)
+    return found[::-1]
+
+
+# book/speed/blocks.md: The same weights once more
+def blocks_of(region: Region, outside: set[Name]) -> Blocks:
+    """The loop of a region, with what it needs of another one made once more."""
+    own = list(region.parts.values())
+    if region.given:
+        needed = [a for p in own for a in p.equation.inputs if region.given.kinds.get(a) in INNER]
+        own = [*recipe(region.given, needed), *own]
+    made = {p.equation.out for p in own}
+    inputs = dict.fromkeys(a for p in own for a in p.equation.inputs if a not in made)
+    outs = tuple([p.equation.out for p in own if p.equation.out in outside and p.result not in INNER])
+    return Blocks(region.shape, tuple(own), tuple(inputs), outs)
+
+
+# book/speed/blocks.md: Block by block
+def look(kind: str, array: Any, shape: tuple[int, ...], head: tuple[int, ...], rows: slice) -> Any:
+    """The part of an array from outside that belongs to a block."""
+    if kind == "other":
+        if np.ndim(array) == 0:
+            return array
+        array = np.broadcast_to(array, shape[:-1] + np.shape(array)[-1:])
+    if kind == "whole":
+        return array
+    return array[head] if kind in ("key", "sum") else array[head][rows]
+
+
+def run_part(part: Part, args: list[Any], out: Any, first: bool) -> Any:
+    """What a part makes of its arguments in a block; into an array, if there is one."""
+    e = part.equation
+    if part.role == "turn":
+        return args[0].T
+    if part.role == "same":
+        return args[0]
+    if part.role == "map":
+        return e.primitive.into(*args, **e.params, out=out)  # type: ignore[misc]
+    if part.role == "gather":
+        return np.matmul(*args, out=out) if first else np.add(out, args[0] @ args[1], out=out)
+    if part.role == "reduce" and e.primitive is primitives[np.matmul]:
+        return np.matmul(args[0], np.reshape(args[1], (-1, 1)))
+    return e.primitive.fun(*args, **e.params)
+
+
+def run_blocks(*arrays: Any, blocks: Blocks, out: Any = None) -> tuple[Any, ...]:
+    """Carry out a loop over blocks of queries."""
+    if out is None:
+        out = tuple([np.empty(name.shape, name.dtype) for name in blocks.outs])
+    known: dict[Name, Any] = dict(zip((*blocks.inputs, *blocks.outs), (*arrays, *out), strict=True))
+    rooms = [np.empty((blocks.step, blocks.shape[-1]), p.equation.out.dtype) for p in blocks.parts if p.role == "map"]
+    for head, rows in blocks.places():
+        here: dict[Name, Any] = {}
+        free = iter(rooms)
+        for part in blocks.parts:
+            e = part.equation
+            args = [
+                here[a] if type(a) is Name and a in here
+                else look(kind, known[a] if type(a) is Name else a, blocks.shape, head, rows)
+                for a, kind in zip(e.args, part.kinds)
+            ]
+            room = next(free)[: rows.stop - rows.start] if part.role == "map" else None
+            if part.role == "gather":
+                room = known[e.out][head]
+            found = run_part(part, args, room, rows.start == 0)
+            here[e.out] = room if part.role == "map" else found
+            if e.out in known and part.role != "gather":
+                look(part.result, known[e.out], blocks.shape, head, rows)[...] = found
+    return out
+
+
+blocked = Primitive(run_blocks, "*arrays", flat=True, into=run_blocks)
+
+
+# book/speed/blocks.md: Found in a graph
+def scores_in(graph: Graph, least: int) -> Iterator[int]:
+    """Places of products that may make scores: larger than what they are made of."""
+    for place, e in enumerate(graph.equations):
+        if e.primitive is primitives[np.matmul] and len(e.out.shape) > 2:
+            small = max(name.nbytes for name in e.inputs)
+            if e.out.nbytes >= max(least, 1) and e.out.nbytes > small:
+                yield place
+
+
+def attention_at(graph: Graph, place: int) -> list[Region]:
+    """The regions of an attention that begins at a place, forward and back; none if somebody
+    else reads scores or weights."""
+    shape = graph.equations[place].out.shape
+    ahead = Region(graph, shape, place)
+    found = [ahead]
+    for later, e in enumerate(graph.equations):
+        known = any(later in region.parts for region in found)
+        if e.primitive is primitives[np.matmul] and square(e.out, shape) and not known and later > place:
+            region = Region(graph, shape, later, ahead)
+            if any(name in ahead.kinds for p in region.parts.values() for name in p.equation.inputs):
+                found.append(region)
+    mixed = any(p.role == "mix" for p in ahead.parts.values())
+    return found if mixed and closed(graph, found) else []
+
+
+def closed(graph: Graph, found: list[Region]) -> bool:
+    """Whether scores and weights are read in regions only."""
+    inside = {place for region in found for place in region.parts}
+    hidden = {name for region in found for name, kind in region.kinds.items() if kind in INNER}
+    read = [e.inputs for k, e in enumerate(graph.equations) if k not in inside]
+    whole = [a for region in found for p in region.parts.values() for a in p.equation.inputs]
+    apart = [a for a in whole if square(a, found[0].shape) and a not in hidden]
+    made = {name for e in graph.equations for name in e.outs}
+    return made.isdisjoint(apart) and hidden.isdisjoint(
+        names_in([read, graph.outputs, [g.name for g in graph.guards]])
+    )
+
+
+# book/speed/blocks.md: Found in a graph
+def block_attention(graph: Graph, least: int | None = None) -> Graph:
+    """The graph with loops over blocks in the place of each attention whose scores have at
+    least so many bytes."""
+    least = CACHE if least is None else least
+    regions: list[Region] = []
+    taken: set[int] = set()
+    for place in scores_in(graph, least):
+        found = attention_at(graph, place) if place not in taken else []
+        places = {k for region in found for k in region.parts}
+        if taken.isdisjoint(places):
+            taken |= places
+            regions += found
+    if not regions:
+        return graph
+    heads = {min(region.parts): region for region in regions}
+    equations: list[Equation] = []
+    for places in contracted(graph, [sorted(region.parts) for region in regions]):
+        region = heads.get(places[0])
+        es = [graph.equations[k] for k in places]
+        equations += [one_of(graph, region, regions)] if region else es
+    return replace(graph, equations=tuple(equations))
+
+
+def one_of(graph: Graph, region: Region, regions: list[Region]) -> Equation:
+    """One equation in the place of a region."""
+    again = [p.equation for r in regions if r.given for p in blocks_of(r, set()).parts]
+    others = [e for k, e in enumerate(graph.equations) if k not in region.parts]
+    read = [e.inputs for e in (*others, *again)]
+    outside = set(names_in([read, graph.outputs, [g.name for g in graph.guards]]))
+    blocks = blocks_of(region, outside)
+    first = blocks.parts[-1].equation
+    return replace(
+        first, primitive=blocked, args=blocks.inputs, params={"blocks": blocks}, out=blocks.outs
+    )
