@@ -17,7 +17,7 @@ blocks of queries, so that no matrix of all scores exists.
     print(block_attention(graph, least=0))
 """
 # Generated from book/speed/blocks.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 239bb368b47cdb2855e380e2d1fad8a957fa39fc9074a24cc507bfc7c6e7920b
+# sha256: 8927d82a67f8af286b602012014529ef65b6011528f210d1d6acc9bbab65b9f3
 
 __all__ = [
     "Part",
@@ -28,13 +28,16 @@ __all__ = [
     "Blocks",
     "recipe",
     "blocks_of",
+    "slots_of",
     "look",
     "run_part",
     "run_blocks",
+    "room_for",
     "blocked",
     "scores_in",
     "attention_at",
     "closed",
+    "SCORES",
     "block_attention",
     "one_of",
 ]
@@ -51,7 +54,7 @@ import numpy as np
 from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.rules.shapes import reshape
 from autograd_book.speed.equations import Equation, Graph, Name, names_in
-from autograd_book.speed.fusion import CACHE, contracted
+from autograd_book.speed.fusion import contracted
 from autograd_book.speed.passes import order_of, outline
 from autograd_book.speed.rows import TILE
 
@@ -97,7 +100,7 @@ class Region:
     def __init__(
         self, graph: Graph, shape: tuple[int, ...], start: int, given: "Region | None" = None
     ) -> None:
-        self.graph, self.shape, self.given = graph, shape, given
+        self.graph, self.shape, self.start, self.given = graph, shape, start, given
         self.parts: dict[int, Part] = {}  #: By place in the graph.
         self.kinds: dict[Name, str] = {}  #: Of what is made.
         self.behind: set[Name] = set()  #: What is made elsewhere of what is made here.
@@ -110,10 +113,12 @@ class Region:
         """Take an equation in, or note that it waits for the region."""
         part = self.part_of(e, first)
         late = not self.behind.isdisjoint(e.inputs)
-        if part and not late and (first or any(map(self.kind, e.inputs))):
+        own = not self.kinds.keys().isdisjoint(e.inputs)
+        shared = set(self.graph.equations[self.start].inputs) & set(e.inputs)
+        if part and not late and (first or own or any(map(self.kind, e.inputs)) and shared):
             self.parts[place] = part
             self.kinds[e.out] = part.result
-        elif late or not self.kinds.keys().isdisjoint(e.inputs):
+        elif late or own:
             self.behind.update(e.outs)
 
     def kind(self, value: Any) -> str:
@@ -139,7 +144,8 @@ class Region:
             fits = kinds[0] != "flat" and e.out.shape == to
             return Part(e, "same", (kinds[0],), "flat" if kinds[0] == "square" else "column") if fits else None
         if e.primitive.elementwise and e.primitive.into and square(e.out, self.shape):
-            fits = "square" in kinds and all(k in ("square", "column", "") for k in kinds)
+            whole = any(not k and square(a, self.shape) for a, k in zip(e.args, kinds))
+            fits = "square" in kinds and {"square", "column", ""} >= set(kinds) and not whole
             return Part(e, "map", tuple([k or "other" for k in kinds]), "square") if fits else None
         fun, axis = e.primitive.fun, e.params.get("axis")
         last = axis in (-1, (-1,), len(self.shape) - 1, (len(self.shape) - 1,))
@@ -150,14 +156,16 @@ class Region:
     def product(self, e: Equation, kinds: list[str], first: bool) -> Part | None:
         """What a product is to the region."""
         x, y = (np.shape(outline(a)) for a in e.args)
-        if kinds == ["flat", ""] and len(y) == 1:
-            return Part(e, "reduce", ("flat", "whole"), "line")
+        if kinds[0] in ("flat", "square") and not kinds[1] and len(y) == 1:
+            return Part(e, "reduce", (kinds[0], "whole"), "line")
         if x[:-2] != self.shape[:-2] or y[:-2] != self.shape[:-2]:
             return None
         if kinds == ["", ""] and first and e.out.shape == self.shape:
             return Part(e, "scores", ("query", "key"), "square")
         if kinds == ["square", ""]:
             return Part(e, "mix", ("square", "key"), "query")
+        if kinds == ["", "square"]:
+            return Part(e, "gather", ("across", "square"), "sum")
         return Part(e, "gather", ("turned", "query"), "sum") if kinds == ["turned", ""] else None
 
 
@@ -177,12 +185,15 @@ class Blocks:
         What is done in a block.
     inputs, outs : tuple of Name
         What is read from outside, and what is read there.
+    slots : dict
+        For each square that is computed in a block the number of the array for it.
     """
 
     shape: tuple[int, ...]
     parts: tuple[Part, ...]
     inputs: tuple[Name, ...]
     outs: tuple[Name, ...]
+    slots: dict[Name, int]
 
     def __repr__(self) -> str:
         return f"<{len(self.parts)} equations by {self.step} of {self.shape[-2]} queries>"
@@ -190,7 +201,7 @@ class Blocks:
     @property
     def step(self) -> int:
         """Queries of a block."""
-        return max(1, min(self.shape[-2], 2 * TILE // (self.shape[-1] * 4)))
+        return max(1, min(self.shape[-2], 4 * TILE // (self.shape[-1] * 4)))
 
     def places(self) -> Iterator[tuple[tuple[int, ...], slice]]:
         """Head and rows of each block."""
@@ -219,7 +230,25 @@ def blocks_of(region: Region, outside: set[Name]) -> Blocks:
     made = {p.equation.out for p in own}
     inputs = dict.fromkeys(a for p in own for a in p.equation.inputs if a not in made)
     outs = tuple([p.equation.out for p in own if p.equation.out in outside and p.result not in INNER])
-    return Blocks(region.shape, tuple(own), tuple(inputs), outs)
+    return Blocks(region.shape, tuple(own), tuple(inputs), outs, slots_of(own))
+
+
+def slots_of(parts: list[Part]) -> dict[Name, int]:
+    """Arrays for the squares of a block: a universal function writes over an argument that
+    nobody reads later."""
+    root: dict[Name, Name] = {}
+    for p in parts:
+        if p.role in ("turn", "same"):
+            root[p.equation.out] = root.get(p.equation.args[0], p.equation.args[0])
+    last = {root.get(a, a): k for k, p in enumerate(parts) for a in p.equation.inputs}
+    slots: dict[Name, int] = {}
+    for k, p in enumerate(parts):
+        if p.role in ("scores", "map"):
+            name, fun = p.equation.out, p.equation.primitive.fun
+            over = isinstance(fun, np.ufunc) and p.role == "map"
+            busy = {slots[a] for a in slots if last.get(a, -1) >= k + over}
+            slots[name] = next(n for n in range(len(parts)) if n not in busy)
+    return slots
 
 
 # book/speed/blocks.md: Block by block
@@ -229,8 +258,8 @@ def look(kind: str, array: Any, shape: tuple[int, ...], head: tuple[int, ...], r
         if np.ndim(array) == 0:
             return array
         array = np.broadcast_to(array, shape[:-1] + np.shape(array)[-1:])
-    if kind == "whole":
-        return array
+    if kind in ("whole", "across"):
+        return array if kind == "whole" else array[head][:, rows]
     return array[head] if kind in ("key", "sum") else array[head][rows]
 
 
@@ -241,12 +270,13 @@ def run_part(part: Part, args: list[Any], out: Any, first: bool) -> Any:
         return args[0].T
     if part.role == "same":
         return args[0]
-    if part.role == "map":
-        return e.primitive.into(*args, **e.params, out=out)  # type: ignore[misc]
     if part.role == "gather":
-        return np.matmul(*args, out=out) if first else np.add(out, args[0] @ args[1], out=out)
+        return np.matmul(args[0], args[1], out=out) if first else np.add(out, args[0] @ args[1], out=out)
     if part.role == "reduce" and e.primitive is primitives[np.matmul]:
-        return np.matmul(args[0], np.reshape(args[1], (-1, 1)))
+        return np.dot(args[0], np.reshape(args[1], (-1, 1)))
+    if part.role in ("scores", "map"):
+        e.primitive.into(*args, **e.params, out=out)  # type: ignore[misc]
+        return out
     return e.primitive.fun(*args, **e.params)
 
 
@@ -254,26 +284,34 @@ def run_blocks(*arrays: Any, blocks: Blocks, out: Any = None) -> tuple[Any, ...]
     """Carry out a loop over blocks of queries."""
     if out is None:
         out = tuple([np.empty(name.shape, name.dtype) for name in blocks.outs])
-    known: dict[Name, Any] = dict(zip((*blocks.inputs, *blocks.outs), (*arrays, *out), strict=True))
-    rooms = [np.empty((blocks.step, blocks.shape[-1]), p.equation.out.dtype) for p in blocks.parts if p.role == "map"]
+    known: dict[Any, Any] = dict(zip((*blocks.inputs, *blocks.outs), (*arrays, *out), strict=True))
+    count = max(blocks.slots.values()) + 1
+    widest = max(name.dtype.itemsize for name in blocks.slots)
+    size = blocks.step * blocks.shape[-1] * widest
+    rooms = [np.empty(size, np.uint8) for _ in range(count)]
     for head, rows in blocks.places():
-        here: dict[Name, Any] = {}
-        free = iter(rooms)
+        here: dict[Any, Any] = {}
         for part in blocks.parts:
-            e = part.equation
+            e, room = part.equation, None
             args = [
                 here[a] if type(a) is Name and a in here
-                else look(kind, known[a] if type(a) is Name else a, blocks.shape, head, rows)
+                else look(kind, known.get(a, a) if type(a) is Name else a, blocks.shape, head, rows)
                 for a, kind in zip(e.args, part.kinds)
             ]
-            room = next(free)[: rows.stop - rows.start] if part.role == "map" else None
             if part.role == "gather":
                 room = known[e.out][head]
-            found = run_part(part, args, room, rows.start == 0)
-            here[e.out] = room if part.role == "map" else found
+            elif e.out in blocks.slots:
+                room = room_for(rooms[blocks.slots[e.out]], e.out, rows)
+            found = here[e.out] = run_part(part, args, room, rows.start == 0)
             if e.out in known and part.role != "gather":
                 look(part.result, known[e.out], blocks.shape, head, rows)[...] = found
     return out
+
+
+def room_for(memory: Any, name: Name, rows: slice) -> Any:
+    """An array for the scores of a block."""
+    count, width = rows.stop - rows.start, name.shape[-1]
+    return memory[: count * width * name.dtype.itemsize].view(name.dtype).reshape(count, width)
 
 
 blocked = Primitive(run_blocks, "*arrays", flat=True, into=run_blocks)
@@ -283,7 +321,7 @@ blocked = Primitive(run_blocks, "*arrays", flat=True, into=run_blocks)
 def scores_in(graph: Graph, least: int) -> Iterator[int]:
     """Places of products that may make scores: larger than what they are made of."""
     for place, e in enumerate(graph.equations):
-        if e.primitive is primitives[np.matmul] and len(e.out.shape) > 2:
+        if e.primitive is primitives[np.matmul] and len(e.out.shape) > 1:
             small = max(name.nbytes for name in e.inputs)
             if e.out.nbytes >= max(least, 1) and e.out.nbytes > small:
                 yield place
@@ -299,7 +337,7 @@ def attention_at(graph: Graph, place: int) -> list[Region]:
         known = any(later in region.parts for region in found)
         if e.primitive is primitives[np.matmul] and square(e.out, shape) and not known and later > place:
             region = Region(graph, shape, later, ahead)
-            if any(name in ahead.kinds for p in region.parts.values() for name in p.equation.inputs):
+            if any(ahead.kinds.get(a) in INNER for p in region.parts.values() for a in p.equation.inputs):
                 found.append(region)
     mixed = any(p.role == "mix" for p in ahead.parts.values())
     return found if mixed and closed(graph, found) else []
@@ -319,10 +357,14 @@ def closed(graph: Graph, found: list[Region]) -> bool:
 
 
 # book/speed/blocks.md: Found in a graph
+#: Bytes of scores from which they are thought not to fit beside the rest.
+SCORES = 1 << 28
+
+
 def block_attention(graph: Graph, least: int | None = None) -> Graph:
     """The graph with loops over blocks in the place of each attention whose scores have at
     least so many bytes."""
-    least = CACHE if least is None else least
+    least = SCORES if least is None else least
     regions: list[Region] = []
     taken: set[int] = set()
     for place in scores_in(graph, least):
@@ -335,16 +377,16 @@ def block_attention(graph: Graph, least: int | None = None) -> Graph:
         return graph
     heads = {min(region.parts): region for region in regions}
     equations: list[Equation] = []
-    for places in contracted(graph, [sorted(region.parts) for region in regions]):
-        region = heads.get(places[0])
-        es = [graph.equations[k] for k in places]
+    for group in contracted(graph, [sorted(region.parts) for region in regions]):
+        region = heads.get(group[0])
+        es = [graph.equations[k] for k in group]
         equations += [one_of(graph, region, regions)] if region else es
     return replace(graph, equations=tuple(equations))
 
 
 def one_of(graph: Graph, region: Region, regions: list[Region]) -> Equation:
     """One equation in the place of a region."""
-    again = [p.equation for r in regions if r.given for p in blocks_of(r, set()).parts]
+    again = [p.equation for r in regions if r.given is region for p in blocks_of(r, set()).parts]
     others = [e for k, e in enumerate(graph.equations) if k not in region.parts]
     read = [e.inputs for e in (*others, *again)]
     outside = set(names_in([read, graph.outputs, [g.name for g in graph.guards]]))

@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 47b5fcfa2573b88e3cacc5e42be65eb48aeb8450b1079b3efbd24327468e3c96
+# sha256: 591cda6e358e2df74cc2a47e48d185923c8851799476e8ce2ae7b088c7e5750c
 
 __all__ = [
     "like",
@@ -25,6 +25,7 @@ __all__ = [
     "expect_untouched",
     "is_number",
     "Entry",
+    "arranged",
     "Trace",
     "carried_out",
     "note",
@@ -48,10 +49,12 @@ from autograd_book.graph.stack import Fun, base, bedrock, floor, top
 from autograd_book.memory.repeat import mark, restart_sources, state_of
 from autograd_book.modes.transforms import expect_function
 from autograd_book.modes.trees import leaves
+from autograd_book.speed.blocks import block_attention
 from autograd_book.speed.capture import capture, expect_fitting, given, inner
 from autograd_book.speed.equations import Graph, MissedGuard, Name
 from autograd_book.speed.fusion import fuse
 from autograd_book.speed.lending import Loans, adopt, hand_out, in_rows, lasting, return_arrays
+from autograd_book.speed.lifetimes import hoist_updates, recompute
 from autograd_book.speed.plan import arena_of, plan_of
 from autograd_book.speed.program import program, with_room
 from autograd_book.speed.simplify import simplified
@@ -156,6 +159,18 @@ class Entry:
 
 
 # book/speed/compile.md: A trace
+def arranged(graph: Graph, exact: bool, memory: int | None, turned: Any = ()) -> Graph:
+    """A captured graph as it is planned: after all passes, with attention in blocks if there is
+    little memory, and with loops over tiles."""
+    graph = simplified(graph, exact)
+    if not exact:
+        graph = block_attention(graph, None if memory is None else memory // 8)
+    if memory is not None:
+        graph = hoist_updates(recompute(graph, memory))
+    return fuse(graph, exact, turned=turned)
+
+
+# book/speed/compile.md: A trace
 class Trace:
     """One way through a function: its program, and the arrays that it works on."""
 
@@ -164,7 +179,7 @@ class Trace:
         held = [inner(cell.read()) for cell in captured.cells]
         values = [*given(captured.form.arguments, args), *held]
         turned = [n for n, v in zip(captured.inputs, values) if not in_rows(v)]
-        graph = fuse(with_room(simplified(captured, exact, memory)), exact, turned=turned)
+        graph = with_room(arranged(captured, exact, memory, turned))
         self.graph, self.form, self.plan = graph, graph.form, plan_of(graph, *values)
         self.source, words = program(self.plan, exact, poison)
         self.arena = words.known["arena"] = arena_of(self.plan.size)

@@ -15,9 +15,10 @@ block of memory that all share, or as a view of something else.
     print(plan.size, "bytes, and", plan.bound, "are needed at once")
 """
 # Generated from book/speed/plan.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 98bb6e45525e19b7935ce6a717fc88d6fb65eb02afeeeb55bcf6fb2766d7963a
+# sha256: b9f4c0c111b31b9db58d4c7f6080a52d6d47293259eafc615c047d9ba7989953
 
 __all__ = [
+    "LOOPS",
     "Plan",
     "states_of",
     "is_view",
@@ -61,12 +62,16 @@ from autograd_book.graph.stack import bedrock
 from autograd_book.memory.pool import plan_arena
 from autograd_book.modes.trees import leaves, tree_map
 from autograd_book.rules.shapes import reshape
+from autograd_book.speed.blocks import blocked
 from autograd_book.speed.equations import Equation, Graph, Name, carry_out, names_in
 from autograd_book.speed.lifetimes import cells_in, last_guard
-from autograd_book.speed.rows import Loop, Tiles, fused, run_tiles
+from autograd_book.speed.rows import Loop, Tiles, fused
 
 
 # book/speed/plan.md: Four kinds of values
+LOOPS = (fused, blocked)  #: What stands for several equations, and has several results.
+
+
 @dataclass
 class Plan:
     """Where each value of a graph lies.
@@ -172,7 +177,7 @@ def sketch(plan: Plan, inputs: Any) -> None:
         elif fits_buffer(plan, e):
             plan.kinds[e.out], plan.owner[e.out] = "buffer", e.out
             plan.order[e.out] = axes_order(out)
-        elif e.primitive is fused:
+        elif e.primitive in LOOPS:
             for name in e.outs:
                 if name.shape:
                     plan.kinds[name], plan.owner[name] = "buffer", name
@@ -370,8 +375,9 @@ def run(plan: Plan, arrays: dict[Name, Any], arguments: dict[Name, Any], arena: 
         args, params = [value(a) for a in e.args], {k: tree_map(value, v) for k, v in e.params.items()}
         if plan.kind(e.out) == "buffer":
             fill(e, arrays[e.out], args, params)
-        elif e.primitive is fused:
-            out = run_tiles(*args, **params, out=[arrays.get(name) for name in e.outs])
+        elif e.primitive in LOOPS:
+            room = [arrays.get(name) for name in e.outs]
+            out = e.primitive.into(*args, **params, out=room)  # type: ignore[misc]
             known.update(zip(e.outs, out, strict=True))
         elif plan.kind(e.out) == "local":
             out = carry_out(e.primitive, args, params, bedrock)

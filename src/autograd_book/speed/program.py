@@ -14,7 +14,7 @@
     print(text)
 """
 # Generated from book/speed/program.md by autograd-book extract; edit the chapter, not this file.
-# sha256: eb130b0e60effec1e49a74c73d8d10b5fb6cba419b4dea0cbb626364078f6a74
+# sha256: 3d30d33fc07ce362bb9751874aa20672e052eca3217d189c040dd680cc2671e8
 
 __all__ = [
     "label",
@@ -62,6 +62,7 @@ import numpy as np
 from autograd_book.graph.interpreter import STRONG_SCALARS
 from autograd_book.graph.primitive import primitives
 from autograd_book.graph.record import Leaf
+from autograd_book.speed.blocks import blocked, run_blocks
 from autograd_book.speed.cells import StateCell
 from autograd_book.speed.equations import NUMBERS, Equation, Graph, Name, names_in, source_of
 from autograd_book.speed.passes import everything
@@ -232,6 +233,8 @@ def line(plan: Plan, words: Words, e: Equation, exact: bool) -> str:
     """The text of an equation; nothing for a view, which is made once."""
     if plan.kind(e.out) == "view":
         return ""
+    if e.primitive is blocked:
+        return call(words, e, run_blocks, out=e.out)
     if plan.kind(e.out) == "buffer":
         return into_call(plan, words, e, exact)
     out = ", ".join(words.of[name] for name in e.outs)
