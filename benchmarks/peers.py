@@ -12,7 +12,6 @@ Nothing here decides whether a test passes.
 """
 
 import argparse
-import json
 import os
 import time
 from pathlib import Path
@@ -22,7 +21,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
 from compared.engines import ENGINES  # noqa: E402
-from compared.report import CLOCKS, figures, line, machine, record  # noqa: E402
+from compared.report import CLOCKS, figures, line, machine, record, written  # noqa: E402
 from compared.turns import KEPT, Column, Worker, measured  # noqa: E402
 from compared.workloads import WORKLOADS  # noqa: E402
 
@@ -94,7 +93,7 @@ def main() -> None:
     if given.json:
         said = {"rounds at most": given.rounds, "seconds a turn": given.seconds, "patience, s": given.patience}
         kept = record(runs, said, missing, [before, load()])
-        given.json.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        given.json.write_text(written(kept), encoding="utf-8")
     print(f"done in {time.monotonic() - start:.0f} s")
 
 

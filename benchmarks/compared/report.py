@@ -2,8 +2,10 @@
 
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -102,6 +104,12 @@ def compiler() -> str:
     if not (found := shutil.which("cc")):
         return "none"
     return subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout.partition("\n")[0]
+
+
+def written(kept: Any) -> str:
+    """As JSON, with a list of numbers in one line, so that two records can be held against each other."""
+    text = json.dumps(kept, indent=1, ensure_ascii=False)
+    return re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 def record(runs: dict[str, dict[str, Any]], options: dict[str, Any], missing: dict[str, str], loads: list[float]) -> dict[str, Any]:
