@@ -34,14 +34,14 @@ def step(about: str, name: str, lr: float, operations: int = 0, **sizes: int) ->
 #: By name, as the tables tell them.
 WORKLOADS = {
     "W1": step("MLP 784-128-64-10, batch 64", "perceptron", 1e-2),
-    "W3": step("50 tanh layers of 64, batch 32", "deep", 1e-2, depth=50, width=64, batch=32),
+    "W3": step("50 tanh layers of 64, batch 32", "deep", 0.1, depth=50, width=64, batch=32),
     "W4": step("chain of numbers, tanh(y*a+b)", "chain", 1e-5, operations=3 * losses.LINKS),
-    "W5": step("elementwise, 2 M numbers", "elementwise", 1e-5),
-    "W6": step("tanh RNN of 128, 100 steps", "recurrent", 1e-2),
+    "W5": step("elementwise, 2 M numbers", "elementwise", 1e-4),
+    "W6": step("tanh RNN of 128, 100 steps", "recurrent", 0.1),
     "W7": step("CNN with max-pooling, batch 32", "convolutional", 1e-2),
-    "W8": step("transformer block, 8 x 128 x 256", "block", 1e-2, batch=8, length=128),
-    "W9": step("4 tanh layers of 1024, batch 256", "deep", 1e-2, depth=4, width=1024, batch=256),
-    "W10": step("transformer block, 1 x 1024 x 256", "block", 1e-2, batch=1, length=1024),
+    "W8": step("transformer block, 8 x 128 x 256", "block", 0.1, batch=8, length=128),
+    "W9": step("4 tanh layers of 1024, batch 256", "deep", 0.1, depth=4, width=1024, batch=256),
+    "W10": step("transformer block, 1 x 1024 x 256", "block", 0.1, batch=1, length=1024),
 }
 
 
