@@ -12,7 +12,7 @@ from autograd_book.graph.stack import floor, top
 from autograd_book.learn.sequence import RNN, Transformer, language_step
 from autograd_book.memory import replay
 from autograd_book.speed.probes import Kernel
-from autograd_book.speed.profile import folded, profile, rectangles
+from autograd_book.speed.profile import folded, free_height, profile, rectangles
 from autograd_book.speed.roofline import Machine
 from autograd_book.speed.work import Work, count_work, total
 
@@ -445,3 +445,10 @@ def test_plain_arrays_pass_no_door_and_are_time_of_the_program():
         clock.now += 500
     assert found.events == []
     assert found.program * 1e9 >= 500
+
+
+def test_a_label_on_the_roof_moves_up_from_another_one_beside_it_and_from_none_far_away():
+    taken = [(1.0, 1.0), (1.2, 1.45)]
+    height = free_height(1.0, 1.0, taken)
+    assert all(height / y >= 1.45 for _, y in taken) and height < 1.45**3
+    assert free_height(10.0, 1.0, taken) == 1.0

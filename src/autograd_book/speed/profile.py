@@ -15,7 +15,7 @@ with its bytes and operations.
     print(sum(row.seconds for row in found.by_primitive()) <= found.wall)
 """
 # Generated from book/speed/profile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 14c4cacfad58becce274b41854cbf1322192ff2c9ddd23e66c0d36753d8cbc0a
+# sha256: 08ce4a75b6293479045bfedfcc90989d4f1bad33e662abd0657db1d00bbcd8ae
 
 __all__ = [
     "Row",
@@ -31,6 +31,7 @@ __all__ = [
     "rectangles",
     "draw_flame",
     "folded",
+    "free_height",
     "draw_roof",
     "Profile",
     "profile",
@@ -205,11 +206,11 @@ def draw_flame(timings: Timings, ax: Any) -> None:
     """Draw a flame graph into axes of matplotlib, with the phases at the foot."""
     whole = sum(event.itself for event in timings.events) / 1e9 or 1.0
     for path, begin, width in rectangles(timings):
-        tone, pale = TONES[path[0]], (1.0, 0.75, 0.55)[len(path) - 1]
+        tone, pale = TONES[path[0]], (0.6, 0.45, 0.3)[len(path) - 1]
         ax.barh(len(path) - 1, width * 1e3, 0.94, begin * 1e3, color=tone, alpha=pale, ec="white")
         if len(path[-1]) < 80 * width / whole:  # the name fits into the bar
             place = (begin + width / 2) * 1e3, len(path) - 1
-            ax.text(*place, path[-1], ha="center", va="center", fontsize=7)
+            ax.text(*place, path[-1], ha="center", va="center", fontsize=8)
     ax.set(yticks=(0, 1, 2), yticklabels=("phase", "module", "primitive"), xlabel="time (ms)")
     ax.grid(False)
 
@@ -224,6 +225,13 @@ def folded(timings: Timings) -> str:
 import numpy as np
 
 
+def free_height(x: float, y: float, taken: list[tuple[float, float]]) -> float:
+    """The lowest height from y on at which a label at x stands on no other one."""
+    while any(max(a / x, x / a) < 6 and max(b / y, y / b) < 1.45 for a, b in taken):
+        y *= 1.1
+    return y
+
+
 def draw_roof(rows: list[Row], machine: Machine, ax: Any) -> None:
     """Draw the roof of a machine in single precision, dashed in the best of its caches, and
     rows below it."""
@@ -231,11 +239,13 @@ def draw_roof(rows: list[Row], machine: Machine, ax: Any) -> None:
     reach = np.logspace(-2, np.log10(max(8 * peak / speed, 1.0)), 50)
     for bandwidth, style in ((max(machine.copied), "--"), (speed, "-")):
         ax.plot(reach, np.minimum(reach * bandwidth, peak) / 1e9, style, color="#222222", lw=1.2)
-    for row in rows:
-        done = row.rate(row.work.flops + row.work.functions) / 1e9
+    labels: list[tuple[float, float]] = []
+    for row in sorted(rows, key=lambda row: row.rate(row.work.flops + row.work.functions)):
+        done, place = row.rate(row.work.flops + row.work.functions) / 1e9, row.work.intensity
         if done:
-            ax.scatter(row.work.intensity, done, color=TONES[row.phase], zorder=3)
-            ax.annotate(f" {row.name}", (row.work.intensity, done), fontsize=7)
+            ax.scatter(place, done, color=TONES[row.phase], zorder=3)
+            labels.append((place, free_height(place, done, labels)))
+            ax.annotate(f"  {row.name}", (place, done), labels[-1], va="center", fontsize=8)
     ax.set(xscale="log", yscale="log", xlabel="operations for each byte", ylabel="Goperations/s")
 
 
