@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 591cda6e358e2df74cc2a47e48d185923c8851799476e8ce2ae7b088c7e5750c
+# sha256: db64266e24da116fcf93998570478ebc98e0f97651f7edee37f698c580dc0662
 
 __all__ = [
     "like",
@@ -24,7 +24,7 @@ __all__ = [
     "thin",
     "expect_untouched",
     "is_number",
-    "Entry",
+    "Entrance",
     "arranged",
     "Trace",
     "carried_out",
@@ -116,7 +116,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.generic | np.ndarray)
 
 
-class Entry:
+class Entrance:
     """What goes into a program, and what has to be as it was.
 
     Parameters
@@ -185,7 +185,7 @@ class Trace:
         self.arena = words.known["arena"] = arena_of(self.plan.size)
         exec(builtins.compile(self.source, "<compiled>", "exec"), words.known)
         self.run, self.loans = words.known["step"], Loans(self.plan, words, held)
-        self.entry = Entry(graph, args, values, self.loans)
+        self.entry = Entrance(graph, args, values, self.loans)
         first = captured.inputs[len(captured.inputs) - len(held):]
         #: Whether a call leaves the cells as the next one has to find them.
         self.settled = all(map(lasting, self.loans.ends, first, self.loans.empty))

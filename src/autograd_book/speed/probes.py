@@ -15,7 +15,7 @@ each operation.
         print(event.place.name, event.place.phase, event.work.nbytes, event.kernel <= event.itself)
 """
 # Generated from book/speed/probes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 93790c0c86316efa6a0effe8d050c8b93b0d55a46e56ae29d485e015ccc23dda
+# sha256: b456da9354ca71c40d6ecb27f255487cd79b32c21f11b56e3bfb82e02cf7dfcf
 
 __all__ = [
     "Event",
@@ -28,7 +28,7 @@ __all__ = [
     "gap",
     "begin_gap",
     "whence",
-    "Watch",
+    "Stopwatch",
     "Kernel",
     "timed",
     "probing",
@@ -207,7 +207,7 @@ def whence(ledger: Ledger, node: Node) -> tuple[Place, str]:
 
 
 # book/speed/probes.md: The level on top
-class Watch(Interpreter):
+class Stopwatch(Interpreter):
     """Takes the time of what the program asks for; stands above all levels."""
 
     __slots__ = ("ledger",)
@@ -219,7 +219,7 @@ class Watch(Interpreter):
     def under(self, level: Any) -> tuple[Interpreter, Interpreter]:
         """Stay on top of a new level, so as to see what the program asks for."""
         below, made = self.below.under(level)
-        return Watch(below, self.ledger), made
+        return Stopwatch(below, self.ledger), made
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Apply a primitive, and take the time."""
@@ -360,7 +360,7 @@ class probing:
                 blocks.callback(restore_update, optimizer, vars(optimizer).get("update"))
                 vars(optimizer)["update"] = timed(optimizer, ledger)
             blocks.enter_context(push(Kernel, ledger, at="bottom", called="profile"))
-            blocks.enter_context(above(Watch, ledger, called="profile"))
+            blocks.enter_context(above(Stopwatch, ledger, called="profile"))
             self.blocks = blocks.pop_all()
         ledger.own, ledger.start = -spent.total, self.clock()
         return ledger
