@@ -29,7 +29,7 @@ def test_closures_attributes_items_defaults_and_global_names_are_found():
 
     assert kinds(f) == {
         "SimpleNamespace.mean": "state", "dict.rate": "fixed", "list.0": "state", "SimpleNamespace.last": "fixed",
-        "dict.COUNT": "fixed", "function.__kwdefaults__": "fixed",
+        "dict.COUNT": "fixed",
     }
 
 

@@ -19,7 +19,7 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 11dcdf1cf3121e61b76058acad7645192f27fd951cf97dd093692eea51153495
+# sha256: cb48c624548d447e82a07eae402c152b69385785bd8441f48fdbed613e4e09b0
 
 __all__ = [
     "found_at",
@@ -215,10 +215,9 @@ def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from ((value, key) for key in keys)
     elif isinstance(value, FunctionType):
         yield from ((c, "cell_contents") for c in value.__closure__ or () if contents(c))
-        foreign = str(value.__module__).startswith(FOREIGN)
-        names = ("__defaults__", "__kwdefaults__")  # ours have none that could come
-        yield from ((value, name) for name in names if getattr(value, name) or not foreign)
-        if not foreign:
+        names = ("__defaults__", "__kwdefaults__")  # no function gets any that it had not
+        yield from ((value, name) for name in names if getattr(value, name))
+        if not str(value.__module__).startswith(FOREIGN):
             yield from named_in(value)
     elif followed(value):
         yield from ((value, name) for name in vars(value))

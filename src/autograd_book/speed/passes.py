@@ -14,7 +14,7 @@ the results, the others keep them up to rounding.
     print(share_common(drop_copies(graph)))
 """
 # Generated from book/speed/passes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2efdd461b7ee89d6c2206e7405b5a58bbae818466c0f6cf6070c2278997c1dcd
+# sha256: 67757f8978c84e38ba529d22d97fa1bbfc157e012223ed0f7e20946a7662aaf5
 
 __all__ = [
     "drop_dead",
@@ -50,6 +50,7 @@ import numpy as np
 
 from autograd_book.graph.primitive import primitives
 from autograd_book.modes.trees import tree_map
+from autograd_book.rules.indexing import getitem
 from autograd_book.rules.shapes import reshape
 from autograd_book.speed.equations import Equation, Graph, Name, names_in
 
@@ -111,6 +112,7 @@ def turns(e: Equation, turned: set[Name]) -> bool:
     """Whether the numbers of a result may lie in an order of their own: those of a view,
     and of what elementwise functions make of one."""
     follows = e.primitive in (primitives[reshape], primitives[np.copy])
+    follows = follows or e.primitive is primitives[getitem] and type(e.params["index"]) is int
     if follows or e.primitive.elementwise and not e.primitive.view:
         return any(type(a) is Name and a in turned for a in e.args)
     return e.primitive.view or e.primitive.into is None

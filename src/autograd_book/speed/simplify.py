@@ -13,7 +13,7 @@
     print(simplified(graph))
 """
 # Generated from book/speed/simplify.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5afee05252719a550fc3e175503003d54022e68a788545c33a512f82a85037ee
+# sha256: a8bf86f6b94ed482597832eb42ec206d64c2b00a83662ffa8d3c15c480435c90
 
 __all__ = ["Pass", "PASSES", "simplified"]
 
@@ -28,7 +28,8 @@ from autograd_book.speed.passes import (
     drop_copies, fold_constants, loosen_broadcasts, share_common,
 )
 from autograd_book.speed.products import (
-    flatten_products, join_scatters, scale_factors, sums_as_products, turn_products,
+    flatten_products, join_products, join_scatters, lift_slices, scale_factors, sums_as_products,
+    turn_products,
 )
 
 
@@ -43,9 +44,10 @@ class Pass(NamedTuple):
 #: All passes, in the order in which they are run.
 PASSES = [
     Pass(fold_constants, True), Pass(drop_copies, True), Pass(loosen_broadcasts, True),
-    Pass(share_common, True), Pass(join_scatters, False), Pass(flatten_products, False),
+    Pass(share_common, True), Pass(lift_slices, False), Pass(join_scatters, False),
+    Pass(flatten_products, False),
     Pass(turn_products, False), Pass(scale_factors, False), Pass(sums_as_products, False),
-    Pass(drop_copies, True), Pass(share_common, True),
+    Pass(join_products, False), Pass(drop_copies, True), Pass(share_common, True),
 ]
 
 
