@@ -12,6 +12,12 @@ import numpy as np
 import autograd_book as ab
 from autograd_book.graph.interpreter import STRONG_SCALARS
 
+
+def slices(x: Any, w: Any) -> Any:
+    """What is done to each slice alike, as in a recurrent network."""
+    return np.stack([np.tanh(x[k] @ w + w[0]) for k in range(x.shape[0])])
+
+
 UNARY: list[Callable[[Any], Any]] = [
     np.tanh, np.negative, ab.relu, ab.sigmoid, ab.softmax, np.copy, np.square, ab.gelu,
     lambda v: v * 1.0, lambda v: v / 2.0, lambda v: 0.5 * v, lambda v: v - 0.0, lambda v: np.exp(-v * v),
@@ -28,6 +34,7 @@ BINARY: list[Callable[[Any, Any], Any]] = [
     lambda v, w: v / (w * w + 1.0), lambda v, w: np.tanh(v @ w.T) @ v, lambda v, w: v * w[:, :1] + w[0],
     lambda v, w: 0.3 * ((v.T @ w).T @ v.T).T, lambda v, w: v @ np.transpose(w.T @ v) * 0.1,
     lambda v, w: np.reshape(np.reshape(v, (1, *v.shape)) @ (w.T @ v), v.shape) * 0.1,
+    lambda v, w: v @ (v.T @ w + w.T @ v + v.T @ v) * 0.02, lambda v, w: np.sum(slices(np.stack([v, w, v]), w.T @ v * 0.1), axis=0),
 ]  # fmt: skip
 
 
