@@ -17,15 +17,15 @@ blocks of queries, so that no matrix of all scores exists.
     print(block_attention(graph, least=0))
 """
 # Generated from book/speed/blocks.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8927d82a67f8af286b602012014529ef65b6011528f210d1d6acc9bbab65b9f3
+# sha256: 7c444af78f7f0880108cbcacbe7bf333ec2a928b6118b6c668a60592d6588456
 
 __all__ = [
-    "Part",
+    "BlockPart",
     "square",
     "last_two_swapped",
     "Region",
     "INNER",
-    "Blocks",
+    "BlockGroup",
     "recipe",
     "blocks_of",
     "slots_of",
@@ -60,7 +60,7 @@ from autograd_book.speed.rows import TILE
 
 
 # book/speed/blocks.md: What a block needs
-class Part(NamedTuple):
+class BlockPart(NamedTuple):
     """An equation as a part of a loop over blocks of queries."""
 
     equation: Equation
@@ -101,7 +101,7 @@ class Region:
         self, graph: Graph, shape: tuple[int, ...], start: int, given: "Region | None" = None
     ) -> None:
         self.graph, self.shape, self.start, self.given = graph, shape, start, given
-        self.parts: dict[int, Part] = {}  #: By place in the graph.
+        self.parts: dict[int, BlockPart] = {}  #: By place in the graph.
         self.kinds: dict[Name, str] = {}  #: Of what is made.
         self.behind: set[Name] = set()  #: What is made elsewhere of what is made here.
         others = given.parts.keys() if given else ()
@@ -130,7 +130,7 @@ class Region:
         again = self.given.kinds.get(value, "")
         return again if again in ("square", "turned") else ""
 
-    def part_of(self, e: Equation, first: bool) -> Part | None:
+    def part_of(self, e: Equation, first: bool) -> BlockPart | None:
         """What an equation is to the region; None if it is no part of it."""
         if type(e.out) is not Name or not e.args:
             return None
@@ -138,35 +138,35 @@ class Region:
         if e.primitive is primitives[np.matmul]:
             return self.product(e, kinds, first)
         if kinds[0] == "square" and last_two_swapped(e):
-            return Part(e, "turn", ("square",), "turned")
+            return BlockPart(e, "turn", ("square",), "turned")
         if e.primitive is primitives[reshape] and kinds[0] in ("square", "flat", "line"):
             to = {"square": (math.prod(self.shape[:-1]), self.shape[-1])}.get(kinds[0], (*self.shape[:-1], 1))
             fits = kinds[0] != "flat" and e.out.shape == to
-            return Part(e, "same", (kinds[0],), "flat" if kinds[0] == "square" else "column") if fits else None
+            return BlockPart(e, "same", (kinds[0],), "flat" if kinds[0] == "square" else "column") if fits else None
         if e.primitive.elementwise and e.primitive.into and square(e.out, self.shape):
             whole = any(not k and square(a, self.shape) for a, k in zip(e.args, kinds))
             fits = "square" in kinds and {"square", "column", ""} >= set(kinds) and not whole
-            return Part(e, "map", tuple([k or "other" for k in kinds]), "square") if fits else None
+            return BlockPart(e, "map", tuple([k or "other" for k in kinds]), "square") if fits else None
         fun, axis = e.primitive.fun, e.params.get("axis")
         last = axis in (-1, (-1,), len(self.shape) - 1, (len(self.shape) - 1,))
         if fun in (np.max, np.sum) and kinds[0] == "square" and last and e.params.get("keepdims"):
-            return Part(e, "reduce", ("square",), "column")
+            return BlockPart(e, "reduce", ("square",), "column")
         return None
 
-    def product(self, e: Equation, kinds: list[str], first: bool) -> Part | None:
+    def product(self, e: Equation, kinds: list[str], first: bool) -> BlockPart | None:
         """What a product is to the region."""
         x, y = (np.shape(outline(a)) for a in e.args)
         if kinds[0] in ("flat", "square") and not kinds[1] and len(y) == 1:
-            return Part(e, "reduce", (kinds[0], "whole"), "line")
+            return BlockPart(e, "reduce", (kinds[0], "whole"), "line")
         if x[:-2] != self.shape[:-2] or y[:-2] != self.shape[:-2]:
             return None
         if kinds == ["", ""] and first and e.out.shape == self.shape:
-            return Part(e, "scores", ("query", "key"), "square")
+            return BlockPart(e, "scores", ("query", "key"), "square")
         if kinds == ["square", ""]:
-            return Part(e, "mix", ("square", "key"), "query")
+            return BlockPart(e, "mix", ("square", "key"), "query")
         if kinds == ["", "square"]:
-            return Part(e, "gather", ("across", "square"), "sum")
-        return Part(e, "gather", ("turned", "query"), "sum") if kinds == ["turned", ""] else None
+            return BlockPart(e, "gather", ("across", "square"), "sum")
+        return BlockPart(e, "gather", ("turned", "query"), "sum") if kinds == ["turned", ""] else None
 
 
 # book/speed/blocks.md: The same weights once more
@@ -174,14 +174,14 @@ INNER = ("square", "turned", "flat", "line")  #: Kinds that exist in a block onl
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Blocks:
+class BlockGroup:
     """A loop over blocks of queries.
 
     Attributes
     ----------
     shape : tuple of int
         Of all scores.
-    parts : tuple of Part
+    parts : tuple of BlockPart
         What is done in a block.
     inputs, outs : tuple of Name
         What is read from outside, and what is read there.
@@ -190,7 +190,7 @@ class Blocks:
     """
 
     shape: tuple[int, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[BlockPart, ...]
     inputs: tuple[Name, ...]
     outs: tuple[Name, ...]
     slots: dict[Name, int]
@@ -210,7 +210,7 @@ class Blocks:
                 yield head, slice(i, min(i + self.step, self.shape[-2]))
 
 
-def recipe(region: Region, wanted: list[Name]) -> list[Part]:
+def recipe(region: Region, wanted: list[Name]) -> list[BlockPart]:
     """The parts that make some scores of a region from what it has read and from columns."""
     found, needed = [], set(wanted)
     for part in reversed(list(region.parts.values())):
@@ -221,7 +221,7 @@ def recipe(region: Region, wanted: list[Name]) -> list[Part]:
 
 
 # book/speed/blocks.md: The same weights once more
-def blocks_of(region: Region, outside: set[Name]) -> Blocks:
+def blocks_of(region: Region, outside: set[Name]) -> BlockGroup:
     """The loop of a region, with what it needs of another one made once more."""
     own = list(region.parts.values())
     if region.given:
@@ -230,10 +230,10 @@ def blocks_of(region: Region, outside: set[Name]) -> Blocks:
     made = {p.equation.out for p in own}
     inputs = dict.fromkeys(a for p in own for a in p.equation.inputs if a not in made)
     outs = tuple([p.equation.out for p in own if p.equation.out in outside and p.result not in INNER])
-    return Blocks(region.shape, tuple(own), tuple(inputs), outs, slots_of(own))
+    return BlockGroup(region.shape, tuple(own), tuple(inputs), outs, slots_of(own))
 
 
-def slots_of(parts: list[Part]) -> dict[Name, int]:
+def slots_of(parts: list[BlockPart]) -> dict[Name, int]:
     """Arrays for the squares of a block: a universal function writes over an argument that
     nobody reads later."""
     root: dict[Name, Name] = {}
@@ -263,7 +263,7 @@ def look(kind: str, array: Any, shape: tuple[int, ...], head: tuple[int, ...], r
     return array[head] if kind in ("key", "sum") else array[head][rows]
 
 
-def run_part(part: Part, args: list[Any], out: Any, first: bool) -> Any:
+def run_part(part: BlockPart, args: list[Any], out: Any, first: bool) -> Any:
     """What a part makes of its arguments in a block; into an array, if there is one."""
     e = part.equation
     if part.role == "turn":
@@ -280,7 +280,7 @@ def run_part(part: Part, args: list[Any], out: Any, first: bool) -> Any:
     return e.primitive.fun(*args, **e.params)
 
 
-def run_blocks(*arrays: Any, blocks: Blocks, out: Any = None) -> tuple[Any, ...]:
+def run_blocks(*arrays: Any, blocks: BlockGroup, out: Any = None) -> tuple[Any, ...]:
     """Carry out a loop over blocks of queries."""
     if out is None:
         out = tuple([np.empty(name.shape, name.dtype) for name in blocks.outs])
