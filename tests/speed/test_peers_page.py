@@ -72,8 +72,7 @@ def planted(value, path=()):
 def test_every_number_in_the_tables_is_the_one_of_the_record(tmp_path):
     tables = [text for text in shown(planted(RECORD), tmp_path) if "<table" in text]
     cells = {cell for text in tables[1:] for cell in re.findall(r"<td[^>]*>([^<]*)</td>", text)}
-    words = set(RECORD["workloads"].values()) | {"–"}
-    assert cells - words == {"7.72", "6.6", "5.5", "4444", "3.33"}
+    assert cells - {"–"} == {"7.72", "6.6", "5.5", "4444", "3.33"}
     assert RECORD["machine"]["processor"] in tables[0]
 
 
