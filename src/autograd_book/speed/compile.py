@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: db64266e24da116fcf93998570478ebc98e0f97651f7edee37f698c580dc0662
+# sha256: 70a93b0c36ede71c7fb62d39c9aac4b63ed065b87c8e7fc85b05eb63da447967
 
 __all__ = [
     "like",
@@ -25,7 +25,9 @@ __all__ = [
     "expect_untouched",
     "is_number",
     "Entrance",
+    "rewritten",
     "arranged",
+    "numpy_program",
     "Trace",
     "carried_out",
     "note",
@@ -55,6 +57,7 @@ from autograd_book.speed.equations import Graph, MissedGuard, Name
 from autograd_book.speed.fusion import fuse
 from autograd_book.speed.lending import Loans, adopt, hand_out, in_rows, lasting, return_arrays
 from autograd_book.speed.lifetimes import hoist_updates, recompute
+from autograd_book.speed.native import native_program
 from autograd_book.speed.plan import arena_of, plan_of
 from autograd_book.speed.program import program, with_room
 from autograd_book.speed.simplify import simplified
@@ -159,33 +162,48 @@ class Entrance:
 
 
 # book/speed/compile.md: A trace
-def arranged(graph: Graph, exact: bool, memory: int | None, turned: Any = ()) -> Graph:
-    """A captured graph as it is planned: after all passes, with attention in blocks if there is
-    little memory, and with loops over tiles."""
+def rewritten(graph: Graph, exact: bool, memory: int | None) -> Graph:
+    """A captured graph after all passes, with attention in blocks if there is little memory."""
     graph = simplified(graph, exact)
     if not exact:
         graph = block_attention(graph, None if memory is None else memory // 8)
-    if memory is not None:
-        graph = hoist_updates(recompute(graph, memory))
-    return fuse(graph, exact, turned=turned)
+    return graph if memory is None else hoist_updates(recompute(graph, memory))
+
+
+def arranged(graph: Graph, exact: bool, memory: int | None, turned: Any = ()) -> Graph:
+    """A captured graph as it is planned: after all passes, and with loops over tiles."""
+    return fuse(rewritten(graph, exact, memory), exact, turned=turned)
 
 
 # book/speed/compile.md: A trace
+def numpy_program(graph: Graph, values: Any, exact: bool, poison: bool) -> Any:
+    """Graph, plan, text and words of a program that calls NumPy."""
+    plan = plan_of(graph, *values)
+    return graph, plan, *program(plan, exact, poison)
+
+
 class Trace:
     """One way through a function: its program, and the arrays that it works on."""
 
-    def __init__(self, f: Fun, args: Any, exact: bool, memory: int | None, poison: bool) -> None:
+    def __init__(
+        self, f: Fun, args: Any, exact: bool, memory: int | None, poison: bool, native: bool
+    ) -> None:
         captured = capture(f, *args, expand=lambda primitive: primitive.composite)
         held = [inner(cell.read()) for cell in captured.cells]
         values = [*given(captured.form.arguments, args), *held]
         turned = [n for n, v in zip(captured.inputs, values) if not in_rows(v)]
-        graph = with_room(arranged(captured, exact, memory, turned))
-        self.graph, self.form, self.plan = graph, graph.form, plan_of(graph, *values)
-        self.source, words = program(self.plan, exact, poison)
+        made = native and native_program(
+            with_room(rewritten(captured, exact, memory)), values, turned, poison
+        )
+        self.graph, self.plan, self.source, words = made or numpy_program(
+            with_room(arranged(captured, exact, memory, turned)), values, exact, poison
+        )
+        self.form = self.graph.form
+        self.native_source = words.known["native"].source if made else ""
         self.arena = words.known["arena"] = arena_of(self.plan.size)
         exec(builtins.compile(self.source, "<compiled>", "exec"), words.known)
         self.run, self.loans = words.known["step"], Loans(self.plan, words, held)
-        self.entry = Entrance(graph, args, values, self.loans)
+        self.entry = Entrance(self.graph, args, values, self.loans)
         first = captured.inputs[len(captured.inputs) - len(held):]
         #: Whether a call leaves the cells as the next one has to find them.
         self.settled = all(map(lasting, self.loans.ends, first, self.loans.empty))
@@ -247,8 +265,8 @@ class Compiled:
         "__weakref__", "__wrapped__", "limit", "lock", "options", "raised", "traces", "warm"
     )
 
-    def __init__(self, f: Fun, exact: bool, memory: int | None, limit: int, poison: bool) -> None:
-        self.__wrapped__, self.options, self.limit = f, (exact, memory, poison), limit
+    def __init__(self, f: Fun, limit: int, *options: Any) -> None:
+        self.__wrapped__, self.options, self.limit = f, options, limit
         self.traces: list[Trace] = []
         self.warm, self.lock = False, RLock()
         self.raised: Any = None  #: What the function has raised while it was captured.
@@ -313,11 +331,17 @@ class Compiled:
         """The program of the latest trace."""
         return self.traces[0].source if self.traces else ""
 
+    @property
+    def native_source(self) -> str:
+        """What of the latest trace is in C; nothing if there is no compiler."""
+        return self.traces[0].native_source if self.traces else ""
+
 
 # book/speed/compile.md: Many traces
 @with_usage
 def compile(
-    f: Fun, *, exact: bool = False, memory: int | None = None, traces: int = 8, poison: bool = False
+    f: Fun, *, exact: bool = False, memory: int | None = None, native: bool = False,
+    traces: int = 8, poison: bool = False,
 ) -> Compiled:
     """A function that does what `f` does, as straight-line code in memory that is planned.
 
@@ -330,6 +354,9 @@ def compile(
         Whether results have to be the same to the last bit, not only up to rounding.
     memory : int, optional
         Bytes of results alive at a time beyond which cheap ones are computed again.
+    native : bool
+        Whether groups of elementwise functions, sums and products are called in C, built with
+        the system's compiler. Without a compiler they are called in NumPy.
     traces : int
         How many ways through the function are kept.
     poison : bool
@@ -347,4 +374,9 @@ def compile(
         In the second call, if `f` does what a graph cannot say.
     """
     expect_function(f, "compile")
-    return Compiled(f, exact, memory, traces, poison)
+    if exact and native:
+        raise ValueError(
+            "compile was given exact=True and native=True, and C rounds otherwise than NumPy. "
+            "Leave one of them out."
+        )
+    return Compiled(f, traces, exact, memory, poison, native)

@@ -16,7 +16,7 @@ equation, whose intermediate results need never exist as a whole.
     print(*(f"{group.rows} rows of {group.width}" for group in [fused.equations[0].params["group"]]))
 """
 # Generated from book/speed/fusion.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3a526a15edbb3324b21cfd14541c2d567b19c86ce56225d5c6e17a40eb339cc7
+# sha256: 9a6803816dc30b44ddfa93e1d1420b123c6bac3caa894780403402ed89c40f9e
 
 __all__ = [
     "Draft",
@@ -241,21 +241,21 @@ def at_work(graph: Graph, places: list[int], outs: Any) -> int:
 
 # book/speed/fusion.md: Together, if it pays
 def groups_in(
-    graph: Graph, exact: bool = False, least: int | None = None, turned: Any = ()
+    graph: Graph, exact: bool = False, least: int | None = None, turned: Any = (), fewest: int = 2
 ) -> list[list[int]]:
     """Places of the equations of each group that pays: more than `least` bytes are at work
     while they are carried out one by one."""
     least = CACHE if least is None else least
     found = [draft.places for draft in Finder(graph, exact, least // PARTS, turned).drafts.values()]
-    return [places for places in found if pays(graph, places, least)]
+    return [places for places in found if pays(graph, places, least, fewest)]
 
 
-def pays(graph: Graph, places: list[int], least: int) -> bool:
-    """Whether equations are carried out together: there are two at least that compute, and
-    they work on more than `least` bytes."""
+def pays(graph: Graph, places: list[int], least: int, fewest: int = 2) -> bool:
+    """Whether equations are carried out together: there are two at least that compute, or
+    `fewest`, and they work on more than `least` bytes."""
     members = [member_of(graph.equations[k]) for k in places]
     count = sum(m is not None and m.role != "alias" for m in members)
-    return count > 1 and at_work(graph, places, ()) >= least
+    return count >= fewest and at_work(graph, places, ()) >= least
 
 
 def contracted(graph: Graph, found: list[list[int]]) -> list[list[int]]:
@@ -303,10 +303,10 @@ def late_updates(graph: Graph, maker: dict[Name, int], item: dict[int, int]) -> 
 
 
 def fuse(
-    graph: Graph, exact: bool = False, least: int | None = None, turned: Any = ()
+    graph: Graph, exact: bool = False, least: int | None = None, turned: Any = (), fewest: int = 2
 ) -> Graph:
     """The graph with one equation in the place of each group that pays."""
-    found = groups_in(graph, exact, least, turned)
+    found = groups_in(graph, exact, least, turned, fewest)
     if not found:
         return graph
     heads = {tuple(places) for places in found}

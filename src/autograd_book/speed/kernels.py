@@ -16,7 +16,7 @@ where there is a compiler.
     print(kernel_text(RowKernel(group), "example"))
 """
 # Generated from book/speed/kernels.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b816580576ecd3438794627f277b34a22748c0603930dce1c163ad14806e37b6
+# sha256: 985341ad2f32e576ad674c89c7b4f98634c15f64b6e94d0e11dec76dd13ae348
 
 __all__ = [
     "MEMORY",
@@ -514,6 +514,11 @@ class Launch:
         for n, (k, _) in enumerate(self.kernel.sums):
             self.ends[2 * n] = self.tables[0][2 + k]
             self.ends[2 * n + 1] = self.tables[1][2 + k] if self.halves == 2 else None
+
+    def point_to(self, k: int, array: Any) -> None:
+        """Let the kernel find an array of this call, which is copied if it lies otherwise."""
+        self.held[k, 0] = array = np.ascontiguousarray(array)
+        self.point(k, array)
 
     def point(self, k: int, array: Any, half: int | None = None) -> None:
         """Let the kernel find an array, after a look at it."""

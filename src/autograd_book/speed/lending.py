@@ -16,7 +16,7 @@ state and counted.
     print(len(loans.own), "array lent, and nobody else has it:", v.value is loans.array(0))
 """
 # Generated from book/speed/lending.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 04cfccc529f42defb1c6131e4456054d53f72ebe2c83510be0ce3081547e67e2
+# sha256: 8fd3c03b8765ff7369fbb07c43f002a6b1fcbabb35b70a46c99ac4ea6897ff5a
 
 __all__ = [
     "Loans",
@@ -157,6 +157,8 @@ def adopt(loans: Loans, arena: Any) -> None:
     if moved or not loans.holders:
         found = link(loans.plan, loans.arrays, arena)
         loans.words.known.update({loans.words.of[name]: a for name, a in found.items()})
+        for tell in loans.words.links:
+            tell(found)
 
 
 # book/speed/lending.md: What a call leaves

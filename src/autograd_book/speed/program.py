@@ -14,7 +14,7 @@
     print(text)
 """
 # Generated from book/speed/program.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3d30d33fc07ce362bb9751874aa20672e052eca3217d189c040dd680cc2671e8
+# sha256: 870a332f9490f01b346d28a2885c23a1c9ee79b5bb73a5172211444fab1e644b
 
 __all__ = [
     "label",
@@ -93,6 +93,7 @@ class Words:
             self.of |= {name: f"{e.primitive.name}_{name.number}" for name in e.outs}
         self.known: dict[str, Any] = {}  #: Objects by word.
         self.numbers: dict[Any, Any] = {}  #: Numbers as arrays.
+        self.links: list[Any] = []  #: What is told where the arrays are, when that has changed.
 
     def word(self, wish: str, value: Any) -> str:
         """A word for an object: the one that is wished, unless it means another already."""
@@ -340,7 +341,8 @@ def done_with(plan: Plan) -> dict[int, list[Name]]:
 
 # book/speed/program.md: The body
 def body(
-    plan: Plan, words: Words, exact: bool, poison: bool, loop: LoopWriter = tile_loop
+    plan: Plan, words: Words, exact: bool, poison: bool, loop: LoopWriter = tile_loop,
+    write: Callable[..., str] = line,
 ) -> list[str]:
     """The lines of a step, each line of the program above what became of it."""
     graph, lines, said = plan.graph, [], ""
@@ -353,7 +355,7 @@ def body(
             if poison:
                 start = plan.workspace[e.params["group"].tiles]
                 lines.append(f"arena[{start}:{start + Loop(e.params['group']).workspace}] = 255")
-        elif e is not None and (text := line(plan, words, e, exact)):
+        elif e is not None and (text := write(plan, words, e, exact)):
             if (origin := source_of(e.line)) != said:
                 lines.append(f"# {origin}")
                 said = origin
@@ -411,12 +413,13 @@ def with_room(graph: Graph) -> Graph:
 
 # book/speed/program.md: Put together
 def program(
-    plan: Plan, exact: bool, poison: bool = False, loop: LoopWriter = tile_loop
+    plan: Plan, exact: bool, poison: bool = False, loop: LoopWriter = tile_loop,
+    write: Callable[..., str] = line,
 ) -> tuple[str, Words]:
     """The text of a step as a function, and its words."""
     words, graph, ends = Words(plan.graph), plan.graph, endings(plan)
     words.known |= {"copyto": np.copyto, "array": np.array}
-    lines = body(plan, words, exact, poison, loop)
+    lines = body(plan, words, exact, poison, loop, write)
     copied = {end.old: end.new for end in ends if end.how == "copied"}
     loose = [new for new in dict.fromkeys(copied.values()) if plan.kind(new) != "buffer"]
     # all that may lie in the array of a cell is read before any of them is written
