@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0eab1578c7f68b109671c4314fc55b7beb5c426dc6ed65632f786b5b1cfed381
+# sha256: 13978e9630bb3baba83289e2531345d0aec31d62932266620dcadafeb117d67b
 
 __all__ = [
     "Variable",
@@ -73,6 +73,7 @@ __all__ = [
     "capture",
     "profile",
     "compile",
+    "fusions",
     "AutogradSystemsProfiler",
     "AutogradError",
     "DifferentiationTypeError",
@@ -184,6 +185,7 @@ from autograd_book.speed.profile import profile as profile
 
 # book/__init__.md: Names that are passed on
 from autograd_book.speed.compile import compile as compile
+from autograd_book.speed.opportunities import fusions as fusions
 
 
 # book/__init__.md: Names that are passed on

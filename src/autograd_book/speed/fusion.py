@@ -16,7 +16,7 @@ equation, whose intermediate results need never exist as a whole.
     print(*(f"{group.rows} rows of {group.width}" for group in [fused.equations[0].params["group"]]))
 """
 # Generated from book/speed/fusion.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9a6803816dc30b44ddfa93e1d1420b123c6bac3caa894780403402ed89c40f9e
+# sha256: 1d5fe4210b617f2680c5016a46cedb52bf79eff7b1aa7b4813db1554baccb8bf
 
 __all__ = [
     "Draft",
@@ -27,6 +27,7 @@ __all__ = [
     "bytes_of",
     "at_work",
     "groups_in",
+    "moved",
     "pays",
     "contracted",
     "late_updates",
@@ -225,17 +226,16 @@ def bytes_of(names: Any) -> int:
     return sum(name.nbytes for name in dict.fromkeys(names))
 
 
-def at_work(graph: Graph, places: list[int], outs: Any) -> int:
+def at_work(equations: Any) -> int:
     """Bytes of all arrays that are alive at a time when equations are carried out one by
     one."""
-    equations = [graph.equations[k] for k in places]
     last = {name: k for k, e in enumerate(equations) for name in [*e.outs, *e.inputs]}
     alive = set(names_in([e.inputs for e in equations])) - {e.out for e in equations}
     most = 0
     for k, e in enumerate(equations):
         alive.update(e.outs)
         most = max(most, bytes_of(alive))
-        alive -= {name for name in alive if last[name] == k and name not in outs}
+        alive -= {name for name in alive if last[name] == k}
     return most
 
 
@@ -247,15 +247,24 @@ def groups_in(
     while they are carried out one by one."""
     least = CACHE if least is None else least
     found = [draft.places for draft in Finder(graph, exact, least // PARTS, turned).drafts.values()]
-    return [places for places in found if pays(graph, places, least, fewest)]
+    name = Name(0, (), np.dtype(object))
+    return [p for p in found if pays(together(graph, p, name)[0].params["group"], least, fewest)]
 
 
-def pays(graph: Graph, places: list[int], least: int, fewest: int = 2) -> bool:
-    """Whether equations are carried out together: there are two at least that compute, or
-    `fewest`, and they work on more than `least` bytes."""
-    members = [member_of(graph.equations[k]) for k in places]
-    count = sum(m is not None and m.role != "alias" for m in members)
-    return count >= fewest and at_work(graph, places, ()) >= least
+def moved(group: Group) -> tuple[int, int]:
+    """Bytes that the functions of a group read and write one by one, and together."""
+    lone = [bytes_of([*m.equation.inputs, m.equation.out]) for m in group.members if m.role != "alias"]
+    return sum(lone), bytes_of([*group.inputs, *group.outs])
+
+
+def pays(group: Group, least: int | None = None, fewest: int = 2) -> bool:
+    """Whether equations are carried out together: there are `fewest` at least that compute,
+    they work on more bytes than stay in the cache, and half of what they move is saved."""
+    least = CACHE if least is None else least
+    count = sum(m.role != "alias" for m in group.members)
+    apart, together = moved(group)
+    half = not least or fewest < 2 or apart >= 2 * together
+    return count >= fewest and at_work(group.equations) >= least and half
 
 
 def contracted(graph: Graph, found: list[list[int]]) -> list[list[int]]:

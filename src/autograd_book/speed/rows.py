@@ -14,7 +14,7 @@ at a time.
         print(e.primitive.name, member_of(e) and member_of(e)[1:4])
 """
 # Generated from book/speed/rows.md by autograd-book extract; edit the chapter, not this file.
-# sha256: efcbdd278806dee251fa1429cdffca31f4f7fbf2ef9e8503f59c7582ec587897
+# sha256: 4172596dcd06934e506eb28d4834ce61cb6181160fd8b0575a0797309c147d5a
 
 __all__ = [
     "table_of",
@@ -36,6 +36,7 @@ __all__ = [
     "bulky",
     "Tiles",
     "run_apart",
+    "ready",
     "run_tiles",
     "fill_with",
     "fused",
@@ -44,7 +45,7 @@ __all__ = [
 
 # book/speed/rows.md: How an operand lies beside the rows
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -300,14 +301,16 @@ class Loop:
     ----------
     group : Group
         What goes.
+    tile : int, optional
+        Bytes of a result in a tile.
     """
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, tile: int | None = None) -> None:
         self.group = group
         self.root: dict[Name, Name] = {}  #: From another name of a value to its first.
         self.kinds: dict[Name, str] = {}  #: Of what is made.
         widest = max(m.equation.out.dtype.itemsize for m in group.members)
-        step = max(1, min(group.rows, TILE // (group.width * widest)))
+        step = max(1, min(group.rows, (tile or TILE) // (group.width * widest)))
         self.step = -(-group.rows // -(-group.rows // step))  #: Rows of a tile; all alike.
         self.calls = [call for m in group.members for call in self.calls_of(m)]
         self.offset: dict[Operand, int] = {}  #: Of a result in the workspace.
@@ -470,31 +473,41 @@ def run_apart(*arrays: Any, group: Group) -> tuple[Any, ...]:
 
 
 # book/speed/rows.md: A primitive of its own
-def run_tiles(*arrays: Any, group: Group, out: Any) -> list[Any]:
-    """Carry out a group tile by tile, into arrays; gives them, and the numbers that have none."""
-    loop = Loop(group)
+def ready(arrays: Any, group: Group, out: Any, tile: int | None = None) -> Callable[[], list[Any]]:
+    """A function that carries out a group tile by tile, into arrays; it gives them, and the
+    numbers that have none."""
+    loop = Loop(group, tile)
     known = dict(zip(group.inputs, arrays, strict=True))
     for name, array in zip(group.outs, out, strict=True):
         known[name] = name.dtype.type(0) if array is None else array
-    for m in loop.sums:
-        known[m.equation.out] = fill_with(known[m.equation.out], START[m.ufunc])
     tiles = Tiles(loop, known, np.empty(loop.workspace, np.uint8))
     values = {
         o: seen_as(o.kind, known[o.value] if type(o.value) is Name else o.value, group.rows)
         for o in loop.operands() if o not in tiles.held
     }
-    for parts in tiles():
-        values.update(zip(tiles.held, parts, strict=True))
-        for c in loop.calls:
-            args = [values[o] for o in c.args]
-            if c.member.role == "total":
-                known[c.out.value] = c.member.ufunc(known[c.out.value], c.fun(*args, **c.params))
-            else:
-                c.fun(*args, **c.params, out=values[c.out])
-    for m in loop.sums:
-        if m.scale != 1:
-            known[m.equation.out] *= m.equation.out.dtype.type(m.scale)
-    return [known[name] for name in group.outs]
+
+    def carry_out() -> list[Any]:
+        for m in loop.sums:
+            known[m.equation.out] = fill_with(known[m.equation.out], START[m.ufunc])
+        for parts in tiles():
+            values.update(zip(tiles.held, parts, strict=True))
+            for c in loop.calls:
+                args = [values[o] for o in c.args]
+                if c.member.role == "total":
+                    known[c.out.value] = c.member.ufunc(known[c.out.value], c.fun(*args, **c.params))
+                else:
+                    c.fun(*args, **c.params, out=values[c.out])
+        for m in loop.sums:
+            if m.scale != 1:
+                known[m.equation.out] *= m.equation.out.dtype.type(m.scale)
+        return [known[name] for name in group.outs]
+
+    return carry_out
+
+
+def run_tiles(*arrays: Any, group: Group, out: Any) -> list[Any]:
+    """Carry out a group tile by tile, into arrays."""
+    return ready(arrays, group, out)()
 
 
 def fill_with(there: Any, start: Any) -> Any:
