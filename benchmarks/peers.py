@@ -57,7 +57,9 @@ def run(given: argparse.Namespace, columns: list[str], threads: int, end: float)
     try:
         for k, name in enumerate(given.workloads):
             until = time.monotonic() + (end - time.monotonic()) / (len(given.workloads) - k)
-            outcome = measured(name, workers, given.rounds, given.seconds, until, given.patience, given.weigh and threads == 1)
+            paged = not WORKLOADS[name].operations  # numbers do not fill pages
+            here = {column: worker for column, worker in workers.items() if paged or not column.endswith(KEPT)}
+            outcome = measured(name, here, given.rounds, given.seconds, until, given.patience, given.weigh and threads == 1)
             found[name] = figures(name, outcome)
             print(line(name, found[name], columns, clock), f"{end - time.monotonic():6.0f} s left" if end < float("inf") else "", flush=True)
             for column, reason in outcome.left_out.items():

@@ -62,12 +62,12 @@ def test_the_limit_holds_each_product_of_the_step_once():
 class Answering:
     """In place of a process: a step that multiplies the change by hand by a factor, and takes so many seconds."""
 
-    def __init__(self, seconds, factor=1.0, unfit=""):
-        self.seconds, self.factor, self.unfit, self.asked = seconds, factor, unfit, []
+    def __init__(self, seconds, factor=1.0, unfit="", after=0):
+        self.seconds, self.factor, self.unfit, self.after, self.asked = seconds, factor, unfit, after, []
 
     def ask(self, order, what, patience=None):
         self.asked.append(order)
-        if self.unfit:
+        if self.unfit and len(self.asked) > self.after:
             raise Unfit(self.unfit)
         if order == "prepare":
             before, after = given(WORKLOADS[what])[0], updated("by hand", what)
@@ -85,8 +85,9 @@ def test_an_engine_with_another_update_stops_the_run_before_any_is_timed(factor)
     assert [worker.asked for worker in workers.values()] == [["prepare"], ["prepare"]]
 
 
-def test_an_engine_that_cannot_is_left_out_with_its_reason_and_the_others_are_timed():
-    workers = {"by hand": Answering(0.2), "ours": Answering(0.1), "JAX": Answering(0.1, unfit="no room")}
+@pytest.mark.parametrize("answers", [0, 1, 2, 5])
+def test_an_engine_that_cannot_is_left_out_with_its_reason_and_the_others_are_timed(answers):
+    workers = {"by hand": Answering(0.2), "ours": Answering(0.1), "JAX": Answering(0.1, unfit="no room", after=answers)}
     found = measured("W1", workers, rounds=7, seconds=0.4, weigh=True)
     assert (found.left_out, set(found.times), found.bytes) == ({"JAX": "no room"}, {"by hand", "ours"}, {"by hand": 1000, "ours": 1000})
     kept = figures("W1", found)["columns"]

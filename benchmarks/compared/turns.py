@@ -152,7 +152,7 @@ class Worker:
         try:
             if not self.door.poll(patience):
                 self.again()
-                raise Unfit(f"its first step was not done after {patience:.0f} s")
+                raise Unfit(f"what was asked of it was not done after {patience:.0f} s")
             found = self.door.recv()
         except (EOFError, ConnectionError):
             self.again()
@@ -200,21 +200,29 @@ def measured(
 ) -> Outcome:  # fmt: skip
     """Times of a workload in turns of some seconds, after all were seen to do the same; at least five rounds, and no more
     once a clock says `until`."""
-    after, found = {}, Outcome({}, {}, {}, {})
-    for column, worker in workers.items():
+    found = Outcome({}, {}, {}, {})
+
+    def ask(column: str, order: str, what: Any) -> Any:
+        """Its answer; None if it cannot, and then it is left out."""
         try:
-            after[column], found.first[column] = worker.ask("prepare", name, patience)
+            return workers[column].ask(order, what, patience)
         except Unfit as reason:
             found.left_out[column] = str(reason)
-    expect_same_update(name, after)
-    calls = {c: max(1, round(seconds / workers[c].ask("time", (name, 1))["wall"])) for c in after}
-    found.times.update({column: [] for column in after})
+            found.times.pop(column, None)
+            return None
+
+    ready = {column: answer for column in workers if (answer := ask(column, "prepare", name))}
+    found.first.update({column: seconds for column, (_, seconds) in ready.items()})
+    expect_same_update(name, {column: values for column, (values, _) in ready.items()})
+    once = {column: taken["wall"] for column in ready if (taken := ask(column, "time", (name, 1)))}
+    found.times.update({column: [] for column in once})
     for k in range(rounds):
-        for column in list(after)[:: 1 if k % 2 else -1]:
-            found.times[column].append(workers[column].ask("time", (name, calls[column])))
+        for column in list(found.times)[:: 1 if k % 2 else -1]:
+            if taken := ask(column, "time", (name, max(1, round(seconds / once[column])))):
+                found.times[column].append(taken)
         if k >= 4 and time.monotonic() > until:
             break
-    for column in after if weigh and not WORKLOADS[name].operations else ():
-        if not column.endswith(KEPT) and column != "limit":
-            found.bytes[column] = workers[column].ask("weigh", name)
+    for column in list(found.times) if weigh and not WORKLOADS[name].operations else ():
+        if not column.endswith(KEPT) and column != "limit" and (most := ask(column, "weigh", name)):
+            found.bytes[column] = most
     return found
