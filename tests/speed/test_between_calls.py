@@ -1,7 +1,7 @@
 """What users change between the calls of a compiled function, or do in it: the eager numbers, or a refusal, and never old ones."""
 
 from collections import deque
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -143,6 +143,7 @@ CHANGES = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:A compiled function went another way")
 @pytest.mark.parametrize("make", [*CHANGES, global_that_has_the_name_of_an_attribute])
 def test_what_has_changed_since_the_last_call_is_seen(make) -> None:
     expect_alike(changing(make))
@@ -300,6 +301,63 @@ def test_an_attribute_that_is_computed_when_it_is_asked_for_is_computed_by_the_f
             here.factor = 5.0
             del here.table
         assert ("table" in vars(here)) is (k != 4)
+
+
+def table_that_is_kept():
+    table = np.ones(8, np.float32)
+
+    @lru_cache
+    def kept(n):
+        return table * n
+
+    def change(k):
+        if k == 4:
+            table[:] = k
+            kept.cache_clear()
+
+    return lambda x: x * kept(2), change
+
+
+def kept_for_each_shape():
+    here = SimpleNamespace(n=8)
+
+    @lru_cache
+    def mask(n):
+        return np.arange(n) % 2
+
+    return lambda x: x[:, : here.n] * mask(here.n), lambda k: setattr(here, "n", 8 - k // 3)
+
+
+@pytest.mark.parametrize("make", [table_that_is_kept, kept_for_each_shape])
+def test_a_function_that_keeps_its_results_gives_those_that_it_gives_in_eager_code(make) -> None:
+    expect_alike(changing(make))
+
+
+def test_no_symbol_stays_in_a_cache() -> None:
+    here = SimpleNamespace(w=np.ones(3))
+
+    @lru_cache
+    def kept():
+        return here.w * 2
+
+    with pytest.raises(CaptureError, match="kept, which keeps its results"):
+        ab.capture(lambda x: x * kept(), np.ones(3))
+    assert type(kept()) is np.ndarray
+    assert ab.capture(lambda x: x * kept(), np.ones(3))(np.ones(3)).tolist() == [2.0] * 3
+
+
+def test_a_function_that_goes_another_way_in_every_call_warns_once_and_runs_as_it_is() -> None:
+    here = SimpleNamespace(log=[], w=2.0)
+    run = ab.compile(lambda x: x * here.w + 0 * len(here.log))
+    with pytest.warns(UserWarning, match="another way in each of 8 calls.*a list.*Pass what changes") as told:
+        for k in range(40):
+            np.testing.assert_array_equal(run(X[0]), X[0] * 2)
+            here.log.append(k)
+    assert len(told) == 1
+    assert len(run.traces) == 8 and run.missed > 8
+    for _ in range(64):  # it rests, and is compiled again
+        run(X[0])
+    assert run.missed == 0
 
 
 def test_a_global_that_only_shares_the_name_of_an_attribute_asks_for_no_other_trace() -> None:

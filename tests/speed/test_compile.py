@@ -24,20 +24,21 @@ def left(step: Step) -> list[Any]:
     return [p.numpy() for p in held] + [p.grad.numpy() for p in held if p.grad is not None]
 
 
-@pytest.mark.parametrize("block", range(20))
+@pytest.mark.parametrize("block", range(40))
 def test_a_random_step_does_in_four_calls_what_it_does_eagerly_also_where_freed_memory_is_poisoned(block) -> None:
-    for seed in range(10 * block, 10 * block + 10):
+    for seed in range(25 * block, 25 * block + 25):
         dtype = (np.float32, np.float64)[seed % 2]
         eager, exact, loose = (Step(seed, dtype) for _ in range(3))
         bits = compile(exact, exact=True, poison=True)
-        fast = compile(loose, poison=True, memory=0 if seed % 3 == 0 else None)
+        fast = compile(loose, poison=True, memory=0 if seed % 10 == 0 else None) if seed % 5 == 0 else None
         for k in range(4):
             x = eager.x * (1 + k / 8)
             with np.errstate(all="ignore"):
-                wanted, one, _ = eager(x), bits(x), fast(x)
+                wanted, one, _ = eager(x), bits(x), fast and fast(x)
             assert same_bits(one.numpy(), wanted.numpy()), (seed, k)
             assert all(map(same_bits, left(exact), left(eager))), (seed, k)
-            assert all(close(a, b, dtype) for a, b in zip(left(loose), left(eager), strict=True)), (seed, k)
+            if fast:
+                assert all(close(a, b, dtype) for a, b in zip(left(loose), left(eager), strict=True)), (seed, k)
         assert len(bits.traces) == 1, seed
 
 

@@ -14,7 +14,7 @@ and update alike.
     print(graph(np.zeros(3)))
 """
 # Generated from book/speed/capture.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e36528cbd56e6f79184494cb2edb1cda1c883b45161af1125cf54f4f065fc4d5
+# sha256: 6ab81ad68e065c2b5a9a470325300e2fce8bc1400022863480cd3cbe6af3d2b6
 
 __all__ = [
     "commit",
@@ -34,10 +34,12 @@ __all__ = [
     "members_of",
     "lost",
     "State",
+    "ColdCacheError",
+    "expect_warm",
+    "written_through",
     "expect_members",
     "expect_disjoint",
     "left_by",
-    "written_through",
     "fixed_by",
     "constants_of",
     "expect_ours",
@@ -230,6 +232,35 @@ class State:
 
 
 # book/speed/capture.md: State goes in and comes out
+class ColdCacheError(CaptureError):
+    """A function that keeps its results was called for new arguments while captured."""
+
+
+def expect_warm(state: State) -> None:
+    """Raise ColdCacheError if a cache has got a result of this run, which may be a symbol."""
+    caches = [(h, noted) for h, noted, _ in state.extents if hasattr(h, "cache_info")]
+    for cache in [h for h, noted in caches if extent(h) != noted]:
+        cache.cache_clear()
+        raise ColdCacheError(
+            f"{cache.__name__}, which keeps its results, was called for new arguments by a "
+            "captured function. Call the function once as it is, before it is captured."
+        )
+
+
+# book/speed/capture.md: State goes in and comes out
+def written_through(state: State) -> frozenset[StateCell]:
+    """Places whose array was written to in place, so that all who hold it see that."""
+    moved = {cell: handle for cell, handle in state.handles.items() if handle.version}
+    for cell, handle in moved.items():
+        if not any(other.read() is handle for other in moved):
+            raise CaptureError(
+                f"{cell} was written to in place by a captured function, and then given another "
+                "array. Do one of the two."
+            )
+    return frozenset(moved)
+
+
+# book/speed/capture.md: State goes in and comes out
 def expect_members(state: State) -> None:
     """Raise CaptureError if a set or a queue has other members now, or a list fewer."""
     for holder, noted, _ in state.extents:
@@ -275,18 +306,6 @@ def left_by(state: State, level: Capture) -> tuple[list[Any], set[StateCell]]:
         name if after.get(cell) is None is state.before.get(cell) else named(after.get(cell))
         for cell, name in state.names.items()
     ], moved
-
-
-def written_through(state: State) -> frozenset[StateCell]:
-    """Places whose array was written to in place, so that all who hold it see that."""
-    moved = {cell: handle for cell, handle in state.handles.items() if handle.version}
-    for cell, handle in moved.items():
-        if not any(other.read() is handle for other in moved):
-            raise CaptureError(
-                f"{cell} was written to in place by a captured function, and then given another "
-                "array. Do one of the two."
-            )
-    return frozenset(moved)
 
 
 def fixed_by(state: State) -> list[tuple[StateCell, Any, Any]]:
@@ -367,6 +386,7 @@ def traced(f: Fun, examples: Any, moving: set[StateCell], expand: Any) -> Graph 
             outcome = list(map(named, leaves(result)))
             after, moved = left_by(state, level)
             expect_members(state)
+            expect_warm(state)
             expect_disjoint(state, after)
             through = written_through(state)
         finally:

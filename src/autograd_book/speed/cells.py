@@ -19,7 +19,7 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: cb48c624548d447e82a07eae402c152b69385785bd8441f48fdbed613e4e09b0
+# sha256: 90ed47ae4be23e99c0c6fedfaec444b228b7527efd1038dca9d0e9c0ebc3354c
 
 __all__ = [
     "found_at",
@@ -275,6 +275,8 @@ def extent(holder: Any) -> Any:
         return len(holder) if isinstance(holder, tuple) else None
     if isinstance(holder, list):
         return len(holder)
+    if hasattr(holder, "cache_info"):  # a function that keeps its results
+        return holder.cache_info().misses
     if isinstance(holder, bytearray | array):
         return bytes(holder)
     return tuple(map(id, holder)) if isinstance(holder, set | deque) else tuple(holder)
@@ -298,7 +300,8 @@ def walked(values: Any) -> tuple[list[StateCell], dict[int, Any], list[Any]]:
         if id(value) in seen:
             continue
         seen[id(value)] = value
-        if isinstance(value, list | dict | set | deque | bytearray | array):
+        kinds = (list, dict, set, deque, bytearray, array)
+        if isinstance(value, kinds) or hasattr(value, "cache_info"):
             holders.append(value)
         elif followed(value):
             holders += [vars(value), *[vars(k) for k in own_kinds(value) if id(k) not in seen]]

@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 70a93b0c36ede71c7fb62d39c9aac4b63ed065b87c8e7fc85b05eb63da447967
+# sha256: 3f0072aaf0dc60c2c900bf8f2d072c7176660c5f3ab9b0bfc61bbf6e952c9b20
 
 __all__ = [
     "like",
@@ -31,6 +31,7 @@ __all__ = [
     "Trace",
     "carried_out",
     "note",
+    "PATIENCE",
     "Compiled",
     "compile",
 ]
@@ -52,7 +53,9 @@ from autograd_book.memory.repeat import mark, restart_sources, state_of
 from autograd_book.modes.transforms import expect_function
 from autograd_book.modes.trees import leaves
 from autograd_book.speed.blocks import block_attention
-from autograd_book.speed.capture import capture, expect_fitting, given, inner
+from autograd_book.speed.capture import (
+    ColdCacheError, capture, expect_fitting, given, inner,
+)
 from autograd_book.speed.equations import Graph, MissedGuard, Name
 from autograd_book.speed.fusion import fuse
 from autograd_book.speed.lending import Loans, adopt, hand_out, in_rows, lasting, return_arrays
@@ -251,6 +254,9 @@ def note(trace: Trace) -> None:
 
 
 # book/speed/compile.md: Many traces
+PATIENCE = 8  #: Traces in a row that may be made for one call each.
+
+
 class Compiled:
     """A function that is compiled as it is called; see `compile`.
 
@@ -262,13 +268,15 @@ class Compiled:
 
     # no dict, in which the walk to the state of another function would find our traces
     __slots__ = (
-        "__weakref__", "__wrapped__", "limit", "lock", "options", "raised", "traces", "warm"
+        "__weakref__", "__wrapped__", "limit", "lock", "missed", "options", "raised", "traces",
+        "warm",
     )
 
     def __init__(self, f: Fun, limit: int, *options: Any) -> None:
         self.__wrapped__, self.options, self.limit = f, options, limit
         self.traces: list[Trace] = []
         self.warm, self.lock = False, RLock()
+        self.missed = 0  #: Calls in a row that no trace has fitted.
         self.raised: Any = None  #: What the function has raised while it was captured.
 
     def traced(self, args: Any, kwargs: Any) -> Any:
@@ -291,6 +299,21 @@ class Compiled:
             self.raised = None
         return None
 
+    def restless(self, why: Any) -> bool:
+        """Whether so many calls in a row have fitted no trace that another is not tried but
+        now and then; warns once of what differs."""
+        if self.missed < PATIENCE:
+            return False
+        if self.missed == PATIENCE:
+            warnings.warn(
+                f"A compiled function went another way in each of {PATIENCE} calls, and is "
+                f"run as it is, which is slow: {str(why).partition('. ')[0]}. Pass what "
+                "changes as an argument, or keep it where the function cannot reach it.",
+                stacklevel=3,
+            )
+        self.missed += 1  # tried again after 16 calls, 32, 64
+        return bool(self.missed & self.missed - 1)
+
     def eager(self, args: Any, kwargs: Any) -> Any:
         """What the function itself does, after a capture in which it has raised an error."""
         out = self.__wrapped__(*args, **kwargs)
@@ -309,16 +332,24 @@ class Compiled:
         ):
             return self.__wrapped__(*args, **kwargs)
         with self.lock:
+            why: Any = None
             for trace in self.traces:
                 try:
-                    return trace(args, kwargs)
-                except MissedGuard:
-                    continue
-            if not self.warm:
+                    out, self.missed = trace(args, kwargs), 0
+                    return out
+                except MissedGuard as error:
+                    why = why or error
+            if not self.warm or self.restless(why):
                 self.warm = True
                 return self.__wrapped__(*args, **kwargs)
-            if (trace := self.traced(args, kwargs)) is None:
+            try:
+                trace = self.traced(args, kwargs)
+            except ColdCacheError:
+                self.traces.clear()  # they rest on what the cache had before
+                return self.__wrapped__(*args, **kwargs)
+            if trace is None:
                 return self.eager(args, kwargs)
+            self.missed += 1
             self.traces.insert(0, trace)
             del self.traces[self.limit:]
             try:
