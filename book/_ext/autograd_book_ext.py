@@ -4,6 +4,7 @@ The answers come from ``autograd_book.literate.weave``; this module only hands t
 """
 
 import ast
+import gc
 import hashlib
 import inspect
 import json
@@ -350,6 +351,7 @@ def count_pages(app, exception):
 
 def setup(app):
     """Connect all of this to Sphinx."""
+    gc.disable()  # Trees of pages live until a build ends; to look them through again and again takes half of its time.
     app.setup_extension("autograd_book_notebooks")
     codeautolink.parse_names = OnceParsed()
     app.connect("config-inited", leave_out_doors)
