@@ -351,7 +351,7 @@ def count_pages(app, exception):
 
 def setup(app):
     """Connect all of this to Sphinx."""
-    gc.disable()  # Trees of pages live until a build ends; to look them through again and again takes half of its time.
+    gc.set_threshold(500_000, 10, 10)  # Trees of pages are large; to look for garbage after each 700 objects takes half of a build's time.
     app.setup_extension("autograd_book_notebooks")
     codeautolink.parse_names = OnceParsed()
     app.connect("config-inited", leave_out_doors)

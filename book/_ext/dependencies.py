@@ -11,6 +11,8 @@ from functools import cached_property
 from autograd_book.literate.checks import absolute
 from autograd_book.literate.read import PACKAGE
 
+QUIET = {"with_usage"}  # a decorator that wraps a function and tells nobody of it
+
 
 class Imports:
     """The chapters of a book that export, as a graph."""
@@ -121,7 +123,7 @@ def attributes(nodes, aliases):
 
 def speaks(tree, package):
     """Whether a module, when it is imported, calls what it has from others or writes into it."""
-    foreign = {name for _, name in from_imports(ast.walk(tree), package)}
+    foreign = {name for _, name in from_imports(ast.walk(tree), package)} - QUIET
     return any(told & foreign for statement in tree.body for told in map(names_told, at_import(statement)))
 
 

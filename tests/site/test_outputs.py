@@ -194,11 +194,11 @@ def test_a_name_of_the_face_leads_home_and_not_everywhere():
 
 
 def test_a_module_that_calls_or_fills_what_others_define_speaks_and_one_that_defines_does_not():
-    first = "class Primitive: ...\ntable = {}\ndef primitive(f): return f"
-    for code, speaks in [("Primitive()", True), ("table['a'] = 1", True), ("table |= {}", True), ("@primitive\ndef f(): ...", True),
+    first = "class Primitive: ...\ntable = {}\ndef primitive(f): return f\ndef with_usage(f): return f"
+    for code, speaks in [("Primitive()", True), ("table['a'] = 1", True), ("table |= {}", True), ("@primitive\ndef f(): ...", True), ("@with_usage\ndef f(): ...", False),
                          ("for _ in 'ab':\n    Primitive()", True), ("rows = [Primitive()]", True), ("table.update(a=1)", True), ("def f(): Primitive()", False),
                          ("f = lambda: Primitive()", False), ("class A(Primitive):\n    x = len('a')", False), ("own = {}\nown['a'] = 1", False)]:
-        graph = Imports(chapters_of(a0first=first, a0second=f"from autograd_book.a.first import Primitive, primitive, table\n{code}"))
+        graph = Imports(chapters_of(a0first=first, a0second=f"from autograd_book.a.first import Primitive, primitive, table, with_usage\n{code}"))
         assert ("autograd_book.a.second" in graph.speaking) == speaks, code
 
 
