@@ -246,3 +246,32 @@ def test_a_compiled_step_with_c_makes_no_large_arrays() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < w.numpy().nbytes / 10
+
+
+def images(seed: int = 0) -> Any:
+    """A step of a small convolutional network, and its parameters."""
+    rng = np.random.default_rng(seed)
+    draw = lambda *shape: rng.standard_normal(shape).astype(np.float32) * 0.3
+    ps = [ab.Variable(a) for a in (draw(4, 1, 3, 3), draw(4), draw(6, 4, 3, 3), draw(6), draw(24, 3))]
+    x, labels, optimizer = draw(5, 1, 14, 14), np.arange(5) % 3, ab.optim.SGD(ps, lr=0.1)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        h = ab.max_pool2d(ab.relu(ab.conv2d(x, ps[0], ps[1])), 2)
+        h = ab.max_pool2d(ab.relu(ab.conv2d(h, ps[2], ps[3])), 2)
+        loss = ab.nn.cross_entropy(np.reshape(h, (5, -1)) @ ps[4], labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step, ps
+
+
+@needs_compiler
+def test_a_convolutional_network_trains_as_eager() -> None:
+    (eager, one), (step, other) = images(), images()
+    fast = ab.compile(step, native=True)
+    for _ in range(5):
+        assert np.isclose(float(eager().detach().item()), float(fast().detach().item()), rtol=1e-5)
+    for p, q in zip(one, other, strict=True):
+        np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-4, atol=1e-6)

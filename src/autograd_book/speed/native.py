@@ -22,7 +22,7 @@ it does what it does otherwise.
     print(w)
 """
 # Generated from book/speed/native.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 7dd6a7c4953d0dccce65811ee31123c0e6295b4ead36c23aad6a13f9d4a46344
+# sha256: ac544e4152926f5e1329065e760b296f55829c492fd4a206f4a659fc6df45c7b
 
 __all__ = [
     "LETTERS",
@@ -37,6 +37,7 @@ __all__ = [
     "threads",
     "helper",
     "Native",
+    "tiles_now",
     "address_of",
     "share",
     "RUN",
@@ -63,6 +64,7 @@ from autograd_book.speed.fusion import fuse
 from autograd_book.speed.kernels import Launch, Refused, RowKernel, texts
 from autograd_book.speed.plan import Plan, arena_of, link, plan_of, states_of
 from autograd_book.speed.program import Words, line, program, tile_loop
+from autograd_book.speed.rows import run_tiles
 from autograd_book.speed.toolchain import built, toolchain
 
 LETTERS = {np.dtype(np.float32): "s", np.dtype(np.float64): "d"}
@@ -212,6 +214,8 @@ class Native:
         self.calls: list[tuple[Any, Any, Any]] = []  #: Function, pointers and numbers.
         self.names: list[tuple[str, str]] = []
         self.shared: dict[int, int] = {}  #: Calls of which two threads take two at a time.
+        self.given: dict[tuple[Name, ...], Any] = {}  #: Numbers that come with each call.
+        self.head: list[str] = []  #: Lines that put them into their places.
         self.source = ""
         self.table: Any = None  #: All calls, for C.
 
@@ -221,6 +225,8 @@ class Native:
             launch = Launch(RowKernel(e.params["group"]))
         except Refused:
             return tile_loop(plan, words, e)
+        if not all(self.in_rows(name) for name in launch.kernel.group.inputs):
+            return tiles_now(words, e)
         k, kernel = len(self.launches), launch.kernel
         self.launches.append(launch)
         self.linked.append(launch)
@@ -230,14 +236,33 @@ class Native:
             if type(slot.value) is Name and not slot.written and slot.value not in plan.owner:
                 word = words.word(f"point_{k}", launch.point_to)
                 lines.append(f"{word}({n}, {words.of[slot.value]})")
-        for n, name in enumerate(kernel.numbers):
-            lines.append(f"{words.word(f'numbers_{k}', launch.numbers)}[{n}] = {words.of[name]}")
+        lines += self.numbers(launch, words)
         lines += self.called(launch)
         for n, _ in kernel.sums:
             name = kernel.slots[n].value
             if not name.shape:
                 lines.append(f"{words.of[name]} = {words.word(f'sum_{k}_{n}', launch.sums[0][n])}[0]")
         return lines
+
+    def in_rows(self, name: Name) -> bool:
+        """Whether an array, if it stays where it is, lies row by row."""
+        array = self.arrays.get(name)
+        return name not in self.plan.owner or array is not None and array.flags.c_contiguous
+
+    def numbers(self, launch: Launch, words: Words) -> list[str]:
+        """The lines that give a kernel its numbers. Those that come with a call of the step are
+        given once, to all kernels that take the same."""
+        key = tuple(launch.kernel.numbers)
+        if key and key in self.given:
+            launch.numbers = self.given[key]
+            return []
+        word = words.word(f"numbers_{len(self.launches) - 1}", launch.numbers)
+        lines = [f"{word}[{n}] = {words.of[name]}" for n, name in enumerate(key)]
+        if not set(key) <= set(self.plan.graph.inputs):
+            return lines
+        self.given[key] = launch.numbers
+        self.head += lines
+        return []
 
     def called(self, launch: Launch) -> list[str]:
         """The line that calls a kernel: its halves, and what joins their sums."""
@@ -285,6 +310,16 @@ class Native:
         """Note where all arrays are."""
         for one in self.linked:
             one.link(arrays)
+
+
+def tiles_now(words: Words, e: Equation) -> list[str]:
+    """The line of a group whose arrays lie otherwise than row by row, and are looked at anew
+    in each call."""
+    word, group = words.word("run_tiles", run_tiles), words.word("group", e.params["group"])
+    outs = "".join(f"{words.of[n] if n.shape else None}, " for n in e.outs)
+    given = "".join(f"{words.of[n]}, " for n in e.args)
+    made = "".join(f"{words.of[n] if not n.shape else '_'}, " for n in e.outs)
+    return [f"{made}= {word}({given}group={group}, out=({outs}))"]
 
 
 def address_of(table: Any) -> int | None:
@@ -336,10 +371,12 @@ def native_program(graph: Graph, values: Any, turned: Any, poison: bool = False)
     plan = plan_of(graph, *values)
     states = dict(zip(graph.inputs, values, strict=True))
     fixed = {n: np.empty(n.shape, n.dtype) for n in states_of(graph) if n not in turned}
-    rest = {n: np.asarray(states[n]) for n in states_of(graph) if n in turned}
-    native = Native(plan, link(plan, fixed | rest, arena_of(plan.size)))
-    native.arrays = {n: a for n, a in native.arrays.items() if plan.owner.get(n) not in rest}
+    loose = {n: np.asarray(states[n]) for n in states_of(graph) if n in turned}
+    native = Native(plan, link(plan, fixed | loose, arena_of(plan.size)))
+    native.arrays = {n: a for n, a in native.arrays.items() if plan.owner.get(n) not in loose}
     source, words = program(plan, False, poison, native.loop, native.write)
     if not native.build(words):
         return None
+    first, rest = source.split("\n", 1)
+    source = "\n    ".join([first, *native.head]) + "\n" + rest
     return graph, plan, merged(source, native.shared), words
