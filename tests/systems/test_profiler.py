@@ -1,6 +1,7 @@
 """Opportunities in captured graphs, against bytes and operations by hand; the facade, against its parts."""
 
 import json
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -133,3 +134,52 @@ def test_a_users_step_is_what_is_analysed():
     profiler.measured = MACHINE
     assert ("multiply", "exp") in {row.operations[:2] for row in profiler.analyze_fusion_opportunities().rows}
     assert profiler.analyze_memory_patterns().at_peak["parameter"] >= N
+
+
+class Outline(HTMLParser):
+    """Tags that are open, and what a page asks of others."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.asked, self.titles = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.asked += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "path", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.asked += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "h2":
+            self.titles.append(data)
+
+
+def report_on(step, *owners, path):
+    profiler = AutogradSystemsProfiler(step, *owners)
+    profiler.measured = MACHINE
+    profiler.report(path / "report.html")
+    text = (path / "report.html").read_text(encoding="utf-8")
+    outline = Outline()
+    outline.feed(text)
+    assert outline.open == [] and outline.asked == []
+    assert "@import" not in text and "url(" not in text
+    return text, outline.titles
+
+
+def test_a_report_is_one_page_that_asks_for_nothing(tmp_path):
+    w = ab.Variable(np.ones((100, 100)))
+    text, titles = report_on(lambda: np.sum(np.exp(w * 2.0)).backward(), w, path=tmp_path)
+    assert [title.split()[0] for title in titles[:4]] == ["Where", "By", "Where", "From"]
+    assert any("multiply exp" in title for title in titles) and len(titles) <= 9
+    assert "ab.compile(step)" in text and "prefers-color-scheme" in text and "@media print" in text
+
+
+def test_a_step_that_cannot_be_captured_is_reported_with_the_reason(tmp_path):
+    w = ab.Variable(np.ones(3))
+    _, titles = report_on(lambda: float(np.sum(w * 2.0).item()), w, path=tmp_path)
+    assert titles[-1].startswith("No opportunities")

@@ -12,7 +12,7 @@ this book; with a step, yours.
     print(profiler.analyze_fusion_opportunities())
 """
 # Generated from book/systems/profiler.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a18427a85fe76874acb6ecf871acde2ae1c39ef5ae55965057213d517c9bbf75
+# sha256: 388e29eaf8f6699d829ebb600a7143063166d0e8cd8f885038f2936bd1937b9c
 
 __all__ = [
     "Readers",
@@ -30,6 +30,13 @@ __all__ = [
     "KERNELS",
     "Opportunities",
     "opportunities",
+    "STYLE",
+    "timeline",
+    "advice",
+    "page",
+    "in_time",
+    "in_bytes",
+    "in_graph",
     "language_family",
     "expect_given",
     "AutogradSystemsProfiler",
@@ -246,6 +253,98 @@ def opportunities(graph: Graph, machine: Machine) -> Opportunities:
     return found
 
 
+# book/systems/profiler.md: A report for others
+from html import escape
+from os import PathLike
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ccc; --bar: #0072b2; }
+@media (prefers-color-scheme: dark) { :root { --ink: #ddd; --paper: #181818; --line: #555; --bar: #56b4e9; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+       max-width: 64rem; margin: auto; padding: 1rem; }
+div { overflow-x: auto; } table { border-collapse: collapse; font-size: 0.85rem; }
+th, td { text-align: left; padding: 0.2rem 0.7rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
+pre { overflow-x: auto; padding: 0.5rem; border: 1px solid var(--line); }
+svg { width: 100%; height: auto; } path { fill: var(--bar); } text { fill: var(--ink); font-size: 12px; }
+@media print { body { max-width: none; } th, td { white-space: normal; } section { break-inside: avoid; } }
+"""
+
+
+# book/systems/profiler.md: A report for others
+from autograd_book.memory.report import MemoryProfile, memory_profile
+
+
+def timeline(profile: MemoryProfile) -> str:
+    """Bytes in use from moment to moment, as a drawing in the page."""
+    levels = [moment.most for moment in profile.moments]
+    top, last = max(levels) or 1, max(1, len(levels) - 1)
+    points = " ".join(f"L{640 * i / last:.1f},{180 - 160 * n / top:.1f}" for i, n in enumerate(levels))
+    said = f"from 0 to {top / 1e6:.2f} MB, over {len(levels)} moments of the step"
+    return (
+        f'<svg viewBox="0 0 640 200" role="img" aria-label="Bytes in use: {said}">'
+        f'<path d="M0,180 {points} L640,180 Z"/><text x="4" y="14">{top / 1e6:.2f} MB</text>'
+        f'<text x="4" y="196">begin</text><text x="610" y="196">end</text></svg>'
+    )
+
+
+def advice(row: Opportunity) -> str:
+    """The change to make, as a diff."""
+    if row.kind == "matrix chain":
+        return "-(a @ b) @ c\n+a @ (b @ c)"
+    if row.kind == "shared factor":
+        return "-x @ a, x @ b\n+np.split(x @ np.concatenate([a, b], -1), 2, -1)"
+    return "-step()\n+fast = ab.compile(step)  # once\n+fast()"
+
+
+def page(parts: list[tuple[str, str]]) -> str:
+    """One page that needs no other file."""
+    body = "".join(f"<section><h2>{escape(title)}</h2><div>{text}</div></section>" for title, text in parts)
+    head = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Report on a step</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    )
+    return f"{head}<style>{STYLE}</style></head><body><h1>Report on a step</h1>{body}</body></html>"
+
+
+# book/systems/profiler.md: A report for others
+from autograd_book.speed.profile import profile
+from autograd_book.speed.symbols import CaptureError
+
+
+def in_time(step: Callable[[], Any], owners: Any, machine: Machine) -> list[tuple[str, str]]:
+    """Where the time of a step goes, as parts of a page; of three runs the shortest."""
+    runs = []
+    for _ in range(3):
+        with profile(*owners) as seen:
+            step()
+        runs.append((seen.wall - seen.own, seen))
+    whole, seen = min(runs, key=lambda run: run[0])
+    found = [(f"Where {whole * 1e3:.2f} ms go", seen.table(machine=machine)._repr_html_())]
+    return [*found, ("By line", seen.table("line", machine=machine)._repr_html_())]
+
+
+def in_bytes(step: Callable[[], Any], owners: Any) -> list[tuple[str, str]]:
+    """Where its bytes go, and when."""
+    with memory_profile(*owners) as seen:
+        step()
+    found = [(f"Where {seen.peak / 1e6:.2f} MB go", seen.table()._repr_html_())]
+    return [*found, ("From moment to moment", timeline(seen))]
+
+
+def in_graph(step: Callable[[], Any], machine: Machine) -> list[tuple[str, str]]:
+    """What could be done together, the five largest."""
+    try:
+        found = opportunities(capture(step), machine)
+    except CaptureError as error:
+        return [("No opportunities, since the step cannot be captured", escape(str(error)))]
+    alike, parts = Counter(found.rows), []
+    for r in sorted(alike, key=lambda r: -alike[r] * found.seconds(r))[:5]:
+        gain = f"{alike[r]} × {1e6 * found.seconds(r):.1f} µs, {alike[r] * r.spared / 1e6:.2f} MB not moved"
+        text = f"<p>Predicted: {gain}. {escape(KERNELS[r.kind])}.</p><pre>{escape(r.line)}</pre>"
+        parts.append((f"{r.kind}: {' '.join(r.operations[:5])}", f"{text}<pre>{escape(advice(r))}</pre>"))
+    return parts
+
+
 # book/systems/profiler.md: Under one name
 from autograd_book.graph.errors import DifferentiationTypeError
 from autograd_book.learn.sequence import Transformer, next_token_loss
@@ -352,6 +451,13 @@ class AutogradSystemsProfiler:
     def analyze_fusion_opportunities(self) -> Opportunities:
         """What could be done together, by the captured step."""
         return opportunities(capture(self.step), self.machine())
+
+    def report(self, path: "str | PathLike[str]") -> None:
+        """Write where time and bytes go, and what could be changed, as a page of its own."""
+        machine = self.machine()
+        parts = in_time(self.step, self.owners, machine) + in_bytes(self.step, self.owners)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(page(parts + in_graph(self.step, machine)))
 
     def analyze_graph_scaling(self, factors: tuple[int, ...] = (1, 2, 4)) -> GraphScaling:
         """How time, bytes, operations and equations grow along each size."""
