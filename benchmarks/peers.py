@@ -37,6 +37,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     asked.add_argument("--cpu", action="store_true", help="print processor time in place of time")
     asked.add_argument("--pages", action="store_true", help="columns with pages kept, for NumPy's engines")
     asked.add_argument("--only", action="append", help="an engine to run besides the step by hand; may be repeated")
+    asked.add_argument("--without", action="append", default=[], help="an engine to leave out; may be repeated")
     asked.add_argument("--threads", type=int, default=1, help="of each engine")
     asked.add_argument("--weigh", action="store_true", help="the most bytes at a time as well")
     asked.add_argument("--rounds", type=int, default=15, help="how often all take their turn, at most")
@@ -82,6 +83,7 @@ def main() -> None:
     if given.record:
         given.json, given.pages, given.weigh, given.budget = RECORD, True, True, min(given.budget, 420.0)
     missing = {name: reason for name, engine in ENGINES.items() if (reason := engine.missing())}
+    missing |= dict.fromkeys(given.without, "it was left out on the command line")
     columns = [c for c in ENGINES if c not in missing and (not given.only or c in ("by hand", *given.only))]
     pages = [name + KEPT for name in PAGES if name in columns] if given.pages else []
     print(", ".join(f"{key}: {value}" for key, value in machine().items()))

@@ -190,7 +190,7 @@ def expect_same_update(name: str, after: dict[str, dict[str, np.ndarray]]) -> No
         if not worst < NEAR:
             raise Disagreement(
                 f"{name}: {column} changes the parameters otherwise than the step by hand, by {worst:.1e} of the "
-                "change. Nothing was timed. Mend the workload or the engine, or leave it out with --only."
+                "change. Nothing was timed. Mend the workload or the engine, or leave it out with --without."
             )
 
 
