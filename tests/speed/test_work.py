@@ -9,6 +9,7 @@ from autograd_book.learn.sequence import Transformer, next_token_loss
 from autograd_book.rules.convolution import Sliding, conv, conv_w, conv_x
 from autograd_book.speed import work
 from autograd_book.speed.capture import capture
+from autograd_book.speed.plan import LOOPS
 from autograd_book.speed.work import Work, count_work, total, work_of
 
 
@@ -27,7 +28,7 @@ def test_each_primitive_stands_in_exactly_one_table():
     listed = [name for names in work.BY_COST.values() for name in names.split()]
     assert len(listed) == len(set(listed))
     assert not set(listed) & work.FORMULAS.keys()
-    groups = {"run_apart"}  # of equations, which have their own places in the tables
+    groups = {group.name for group in LOOPS}  # of equations, which have their own places in the tables
     assert ours <= set(listed) | work.FORMULAS.keys() | groups
 
 
