@@ -16,7 +16,7 @@ equation, whose intermediate results need never exist as a whole.
     print(*(f"{group.rows} rows of {group.width}" for group in [fused.equations[0].params["group"]]))
 """
 # Generated from book/speed/fusion.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1d5fe4210b617f2680c5016a46cedb52bf79eff7b1aa7b4813db1554baccb8bf
+# sha256: 814eb5b6bb5445c67bafb2277b63c258d7727d673210a38f4afb1fca1c8a3317
 
 __all__ = [
     "Draft",
@@ -47,7 +47,7 @@ import numpy as np
 from autograd_book.speed.equations import Equation, Graph, Name, names_in
 from autograd_book.speed.lifetimes import cells_in, roots_of
 from autograd_book.speed.passes import everything, turns
-from autograd_book.speed.rows import Group, Member, fused, member_of, table_of
+from autograd_book.speed.rows import Group, Member, fused, member_of
 
 
 # book/speed/fusion.md: Who can go together
@@ -94,7 +94,7 @@ def large(m: Member) -> list[Name]:
     return [a for a, kind in zip(m.equation.args, m.args) if type(a) is Name and kind == "tile"]
 
 
-# book/speed/fusion.md: Who can go together
+# book/speed/fusion.md: No group waits for itself
 class Finder:
     """Puts the equations of a graph into groups, such that no group waits for itself.
 
