@@ -100,6 +100,7 @@ def take_away_stale_pages(app):
             file.unlink()
     if before.get(SOURCES) != app.book_pages[SOURCES]:
         shutil.rmtree(Path(app.outdir, SOURCES), ignore_errors=True)
+    keep_pages(app, {page: state for page, state in before.items() if page not in stale})  # A build that is killed leaves them to the next.
     app.book_complaints = Complaints(app)
 
 
@@ -121,7 +122,11 @@ def note_pages(app, error):
     if not error:
         complaints = app.book_complaints.pages | {name for name, c in app.book_chapters.items() if Path(app.srcdir, f"{name}.md").read_text("utf-8") != c.text}
         fine = {} if None in complaints else {page: state for page, state in app.book_pages.items() if page not in complaints}
-        pages_file(app).write_text(json.dumps(fine, indent=1))
+        keep_pages(app, fine)
+
+
+def keep_pages(app, pages):
+    pages_file(app).write_text(json.dumps(pages, indent=1))
 
 
 def pages_file(app):

@@ -150,6 +150,29 @@ def test_what_a_build_complained_of_it_complains_of_again(small_book):
         assert status != 0 and "nowhere" in output
 
 
+KILLED = """
+import os
+whole = setup
+
+
+def setup(app):
+    app.connect("build-finished", lambda *_: os.environ.get("KILLED") and os._exit(1), priority=1)
+    return whole(app)
+"""
+
+
+def test_a_page_that_was_written_when_a_build_was_killed_is_written_again_with_its_links(rule_book, tmp_path, monkeypatch):
+    with (tmp_path / "book" / "_ext" / "autograd_book_notebooks.py").open("a") as extension:
+        extension.write(KILLED)
+    assert rule_book()[0] == 0
+    monkeypatch.setitem(RULE_PAGES, "dependent", "A sentence.\n\n" + RULE_PAGES["dependent"])
+    status, _, shown, _ = rule_book(KILLED="1")
+    assert status != 0 and "A sentence." in shown["dependent"] and "sphinx-codeautolink-a" not in shown["dependent"]
+    status, output, shown, executed = rule_book()
+    assert (status, executed) == (0, []), output
+    assert "sphinx-codeautolink-a" in shown["dependent"]
+
+
 def test_the_public_address_stands_in_one_place():
     address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
     kept = [path for path in ROOT.rglob("*") if path.suffix in {".md", ".yml", ".yaml", ".toml", ".py", ".cff", ".txt", ".cfg", ".css", ""}
