@@ -16,7 +16,7 @@ equation, whose intermediate results need never exist as a whole.
     print(*(f"{group.rows} rows of {group.width}" for group in [fused.equations[0].params["group"]]))
 """
 # Generated from book/speed/fusion.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 814eb5b6bb5445c67bafb2277b63c258d7727d673210a38f4afb1fca1c8a3317
+# sha256: 0470ea97d1c24f07750a09db44b6e1a11fbc3bc6a887ba7ad9a5ced39e39615f
 
 __all__ = [
     "Draft",
@@ -32,6 +32,7 @@ __all__ = [
     "contracted",
     "late_updates",
     "fuse",
+    "readers_of",
     "together",
 ]
 
@@ -248,7 +249,9 @@ def groups_in(
     least = CACHE if least is None else least
     found = [draft.places for draft in Finder(graph, exact, least // PARTS, turned).drafts.values()]
     name = Name(0, (), np.dtype(object))
-    return [p for p in found if pays(together(graph, p, name)[0].params["group"], least, fewest)]
+    readers = readers_of(graph)
+    groups = [together(graph, p, name, readers)[0].params["group"] for p in found]
+    return [p for p, group in zip(found, groups, strict=True) if pays(group, least, fewest)]
 
 
 def moved(group: Group) -> tuple[int, int]:
@@ -264,7 +267,7 @@ def pays(group: Group, least: int | None = None, fewest: int = 2) -> bool:
     count = sum(m.role != "alias" for m in group.members)
     apart, together = moved(group)
     half = not least or fewest < 2 or apart >= 2 * together
-    return count >= fewest and at_work(group.equations) >= least and half
+    return count >= fewest and (least <= 0 or at_work(group.equations) >= least) and half
 
 
 def contracted(graph: Graph, found: list[list[int]]) -> list[list[int]]:
@@ -321,25 +324,38 @@ def fuse(
     heads = {tuple(places) for places in found}
     last = max(name.number for name in names_in([everything(graph), graph.inputs]))
     equations: list[Equation] = []
-    order = contracted(graph, found)
+    order, readers = contracted(graph, found), readers_of(graph)
     for places in order:
         es = [graph.equations[k] for k in places]
         if tuple(places) in heads:
             last += 1
-            equations += together(graph, places, Name(last, (), np.dtype(object)))
+            equations += together(graph, places, Name(last, (), np.dtype(object)), readers)
         else:
             equations += es
     return replace(graph, equations=tuple(equations))
 
 
-def together(graph: Graph, places: list[int], tiles: Name) -> list[Equation]:
+def readers_of(graph: Graph) -> dict[Name, set[int]]:
+    """Places of the equations that read each name; behind the last for what is returned or
+    asked."""
+    found: dict[Name, set[int]] = {}
+    for k, e in enumerate(graph.equations):
+        for name in e.inputs:
+            found.setdefault(name, set()).add(k)
+    for name in names_in([graph.outputs, [g.name for g in graph.guards]]):
+        found.setdefault(name, set()).add(len(graph))
+    return found
+
+
+def together(
+    graph: Graph, places: list[int], tiles: Name, readers: dict[Name, set[int]]
+) -> list[Equation]:
     """One equation in the place of some, and those that give its results another name."""
     inside = set(places)
     members = tuple([m for k in places if (m := member_of(graph.equations[k]))])
     rows, width = max((m.space for m in members), key=lambda space: space[1])
     made = {m.equation.out: m for m in members}
-    outside = [e.inputs for k, e in enumerate(graph.equations) if k not in inside]
-    read = set(names_in([outside, graph.outputs, [g.name for g in graph.guards]]))
+    read = {name for name in made if not readers.get(name, inside) <= inside}
     for m in reversed(members):  # who reads an alias reads what it is an alias of
         if m.role == "alias" and m.equation.out in read:
             read.add(m.equation.args[0])
