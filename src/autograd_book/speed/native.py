@@ -22,7 +22,7 @@ it does what it does otherwise.
     print(w)
 """
 # Generated from book/speed/native.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ac544e4152926f5e1329065e760b296f55829c492fd4a206f4a659fc6df45c7b
+# sha256: 178707f67a1170de972dca2978847ceb8e3617c751387f04394d63e13bf6b06e
 
 __all__ = [
     "LETTERS",
@@ -346,8 +346,6 @@ def merged(source: str, shared: dict[int, int]) -> str:
     two threads share, and no comment twice."""
     lines: list[str] = []
     for text in source.splitlines():
-        if lines and text == lines[-1] and text.startswith("    #"):
-            continue  # the same line of the user's program
         found = RUN.fullmatch(text)
         if found and threads() > 1 and int(found[1]) in shared:
             text, found = text.replace("run", "share"), None
@@ -359,7 +357,9 @@ def merged(source: str, shared: dict[int, int]) -> str:
             text = f"    run({before[1]}, {found[2]})"
             del lines[k]
         lines.append(text)
-    return "\n".join(lines) + "\n"
+    pairs = zip(["", *lines], lines)
+    once = [text for before, text in pairs if text != before or not text.startswith("    #")]
+    return "\n".join(once) + "\n"
 
 
 def native_program(graph: Graph, values: Any, turned: Any, poison: bool = False) -> Any:
