@@ -12,14 +12,14 @@ request what it saves.
     print(ab.fusions(ab.grad(lambda x: np.sum(np.tanh(x * x) / (1 + x * x))), x))
 """
 # Generated from book/speed/opportunities.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 64c7f389d6e0ccd86448cbe7b5862404d672a48bbed42f6d71aa6b4c05b0c987
+# sha256: 4e4fde1ec8727fbb957c5ae831f7b1aeaaccc3af2f5469ab250ff310bfbe7e34
 
 __all__ = [
     "ROUNDS",
     "timed",
     "peak",
     "measured",
-    "Fusible",
+    "FusionRow",
     "SHOWN",
     "Fusions",
     "fusions",
@@ -86,7 +86,7 @@ def measured(group: Group, arrays: Any) -> tuple[tuple[int, int], tuple[float, f
 
 
 # book/speed/opportunities.md: The table
-class Fusible(NamedTuple):
+class FusionRow(NamedTuple):
     """A group of functions that can be carried out together."""
 
     group: Group
@@ -115,7 +115,7 @@ class Fusible(NamedTuple):
 SHOWN = 10  #: Groups in a printed table.
 
 
-class Fusions(list[Fusible]):
+class Fusions(list[FusionRow]):
     """What can be fused in a function, most bytes saved first."""
 
     @property
@@ -164,10 +164,10 @@ def fusions(f: Callable[..., Any], *examples: Any, measure: bool = False) -> Fus
     return Fusions(sorted((opportunity(*each) for each in found), key=lambda o: -o.saved))
 
 
-def opportunity(group: Group, arrays: Any) -> Fusible:
+def opportunity(group: Group, arrays: Any) -> FusionRow:
     """What is known of a group, and what is measured if there are arrays for it."""
     more = measured(group, arrays) if arrays is not None else ()
-    return Fusible(group, *moved(group), pays(group), *more)
+    return FusionRow(group, *moved(group), pays(group), *more)
 
 
 def groups_of(graph: Graph) -> Iterator[Group]:
