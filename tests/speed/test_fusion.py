@@ -284,3 +284,53 @@ def test_nothing_is_written_before_a_question_whose_answer_comes_out_of_the_loop
     before = v.numpy().copy()
     assert np.isnan(fast(np.full((4, 3), np.nan)))
     np.testing.assert_array_equal(v.numpy(), before)
+
+
+def images(rng: int) -> Any:
+    """A network for images of eight by eight."""
+    kernel = ab.Variable(np.random.default_rng(rng).standard_normal((4, 1, 3, 3)).astype(np.float32))
+    readout = ab.nn.Linear(36, 3, rng=rng)
+    layer = lambda x: readout(np.reshape(ab.max_pool2d(ab.relu(ab.conv2d(x, kernel)), 2), (len(x), -1)))
+    return layer, [kernel, *readout.parameters()]
+
+
+def made_of(layer: Any) -> Any:
+    """A layer and its parameters."""
+    return layer, list(layer.parameters())
+
+
+MODELS = {
+    "perceptron": (lambda: made_of(ab.nn.Sequential(ab.nn.Linear(6, 8, rng=0), ab.gelu, ab.nn.Linear(8, 3, rng=1))), (5, 6)),
+    "recurrent": (lambda: made_of(ab.sequence.RNN(4, 6, rng=0)), (3, 5, 4)),
+    "images": (lambda: images(0), (3, 1, 8, 8)),
+    "transformer": (lambda: made_of(ab.sequence.TransformerBlock(8, 2, rng=0)), (2, 5, 8)),
+}
+
+
+# Adam divides by the size of a gradient: with its usual eps, the rounding of one that is zero, as that of keys' biases, is a step
+@pytest.mark.parametrize(("optimizer", "options"), [("SGD", {}), ("Adam", {"eps": 1e-3})])
+@pytest.mark.parametrize("name", MODELS)
+def test_models_learn_in_loops_what_they_learn_eagerly(name, optimizer, options, everything_fused) -> None:
+    make, shape = MODELS[name]
+    x = np.random.default_rng(3).standard_normal(shape).astype(np.float32)
+
+    def training():
+        layer, parameters = make()
+        descent = getattr(ab.optim, optimizer)(parameters, lr=1e-2, **options)
+
+        def step(x):
+            descent.zero_grad()
+            loss = np.mean(np.square(layer(x)))
+            loss.backward()
+            descent.step()
+            return loss
+
+        return step, parameters
+
+    (eager, wanted), (step, found) = training(), training()
+    fast = ab.compile(step, poison=True)
+    for _ in range(4):
+        eager(x), fast(x)
+    assert " in tiles_" in fast.source
+    for a, b in zip(wanted, found, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=2e-3, atol=2e-4)
