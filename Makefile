@@ -145,7 +145,7 @@ $(ORACLE): requirements/oracle.txt
 test-oracle: $(ORACLE)
 	PYTHONPATH=src $(VENV)-oracle/bin/python -m pytest tests/oracle
 
-PIN = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+PIN = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 EXTRAS := --extra book --extra plot --extra precision --extra progress
 
