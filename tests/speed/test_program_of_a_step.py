@@ -8,14 +8,14 @@ import pytest
 
 import autograd_book as ab
 from autograd_book.speed.capture import capture, inner
-from autograd_book.speed.plan import Plan, arena_of, link, plan_of
+from autograd_book.speed.plan import MemoryPlan, arena_of, link, plan_of
 from autograd_book.speed.program import Words, endings, guards_at, label, program, with_room
 from autograd_book.speed.simplify import simplified
 
 V = np.array([0.5, 1.0, 2.0])
 
 
-def planned(f: Any, *args: Any) -> Plan:
+def planned(f: Any, *args: Any) -> MemoryPlan:
     graph = capture(f, *args)
     return plan_of(graph, *args, *[inner(cell.read()) for cell in graph.cells])
 

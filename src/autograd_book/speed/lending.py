@@ -16,7 +16,7 @@ state and counted.
     print(len(loans.own), "array lent, and nobody else has it:", v.value is loans.array(0))
 """
 # Generated from book/speed/lending.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8fd3c03b8765ff7369fbb07c43f002a6b1fcbabb35b70a46c99ac4ea6897ff5a
+# sha256: f5f25f3deee37a86ab68521a53e3f81080bc53968646585fe5d55efd2b1e0481
 
 __all__ = [
     "Loans",
@@ -44,7 +44,7 @@ from autograd_book.speed.capture import commit, expect_fitting, handed, inner, o
 from autograd_book.speed.cells import StateCell
 from autograd_book.speed.equations import MissedGuard, Name, names_in
 from autograd_book.speed.passes import everything
-from autograd_book.speed.plan import Plan, link, states_of
+from autograd_book.speed.plan import MemoryPlan, link, states_of
 from autograd_book.speed.program import Ending, Words, endings
 
 
@@ -54,7 +54,7 @@ class Loans:
 
     Parameters
     ----------
-    plan : Plan
+    plan : MemoryPlan
         Where the program has its values.
     words : Words
         Where it looks for its arrays.
@@ -62,7 +62,7 @@ class Loans:
         What was in the cells when the program was made.
     """
 
-    def __init__(self, plan: Plan, words: Words, held: list[Any]) -> None:
+    def __init__(self, plan: MemoryPlan, words: Words, held: list[Any]) -> None:
         self.plan, self.words = plan, words
         self.ends, self.states = endings(plan), set(states_of(plan.graph))
         self.through = plan.graph.form.through  #: Cells whose own arrays are written to.

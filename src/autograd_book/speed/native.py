@@ -22,7 +22,7 @@ it does what it does otherwise.
     print(w)
 """
 # Generated from book/speed/native.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 178707f67a1170de972dca2978847ceb8e3617c751387f04394d63e13bf6b06e
+# sha256: 0d21bcf27288509e6affe4f429f97d760201f705f391b7c68db02c9f622475e8
 
 __all__ = [
     "LETTERS",
@@ -62,7 +62,7 @@ from autograd_book.graph.primitive import primitives
 from autograd_book.speed.equations import Equation, Graph, Name, source_of
 from autograd_book.speed.fusion import fuse
 from autograd_book.speed.kernels import Launch, Refused, RowKernel, texts
-from autograd_book.speed.plan import Plan, arena_of, link, plan_of, states_of
+from autograd_book.speed.plan import MemoryPlan, arena_of, link, plan_of, states_of
 from autograd_book.speed.program import Words, line, program, tile_loop
 from autograd_book.speed.rows import run_tiles
 from autograd_book.speed.toolchain import built, toolchain
@@ -201,13 +201,13 @@ class Native:
 
     Parameters
     ----------
-    plan : Plan
+    plan : MemoryPlan
         Where the program has its values.
     arrays : dict
         Arrays that lie as those of the program will.
     """
 
-    def __init__(self, plan: Plan, arrays: dict[Name, Any]) -> None:
+    def __init__(self, plan: MemoryPlan, arrays: dict[Name, Any]) -> None:
         self.plan, self.arrays = plan, arrays
         self.launches: list[Launch] = []
         self.linked: list[Launch | Product] = []
@@ -219,7 +219,7 @@ class Native:
         self.source = ""
         self.table: Any = None  #: All calls, for C.
 
-    def loop(self, plan: Plan, words: Words, e: Equation) -> list[str]:
+    def loop(self, plan: MemoryPlan, words: Words, e: Equation) -> list[str]:
         """The lines of a group of equations: one call, or a loop over tiles."""
         try:
             launch = Launch(RowKernel(e.params["group"]))
@@ -274,7 +274,7 @@ class Native:
             self.shared[first] = len(self.calls)
         return [f"run({first}, {len(self.calls)})"]
 
-    def write(self, plan: Plan, words: Words, e: Equation, exact: bool) -> str:
+    def write(self, plan: MemoryPlan, words: Words, e: Equation, exact: bool) -> str:
         """The line of an equation: a product in C, or a call of NumPy."""
         try:
             product = Product(e, self.arrays)

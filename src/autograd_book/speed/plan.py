@@ -15,11 +15,11 @@ block of memory that all share, or as a view of something else.
     print(plan.size, "bytes, and", plan.bound, "are needed at once")
 """
 # Generated from book/speed/plan.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b9f4c0c111b31b9db58d4c7f6080a52d6d47293259eafc615c047d9ba7989953
+# sha256: 6958fbba3f7ec56ca8f1bcb4fcb999e7425cc2538d6bac98054514b370373166
 
 __all__ = [
     "LOOPS",
-    "Plan",
+    "MemoryPlan",
     "states_of",
     "is_view",
     "fits_buffer",
@@ -73,7 +73,7 @@ LOOPS = (fused, blocked)  #: What stands for several equations, and has several 
 
 
 @dataclass
-class Plan:
+class MemoryPlan:
     """Where each value of a graph lies.
 
     Attributes
@@ -118,13 +118,13 @@ def states_of(graph: Graph) -> list[Name]:
 
 
 # book/speed/plan.md: What is a view of what
-def is_view(plan: Plan, e: Equation) -> bool:
+def is_view(plan: MemoryPlan, e: Equation) -> bool:
     """Whether the result of an equation may be a view of memory that stays where it is."""
     fixed = e.primitive.view and not names_in(list(e.params.values()))
     return fixed and e.args[0] in plan.owner and bool(e.out.shape)
 
 
-def fits_buffer(plan: Plan, e: Equation) -> bool:
+def fits_buffer(plan: MemoryPlan, e: Equation) -> bool:
     """Whether the result of an equation can be written into memory that is there."""
     if type(e.out) is not Name or not e.out.shape or e.out.dtype == object:
         return False
@@ -160,7 +160,7 @@ def unread(graph: Graph) -> Iterator[list[Name]]:
 
 
 # book/speed/plan.md: What is a view of what
-def sketch(plan: Plan, inputs: Any) -> None:
+def sketch(plan: MemoryPlan, inputs: Any) -> None:
     """Find out in one run what is a view of what, and how NumPy lays its results out."""
     known: dict[Name, Any] = dict(zip(plan.graph.inputs, map(own, inputs), strict=True))
     for name in states_of(plan.graph):
@@ -193,7 +193,7 @@ def own(value: Any) -> Any:
 
 
 # book/speed/plan.md: Lifetimes
-def last_use(plan: Plan) -> dict[Name, int]:
+def last_use(plan: MemoryPlan) -> dict[Name, int]:
     """Where each memory is read for the last time; the end for what is returned."""
     last: dict[Name, int] = {}
     for i, e in enumerate(plan.graph.equations):
@@ -210,7 +210,7 @@ def in_place(e: Equation, out: Name, a: Name) -> bool:
     return isinstance(e.primitive.fun, np.ufunc) and e.primitive.elementwise
 
 
-def overlaps(plan: Plan, e: Equation, owner: Name) -> bool:
+def overlaps(plan: MemoryPlan, e: Equation, owner: Name) -> bool:
     """Whether an equation reads a memory otherwise than as the array that it is."""
     return any(name != owner and plan.owner.get(name) == owner for name in e.inputs)
 
@@ -222,7 +222,7 @@ def last_doubt(graph: Graph) -> int:
     return max([last_guard(graph), *risky])
 
 
-def write_updates(plan: Plan, last: dict[Name, int]) -> None:
+def write_updates(plan: MemoryPlan, last: dict[Name, int]) -> None:
     """Let results be written over the old values of cells: behind all guards, and where
     nobody reads the old value any more."""
     guarded, updates = last_doubt(plan.graph), cells_in(plan.graph)
@@ -238,7 +238,7 @@ def write_updates(plan: Plan, last: dict[Name, int]) -> None:
             plan.written[new] = old
 
 
-def results(plan: Plan) -> Iterator[tuple[int, Equation, Name]]:
+def results(plan: MemoryPlan) -> Iterator[tuple[int, Equation, Name]]:
     """All buffers, each with the equation that fills it, and its place."""
     for i, e in enumerate(plan.graph.equations):
         for name in e.outs:
@@ -247,7 +247,7 @@ def results(plan: Plan) -> Iterator[tuple[int, Equation, Name]]:
 
 
 # book/speed/plan.md: Over the old value
-def share_memory(plan: Plan, last: dict[Name, int]) -> dict[Name, Name]:
+def share_memory(plan: MemoryPlan, last: dict[Name, int]) -> dict[Name, Name]:
     """For each buffer the one whose memory it takes over when that is read for the last
     time."""
     taken: dict[Name, Name] = {}
@@ -265,7 +265,7 @@ def share_memory(plan: Plan, last: dict[Name, int]) -> dict[Name, Name]:
 
 
 # book/speed/plan.md: Places
-def place(plan: Plan) -> None:
+def place(plan: MemoryPlan) -> None:
     """Give each buffer its place in the arena."""
     last = last_use(plan)
     write_updates(plan, last)
@@ -305,9 +305,9 @@ def groups_of(graph: Graph) -> list[tuple[int, Any]]:
 
 
 # book/speed/plan.md: Places
-def plan_of(graph: Graph, *inputs: Any) -> Plan:
+def plan_of(graph: Graph, *inputs: Any) -> MemoryPlan:
     """Where each value of a graph lies; inputs are examples, with which it is run once."""
-    plan = Plan(graph)
+    plan = MemoryPlan(graph)
     sketch(plan, inputs)
     place(plan)
     for _, group in groups_of(graph):
@@ -324,7 +324,7 @@ def arena_of(size: int) -> Any:
     return raw[start : start + size]
 
 
-def link(plan: Plan, states: dict[Name, Any], arena: Any) -> dict[Name, Any]:
+def link(plan: MemoryPlan, states: dict[Name, Any], arena: Any) -> dict[Name, Any]:
     """All arrays of a plan: states as they are given, buffers in the arena, and views."""
     arrays = dict(states)
     for e in plan.graph.equations:
@@ -342,7 +342,7 @@ def link(plan: Plan, states: dict[Name, Any], arena: Any) -> dict[Name, Any]:
 
 
 # book/speed/plan.md: Linked and carried out
-def freed(plan: Plan) -> Iterator[list[Name]]:
+def freed(plan: MemoryPlan) -> Iterator[list[Name]]:
     """For each equation the buffers that nobody reads behind it."""
     last = last_use(plan)
     for i, e in enumerate(plan.graph.equations):
@@ -364,7 +364,7 @@ def fill(e: Equation, out: Any, args: Any, params: dict[str, Any]) -> None:
 
 
 # book/speed/plan.md: Linked and carried out
-def run(plan: Plan, arrays: dict[Name, Any], arguments: dict[Name, Any], arena: Any = None) -> dict[Name, Any]:
+def run(plan: MemoryPlan, arrays: dict[Name, Any], arguments: dict[Name, Any], arena: Any = None) -> dict[Name, Any]:
     """Carry out a planned graph, and fill what is freed with NaN if the arena is given."""
     known = arguments | arrays
 

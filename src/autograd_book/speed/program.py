@@ -14,7 +14,7 @@
     print(text)
 """
 # Generated from book/speed/program.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 870a332f9490f01b346d28a2885c23a1c9ee79b5bb73a5172211444fab1e644b
+# sha256: 58981deabc679dfd6820d638ef43627ee9ae9e27f1532e75f6e98301615a1901
 
 __all__ = [
     "label",
@@ -66,7 +66,7 @@ from autograd_book.speed.blocks import blocked, run_blocks
 from autograd_book.speed.cells import StateCell
 from autograd_book.speed.equations import NUMBERS, Equation, Graph, Name, names_in, source_of
 from autograd_book.speed.passes import everything
-from autograd_book.speed.plan import Plan, copies, equations_of, freed, groups_of
+from autograd_book.speed.plan import MemoryPlan, copies, equations_of, freed, groups_of
 from autograd_book.speed.rows import START, Call, Loop, Operand, fused
 
 
@@ -207,7 +207,7 @@ BY_NAME = (np.maximum, np.minimum)
 
 
 # book/speed/program.md: Into a buffer
-def into_call(plan: Plan, words: Words, e: Equation, exact: bool) -> str:
+def into_call(plan: MemoryPlan, words: Words, e: Equation, exact: bool) -> str:
     """The line that computes a result into its buffer."""
     fun, x = e.primitive.into, e.args[0]
     if copies(e):
@@ -230,7 +230,7 @@ def flat(value: Any) -> bool:
 SIGNS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
 
 
-def line(plan: Plan, words: Words, e: Equation, exact: bool) -> str:
+def line(plan: MemoryPlan, words: Words, e: Equation, exact: bool) -> str:
     """The text of an equation; nothing for a view, which is made once."""
     if plan.kind(e.out) == "view":
         return ""
@@ -292,10 +292,10 @@ def ends_of(words: Words, loop: Loop) -> tuple[list[str], list[str]]:
 
 
 #: Writes the lines of a group of equations.
-LoopWriter = Callable[[Plan, "Words", Equation], list[str]]
+LoopWriter = Callable[[MemoryPlan, "Words", Equation], list[str]]
 
 
-def tile_loop(plan: Plan, words: Words, e: Equation) -> list[str]:
+def tile_loop(plan: MemoryPlan, words: Words, e: Equation) -> list[str]:
     """The lines of a group of equations: a loop over tiles of its rows."""
     loop = Loop(e.params["group"])
     held = {name for name in loop.group.inputs if name in plan.owner} | set(loop.group.outs)
@@ -328,7 +328,7 @@ def guards_at(graph: Graph) -> dict[int, list[Any]]:
 
 
 # book/speed/program.md: Questions and farewells
-def done_with(plan: Plan) -> dict[int, list[Name]]:
+def done_with(plan: MemoryPlan) -> dict[int, list[Name]]:
     """Local arrays that nobody reads behind an equation."""
     last = {name: i for i, e in enumerate(plan.graph.equations) for name in [*e.inputs, *e.outs]}
     kept = {*names_in([plan.graph.outputs]), *plan.graph.inputs}
@@ -341,7 +341,7 @@ def done_with(plan: Plan) -> dict[int, list[Name]]:
 
 # book/speed/program.md: The body
 def body(
-    plan: Plan, words: Words, exact: bool, poison: bool, loop: LoopWriter = tile_loop,
+    plan: MemoryPlan, words: Words, exact: bool, poison: bool, loop: LoopWriter = tile_loop,
     write: Callable[..., str] = line,
 ) -> list[str]:
     """The lines of a step, each line of the program above what became of it."""
@@ -381,7 +381,7 @@ class Ending(NamedTuple):
     how: str  #: "kept", "written" in place, "copied" into its array, or "handed" out.
 
 
-def endings(plan: Plan) -> list[Ending]:
+def endings(plan: MemoryPlan) -> list[Ending]:
     """The endings of all cells of a planned graph."""
     graph = plan.graph
     count, found = len(graph.cells), []
@@ -413,7 +413,7 @@ def with_room(graph: Graph) -> Graph:
 
 # book/speed/program.md: Put together
 def program(
-    plan: Plan, exact: bool, poison: bool = False, loop: LoopWriter = tile_loop,
+    plan: MemoryPlan, exact: bool, poison: bool = False, loop: LoopWriter = tile_loop,
     write: Callable[..., str] = line,
 ) -> tuple[str, Words]:
     """The text of a step as a function, and its words."""

@@ -14,7 +14,7 @@ and ``over_arrays`` applies one of them to an array, where there is a compiler.
         print(tanh(np.float32([-1.0, 0.0, 1.0])), np.tanh(np.float32([-1.0, 0.0, 1.0])))
 """
 # Generated from book/speed/vector.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2ebdbfa5d8c6b425a8f70f9d5e18abce6a8b75706c2ebf36c189d9ef9e6ca16d
+# sha256: 0dceba873c61469bf2249c3b0e3e2a72f46d70e831ca6f42305e1f3c1c9d4c62
 
 __all__ = [
     "LN2",
@@ -76,7 +76,7 @@ def least_term(dtype: Any) -> Fraction:
 
 
 def exp_terms(dtype: Any) -> list[Fraction]:
-    """Coefficients of exp(r) = 1 + r + r² (c0 + c1 r + ...) for |r| up to ln(2) / 2."""
+    """Coefficients of exp(r) = 1 + r + r² (c0 + c1 r + ...) for r between ±ln(2) / 2."""
     found: list[Fraction] = []
     while (LN2 / 2) ** (k := len(found) + 2) / math.factorial(k) > least_term(dtype):
         found.append(Fraction(1, math.factorial(k)))
