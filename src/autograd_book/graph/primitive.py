@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a9bfbc68d6c9cce8a515c952e3e7b8fd328b717f4f8642c7d96d0ad99db320a1
+# sha256: b71f5e9f8eb954821e39d6eefead01c16e377f6abc60698589211f2129b7509f
 
 __all__ = [
     "Rule",
@@ -362,6 +362,9 @@ class Primitive:
         by default the universal function itself.
     composite : bool, optional
         True when the function is made of NumPy calls that have primitives of their own.
+    effect : bool, optional
+        True when a call does something besides computing its result, so that each has to be
+        carried out, once and in its place.
     **rules : callable
         For each argument name a rule ``lambda g, ...``: the cotangent of that argument.
 
@@ -373,7 +376,7 @@ class Primitive:
 
     __slots__ = (
         "fun", "name", "arguments", "joint", "flat", "linear", "elementwise", "view", "into",
-        "composite", "rules", "plans", "forms",
+        "composite", "effect", "rules", "plans", "forms",
     )
 
     def __init__(
@@ -387,6 +390,7 @@ class Primitive:
         view: bool = False,
         into: Callable[..., Any] | None = None,
         composite: bool = False,
+        effect: bool = False,
         **rules: Rule,
     ) -> None:
         self.fun, self.name, self.arguments = fun, fun.__name__, arguments.split()
@@ -396,7 +400,7 @@ class Primitive:
         plain_ufunc = isinstance(fun, np.ufunc) and fun.signature is None
         self.elementwise = plain_ufunc if elementwise is None else elementwise
         self.into = fun if into is None and isinstance(fun, np.ufunc) else into
-        self.view, self.composite = view, composite
+        self.view, self.composite, self.effect = view, composite, effect
         if not rules.keys() <= set(self.arguments):
             raise DifferentiationTypeError(
                 f"{self.name} has the arguments {self.arguments} and got rules for "

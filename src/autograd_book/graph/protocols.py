@@ -18,7 +18,7 @@ function of one's own.
     print(x.grad)
 """
 # Generated from book/graph/protocols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6e5dfe3b9f93f808f740bc9228dd6decaaa485f0a1c20674c5f34f1ea989b3df
+# sha256: 9800cffc4310af73fd74c8af617078d92cd7e79adcadbda135ff5c091129f0b8
 
 __all__ = [
     "functions",
@@ -178,6 +178,7 @@ def primitive(
     view: bool = False,
     into: Fun | None = None,
     composite: bool = False,
+    effect: bool = False,
     **rules: Rule,
 ) -> Callable[[Fun], Fun]:
     """Decorator that makes a function of plain arrays differentiable by rules.
@@ -187,7 +188,7 @@ def primitive(
     arguments : str
         Names of the array arguments, separated by spaces. Other parameters of the function
         are passed as they are.
-    joint, flat, linear, elementwise, view, into, composite, **rules
+    joint, flat, linear, elementwise, view, into, composite, effect, **rules
         As for `Primitive`: rules are named after the arguments, and ask for what they need
         by name.
 
@@ -200,7 +201,8 @@ def primitive(
 
     def make(fun: Fun) -> Fun:
         made = Primitive(
-            fun, arguments, joint, flat, linear, elementwise, view, into, composite, **rules
+            fun, arguments, joint, flat, linear, elementwise, view, into, composite, effect,
+            **rules,
         )
         expect_order_and_names(made)
         made.fun = refusing_writes(made)

@@ -16,7 +16,7 @@ arrays with the others.
     print(alongside(3, program))
 """
 # Generated from book/scale/world.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c454713ab0e56ef5507d6edbaa65644d6581ebddbf1db71f7a7f1107c7c67c33
+# sha256: dd10a8bbe8650a32227ab08675e4b71b64b8cfdb5cede8638ee08184ea1cdcc6
 
 __all__ = [
     "in_single",
@@ -120,6 +120,9 @@ class Communicator:
         Its number, from 0, and the number of ranks.
     """
 
+    # what is in slots is out of a compiler's sight: calls are counted, and nobody else's state
+    __slots__ = ("rank", "size")
+
     rank: int
     size: int
 
@@ -170,7 +173,8 @@ def as_call(world: Communicator, name: str, part: Any, how: Any) -> tuple[Asked,
             f"{name} over {size} ranks was given the root {how!r}. Give a rank from 0 to "
             f"{size - 1}."
         )
-    return Asked(name, as_routes(size, how) if name == "permute" else how, part.shape, part.dtype), part
+    how = as_routes(size, how) if name == "permute" else how
+    return Asked(name, how, part.shape, part.dtype), part
 
 
 # book/scale/world.md: A place to meet
@@ -180,6 +184,8 @@ from collections import defaultdict, deque
 
 class Board:
     """Where ranks meet that are threads of one process."""
+
+    __slots__ = ("calls", "changed", "ended", "mail", "served", "size", "waits")
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -208,9 +214,10 @@ class Board:
             self.waits[rank] = ready, what
             self.changed.notify_all()
             self.changed.wait_for(lambda: ready() or hopeless(self))
-            if not ready():
-                raise RankError(why_hopeless(self, rank, what))
+            trouble = "" if ready() else why_hopeless(self, rank, what)
             del self.waits[rank]
+        if trouble:
+            raise RankError(trouble)
 
     def meet(self, number: int, rank: int, call: Asked) -> list[Any]:
         """Wait for the parts of all ranks, in their order."""
@@ -268,6 +275,8 @@ from functools import partial
 
 class Neighbor(Communicator):
     """A rank that is a thread, among others of one process."""
+
+    __slots__ = ("board", "number")
 
     def __init__(self, board: Board, rank: int) -> None:
         self.board, self.rank, self.size, self.number = board, rank, board.size, 0

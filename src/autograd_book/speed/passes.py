@@ -14,7 +14,7 @@ the results, the others keep them up to rounding.
     print(share_common(drop_copies(graph)))
 """
 # Generated from book/speed/passes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 67757f8978c84e38ba529d22d97fa1bbfc157e012223ed0f7e20946a7662aaf5
+# sha256: ff025a102d716b0dc610a6d8c2bde118f3b606a16c44ac8bb9f82e2c4b22f7e1
 
 __all__ = [
     "drop_dead",
@@ -57,11 +57,11 @@ from autograd_book.speed.equations import Equation, Graph, Name, names_in
 
 # book/speed/passes.md: Dead code
 def drop_dead(graph: Graph) -> Graph:
-    """Without the equations that no output and no guard needs."""
+    """Without the equations that no output and no guard needs, unless they have an effect."""
     needed = set(names_in([graph.outputs, [guard.name for guard in graph.guards]]))
     kept = []
     for equation in reversed(graph.equations):
-        if not needed.isdisjoint(equation.outs):
+        if equation.primitive.effect or not needed.isdisjoint(equation.outs):
             needed.update(equation.inputs)
             kept.append(equation)
     return replace(graph, equations=tuple(reversed(kept)))
@@ -188,7 +188,7 @@ def share_common(graph: Graph) -> Graph:
 
     def rule(work: Rewrite, e: Equation) -> Any:
         key = id(e.primitive), e.barrier, key_of(e.args), key_of(e.params)
-        if key in known:
+        if key in known and not e.primitive.effect:
             return known[key]
         known[key] = e.out
         return None
@@ -207,7 +207,8 @@ def fold_constants(graph: Graph) -> Graph:
     def rule(work: Rewrite, e: Equation) -> Any:
         if e.primitive.fun in ABOUT_DTYPES:
             return e.primitive.fun(np.empty(0, getattr(e.args[0], "dtype", None)))
-        return None if e.inputs else e.primitive.fun(*e.args, **e.params)
+        stays = e.inputs or e.primitive.effect
+        return None if stays else e.primitive.fun(*e.args, **e.params)
 
     return rewritten(graph, rule)
 

@@ -16,7 +16,7 @@ one equation for each primitive that meets a symbol.
     print(*level.equations, sep="\\n")
 """
 # Generated from book/speed/symbols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 31f0332d58c10fec8478240e239d405df3a6da3ca37d8847297989f8205b91ca
+# sha256: 57be068722742644617dff5a344aefe32de4cb0da721bcb6ad4ef0478a4e1f19
 
 __all__ = [
     "CaptureError",
@@ -477,8 +477,9 @@ class Capture(Notes):
     __slots__ = ()
 
     def bind(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
-        """Apply a primitive, and write it down if a symbol takes part."""
-        if not any(map(self.mine, args)) and not any(map(self.mine, leaves(params))):
+        """Apply a primitive, and write it down if a symbol takes part, or if it has an
+        effect."""
+        if not primitive.effect and not any(map(self.mine, leaves((args, params)))):
             return self.below.bind(primitive, args, params)
         if self.expand and self.expand(primitive):
             return primitive.fun(*args, **params)

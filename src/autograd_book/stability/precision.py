@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6181a0709251e8e9bf459877547e6c94a25e89ff29c8d70048edf75305f7c86e
+# sha256: 98dafe8217577e404a2b5e93236182ccd85827027f671705d36d6b73205e4292
 
 __all__ = [
     "silenced",
@@ -124,7 +124,7 @@ class Widened(Primitive):
         self.fun, self.name, self.arguments = fun, primitive.name, primitive.arguments
         self.flat, self.linear = primitive.flat, primitive.linear
         self.elementwise, self.composite = primitive.elementwise, False
-        self.view, self.into = True, None
+        self.view, self.into, self.effect = True, None, primitive.effect
         self.joint = primitive.joint and widening(primitive.joint, silenced, None)
         self.rules = {n: self.wider(n, rule, low) for n, rule in primitive.rules.items()}
         self.plans = Plans(self)
