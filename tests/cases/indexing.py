@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from casework import Case, label, strided, transposed, uniform
 
-from autograd_book.rules.indexing import getitem, scatter
+from autograd_book.rules.indexing import getitem, scatter_add
 from cases.shapes import all_of, squared
 
 # Indexing: shape and index.
@@ -62,8 +62,8 @@ def picks() -> Iterator[tuple[str, Case]]:
         x = uniform(shape)
         picked = x[index]
         yield "getitem", Case(lambda x, i=index: np.square(getitem(x, i)), (x,), label("getitem", name))
-        f = lambda g, s=shape, i=index: np.square(scatter(g, s, i))
-        yield "scatter", Case(f, (uniform(np.shape(picked), seed=2),), label("scatter", name))
+        f = lambda g, s=shape, i=index: np.square(scatter_add(g, s, i))
+        yield "scatter_add", Case(f, (uniform(np.shape(picked), seed=2),), label("scatter_add", name))
     for layout in (transposed, strided):
         f = lambda x: getitem(x, np.array([1, 1, 0])) ** 2
         yield "getitem", Case(f, (layout(uniform((3, 4))),), label("getitem", layout.__name__))

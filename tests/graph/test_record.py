@@ -37,7 +37,7 @@ SAVES = {
     **dict.fromkeys(("softmax", "log_softmax"), {"all": ["out"]}),
     "rms_normalize": {"all": ["out", "x"]},
     "transpose": {"all": []},
-    "scatter": {"all": []},
+    "scatter_add": {"all": []},
     "matmul": {"all": ["x", "x_shape", "y", "y_shape"], "x": ["x_shape", "y"], "y": ["x", "y_shape"]},
     "join": {"all": ["xs_shapes"]},
     "where": {"x": ["condition"], "y": ["condition"]},

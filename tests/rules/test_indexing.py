@@ -10,7 +10,7 @@ from casework import uniform
 import autograd_book as ab
 from autograd_book.graph.backward import reachable
 from autograd_book.rules.assignment import At
-from autograd_book.rules.indexing import frozen_index, is_basic, pick, scatter
+from autograd_book.rules.indexing import frozen_index, is_basic, pick, scatter_add
 
 HAS_AT = hasattr(ab.Variable, "at") or hasattr(ab.Variable(1.0), "at")
 
@@ -23,7 +23,7 @@ def test_repeated_indices_add_up() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex64])
 def test_scatter_makes_the_dtype_of_what_it_scatters(dtype) -> None:
-    out = scatter(np.ones(2, dtype), (4,), [1, 1])
+    out = scatter_add(np.ones(2, dtype), (4,), [1, 1])
     assert out.dtype == dtype
     np.testing.assert_array_equal(out, [0, 2, 0, 0])
 

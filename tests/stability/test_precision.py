@@ -53,7 +53,7 @@ def test_every_primitive_has_a_kind():
         ("single", "exp log log1p expm1 power square sum mean var log_sum softmax reciprocal"),
         ("promote", "add subtract multiply divide negative tanh sin sqrt relu where absolute"),
         ("exact", "maximum minimum clip max min cumsum cumprod prod astype fft det inv solve_columns argmax std"),
-        ("move", "reshape transpose getitem scatter join broadcast_to tile flip roll"),
+        ("move", "reshape transpose getitem scatter_add join broadcast_to tile flip roll"),
     ],
 )
 def test_kinds_of_the_primitives_that_matter(kind, names):

@@ -13,7 +13,7 @@ What has no row there is either elementwise or goes by a loop.
     print(shifted(axis=-1, rank=2), shifted(axis=None, rank=2))
 """
 # Generated from book/modes/batching.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 419d6521d614e01fe992c5b086ace02533e4bdc9945bcf9db175e744e19e6754
+# sha256: e9a83264fe1363445ffcdbf40c99cff27e634411145aa513d191b4643247d6e4
 
 __all__ = [
     "Batching",
@@ -256,7 +256,7 @@ batchings |= {
     primitives[np.transpose]: transpose_batch,
     primitives[np.broadcast_to]: broadcast_batch,
     primitives[indexing.getitem]: index_batch,
-    primitives[indexing.scatter]: index_batch,
+    primitives[indexing.scatter_add]: index_batch,
     shapes.joined: join_batch,
 }
 

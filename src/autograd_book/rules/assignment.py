@@ -15,7 +15,7 @@ to one place are what NumPy makes of them.
     print(At(x)[[0, 0, 2]].add(10.0), x.grad)
 """
 # Generated from book/rules/assignment.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 41ab5cfc149f3b2eb2795cff12877cb3b1578f95d4637a2860580b446e7b6fde
+# sha256: 9a81fd164c60406f50097122e76059ed422d1b824d0999ee4d014ae3de7c9352
 
 __all__ = [
     "last_written",
@@ -42,7 +42,7 @@ from autograd_book.graph.errors import NoRuleError, advise
 from autograd_book.graph.primitive import primitives, shape_of
 from autograd_book.graph.protocols import attributes, functions, primitive, refuse
 from autograd_book.graph.stack import Fun, bind
-from autograd_book.rules.indexing import frozen_index, is_basic, is_mask, pick, scatter
+from autograd_book.rules.indexing import frozen_index, is_basic, is_mask, pick, scatter_add
 from autograd_book.rules.shapes import converted, shape_only
 
 
@@ -145,7 +145,7 @@ class IndexUpdate:
     def add(self, v: Any) -> Any:
         """v added at the places."""
         v = as_written(self.x, self.index, v)
-        return self.x + bind(primitives[scatter], v, shape=shape_of(self.x), index=self.index)
+        return self.x + bind(primitives[scatter_add], v, shape=shape_of(self.x), index=self.index)
 
     def subtract(self, v: Any) -> Any:
         """v subtracted at the places."""

@@ -16,7 +16,7 @@ and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 03a725129096712c129758dbf74452d48238d05b500da365f5de71fe40cd07cc
+# sha256: 9a4fb370f85f7a71f6cee7cd8366c2fedc70c7ac69314992b22a02b17e1ed016
 
 __all__ = [
     "windows",
@@ -49,7 +49,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.protocols import implements, primitive
-from autograd_book.rules.indexing import scatter
+from autograd_book.rules.indexing import scatter_add
 
 
 # book/rules/convolution.md: Windows
@@ -285,7 +285,7 @@ def padded(x: Any, widths: list[tuple[int, int]], fill: float = 0.0) -> Any:
     inner = x.shape[-len(widths) :]
     at = [slice(before, before + n) for n, (before, _) in zip(inner, widths)]
     outer = tuple([before + n + after for n, (before, after) in zip(inner, widths)])
-    out = scatter(x, (*x.shape[: -len(widths)], *outer), (..., *at))
+    out = scatter_add(x, (*x.shape[: -len(widths)], *outer), (..., *at))
     if fill == 0.0:
         return out
     return np.where(np.pad(np.ones(inner, np.bool_), widths), out, fill)

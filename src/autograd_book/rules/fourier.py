@@ -14,7 +14,7 @@ all lengths, axes and norms.
     print(x.grad)
 """
 # Generated from book/rules/fourier.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 14d9357c63bf1efad42a1921253f68c4c8a986950a2b818d5d5e166831816c0b
+# sha256: e54212911180dcc0002ae7e87c1a3dc5d7a3eac2f6148d5a6a828ddf5c8c2009
 
 __all__ = ["fitted", "transform", "mirrored", "Sides", "sides", "several"]
 
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.primitive import Primitive
-from autograd_book.rules.indexing import scatter
+from autograd_book.rules.indexing import scatter_add
 
 
 def fitted(x: Any, length: int, axis: int) -> Any:
@@ -34,7 +34,7 @@ def fitted(x: Any, length: int, axis: int) -> Any:
     before, after = x.shape[:axis], x.shape[axis + 1 :]
     kept = (*[slice(None)] * axis, slice(min(length, x.shape[axis])))
     if length > x.shape[axis]:
-        return scatter(x, (*before, length, *after), kept)
+        return scatter_add(x, (*before, length, *after), kept)
     return x if length == x.shape[axis] else x[kept]
 
 

@@ -14,14 +14,14 @@ indices add up.
     print(x.grad)
 """
 # Generated from book/rules/indexing.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b15e03f72fa83384ae738099560ed1f2e184766f647edfc7b9b7bc46dba7735f
+# sha256: 9aedeaeccd53dc30a3a48116ed6f252d6a326d306989f093c885ef1e6aed5f23
 
 __all__ = [
     "BASIC",
     "is_basic",
     "is_mask",
     "scatter_into",
-    "scatter",
+    "scatter_add",
     "getitem",
     "FIXED",
     "differs",
@@ -100,7 +100,7 @@ def is_mask(index: Any) -> bool:
 
 # book/rules/indexing.md: Scatter is an operation of its own
 def scatter_into(g: Any, shape: tuple[int, ...], index: Any, out: np.ndarray) -> None:
-    """As `scatter`, into an array."""
+    """As `scatter_add`, into an array."""
     total = wide(out)
     total.fill(0)
     if is_basic(index) or is_mask(index):
@@ -115,7 +115,7 @@ def scatter_into(g: Any, shape: tuple[int, ...], index: Any, out: np.ndarray) ->
     "g", linear="g", into=scatter_into,
     g=lambda g, index, shape: bind(primitives[getitem], g, index=index),
 )
-def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
+def scatter_add(g: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of the given shape with g added at an index; repeated places add up.
 
     Parameters
@@ -141,7 +141,7 @@ def scatter(g: Any, shape: tuple[int, ...], index: Any) -> Any:
 @primitive(
     "x", linear="x", view=True,
     x=lambda g, x_shape, index: bind(
-        primitives[scatter], g, shape=x_shape, index=index
+        primitives[scatter_add], g, shape=x_shape, index=index
     ),
 )
 def getitem(x: Any, index: Any) -> Any:
@@ -407,7 +407,7 @@ def scattered_into(array: Any, widths: list[tuple[int, int]]) -> Any:
     places = tuple(
         [slice(before, before + n) for n, (before, _) in zip(shape_of(array), widths)]
     )
-    return bind(primitives[scatter], array, shape=shape, index=places)
+    return bind(primitives[scatter_add], array, shape=shape, index=places)
 
 
 # book/rules/indexing.md: What stands at an end
@@ -492,7 +492,7 @@ def diag(v: Any, k: int = 0) -> Any:
         return diagonal(v, k)
     n = len(v) + abs(k)
     return bind(
-        primitives[scatter], v, shape=(n, n), index=frozen_index(diagonal_places(n, n, k))
+        primitives[scatter_add], v, shape=(n, n), index=frozen_index(diagonal_places(n, n, k))
     )
 
 

@@ -14,7 +14,7 @@ covariance.
     print(np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"), np.interp(1.5, [0, 1, 2, 3], x))
 """
 # Generated from book/rules/samples.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f8cf3deb05c7791c182ed1bf3015699a0d80d9a34d6e3b08745259b3c569b863
+# sha256: 87a6715573308f77e361654f8c2f63317bb0bed40118b6d14fa2f9bb99a0bc49
 
 __all__ = [
     "ends",
@@ -62,7 +62,7 @@ from autograd_book.graph.primitive import Primitive, differentiable, shape_of
 from autograd_book.graph.protocols import functions, implements, primitive, refuse
 from autograd_book.graph.stack import Fun
 from autograd_book.graph.variable import Variable
-from autograd_book.rules.indexing import pick, scatter
+from autograd_book.rules.indexing import pick, scatter_add
 from autograd_book.rules.linear import scalar
 from autograd_book.rules.elementwise import real_kind
 from autograd_book.rules.reductions import axes_of, backwards, cut, kept
@@ -359,7 +359,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
             "Give both one axis of one length, and no negative numbers."
         )
     size = max(minlength, int(np.max(bins, initial=-1)) + 1)
-    return scatter(real_double(weights, "np.bincount"), (size,), bins)
+    return scatter_add(real_double(weights, "np.bincount"), (size,), bins)
 
 
 # book/rules/samples.md: Covariance

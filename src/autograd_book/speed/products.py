@@ -11,7 +11,7 @@ Stacks, transposes, scales and sums become plain products of matrices.
     print(flatten_products(capture(lambda x, w: x @ w, np.ones((8, 16, 4)), np.ones((4, 2)))))
 """
 # Generated from book/speed/products.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 8b05ce1881fdc530076a86d5b8cd75b4d399c2e650a724552a1036d55baa8a8b
+# sha256: ce93d4a33f7884cff8b55fdc8bc43bb418afc43c50af6a00708c27068d1fc956
 
 __all__ = [
     "stacked",
@@ -42,7 +42,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.primitive import primitives
-from autograd_book.rules.indexing import getitem, scatter
+from autograd_book.rules.indexing import getitem, scatter_add
 from autograd_book.rules.shapes import join, reshape
 from autograd_book.speed.equations import Equation, Graph, Name, names_in
 from autograd_book.speed.passes import (
@@ -174,7 +174,7 @@ def join_scatters(graph: Graph) -> Graph:
     def rule(work: Rewrite, e: Equation) -> Any:
         if e.primitive.fun is not np.add or not e.out.shape:
             return None
-        found = [work.maker(t, scatter, alone=True) for a in e.args for t in terms(work, a)]
+        found = [work.maker(t, scatter_add, alone=True) for a in e.args for t in terms(work, a)]
         parts = [p for p in found if p is not None and type(p.params["index"]) is int]
         if len(parts) != len(found):
             return None

@@ -17,7 +17,7 @@ or back, is counted by primitive and phase.
     print(total(counted).flops, "operations")
 """
 # Generated from book/speed/work.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 13b88631950760c76fe154af5d08323a3adaf29e96af2878366b925929490c95
+# sha256: 77e4783ea11b9dc40efa3f6719746796ed819c57fe2894795cb77895b22a6eb5
 
 __all__ = [
     "Work",
@@ -83,7 +83,7 @@ class Work:
 #: By flops and function values for each element of the largest array: names of primitives.
 BY_COST = {
     (0, 0): "positive conjugate real imag copy astype half roll tril triu tile join "
-    "fftshift ifftshift rearranged put_back stop_gradient last_written replaced getitem scatter "
+    "fftshift ifftshift rearranged put_back stop_gradient last_written replaced getitem scatter_add "
     "reshape transpose flip fliplr flipud rot90 broadcast_to windows "
     "all_windows broken leaning single as_pairs float complexes pack unpack iscomplexobj isrealobj",
     (1, 0): "add subtract multiply divide negative reciprocal sqrt square absolute fabs "

@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 98dafe8217577e404a2b5e93236182ccd85827027f671705d36d6b73205e4292
+# sha256: 27cb4ec3c6ff752f23e9acc1d1ecdbcc5c038a8bc68cff3ed8efdd81747ed214
 
 __all__ = [
     "silenced",
@@ -169,7 +169,7 @@ KINDS = {
     "log_sum log_weighted softmax log_softmax rms_normalize negative_log_likelihood",
     "exact": "maximum minimum fmax fmin clip astype",
     "move": "reshape transpose flip fliplr flipud rot90 roll tril triu copy broadcast_to tile "
-    "join scatter getitem replaced fftshift ifftshift rearranged put_back windows "
+    "join scatter_add getitem replaced fftshift ifftshift rearranged put_back windows "
     "all_windows",
 }  #: How primitives run, by name.
 KIND = {name: kind for kind, names in KINDS.items() for name in names.split()}
