@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 13978e9630bb3baba83289e2531345d0aec31d62932266620dcadafeb117d67b
+# sha256: 3fb24ffd5bd44a5a5de7566cb074909ec8d871a9b068a6ba2fb0686b1e79d1cb
 
 __all__ = [
     "Variable",
@@ -75,6 +75,8 @@ __all__ = [
     "compile",
     "fusions",
     "AutogradSystemsProfiler",
+    "collectives",
+    "alongside",
     "AutogradError",
     "DifferentiationTypeError",
     "DifferentiationValueError",
@@ -89,6 +91,7 @@ __all__ = [
     "MeterBusyError",
     "MissingAllocatorError",
     "ReplayError",
+    "RankError",
     "MissedGuard",
     "CaptureError",
     "ScalingOrderError",
@@ -192,6 +195,11 @@ from autograd_book.speed.opportunities import fusions as fusions
 from autograd_book.systems.profiler import AutogradSystemsProfiler as AutogradSystemsProfiler
 
 
+# book/__init__.md: Names that are passed on
+from autograd_book.scale import collectives as collectives
+from autograd_book.scale.world import alongside as alongside
+
+
 # book/__init__.md: Errors, and a version
 from autograd_book.graph.errors import AutogradError as AutogradError
 from autograd_book.graph.errors import DifferentiationTypeError as DifferentiationTypeError
@@ -209,6 +217,7 @@ from autograd_book.memory.disk import StorageError as StorageError
 from autograd_book.memory.meter import MeterBusyError as MeterBusyError
 from autograd_book.memory.pool import MissingAllocatorError as MissingAllocatorError
 from autograd_book.memory.notes import ReplayError as ReplayError
+from autograd_book.scale.world import RankError as RankError
 from autograd_book.speed.equations import MissedGuard as MissedGuard
 from autograd_book.speed.symbols import CaptureError as CaptureError
 from autograd_book.stability.scaler import ScalingOrderError as ScalingOrderError
@@ -252,7 +261,7 @@ def instead(name: str) -> str:
     habits = {**HABITS, **nn.LAYERS}
     told = [text for text, names in habits.items() if name in names.split()]
     known = numpy_name(name)
-    parts = {"nn": nn, "optim": optim, "sequence": sequence}
+    parts = {"nn": nn, "optim": optim, "sequence": sequence, "collectives": collectives}
     found = [part for part, module in parts.items() if name in module.__all__]
     written = [known] * bool(known) + [f"autograd_book.{part}.{name}" for part in found]
     return (told or [f"Write {place}." for place in written] or [""])[0]

@@ -17,7 +17,7 @@ or back, is counted by primitive and phase.
     print(total(counted).flops, "operations")
 """
 # Generated from book/speed/work.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 77e4783ea11b9dc40efa3f6719746796ed819c57fe2894795cb77895b22a6eb5
+# sha256: 4c46351d067dc64a585b139ee2e246cb50f36f159ba5850c99b3252c35408577
 
 __all__ = [
     "Work",
@@ -85,7 +85,8 @@ BY_COST = {
     (0, 0): "positive conjugate real imag copy astype half roll tril triu tile join "
     "fftshift ifftshift rearranged put_back stop_gradient last_written replaced getitem scatter_add "
     "reshape transpose flip fliplr flipud rot90 broadcast_to windows "
-    "all_windows broken leaning single as_pairs float complexes pack unpack iscomplexobj isrealobj",
+    "all_windows broken leaning single as_pairs float complexes pack unpack iscomplexobj isrealobj "
+    "all_gather all_to_all broadcast scatter gather permute send receive",
     (1, 0): "add subtract multiply divide negative reciprocal sqrt square absolute fabs "
     "maximum minimum fmax fmin relu sign floor ceil trunc rint fix round floor_divide "
     "heaviside copysign remainder fmod fraction exponent scale where less less_equal greater "
@@ -95,7 +96,7 @@ BY_COST = {
     "deg2rad radians rad2deg degrees sum mean prod max min argmax argmin nanargmax nanargmin "
     "nanmax nanmin all any count_nonzero nonzero argwhere flatnonzero array_equal "
     "array_equiv cumsum cumprod fold all_folds "
-    "highest window_mean",
+    "highest window_mean all_reduce reduce_scatter reduce",
     (2, 0): "clip recurrence leaders hypot",
     (3, 0): "cross3 var_about std_about rms_normalize",
     (4, 0): "var std winning close",
