@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3fb24ffd5bd44a5a5de7566cb074909ec8d871a9b068a6ba2fb0686b1e79d1cb
+# sha256: 75bdfd9e1865e0a23afafcb9cf4b78a28819a3c43822e9a430c85e7d3ded6b7a
 
 __all__ = [
     "Variable",
@@ -76,6 +76,8 @@ __all__ = [
     "fusions",
     "AutogradSystemsProfiler",
     "collectives",
+    "averaging",
+    "world",
     "alongside",
     "AutogradError",
     "DifferentiationTypeError",
@@ -197,6 +199,8 @@ from autograd_book.systems.profiler import AutogradSystemsProfiler as AutogradSy
 
 # book/__init__.md: Names that are passed on
 from autograd_book.scale import collectives as collectives
+from autograd_book.scale.data_parallel import averaging as averaging
+from autograd_book.scale.processes import world as world
 from autograd_book.scale.world import alongside as alongside
 
 
