@@ -14,7 +14,7 @@ from there.
     print(np.array_equal(policy.unpack(packed), x))
 """
 # Generated from book/memory/disk.md by autograd-book extract; edit the chapter, not this file.
-# sha256: aee97474841c4bfba27acfe6ba40c34d7d79e84d34396f6c5829572ee733ea6f
+# sha256: a6fffc66f506e3ce6c130d59a9081d2c4fb7d11f6f03156d19219295b62a2b82
 
 __all__ = [
     "POSITIONED",
@@ -185,6 +185,8 @@ class OnDisk(Policy):
 
     Raises DifferentiationValueError if there is no such folder.
     """
+
+    __slots__ = ("__weakref__", "current", "folder")
 
     error = EXACT
 

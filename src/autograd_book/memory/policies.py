@@ -14,7 +14,7 @@ for each number, and a step for each block of 256.
     print(x.nbytes, codes.nbytes + steps.nbytes, np.max(np.abs(policy.unpack(packed) - x)) < 0.01)
 """
 # Generated from book/memory/policies.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 100ccb24f3c1ba7710f6276bcdd5e2cf2dba9938190b3ed26b9fdf133ed7d52b
+# sha256: f3ee0f6b9e00a59795ac87d42aac056bd42a0960a6ca5ecfd21546ecf8cd7854
 
 __all__ = [
     "Policy",
@@ -67,6 +67,8 @@ class Policy:
     A policy of one's own overrides `pack` and `unpack`, and says in `error` how well
     the second undoes the first.
     """
+
+    __slots__ = ()  # one that has slots itself may change them under a compiler's eyes
 
     error = ABSOLUTE
 

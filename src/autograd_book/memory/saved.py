@@ -15,7 +15,7 @@ another form, here with eight bits for a number.
     print(0 < np.max(np.abs(exact - rough)) < 0.02)
 """
 # Generated from book/memory/saved.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 14480c7e90a608d0075bab2abcd63d6b522f8c45319362e496e5bc74a501972e
+# sha256: 707b30f1f176817ee3ac8489b4f5b3f9a20ade3e27f9ff2c4c578784c91bf961
 
 __all__ = [
     "Item",
@@ -219,8 +219,11 @@ def at_hand(value: Any) -> Any:
 def pack(x: np.ndarray, policy: Policy) -> Callable[[], Any]:
     """What gives the array again, and holds what the policy makes of it."""
     root, view = packed_array(x)
-    packed = policy.pack(root)
-    return lambda: x if packed is None else view(policy.unpack(packed))
+    own = root.copy()  # a program writes other values into the memory of x
+    packed = policy.pack(own)
+    if packed is None:
+        return lambda: view(own)
+    return lambda: view(policy.unpack(packed))
 
 
 def unpack(form: Callable[[], Any]) -> Any:

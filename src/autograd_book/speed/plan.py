@@ -15,7 +15,7 @@ block of memory that all share, or as a view of something else.
     print(plan.size, "bytes, and", plan.bound, "are needed at once")
 """
 # Generated from book/speed/plan.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 6958fbba3f7ec56ca8f1bcb4fcb999e7425cc2538d6bac98054514b370373166
+# sha256: d966cdf1fdbfe9a78b2aaf7a094f808f90f55f8110edba4dee2d70725ddd7b1f
 
 __all__ = [
     "LOOPS",
@@ -121,7 +121,8 @@ def states_of(graph: Graph) -> list[Name]:
 def is_view(plan: MemoryPlan, e: Equation) -> bool:
     """Whether the result of an equation may be a view of memory that stays where it is."""
     fixed = e.primitive.view and not names_in(list(e.params.values()))
-    return fixed and e.args[0] in plan.owner and bool(e.out.shape)
+    named = fixed and type(e.args[0]) is Name
+    return named and e.args[0] in plan.owner and bool(e.out.shape)
 
 
 def fits_buffer(plan: MemoryPlan, e: Equation) -> bool:

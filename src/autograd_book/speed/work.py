@@ -17,7 +17,7 @@ or back, is counted by primitive and phase.
     print(total(counted).flops, "operations")
 """
 # Generated from book/speed/work.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4c46351d067dc64a585b139ee2e246cb50f36f159ba5850c99b3252c35408577
+# sha256: e59f33110266be41af7136ff5a34d7645ba7607320b4f49a19dd7c0a2433250a
 
 __all__ = [
     "Work",
@@ -85,7 +85,7 @@ BY_COST = {
     (0, 0): "positive conjugate real imag copy astype half roll tril triu tile join "
     "fftshift ifftshift rearranged put_back stop_gradient last_written replaced getitem scatter_add "
     "reshape transpose flip fliplr flipud rot90 broadcast_to windows "
-    "all_windows broken leaning single as_pairs float complexes pack unpack iscomplexobj isrealobj "
+    "all_windows broken leaning single as_pairs float complexes pack unpack iscomplexobj isrealobj through_halves "
     "all_gather all_to_all broadcast scatter gather permute send receive",
     (1, 0): "add subtract multiply divide negative reciprocal sqrt square absolute fabs "
     "maximum minimum fmax fmin relu sign floor ceil trunc rint fix round floor_divide "
@@ -341,7 +341,9 @@ def rule_work(node: Any, g: Any) -> Work:
 # book/speed/work.md: The way back is run once more
 def looks(value: Any) -> Any:
     """What the work depends on: shape and dtype of an array, and anything else as text."""
-    return (value.shape, value.dtype) if hasattr(value, "shape") else repr(value)
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return value.shape, value.dtype
+    return repr(value)
 
 
 def counts_itself(node: Any, g: Any) -> bool:

@@ -17,7 +17,7 @@ parameters stay as they are, and so do their gradients.
     print(out.dtype, loss.dtype, weight.grad.dtype)
 """
 # Generated from book/stability/precision.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 27cb4ec3c6ff752f23e9acc1d1ecdbcc5c038a8bc68cff3ed8efdd81747ed214
+# sha256: 6aebc96f77d9f57d35243bae158b2b5a2816136759fe615cf0a51e8d55a0bbd2
 
 __all__ = [
     "silenced",
@@ -36,6 +36,7 @@ __all__ = [
     "half",
     "FEW",
     "nodes_of",
+    "through_halves",
     "narrowed",
     "in_halves",
     "Autocast",
@@ -262,15 +263,33 @@ def nodes_of(out: Any) -> Iterator[Any]:
 
 
 # book/stability/precision.md: What a node saved
+from autograd_book.graph.stack import floor
+
+
+def through_halves(x: np.ndarray, dtype: Any, least: float) -> np.ndarray:
+    """What comes back of an array that is kept in half precision if its rule allows it."""
+    form = Halves(dtype).form(x, least)
+    kept = form.recall() if isinstance(form, SavedForm) else form
+    return np.array(upcast(kept), dtype=x.dtype)
+
+
+Primitive(through_halves, "x", flat=True)
+
+
 def narrowed(value: Any, origin: Any, least: float | None, halves: Halves) -> Any:
     """A saved value in half precision, if it was computed, is large, and its rule allows it."""
     computed = origin is not None and not isinstance(origin, Leaf)
-    large = computed and isinstance(value, np.ndarray) and value.size >= FEW
+    symbol = hasattr(type(value), "held")
+    large = computed and (symbol or isinstance(value, np.ndarray)) and value.size >= FEW
     if not large or least is None or value.dtype.kind != "f" or narrow(value):
         return value
+    if symbol:
+        how = {"dtype": halves.dtype, "least": least}
+        return floor.get().bind(primitives[through_halves], (value,), how)
     return halves.form(value, least)
 
 
+# book/stability/precision.md: What a node saved
 def in_halves(node: Any, halves: Halves) -> Any:
     """What a node saved, in half precision where that is allowed."""
     plan = node.plan
