@@ -125,8 +125,8 @@ ANSWERED = {
     "nn.Dropout(0.5)": ("rng.binomial",),
     "nn.BatchNorm1d(3)": ("LayerNorm",),
     "network.train()": ("Leave it out",),
-    "network.forward(X)": ("call the network itself",),
-    "class Net(nn.Module):\n    def forward(self, x):\n        return x\nNet()(X)": ("Define __call__",),
+    "network.forward(X)": ("Call the network itself",),
+    "class Net(nn.Module):\n    def run(self, x):\n        return x\nNet()(X)": ("Define __call__",),
     "class Net(nn.Module):\n    def __init__(self):\n        self.w = np.ones(3)\noptim.SGD(Net().parameters(), 0.1)": ("0 parameters", "Variables in its attributes"),
     "nn.cross_entropy(network(X), np.eye(4)[labels])": ("labels of shape (8, 4)", "shape (8,)"),
     "nn.cross_entropy(network(X), labels.astype(float))": ("labels of dtype float64", "labels.astype(int)"),
@@ -134,6 +134,11 @@ ANSWERED = {
     "nn.cross_entropy(network(X), labels, reduction='sum')": ("'reduction'", "cross_entropy(logits, labels)"),
     "sequence.Embedding(3, 2, rng=0)(np.ones(2))": ("tokens of dtype float64", "tokens.astype(int)"),
     "ab.max_pool2d(np.ones((1, 1, 4, 4)), kernel_size=2)": ("'kernel_size'", "max_pool2d(x, kernel,"),
+    "import autograd_book\nwith ab.no_grad:\n    pass": ("without parentheses", "with no_grad():"),
+    # dead ends
+    "np.sum(w * w).backward()\nw.data -= 0.1 * w.grad": ("w -= step under no_grad()",),
+    "ab.grad(lambda p: np.sum(p['w']) * p['n'])({'w': np.ones(2), 'n': 3})": ("dtype int64", "at ['n']"),
+    "import matplotlib.pyplot as plt\nplt.plot(w * 2)": ("use .numpy()",),
     # blocks
     "ab.no_grad()(3)": ("no_grad was put around int 3",),
     "block = ab.autocast()\nblock.__exit__(None, None, None)": ("a block of autocast was left that is not open", "with statement"),
@@ -176,6 +181,8 @@ RIGHT = {
     "result = ab.grad(lambda x: x.detach() * x)(3.0)": 3.0,
     "o = optim.SGD([b], 0.5)\nnp.sum(b * 2.0).backward()\no.step()\nresult = b.numpy()": [-1.0],
     "x = np.ones(2)\nv = Variable(x)\nx[0] = 5.0\nresult = v.numpy()": [1.0, 1.0],
+    "class Net(nn.Module):\n    def forward(self, x, scale=1.0):\n        return x * scale\nresult = Net()(np.ones(2), scale=3.0)": [3.0, 3.0],
+    "result = ab.hessian(lambda p: p['a'] ** 2 * p['b'])({'a': 3.0, 'b': 5.0})['a']['b']": 6.0,
     "v = Variable([3.0])\ny = np.sum(v ** 2)\nv.data = [0.0]\ny.backward()\nresult = v.grad.numpy()": [6.0],
 }
 

@@ -319,3 +319,15 @@ def test_layout_in_memory_goes_with_a_state():
     network.weight.value = np.asfortranarray(network.weight.value)
     twin.load_state_dict(network.state_dict())
     assert twin.weight.value.flags.f_contiguous
+
+
+def test_a_network_of_ones_own_prints_its_parts_also_when_it_contains_itself() -> None:
+    class Net(Module):
+        def __init__(self):
+            self.first, self.act = Linear(3, 4, rng=0), ReLU()
+            self.rest, self.scale, self.name = [Linear(4, 1, rng=0)], ab.Variable(np.ones(2)), "net"
+
+    network = Net()
+    assert repr(network) == "Net(first=Linear(3, 4), act=ReLU(), rest=[Linear(4, 1)], scale=float64 of shape (2,))"
+    network.me = network
+    assert "me=Net(...)" in repr(network)

@@ -488,3 +488,9 @@ def test_a_flag_that_is_none_is_refused(nesterov):
 def test_a_setting_that_a_kind_does_not_have_is_refused():
     with pytest.raises(ab.DifferentiationValueError, match="momentum"):
         ab.optim.Optimizer([ab.Variable(1.0)], 0.1, momentum=0.9)
+
+
+def test_an_optimiser_prints_its_settings() -> None:
+    assert repr(ab.optim.Adam([ab.Variable(1.0)], lr=0.5)) == (
+        "Adam(1 parameters, lr=0.5, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0)"
+    )

@@ -296,3 +296,18 @@ def test_jacobian_and_hessian_of_a_quadratic_by_pullbacks() -> None:
     a = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [1.0, 0.0, 4.0]])
     _, pullback = vjp(grad(lambda x: x @ a @ x), np.array([1.0, -1.0, 2.0]))
     np.testing.assert_allclose([pullback(row)[0] for row in np.eye(3)], a + a.T)
+
+
+def test_the_hessian_of_a_tree_has_a_block_for_each_pair_of_leaves() -> None:
+    rng = np.random.default_rng(0)
+    tree = {"w": rng.normal(size=(2, 3)), "b": (rng.normal(size=2), 0.5)}
+    f = lambda p: np.sum(np.tanh(p["w"] @ np.arange(1.0, 4.0) + p["b"][0])) * p["b"][1] ** 2
+    blocks = ab.hessian(f)(tree)
+    flat = np.concatenate([tree["w"].ravel(), tree["b"][0], [0.5]])
+    whole = ab.hessian(lambda v: f({"w": v[:6].reshape(2, 3), "b": (v[6:8], v[8])}))(flat)
+    assert blocks["w"]["b"][0].shape == (2, 3, 2) and blocks["b"][1]["w"].shape == (2, 3)
+    np.testing.assert_allclose(blocks["w"]["b"][0].reshape(6, 2), whole[:6, 6:8], atol=1e-14)
+    np.testing.assert_allclose(blocks["b"][1]["w"].ravel(), whole[8, :6], atol=1e-14)
+    np.testing.assert_allclose(blocks["b"][1]["b"][1], whole[8, 8], atol=1e-14)
+    second = ab.hessian(lambda scale, p: scale * f(p), argnums=1)(2.0, tree)
+    np.testing.assert_allclose(second["w"]["w"], 2.0 * blocks["w"]["w"])

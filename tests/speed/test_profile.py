@@ -452,3 +452,23 @@ def test_a_label_on_the_roof_moves_up_from_another_one_beside_it_and_from_none_f
     height = free_height(1.0, 1.0, taken)
     assert all(height / y >= 1.45 for _, y in taken) and height < 1.45**3
     assert free_height(10.0, 1.0, taken) == 1.0
+
+
+def test_a_profile_cannot_be_left_in_another_thread_and_can_be_where_it_was_entered():
+    before, block = top.get(), profile()
+    block.__enter__()
+    inside, errors = top.get(), []
+
+    def leave():
+        try:
+            block.__exit__(None, None, None)
+        except ValueError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=leave)
+    thread.start()
+    thread.join()
+    assert "profile was left in another thread or task" in errors[0]
+    assert top.get() is inside and inside is not before
+    block.__exit__(None, None, None)
+    assert top.get() is before

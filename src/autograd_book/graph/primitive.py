@@ -15,7 +15,7 @@ has to be kept* until it is called.
     print(plan.pull(1.0, plan.save(6.0, (2.0, 3.0)), {}))
 """
 # Generated from book/graph/primitive.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b71f5e9f8eb954821e39d6eefead01c16e377f6abc60698589211f2129b7509f
+# sha256: 2efada121f4853c9fd3684ecce9acd7cfd90395998ca3ebcc9cf29a381873975
 
 __all__ = [
     "Rule",
@@ -473,7 +473,8 @@ def shown_value(value: Any) -> str:
 #: By parameter.
 REMEDIES = {
     "out": "Leave out= away, and go on with what the call returns, as in a = np.exp(b); for "
-    "a -= b that is a = a - b. A plain value is had with .numpy()."
+    "a -= b that is a = a - b, and for w.data -= step it is w -= step under no_grad(). A "
+    "plain value is had with .numpy()."
 }
 
 

@@ -15,7 +15,7 @@ a ``with`` block, and however the block ends, what it found is there again.
     print(type(top.get()).__name__, (x * x).requires_grad)
 """
 # Generated from book/graph/stack.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 102a9522781acbeaa67328db326d874acc1ec0e4e37546d1729f8d0a506b9ff0
+# sha256: e905853b4e9ea8f55281ac31b0e4d3e1a6187c2689e05b050569761dac80d355
 
 __all__ = [
     "Fun",
@@ -40,6 +40,7 @@ __all__ = [
     "innermost",
     "as_constant",
     "NoGrad",
+    "Unrecorded",
     "no_grad",
 ]
 
@@ -50,7 +51,7 @@ from contextvars import ContextVar
 from copy import copy
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any, Literal, overload
+from typing import Any, Literal, NoReturn, overload
 
 import numpy as np
 
@@ -250,12 +251,18 @@ class push:
             end.blocks.set(block.around)
             raise
 
-    def leave(self, *error: object, statement: Any = None) -> None:
-        """Take the level of a with statement, or of the innermost block, out again."""
+    def block_here(self, statement: Any = None) -> Any:
+        """The block of a with statement, or the innermost, or the error that says why none
+        can be left here."""
         block = open_block(self.end, statement) if statement else None
         block = block or open_block(self.end, id(self))
         if block is None:
             raise DifferentiationValueError(self.astray())
+        return block
+
+    def leave(self, *error: object, statement: Any = None) -> None:
+        """Take the level of a with statement, or of the innermost block, out again."""
+        block = self.block_here(statement)
         block.open = False
         restore(self.end)
         self.after(block.level)
@@ -342,15 +349,30 @@ class NoGrad(Interpreter):
         return as_constant(out) if constants and not primitive.flat else out
 
 
-@overload
-def no_grad() -> push: ...
-@overload
-def no_grad(fun: Fun) -> Fun: ...
-def no_grad(fun: Fun | None = None) -> Any:
+class Unrecorded:
     """Context manager, or decorator with or without parentheses, under which nothing is
     recorded.
 
     Results of Variables are constants: Variables with ``requires_grad=False``.
     """
-    block = push(NoGrad, called="no_grad")
-    return block if fun is None else block(fun)
+
+    __name__ = "no_grad"
+
+    @overload
+    def __call__(self) -> push: ...
+    @overload
+    def __call__(self, fun: Fun) -> Fun: ...
+    def __call__(self, fun: Fun | None = None) -> Any:
+        block = push(NoGrad, called="no_grad")
+        return block if fun is None else block(fun)
+
+    def __enter__(self) -> NoReturn:
+        raise DifferentiationTypeError(
+            "no_grad was entered without parentheses. Write 'with no_grad():'."
+        )
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing was entered."""
+
+
+no_grad = Unrecorded()  #: Under which nothing is recorded; see `Unrecorded`.

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4da3046fb0d6c8677831b0fdc8f38199c4159c97b2e4a3a45126c07815676b95
+# sha256: 2b93b1746ee23265ef8278e827e9fc9e2275f608ac2e01a7692ae74f6f75582a
 
 __all__ = [
     "expect_constant",
@@ -63,8 +63,8 @@ def expect_constant(variable: Any, what: str, remedy: str) -> None:
 INSTEAD = {
     "converted to a plain array": "Compute with NumPy's functions, or with "
     "autograd_book.primitive for another library's; build arrays of Variables with "
-    "np.stack, np.concatenate, np.broadcast_to or, from rows of them, np.block; and use "
-    ".numpy() or .detach()",
+    "np.stack, np.concatenate, np.broadcast_to or, from rows of them, np.block; multiply it "
+    "by arrays in place of tables, as df.to_numpy() @ x; and use .numpy() or .detach()",
     "converted to a plain number": "Use NumPy's functions instead of math's; collect numbers "
     "in a list for np.stack instead of writing them into an array y, or write y = "
     "Variable(y, False).at[index].set(value); and use .item()",

@@ -14,12 +14,13 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 91a2c20c9ea7af4ffafb71a7767a29b7ab1dadecb0b6645438ec6716a6d3126a
+# sha256: 2b39cfce6202b698dee90a345f2a5969b185669aed21edb96ac7d25c980472af
 
 __all__ = [
     "is_parameter",
     "named_leaves",
     "Module",
+    "held_in_words",
     "HABITS",
     "habits",
     "distinct",
@@ -45,12 +46,13 @@ __all__ = [
 # book/learn/nn.md: Finding the parameters
 from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral
+from reprlib import recursive_repr
 from typing import Any
 
 import numpy as np
 
 from autograd_book.graph.errors import (
-    DifferentiationTypeError, DifferentiationValueError, with_usage,
+    DifferentiationTypeError, DifferentiationValueError, described, with_usage,
 )
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.record import Leaf
@@ -86,16 +88,21 @@ def named_leaves(
 class Module:
     """Base of networks: attributes that are Variables or modules are its parameters.
 
-    A subclass sets attributes in ``__init__`` and defines ``__call__``.
+    A subclass sets attributes in ``__init__`` and defines ``__call__``, or ``forward``.
     There is nothing to register.
     """
 
-    def __call__(self, x: Any) -> Any:
-        """The network's output for a batch of inputs."""
-        raise NotImplementedError(
-            f"{type(self).__name__} does not say what it computes. Define __call__ in it, in "
-            "place of forward."
-        )
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """The network's output for a batch of inputs: what ``forward`` of it gives."""
+        forward = getattr(type(self), "forward", None)
+        if forward is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} does not say what it computes. Define __call__ in it."
+            )
+        return forward(self, *inputs, **options)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({held_in_words(self)})"
 
     def named_parameters(self) -> Iterator[tuple[str, Variable]]:
         """Pairs of name and Variable, in the order of definition; a shared one comes
@@ -146,12 +153,23 @@ class Module:
 
 
 # book/learn/nn.md: The module
+@recursive_repr()
+def held_in_words(module: Module) -> str:
+    """The parts of a network that have parameters, or are networks, by name."""
+    return ", ".join(
+        f"{name}={described(part) if is_parameter(part) else repr(part)}"
+        for name, part in vars(module).items()
+        if isinstance(part, Module) or any(named_leaves(part, "", set()))
+    )
+
+
+# book/learn/nn.md: The module
 #: What other libraries' networks are asked for, and what to do instead.
 HABITS = {
     "Leave it out, as layers compute alike while they learn and afterwards.": "train eval",
     "Leave it out, as all arrays are in main memory; Linear(..., dtype=float) chooses a "
     "dtype.": "to cuda cpu float double half",
-    "Define __call__, and call the network itself.": "forward",
+    "Call the network itself.": "forward",
     "Ask named_parameters(), or look at its attributes, as network[0] or network.layers.":
         "children modules named_children named_modules",
     "Write self.name = ...; there is nothing to register.":

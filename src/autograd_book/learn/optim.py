@@ -17,7 +17,7 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 1ccb034dfa9609e1c38854af8c8c74c25cbdfc0e73f43ea3500fa8b6c37582d2
+# sha256: 2024e4fbf5d67f96b6a72fa7dd447c2c6ce30ec562e07a265cd64f40a3c57fbe
 
 __all__ = [
     "writable_value",
@@ -108,6 +108,10 @@ class Stepper:
         self.state: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]
         self.lr = within("lr", lr)
         vars(self).update(admitted(self.settings, settings))
+
+    def __repr__(self) -> str:
+        now = "".join(f", {name}={getattr(self, name)!r}" for name in ("lr", *self.settings))
+        return f"{type(self).__name__}({len(self.parameters)} parameters{now})"
 
     def update(self, value: Any, gradient: Any, state: dict[str, Any]) -> None:
         """Change `value` in place."""

@@ -16,7 +16,7 @@ treats each element by itself.
     print(ab.elementwise_grad(np.tanh)(x))
 """
 # Generated from book/modes/curvature.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 997a7a85776080dd2a83332c66f2dcb6ce4609d5dc65bbb09f469281d3601bff
+# sha256: 09738a5453dd42510ca7d7c94e9fe8df645f205566e1baa4a2174c69b82fbff0
 
 __all__ = [
     "basis",
@@ -36,6 +36,7 @@ __all__ = [
 
 # book/modes/curvature.md: Rows or columns
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -190,9 +191,31 @@ def hessian(f: Fun, argnums: int = 0) -> Fun:
     f : callable
         Returns a single number.
     argnums : int
-        Position of the argument to differentiate, an array.
+        Position of the argument to differentiate, an array or a tree of arrays.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; returns an array, or for a tree a tree of trees: the
+        block of two leaves stands at the place of the first, and there at that of the
+        second.
     """
-    return jacobian(grad(f, argnums), argnums, mode="reverse")
+    by_slopes = jacobian(grad(f, argnums), argnums, mode="reverse")
+
+    def transformed(*args: Any, **kwargs: Any) -> Tree:
+        expect_position(f, argnums)
+        chosen, x = of_chosen(f, (int(argnums),), args, kwargs), args[argnums]
+        if kind_of(x) is None:
+            return by_slopes(*args, **kwargs)
+        places, slopes = count(), grad(chosen)
+
+        def row(leaf: Any) -> Tree:
+            place = next(places)
+            return jacobian(lambda t: leaves(slopes(t))[place], mode="reverse")(x)
+
+        return tree_map(row, x)
+
+    return transformed
 
 
 # book/modes/curvature.md: Second derivatives

@@ -13,12 +13,13 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b169d434d37197cfc4080c6f6bb637a13953f6726466ea7f9975a62f4f437b9c
+# sha256: 77b51094fc057458291bc4ff36654e7f25d7b620c9275c57849e3b1f684e6fe0
 
 __all__ = [
     "Fun",
     "name_of",
     "primal",
+    "name_place",
     "explain_trees",
     "recorded",
     "expect_function",
@@ -60,7 +61,7 @@ from autograd_book.graph.protocols import primitive
 from autograd_book.graph.record import Record
 from autograd_book.graph.stack import push, top
 from autograd_book.graph.variable import Variable, admissible
-from autograd_book.modes.trees import Tree, leaves, tree_map
+from autograd_book.modes.trees import Tree, leaves, places, tree_map
 
 Fun = Callable[..., Any]  #: Any function of arrays.
 
@@ -93,6 +94,18 @@ def primal(value: Any) -> Any:
 
 
 # book/modes/transforms.md: One recorded run
+def name_place(error: Exception, primals: tuple[Tree, ...]) -> None:
+    """Add to an error of `primal` at which place of a tree the leaf stands."""
+    for place, leaf in (found for p in primals for found in places(p)):
+        try:
+            primal(leaf)
+        except DifferentiationTypeError:
+            if place:
+                error.add_note(f"It stands at {place} of what was to be differentiated.")
+            return
+
+
+# book/modes/transforms.md: One recorded run
 def explain_trees(error: Exception, f: Fun, primals: tuple[Tree, ...]) -> None:
     """Add to an error of f that some of its arguments were no arrays."""
     for i, p in enumerate(primals):
@@ -112,7 +125,11 @@ def recorded(f: Fun, primals: tuple[Tree, ...]) -> tuple[Any, Record, tuple[Tree
     """Run f once under a Record of its own; the result, the Record, and the watched
     inputs."""
     with push(Record, Variable, f"a derivative of {name_of(f)}") as record:
-        inputs = tree_map(lambda p: record.watch(primal(p)), primals)
+        try:
+            inputs = tree_map(lambda p: record.watch(primal(p)), primals)
+        except DifferentiationTypeError as error:
+            name_place(error, primals)
+            raise
         try:
             result = f(*inputs)
         except (TypeError, AttributeError) as error:

@@ -13,7 +13,7 @@ A tree is an array, or a list, tuple, named tuple or dictionary of trees.
     print(leaves(step))
 """
 # Generated from book/modes/trees.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f1337f5b695243a2bb1b38977a7bc1990ce9af5b3e1cc3ee2d163a6f62191d1f
+# sha256: fb7c39a2fd0fa6fdfb7c45869ff36c2c0b613015d84a93cfa563d152832d11e9
 
 __all__ = [
     "Tree",
@@ -21,6 +21,7 @@ __all__ = [
     "containers",
     "kind_of",
     "leaves",
+    "places",
     "tree_map",
     "expect_like",
     "container_in_words",
@@ -29,7 +30,8 @@ __all__ = [
 
 # book/modes/trees.md: Taking apart, putting together
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import Any
 
 from autograd_book.graph.errors import DifferentiationValueError
@@ -85,6 +87,18 @@ def leaves(tree: Tree) -> list[Any]:
             f"a {type(tree).__name__} contains itself, or is nested too deep for Python to "
             "follow. Keep the arrays in one flat list or dictionary."
         ) from None
+
+
+# book/modes/trees.md: The walk
+def places(tree: Tree, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Each leaf of a tree after the place where it stands, such as ``['w'][0]``."""
+    kind = kind_of(tree)
+    if kind is None:
+        yield place, tree
+    else:
+        keys = tree if isinstance(tree, dict) else count()
+        for key, part in zip(keys, kind[0](tree)):
+            yield from places(part, f"{place}[{key!r}]")
 
 
 # book/modes/trees.md: A tree of results

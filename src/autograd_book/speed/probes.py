@@ -15,7 +15,7 @@ each operation.
         print(event.place.name, event.place.phase, event.work.nbytes, event.kernel <= event.itself)
 """
 # Generated from book/speed/probes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b456da9354ca71c40d6ecb27f255487cd79b32c21f11b56e3bfb82e02cf7dfcf
+# sha256: 15a96f13a02e9b2efc75242960b2f21369c2c801a909866e094e992a42820057
 
 __all__ = [
     "Event",
@@ -359,13 +359,19 @@ class probing:
             for optimizer in filter(lambda o: isinstance(o, Optimizer), self.owners):
                 blocks.callback(restore_update, optimizer, vars(optimizer).get("update"))
                 vars(optimizer)["update"] = timed(optimizer, ledger)
-            blocks.enter_context(push(Kernel, ledger, at="bottom", called="profile"))
-            blocks.enter_context(above(Stopwatch, ledger, called="profile"))
+            self.levels = (
+                push(Kernel, ledger, at="bottom", called="profile"),
+                above(Stopwatch, ledger, called="profile"),
+            )
+            for level in self.levels:
+                blocks.enter_context(level)
             self.blocks = blocks.pop_all()
         ledger.own, ledger.start = -spent.total, self.clock()
         return ledger
 
     def __exit__(self, *error: object) -> None:
+        for level in self.levels:
+            level.block_here()  # in another thread or task nothing of it is left
         self.ledger.wall = self.clock() - self.ledger.start
         self.ledger.own += spent.total
         self.blocks.close()
