@@ -4,11 +4,11 @@ import sys
 
 import numpy as np
 from random_exchanges import Exchanges
-from same_numbers import NETWORKS, alone, trained
+from same_numbers import NETWORKS, alone, in_stage, trained
 
 import autograd_book as ab
 from autograd_book.scale.processes import world
-from autograd_book.scale.world import MEANINGS, ROOTED, SPLIT
+from autograd_book.scale.world import MEANINGS, ROOTED, SPLIT, alongside
 
 KINDS = ["f8", "f4", "f2", "c16", "c8", "i8", "u1", "?"]
 try:
@@ -111,7 +111,13 @@ def training(ranks):
         np.testing.assert_allclose(trained(ranks, name), alone(name), rtol=1e-12, atol=1e-12, err_msg=name)
 
 
-CHECKS = [meanings, strided, halves_rounded_once, any_order, own_memory, letters, soak, training]
+def sharding(ranks):
+    for stage in (1, 2, 3):
+        (right,) = alongside(1, in_stage, "perceptron", 0)
+        np.testing.assert_allclose(in_stage(ranks, "perceptron", stage), right, rtol=1e-12)
+
+
+CHECKS = [meanings, strided, halves_rounded_once, any_order, own_memory, letters, soak, training, sharding]
 
 if __name__ == "__main__":
     with world(compare="compare" in sys.argv, limit=60.0) as ranks:

@@ -3,8 +3,10 @@
 import numpy as np
 
 import autograd_book as ab
+from autograd_book.learn.attention import TransformerBlock
 from autograd_book.learn.sequence import LastState, Transformer, next_token_loss
 from autograd_book.scale.data_parallel import averaging
+from autograd_book.scale.sharding import Sharded, SpreadMemories
 
 
 class Convolutions(ab.nn.Module):
@@ -79,3 +81,36 @@ def alone(name, steps=4):
         norms.append(ab.clip_gradients(network.parameters(), 0.5))
         optimizer.step()
     return np.concatenate([norms, *[p.numpy().ravel() for p in network.parameters()]])
+
+
+ADAM = lambda parameters: ab.optim.Adam(parameters, lr=1e-2)
+
+
+def parts(kind):
+    """The parts of a network, what they read, and a loss of what they give."""
+    rng = np.random.default_rng(0)
+    if kind == "perceptron":
+        layers = [ab.nn.Sequential(ab.nn.Linear(5, 7, rng=0, dtype=float), ab.nn.ReLU()), ab.nn.Linear(7, 3, rng=1, dtype=float)]
+        return layers, rng.normal(size=(10, 5))
+    return [TransformerBlock(8, 2, rng=i, dtype=float) for i in range(2)], rng.normal(size=(10, 4, 8))
+
+
+def in_stage(world, kind, stage, steps=4):
+    """The losses of some steps with nothing, memories, gradients too, or all in pieces: stages 0 to 3."""
+    layers, x = parts(kind)
+    if stage > 1:
+        layers = [Sharded(world, layer, keep=stage == 2) for layer in layers]
+    parameters = [p for layer in layers for p in layer.parameters()]
+    optimizer = SpreadMemories(world, parameters, ADAM) if stage == 1 else ADAM(parameters)
+    rows, losses = rows_of(world), []
+    for _ in range(steps):
+        for p in parameters:
+            p.grad = None
+        out = x[rows]
+        for layer in layers:
+            out = layer(out)
+        loss = np.sum(np.cos(out)) / len(x)
+        loss.backward()
+        optimizer.step()
+        losses.append(world.exchange("all_reduce", loss.item()))
+    return np.array(losses)
