@@ -138,7 +138,6 @@ ANSWERED = {
     # dead ends
     "np.sum(w * w).backward()\nw.data -= 0.1 * w.grad": ("w -= step under no_grad()",),
     "ab.grad(lambda p: np.sum(p['w']) * p['n'])({'w': np.ones(2), 'n': 3})": ("dtype int64", "at ['n']"),
-    "import matplotlib.pyplot as plt\nplt.plot(w * 2)": ("use .numpy()",),
     # blocks
     "ab.no_grad()(3)": ("no_grad was put around int 3",),
     "block = ab.autocast()\nblock.__exit__(None, None, None)": ("a block of autocast was left that is not open", "with statement"),
@@ -164,6 +163,23 @@ def test_a_beginners_mistake_is_answered_with_what_arrived_and_what_to_write(pro
     error = caught.value
     answer = " ".join(map(str, (error, *getattr(error, "__notes__", ()), error.__cause__)))
     assert [words for words in ANSWERED[program] if words not in answer] == [], answer
+
+
+#: The same with libraries that may not be there.
+OTHERS = {
+    "import matplotlib.pyplot as plt\nplt.plot(w * 2)": ("use .numpy()",),
+    "import pandas\npandas.DataFrame(X) @ w": ("df.to_numpy() @ x",),
+    "import pandas\nnetwork(pandas.DataFrame(X))": ("df.to_numpy() @ x",),
+    "import pandas\nw.T @ pandas.DataFrame(X).T": ("DataFrame", "np.asarray(x, float)"),
+}
+
+
+@pytest.mark.parametrize("program", OTHERS)
+def test_what_other_libraries_are_given_is_answered_too(program) -> None:
+    pytest.importorskip(program.split()[1].partition(".")[0])
+    with pytest.raises(TypeError) as caught:
+        exec(BEGINNING + program, {})
+    assert [words for words in OTHERS[program] if words not in str(caught.value)] == []
 
 
 #: A program that leaves a number, and that number.

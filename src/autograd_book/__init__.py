@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 75bdfd9e1865e0a23afafcb9cf4b78a28819a3c43822e9a430c85e7d3ded6b7a
+# sha256: a7c082eb60fd5dbc24f8e08cc5e9c4ff98394143d7e3e23166ef059c6508e0bd
 
 __all__ = [
     "Variable",
@@ -246,7 +246,16 @@ HABITS = {
     "Write 'with autograd_book.no_grad():' around what needs no gradient.":
         "enable_grad set_grad_enabled inference_mode",
     "Write autograd_book.grad, vjp, jvp, jacobian or hessian.": "autograd functional func",
-    "Write Python's loops and branches, or np.where.": "lax",
+    "Write Python's loops and branches, or np.where, and autograd_book.stop_gradient.": "lax",
+    "Write autograd_book.check_gradients(f, *arguments).": "check_grads gradcheck",
+    "Write autograd_book.checkpoint(f).": "remat",
+    "Write autograd_book.hvp(f)(x, v).": "hessian_vector_product make_hvp",
+    "Write out, pullback = autograd_book.vjp(f, x).": "make_vjp",
+    "Write autograd_book.jvp(f, (x,), (v,)).": "make_jvp",
+    "Write autograd_book.elementwise_grad(f).": "egrad",
+    "Write autograd_book.grad(f, argnums=(0, 1)).": "multigrad multigrad_dict",
+    "Write NumPy's functions, autograd_book's own, or a rule with autograd_book.primitive.":
+        "scipy special",
     "Write np.concatenate.": "cat",
     "Write autograd_book.modes.trees.tree_map.": "tree_map tree_util tree",
     "Write array.astype(dtype), or dtype=... where a layer is made.":
