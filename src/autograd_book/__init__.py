@@ -9,13 +9,13 @@ differentiate functions, and what it takes to train a network.
     import autograd_book as ab
 
     weights = ab.Variable(np.zeros(3))
-    loss = np.mean((np.eye(3) @ weights - 1.0) ** 2)
+    loss = ((np.eye(3) @ weights - 1.0) ** 2).mean()
     loss.backward()
     print(weights.grad)
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a7c082eb60fd5dbc24f8e08cc5e9c4ff98394143d7e3e23166ef059c6508e0bd
+# sha256: c36af85d4e706f6ea28542f432f528c1ab9f4dee56a353b774e2f3d6d0eb3a9b
 
 __all__ = [
     "Variable",
@@ -143,9 +143,9 @@ from autograd_book.rules.softmax import softmax as softmax
 
 
 # book/__init__.md: Names that are passed on
-from autograd_book.learn import nn as nn
-from autograd_book.learn import optim as optim
-from autograd_book.learn import sequence as sequence
+from autograd_book import nn as nn
+from autograd_book import optim as optim
+from autograd_book import sequence as sequence
 
 
 # book/__init__.md: Names that are passed on
@@ -232,6 +232,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from autograd_book.graph.methods import numpy_name
+from autograd_book.learn import nn as networks
 
 #: What other libraries call it, and what to write here.
 HABITS = {
@@ -271,7 +272,7 @@ HABITS = {
 def instead(name: str) -> str:
     """What to write instead of a name that the package does not show, if anything is
     known."""
-    habits = {**HABITS, **nn.LAYERS}
+    habits = {**HABITS, **networks.LAYERS}
     told = [text for text, names in habits.items() if name in names.split()]
     known = numpy_name(name)
     parts = {"nn": nn, "optim": optim, "sequence": sequence, "collectives": collectives}
@@ -282,11 +283,18 @@ def instead(name: str) -> str:
 
 if not TYPE_CHECKING:
 
-    def __getattr__(name: str) -> Any:
-        fact = f"module 'autograd_book' has no attribute {name!r}"
-        remedy = "" if name.startswith("_") else instead(name)
-        text = f"{fact}. {remedy}" if remedy else fact
-        raise AttributeError(text, name=name, obj=sys.modules[__name__])
+    def _answering(module: Any) -> Any:
+        def answer(name: str) -> Any:
+            fact = f"module {module.__name__!r} has no attribute {name!r}"
+            remedy = "" if name.startswith("_") else instead(name)
+            text = f"{fact}. {remedy}" if remedy else fact
+            raise AttributeError(text, name=name, obj=module)
+
+        return answer
+
+    __getattr__ = _answering(sys.modules[__name__])
+    for _part in (nn, optim, sequence):
+        vars(_part)["__getattr__"] = _answering(_part)
 
 
 # book/__init__.md: Errors, and a version

@@ -14,7 +14,7 @@ catch the second and old code keeps working.
         print(type(error).__name__, "is also a TypeError:", isinstance(error, TypeError))
 """
 # Generated from book/graph/errors.md by autograd-book extract; edit the chapter, not this file.
-# sha256: fe7690032e835d0010a7703b2afd9f503256ac7a2a0d548974d26deb617df262
+# sha256: 7a526711da5c6edd75a8ec87fe701296f23d4641567b87c2021f996bafa61861
 
 __all__ = [
     "AutogradError",
@@ -183,7 +183,7 @@ from collections.abc import Callable
 from functools import wraps
 from inspect import signature
 from re import sub
-from typing import TypeVar
+from typing import TypeVar, get_origin
 
 F = TypeVar("F", bound=Callable[..., Any])  #: A function that is given back as it was.
 
@@ -196,7 +196,7 @@ def usage(fun: Callable[..., Any]) -> str:
     name = fun.__qualname__.removesuffix(".__init__").rpartition(".")[-1]
     text = f"{name}{form.replace(parameters=shown, return_annotation=form.empty)}"
     text = sub(r"<class '([^']*)'>", r"\1", text)
-    later = form.return_annotation == Callable[..., Any]
+    later = get_origin(form.return_annotation) is Callable
     return text + ", and what comes back with the arguments of f" * later
 
 

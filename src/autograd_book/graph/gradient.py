@@ -16,7 +16,7 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 599563f7ec56ae430775c455455ae9a5e03c4fdd2a75b6c505fbe45e98f79d53
+# sha256: a56d24724bb7a0181bbd4c8f7bf8841b48dcb6a463218f8c5b0d0826f083e1ba
 
 __all__ = [
     "conjugated",
@@ -313,7 +313,7 @@ class Keeper:
 
     def zero_grad(self: Any) -> None:
         """Forget the gradient."""
-        self.grad = None
+        place_gradient(self, None)
 
 
 # book/graph/gradient.md: What a training loop sees

@@ -17,7 +17,7 @@ write instead.
         print(error)
 """
 # Generated from book/graph/methods.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a59f36765afd8cff289883c2f0fab44944c21cc091fe204161a75286588ff0a6
+# sha256: e3ea5967519aebabf07ef4985a0adcf392cea87ef0247d36bc3200e05dc6efc1
 
 __all__ = [
     "H",
@@ -40,7 +40,7 @@ __all__ = [
 # book/graph/methods.md: An operator is a lookup
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -50,7 +50,8 @@ from autograd_book.graph.protocols import attributes, call_numpy, functions
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.stack import Fun, base, bind, top
 
-H = TypeVar("H")  #: The class that has an operator: the result is one of it, too.
+#: The class that has an operator: the result is one of it, too.
+H = TypeVar("H", bound=Any)
 
 
 def unary(fun: Fun) -> Callable[[H], H]:
@@ -160,7 +161,7 @@ class Parts:
     def __getitem__(self: H, index: Any) -> H:
         return functions[operator.getitem](self, index)
 
-    def __len__(self) -> int:
+    def __len__(self: Any) -> int:
         if not self.shape:
             raise DifferentiationTypeError(
                 "a Variable of shape () was asked for its length or its parts. Use it as the "
@@ -172,12 +173,14 @@ class Parts:
         each: Any = self
         return (each[i] for i in range(len(each)))
 
-    def __getattr__(self, name: str) -> Any:
-        if name in attributes:
-            return attributes[name](self)
-        raise AttributeError(
-            f"a Variable has no attribute {name!r}. {attribute_remedy(name, dir(type(self)))}"
-        )
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in attributes:
+                return attributes[name](self)
+            raise AttributeError(
+                f"a Variable has no attribute {name!r}. {attribute_remedy(name, dir(type(self)))}"
+            )
 
 
 # book/graph/methods.md: Methods

@@ -18,9 +18,11 @@ function of one's own.
     print(x.grad)
 """
 # Generated from book/graph/protocols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9800cffc4310af73fd74c8af617078d92cd7e79adcadbda135ff5c091129f0b8
+# sha256: 67659a82716b16c5ca53a09255888d3783976f56b2643066fdeb8835fb3f65f4
 
 __all__ = [
+    "P",
+    "R",
     "functions",
     "attributes",
     "refusals",
@@ -37,7 +39,7 @@ __all__ = [
 # book/graph/protocols.md: Three tables
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -48,6 +50,9 @@ from autograd_book.graph.primitive import (
     Primitive, Rule, arrange, expect_order_and_names, primitives, shape_of,
 )
 from autograd_book.graph.stack import Fun, top
+
+P = ParamSpec("P")  #: The arguments of a function that is given.
+R = TypeVar("R")  #: What it returns.
 
 #: From a NumPy function to our composition of it.
 functions: dict[Fun, Fun] = {
@@ -180,7 +185,7 @@ def primitive(
     composite: bool = False,
     effect: bool = False,
     **rules: Rule,
-) -> Callable[[Fun], Fun]:
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorator that makes a function of plain arrays differentiable by rules.
 
     Parameters
@@ -199,7 +204,7 @@ def primitive(
     """
     expect_argument_names(arguments)
 
-    def make(fun: Fun) -> Fun:
+    def make(fun: Callable[P, R]) -> Callable[P, R]:
         made = Primitive(
             fun, arguments, joint, flat, linear, elementwise, view, into, composite, effect,
             **rules,
@@ -208,7 +213,7 @@ def primitive(
         made.fun = refusing_writes(made)
 
         @wraps(fun)
-        def bound(*args: Any, **kwargs: Any) -> Any:
+        def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
             try:
                 arrays, params = arrange(made, args, kwargs)
             except Exception as error:

@@ -14,7 +14,7 @@ it records its own graph, and ``backward`` fills in ``.grad``.
     print(x.grad)
 """
 # Generated from book/graph/variable.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2b93b1746ee23265ef8278e827e9fc9e2275f608ac2e01a7692ae74f6f75582a
+# sha256: 62cb96843992b9a45b95771390dc7c03ed7e246bb107152d1532559673336cd4
 
 __all__ = [
     "expect_constant",
@@ -34,7 +34,7 @@ __all__ = [
 
 # book/graph/variable.md: The door that stays shut
 import operator
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -46,6 +46,7 @@ from autograd_book.graph.methods import H, Methods, Operators, independent
 from autograd_book.graph.primitive import ARRAYS, differentiable
 from autograd_book.graph.protocols import Protocols
 from autograd_book.graph.record import Leaf, Node, Record
+from autograd_book.graph.signatures import Scalar, Signatures
 from autograd_book.graph.stack import as_constant, base, bottom
 
 
@@ -85,9 +86,11 @@ class Guards:
 
     __slots__ = ()
 
-    def __array__(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        released(self, "converted to a plain array")
-        return np.array(self.numpy(), dtype) if copy else np.asarray(self.numpy(), dtype)
+    if not TYPE_CHECKING:
+
+        def __array__(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+            released(self, "converted to a plain array")
+            return np.array(self.numpy(), dtype) if copy else np.asarray(self.numpy(), dtype)
 
     def __float__(self) -> float:
         return float(released(self, "converted to a plain number"))
@@ -106,13 +109,15 @@ class Guards:
     def __bool__(self: Any) -> bool:
         return bool(self.value)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        place = described(index) if hasattr(index, "shape") else repr(index)
-        raise DifferentiationTypeError(
-            f"item assignment [{place}] would overwrite a value that the graph may still "
-            "need. Write y = x.at[index].set(value), or build the array with np.where or "
-            "np.concatenate."
-        )
+    if not TYPE_CHECKING:
+
+        def __setitem__(self, index: Any, value: Any) -> None:
+            place = described(index) if hasattr(index, "shape") else repr(index)
+            raise DifferentiationTypeError(
+                f"item assignment [{place}] would overwrite a value that the graph may still "
+                "need. Write y = x.at[index].set(value), or build the array with np.where or "
+                "np.concatenate."
+            )
 
 
 # book/graph/variable.md: What leaves
@@ -142,8 +147,9 @@ class Conversions:
 
     def numpy(self: Any) -> np.ndarray:
         """The value as a plain array, closed to writing; shares memory."""
-        value = self.value
-        return value.numpy() if isinstance(value, Methods) else np.asarray(closed(value))
+        value: Any = self.value
+        inner = isinstance(value, Methods)
+        return value.numpy() if inner else np.asarray(closed(value))
 
     def item(self: Any) -> float:
         """The value of a single number, as a Python float."""
@@ -262,7 +268,9 @@ def safely_cast(value: np.ndarray, dtype: Any, how: str) -> np.ndarray:
 
 # book/graph/variable.md: The class
 @final
-class Variable(Gradients, Conversions, Guards, Methods, Operators, Protocols):
+class Variable(  # type: ignore[misc]
+    Signatures, Gradients, Conversions, Guards, Methods, Operators, Protocols, Scalar
+):
     """An array that can be differentiated with respect to.
 
     Parameters

@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 074cf97de3a64e31f77e5630071c8b6a2fec9f72385ea295f3b4aa18eb06b509
+# sha256: f9c162a51b06cf95eff77fa771cb0eb558343b010cd0571ab043d163526efd5b
 
 __all__ = [
     "integers",
@@ -40,7 +40,7 @@ from autograd_book.graph.errors import (
     DifferentiationTypeError, DifferentiationValueError, with_usage,
 )
 from autograd_book.graph.primitive import shape_of
-from autograd_book.graph.methods import Operators
+from autograd_book.graph.methods import H, Operators
 from autograd_book.rules.indexing import as_places
 
 
@@ -131,7 +131,7 @@ batchings[primitives[negative_log_likelihood]] = rows_batch
 
 # book/learn/losses.md: Cross-entropy
 @with_usage
-def cross_entropy(logits: Any, labels: Any) -> Any:
+def cross_entropy(logits: H, labels: Any) -> H:
     """Mean over the batch of the negative logarithm of the probability given to the true
     class.
 
@@ -175,7 +175,7 @@ def expect_pairs(shape: tuple[int, ...], targets: tuple[int, ...]) -> None:
 
 # book/learn/losses.md: Squared error
 @with_usage
-def mean_squared_error(predictions: Any, targets: Any) -> Any:
+def mean_squared_error(predictions: H, targets: Any) -> H:
     """Mean over all elements of the squared difference.
 
     Parameters

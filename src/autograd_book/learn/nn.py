@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2b39cfce6202b698dee90a345f2a5969b185669aed21edb96ac7d25c980472af
+# sha256: 92d0decd615a77396186593b33f3f36b0911a7967775a414560eaab4106ee3e4
 
 __all__ = [
     "is_parameter",
@@ -54,6 +54,7 @@ import numpy as np
 from autograd_book.graph.errors import (
     DifferentiationTypeError, DifferentiationValueError, described, with_usage,
 )
+from autograd_book.graph.methods import H
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.record import Leaf
 from autograd_book.graph.variable import Variable, safely_cast
@@ -307,7 +308,7 @@ class Linear(Module):
         #: Shape (outputs,), or None.
         self.bias = Variable(np.zeros(outputs, dtype)) if bias else None
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any) -> Variable:
         """Apply the layer to an array or Variable of shape (..., inputs)."""
         expect_length(self, shape_of(x), self.weight.shape)
         out = x @ self.weight
@@ -332,7 +333,7 @@ def expect_length(layer: Module, shape: tuple[int, ...], weight: tuple[int, ...]
 class ReLU(Module):
     """Rectified linear unit: max(x, 0), elementwise."""
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: H) -> H:
         """Apply it to an array or Variable."""
         return relu(x)
 
@@ -373,7 +374,7 @@ class Sequential(Module):
             expect_layer(place, layer)
         self.layers = list(layers)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any) -> Variable:
         """The output of the last layer."""
         for layer in self.layers:
             x = layer(x)
@@ -398,9 +399,6 @@ from autograd_book.learn.losses import mean_squared_error as mean_squared_error
 
 
 # book/learn/nn.md: Nothing forgotten
-import sys
-from typing import TYPE_CHECKING
-
 #: What other libraries have among their layers, and what to write here.
 LAYERS = {
     "Functions are layers, as in Sequential(Linear(3, 4), np.tanh, autograd_book.sigmoid); "
@@ -426,11 +424,3 @@ LAYERS = {
     "Multiply by rng.binomial(1, keep, x.shape) / keep while the network learns.":
         "Dropout dropout",
 }
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        fact = f"module {__name__!r} has no attribute {name!r}"
-        remedies = [text for text, names in LAYERS.items() if name in names.split()]
-        text = ". ".join([fact, *remedies])
-        raise AttributeError(text, name=name, obj=sys.modules[__name__])

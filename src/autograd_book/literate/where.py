@@ -14,7 +14,7 @@ name, to the chapter and its line.
             print(query, "->", where(query, book / "src/autograd_book"))
 """
 # Generated from book/literate/where.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 78ae5a18961842954c8018d8f0ef215dac0ccc5e20c6465cb15ee3271057d3e6
+# sha256: abadb8a4a90c330fecf3565ab84e704a4bd3c79daa8dcda3113fa492a2dffb7e
 
 __all__ = ["where", "exported", "find", "main"]
 
@@ -23,6 +23,7 @@ __all__ = ["where", "exported", "find", "main"]
 import ast
 import re
 from argparse import Namespace
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -224,10 +225,20 @@ def _search(file: Path, body: list[ast.stmt], names: list[str], package: Path) -
 
 
 # book/literate/where.md: Names are found by reading
+def _running(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for part in body:
+        test = ast.unparse(part.test) if isinstance(part, ast.If) else ""
+        if isinstance(part, ast.If) and test.endswith("TYPE_CHECKING"):
+            yield from part.body if test.startswith("not ") else part.orelse
+        else:
+            yield part
+
+
+# book/literate/where.md: Names are found by reading
 def _member(
     file: Path, node: ast.ClassDef, above: list[ast.stmt], names: list[str], package: Path
 ) -> _Found:
-    if found := _search(file, node.body, names, package):
+    if found := _search(file, list(_running(node.body)), names, package):
         return found
     if names[0] in (lines := _attributes(node)):
         return file, lines[names[0]]

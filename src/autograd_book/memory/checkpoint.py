@@ -15,7 +15,7 @@ its operations save, and computes it again when the backward pass arrives.
     print(block[0].weight.grad.shape)
 """
 # Generated from book/memory/checkpoint.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 95e3424c3e075506419fa2ca30ff811e30131381a8c55102c6ca5d17a46768b6
+# sha256: 236545b773ada3785b9a3688a14e2693d2ff2ef411bc9cba2990ed8378f3527b
 
 __all__ = [
     "LATER",
@@ -38,6 +38,7 @@ from autograd_book.graph.errors import (
     DifferentiationTypeError, DifferentiationValueError, nearest, with_usage,
 )
 from autograd_book.graph.primitive import Primitive, primitives
+from autograd_book.graph.protocols import P, R
 from autograd_book.graph.record import Record
 from autograd_book.graph.stack import NoGrad, top
 from autograd_book.memory.books import owner_of
@@ -71,7 +72,9 @@ def expect_computing(f: Any, policy: Any) -> None:
 
 # book/memory/checkpoint.md: The function
 @with_usage
-def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
+def checkpoint(
+    f: Callable[P, R], *, policy: Any = None, check: bool = True
+) -> Callable[P, R]:
     """A function like `f` that keeps its inputs alone, and computes again in the backward
     pass what its derivatives need.
 
@@ -106,7 +109,7 @@ def checkpoint(f: Fun, *, policy: Any = None, check: bool = True) -> Fun:
     expect_computing(f, policy)
 
     @wraps(f, updated=())
-    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+    def checkpointed(*args: P.args, **kwargs: P.kwargs) -> Any:
         if not recording():
             return f(*args, **kwargs)
         return run_first(Frame(f, policy, check), args, kwargs)

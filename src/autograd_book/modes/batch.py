@@ -14,7 +14,7 @@
     print(ab.vmap(np.dot)(xs, xs))
 """
 # Generated from book/modes/batch.md by autograd-book extract; edit the chapter, not this file.
-# sha256: dc69512748eb7efb25ab56e713d9c6a34bb8890cf249d8382ac0168b2a0c93df
+# sha256: ab72d0f421fd5f0f8dded647c6f7b4f90ad511828b7ce77ddb358b591a59c6a2
 
 __all__ = [
     "OneForAllError",
@@ -32,7 +32,8 @@ __all__ = [
 
 
 # book/modes/batch.md: A value for each example
-from typing import Any
+from collections.abc import Callable
+from typing import Any, overload
 
 import numpy as np
 
@@ -42,7 +43,7 @@ from autograd_book.graph.errors import (
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive, shape_of
 from autograd_book.graph.methods import Methods, Operators
-from autograd_book.graph.protocols import Protocols, call_numpy
+from autograd_book.graph.protocols import P, Protocols, call_numpy
 from autograd_book.graph.stack import bottom, push, top
 from autograd_book.modes.batching import (
     as_array, batchings, by_elements, by_examples, index_batch,
@@ -188,6 +189,12 @@ def expect_at_work(value: Batched) -> None:
 
 
 # book/modes/batch.md: The transformation
+@overload
+def vmap(f: np.ufunc, in_axes: Any = 0, out_axis: int = 0) -> Fun: ...
+@overload
+def vmap(
+    f: Callable[P, Any], in_axes: Any = 0, out_axis: int = 0
+) -> Callable[P, Any]: ...
 @with_usage
 def vmap(f: Fun, in_axes: Any = 0, out_axis: int = 0) -> Fun:
     """A function of batches that applies `f` to each example.

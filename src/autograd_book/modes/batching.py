@@ -13,7 +13,7 @@ What has no row there is either elementwise or goes by a loop.
     print(shifted(axis=-1, rank=2), shifted(axis=None, rank=2))
 """
 # Generated from book/modes/batching.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e9a83264fe1363445ffcdbf40c99cff27e634411145aa513d191b4643247d6e4
+# sha256: d9a711592fbcbd05e1a881fb2482a01c7fa3389aca1bc72f5de288f2e81f1198
 
 __all__ = [
     "Batching",
@@ -138,8 +138,8 @@ def softmax_batch(
 # book/modes/batching.md: Rows for axes
 for fun in (np.sum, np.mean, np.max, np.min, np.prod, np.all, np.any, softmax.log_sum):
     batchings[primitives[fun]] = reduce_batch
-for fun in (softmax.softmax, softmax.log_softmax, moments.rms_normalize):
-    batchings[primitives[fun]] = softmax_batch
+for known in (softmax.softmax, softmax.log_softmax, moments.rms_normalize):
+    batchings[primitives[known]] = softmax_batch
 
 
 # book/modes/batching.md: Rows for shapes

@@ -16,7 +16,7 @@ treats each element by itself.
     print(ab.elementwise_grad(np.tanh)(x))
 """
 # Generated from book/modes/curvature.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 09738a5453dd42510ca7d7c94e9fe8df645f205566e1baa4a2174c69b82fbff0
+# sha256: 5c2195170b32b626f0c2d11163acb4f2dd04cbc96dd97d538b9f4478acf51512
 
 __all__ = [
     "basis",
@@ -35,9 +35,9 @@ __all__ = [
 
 
 # book/modes/curvature.md: Rows or columns
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -45,6 +45,7 @@ from autograd_book.graph.errors import (
     DifferentiationTypeError, DifferentiationValueError, with_usage,
 )
 from autograd_book.graph.primitive import shape_of
+from autograd_book.graph.protocols import P
 from autograd_book.modes.forward import jvp
 from autograd_book.modes.transforms import (
     Fun, expect_function, grad, name_of, of_chosen, primal, vjp,
@@ -102,6 +103,12 @@ def as_one_array(parts: Any, like: Any, shape: tuple[int, ...]) -> Any:
 
 
 # book/modes/curvature.md: One function for both
+@overload
+def jacobian(f: np.ufunc, argnums: int = 0, mode: str = "auto") -> Fun: ...
+@overload
+def jacobian(
+    f: Callable[P, Any], argnums: int = 0, mode: str = "auto"
+) -> Callable[P, Any]: ...
 @with_usage
 def jacobian(f: Fun, argnums: int = 0, mode: str = "auto") -> Fun:
     """A function that returns the Jacobian of `f`.
@@ -182,7 +189,7 @@ def columns_are_better(f: Fun, x: Tree, mode: str) -> bool:
 
 # book/modes/curvature.md: Second derivatives
 @with_usage
-def hessian(f: Fun, argnums: int = 0) -> Fun:
+def hessian(f: Callable[P, Any], argnums: int = 0) -> Callable[P, Any]:
     """A function that returns the matrix of second derivatives of `f`, of shape ``x.shape +
     x.shape``.
 
@@ -253,6 +260,10 @@ def hvp(f: Fun, argnums: int = 0) -> Fun:
 
 
 # book/modes/curvature.md: Slopes at each element
+@overload
+def elementwise_grad(f: np.ufunc, argnums: int = 0) -> Fun: ...
+@overload
+def elementwise_grad(f: Callable[P, Any], argnums: int = 0) -> Callable[P, Any]: ...
 @with_usage
 def elementwise_grad(f: Fun, argnums: int = 0) -> Fun:
     """A function that returns the slope of `f` at each element.

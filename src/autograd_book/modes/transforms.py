@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 77b51094fc057458291bc4ff36654e7f25d7b620c9275c57849e3b1f684e6fe0
+# sha256: ac8f0a0bce5ef11a864cf739647d3e224a0d28ec4b046aee68332d0ce2d25e52
 
 __all__ = [
     "Fun",
@@ -45,7 +45,7 @@ __all__ = [
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -55,9 +55,9 @@ from autograd_book.graph.errors import (
 )
 from autograd_book.graph.gradient import conjugated, expect_kind, in_dtype
 from autograd_book.graph.interpreter import puller
-from autograd_book.graph.methods import Operators
+from autograd_book.graph.methods import H, Operators
 from autograd_book.graph.primitive import Handle, differentiable, intact, seal, shape_of
-from autograd_book.graph.protocols import primitive
+from autograd_book.graph.protocols import P, R, primitive
 from autograd_book.graph.record import Record
 from autograd_book.graph.stack import push, top
 from autograd_book.graph.variable import Variable, admissible
@@ -332,6 +332,14 @@ def positions_of(f: Fun, argnums: Any) -> tuple[int, ...]:
 
 
 # book/modes/transforms.md: Gradients
+@overload
+def value_and_grad(
+    f: np.ufunc, argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Fun: ...
+@overload
+def value_and_grad(
+    f: Callable[P, R], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Callable[P, tuple[R, Any]]: ...
 @with_usage
 def value_and_grad(
     f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False
@@ -374,6 +382,14 @@ def value_and_grad(
 
 
 # book/modes/transforms.md: Gradients
+@overload
+def grad(
+    f: np.ufunc, argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Fun: ...
+@overload
+def grad(
+    f: Callable[P, Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Callable[P, Any]: ...
 @with_usage
 def grad(f: Fun, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Fun:
     """A function that returns the gradient of `f`, or ``(gradient, aux)``; parameters and
@@ -407,6 +423,6 @@ def expect_real_number(f: Fun, out: Any) -> None:
 
 # book/modes/transforms.md: What is not to be differentiated
 @primitive("x", flat=True)
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: H) -> H:
     """A copy of the value of x, which counts as a constant in every derivative."""
-    return np.array(x)[()]
+    return np.array(x)[()]  # type: ignore[return-value]

@@ -13,7 +13,7 @@ The rectifier and its smooth relatives, with rules that keep one array each.
     print(softplus(x), silu(x), gelu(x))
 """
 # Generated from book/rules/activations.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f65ea1743869f98dd0b159a51d68a9b9e7cff77d82f88578ec10093e45f18250
+# sha256: 1a134c325ef518ddee930738b80ac1ddd5614799f9e770514cfcd533b1e68ddb
 
 __all__ = [
     "relu",
@@ -38,7 +38,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.errors import DifferentiationTypeError
+from autograd_book.graph.errors import DifferentiationTypeError, F
+from autograd_book.graph.methods import H
 from autograd_book.graph.protocols import primitive
 from autograd_book.rules.elementwise import wide
 
@@ -48,7 +49,7 @@ from autograd_book.rules.elementwise import wide
     into=lambda x, out: np.maximum(x, 0, out=out),
     x=lambda g, out: g * (out > 0),
 )
-def relu(x: Any) -> Any:
+def relu(x: H) -> H:
     """Rectified linear unit, max(x, 0), elementwise; its derivative at 0 is 0.
 
     Parameters
@@ -65,7 +66,7 @@ def relu(x: Any) -> Any:
 
 
 # book/rules/activations.md: A smooth step
-def of_reals(fun: Any) -> Any:
+def of_reals(fun: F) -> F:
     """Decorator: the function refuses complex numbers."""
 
     @wraps(fun)
@@ -78,7 +79,7 @@ def of_reals(fun: Any) -> Any:
             )
         return fun(x)
 
-    return checked
+    return checked  # type: ignore[return-value]
 
 
 # book/rules/activations.md: A smooth step
@@ -97,7 +98,7 @@ def highest_power(dtype: Any) -> int:
     "x", elementwise=True, composite=True, x=lambda g, x: g * sigmoid_slope(x)
 )
 @of_reals
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: H) -> H:
     """Logistic function, 1 / (1 + exp(-x)), elementwise, without overflow.
 
     Parameters
@@ -132,7 +133,7 @@ def sigmoid_slope(x: Any) -> Any:
 # book/rules/activations.md: A smooth step
 @primitive("x", elementwise=True, composite=True, x=lambda g, x: g * sigmoid(x))
 @of_reals
-def softplus(x: Any) -> Any:
+def softplus(x: H) -> H:
     """ln(1 + exp(x)), elementwise, without overflow; its slope is the sigmoid."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
@@ -149,7 +150,7 @@ def silu_slope(x: Any) -> Any:
 # book/rules/activations.md: Two bends that dip
 @primitive("x", elementwise=True, composite=True, x=lambda g, x: g * silu_slope(x))
 @of_reals
-def silu(x: Any) -> Any:
+def silu(x: H) -> H:
     """x times its sigmoid, elementwise; also called swish."""
     return sigmoid(x) * np.clip(x, -FAR, np.inf)
 
@@ -186,7 +187,7 @@ def gelu_slope(x: Any) -> Any:
 # book/rules/activations.md: Two bends that dip
 @primitive("x", elementwise=True, composite=True, x=lambda g, x: g * gelu_slope(x))
 @of_reals
-def gelu(x: Any) -> Any:
+def gelu(x: H) -> H:
     """x times the normal probability of less, elementwise, approximated by a tanh.
 
     The approximation is PyTorch's ``gelu(x, approximate="tanh")`` and JAX's default. It

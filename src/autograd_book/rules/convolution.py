@@ -16,7 +16,7 @@ and ``sliding_window_view`` on a Variable.
     print(z.shape, weights.grad.shape)
 """
 # Generated from book/rules/convolution.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9a4fb370f85f7a71f6cee7cd8366c2fedc70c7ac69314992b22a02b17e1ed016
+# sha256: 33a61df836227d775ebd4717d37022fdcc94973a4b6b1e8b7cd9ad863c3e67e8
 
 __all__ = [
     "windows",
@@ -48,6 +48,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_book.graph.methods import H
 from autograd_book.graph.protocols import implements, primitive
 from autograd_book.rules.indexing import scatter_add
 
@@ -357,13 +358,13 @@ def convolution(
 @with_usage
 def conv1d(
     x: Any,
-    weights: Any,
+    weights: H,
     bias: Any = None,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-) -> Any:
+) -> H:
     """Convolution along one axis, as in neural networks: the weights are not reversed.
 
     Parameters
@@ -400,13 +401,13 @@ def conv1d(
 @with_usage
 def conv2d(
     x: Any,
-    weights: Any,
+    weights: H,
     bias: Any = None,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-) -> Any:
+) -> H:
     """Convolution along two axes: as `conv1d`, with (height, width) for a length.
 
     `stride`, `padding` and `dilation` may hold one number for each of the two axes.

@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/factorizations.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 31e3d3c105b0a1582ba99fc054af59601cfe0d170e99bc950c467206741468de
+# sha256: 21025f6e4221458933d0b59eef9a0cfcb80605ed07b24a9f05a52e1f6b761dc0
 
 __all__ = [
     "transposed",
@@ -58,6 +58,7 @@ import numpy as np
 from autograd_book.graph.backward import unbroadcast
 from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive
+from autograd_book.graph.methods import H
 from autograd_book.graph.protocols import implements, primitive
 from autograd_book.rules.linear import scalar
 from autograd_book.rules.shapes import concatenate
@@ -263,7 +264,7 @@ def cholesky(a: Any, *, upper: bool = False) -> Any:
 
 
 # book/rules/factorizations.md: A gradient that is symmetric too
-def symmetrize(a: Any) -> Any:
+def symmetrize(a: H) -> H:
     """The Hermitian part of square matrices, ``(a + a^H) / 2``.
 
     In front of `numpy.linalg.cholesky`, `eigh` or `eigvalsh` it makes them functions of

@@ -14,7 +14,7 @@ their root mean square, and averages with weights that learn.
     print(weights.grad)
 """
 # Generated from book/rules/moments.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 05a4582fdc165982181ed39cef6a9613eb93b2d754bdfc110675e13ecaa2cef5
+# sha256: 1f3a62c6d13a0ff1f4280770e0f517a2459394140dcdbce66c677af184950764
 
 __all__ = [
     "var_x",
@@ -94,7 +94,8 @@ def std_x(g: Any, x: Any, out: Any, axis: Any, ddof: Any, where: Any, mean: Any)
     """Cotangent of a standard deviation, 0 where that is 0."""
     if (single := wide(x)) is not x:  # of many halves the result may be infinite
         args = (single,) if mean is None else (single, mean)
-        out = (std if mean is None else std_about)(*args, axis=axis, ddof=ddof, where=where)
+        again: Any = std if mean is None else std_about
+        out = again(*args, axis=axis, ddof=ddof, where=where)
     size = 2 * np.reshape(out, kept(x.shape, axis))
     alone = mean is None and np.equal(count(x.shape, axis, where), 1)  # is its mean
     slope = over(var_x(g, x, axis, ddof, where, mean), np.where(alone, 1, size))

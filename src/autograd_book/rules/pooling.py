@@ -14,7 +14,7 @@ Pooling by maximum and mean along one axis or two, with stride and padding.
     print(image.grad[0, 0])
 """
 # Generated from book/rules/pooling.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 14009b983e59ccac9adddd98001148a2636017f12c55bb35f2dd42f8d486c68c
+# sha256: dc74ff7eb07d5393bfe4c2182dddbbecbaa9a43556036da5a1773810006a4353
 
 __all__ = [
     "over_places",
@@ -38,6 +38,7 @@ from typing import Any
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError, with_usage
+from autograd_book.graph.methods import H
 from autograd_book.graph.protocols import primitive
 from autograd_book.rules.convolution import (
     Sliding, all_windows, borders, each, expect_axes, ready,
@@ -120,7 +121,7 @@ def pooling(
 
 # book/rules/pooling.md: Borders of pools
 @with_usage
-def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
+def max_pool1d(x: H, kernel: Any, stride: Any = None, padding: Any = 0) -> H:
     """Maximum over windows along one axis.
 
     Parameters
@@ -144,20 +145,20 @@ def max_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any
 
 # book/rules/pooling.md: Borders of pools
 @with_usage
-def max_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
+def max_pool2d(x: H, kernel: Any, stride: Any = None, padding: Any = 0) -> H:
     """Maximum over windows along two axes: `max_pool1d` of (height, width)."""
     return pooling(2, highest, -np.inf, x, kernel, stride, padding)
 
 
 # book/rules/pooling.md: Borders of pools
 @with_usage
-def avg_pool1d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
+def avg_pool1d(x: H, kernel: Any, stride: Any = None, padding: Any = 0) -> H:
     """Mean over windows along one axis: as `max_pool1d`, with zeros for padding."""
     return pooling(1, window_mean, 0.0, x, kernel, stride, padding)
 
 
 # book/rules/pooling.md: Borders of pools
 @with_usage
-def avg_pool2d(x: Any, kernel: Any, stride: Any = None, padding: Any = 0) -> Any:
+def avg_pool2d(x: H, kernel: Any, stride: Any = None, padding: Any = 0) -> H:
     """Mean over windows along two axes: `avg_pool1d` of (height, width)."""
     return pooling(2, window_mean, 0.0, x, kernel, stride, padding)

@@ -14,7 +14,7 @@ its terms, and the logarithms of the shares.
     print(softmax(x), log_softmax(x))
 """
 # Generated from book/rules/softmax.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b1f80e4dcc74542a7810509b02fc0005e4c136cc40bb31f72cc66fd2737cd047
+# sha256: c3a654b74365f26a2f28345786260770c3b187b2d516e5c3de03c6c60b25ea7d
 
 __all__ = [
     "lowered",
@@ -40,10 +40,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.methods import Operators
+from autograd_book.graph.errors import F
+from autograd_book.graph.methods import H, Operators
 from autograd_book.graph.primitive import differentiable
 from autograd_book.graph.protocols import functions, primitive
-from autograd_book.graph.stack import Fun
 from autograd_book.rules.elementwise import rounded, wide
 from autograd_book.rules.reductions import along_first, kept
 
@@ -58,7 +58,7 @@ def lowered(x: Any, axis: Any) -> tuple[Any, Any]:
 
 
 # book/rules/softmax.md: The weights
-def in_single(fun: Fun) -> Fun:
+def in_single(fun: F) -> F:
     """The function, computed in single precision where its argument is narrower."""
 
     @wraps(fun)
@@ -69,7 +69,7 @@ def in_single(fun: Fun) -> Fun:
         out = fun(precise, *args, **options)
         return out if precise is x else out.astype(x.dtype)
 
-    return computed
+    return computed  # type: ignore[return-value]
 
 
 # book/rules/softmax.md: The weights
@@ -83,7 +83,7 @@ def softmax_x(g: Any, out: Any, axis: Any) -> Any:
 
 @primitive("x", composite=True, x=lambda g, out, axis=-1: softmax_x(g, out, axis))
 @in_single
-def softmax(x: Any, axis: Any = -1) -> Any:
+def softmax(x: H, axis: Any = -1) -> H:
     """Exponentials divided by their sum, without overflow.
 
     Parameters
@@ -172,7 +172,7 @@ def log_weighted(x: Any, b: Any, axis: Any = None, keepdims: bool = False) -> An
 
 
 # book/rules/softmax.md: Terms that count more than once
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False, b: Any = None) -> Any:
+def logsumexp(x: H, axis: Any = None, keepdims: bool = False, b: Any = None) -> H:
     """Logarithm of the sum of exponentials, without overflow.
 
     Parameters
@@ -194,8 +194,8 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False, b: Any = None) -
     """
     if b is None:
         return log_sum(x, axis=axis, keepdims=keepdims)
-    x, b = np.broadcast_arrays(x, b)
-    return log_weighted(x, b, axis=axis, keepdims=keepdims)
+    both: Any = np.broadcast_arrays(x, b)
+    return log_weighted(both[0], both[1], axis=axis, keepdims=keepdims)
 
 
 # book/rules/softmax.md: The logarithm of a weight
@@ -207,7 +207,7 @@ def log_softmax_x(g: Any, out: Any, axis: Any) -> Any:
 
 @primitive("x", composite=True, x=lambda g, out, axis=-1: log_softmax_x(g, out, axis))
 @in_single
-def log_softmax(x: Any, axis: Any = -1) -> Any:
+def log_softmax(x: H, axis: Any = -1) -> H:
     """Logarithm of the softmax, finite where the softmax itself is rounded to 0."""
     low = lowered(x, axis)[0]
     return low - log_total(low, axis)

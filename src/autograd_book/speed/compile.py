@@ -14,7 +14,7 @@ line code in planned memory.
     print(fast.source)
 """
 # Generated from book/speed/compile.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3f0072aaf0dc60c2c900bf8f2d072c7176660c5f3ab9b0bfc61bbf6e952c9b20
+# sha256: b90756506f40c5950faa7773711207de705a296004d4197a58385510392f7fbf
 
 __all__ = [
     "like",
@@ -40,14 +40,16 @@ __all__ = [
 # book/speed/compile.md: What has to fit
 import builtins
 import warnings
+from collections.abc import Callable
 from threading import RLock
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
 from autograd_book.graph.errors import with_usage
 from autograd_book.graph.methods import Operators
 from autograd_book.graph.primitive import seal
+from autograd_book.graph.protocols import P, R
 from autograd_book.graph.stack import Fun, base, bedrock, floor, top
 from autograd_book.memory.repeat import mark, restart_sources, state_of
 from autograd_book.modes.transforms import expect_function
@@ -257,7 +259,7 @@ def note(trace: Trace) -> None:
 PATIENCE = 8  #: Traces in a row that may be made for one call each.
 
 
-class Compiled:
+class Compiled(Generic[P, R]):
     """A function that is compiled as it is called; see `compile`.
 
     Attributes
@@ -272,7 +274,7 @@ class Compiled:
         "warm",
     )
 
-    def __init__(self, f: Fun, limit: int, *options: Any) -> None:
+    def __init__(self, f: Callable[P, R], limit: int, *options: Any) -> None:
         self.__wrapped__, self.options, self.limit = f, options, limit
         self.traces: list[Trace] = []
         self.warm, self.lock = False, RLock()
@@ -324,7 +326,7 @@ class Compiled:
         )
         return out
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """As the function itself."""
         elsewhere = top.get() is not base or floor.get() is not bedrock
         if elsewhere or (kwargs or not all(map(is_plain, args))) and any(
@@ -371,9 +373,9 @@ class Compiled:
 # book/speed/compile.md: Many traces
 @with_usage
 def compile(
-    f: Fun, *, exact: bool = False, memory: int | None = None, native: bool = False,
+    f: Callable[P, R], *, exact: bool = False, memory: int | None = None, native: bool = False,
     traces: int = 8, poison: bool = False,
-) -> Compiled:
+) -> Compiled[P, R]:
     """A function that does what `f` does, as straight-line code in memory that is planned.
 
     Parameters
