@@ -5,6 +5,7 @@ import sys
 import numpy as np
 from random_exchanges import Exchanges
 from same_numbers import NETWORKS, alone, in_stage, trained
+from test_pipeline import in_line, whole
 
 import autograd_book as ab
 from autograd_book.scale.processes import world
@@ -117,7 +118,15 @@ def sharding(ranks):
         np.testing.assert_allclose(in_stage(ranks, "perceptron", stage), right, rtol=1e-12)
 
 
-CHECKS = [meanings, strided, halves_rounded_once, any_order, own_memory, letters, soak, training, sharding]
+def pipeline(ranks):
+    for kind in ("perceptron", "transformer"):
+        right, _ = whole(kind, ranks.size)
+        for schedule in ("GPipe", "1F1B"):
+            for g, r in zip(in_line(ranks, kind, schedule, 4)[0], right[ranks.rank], strict=True):
+                np.testing.assert_allclose(g, r, rtol=1e-12, atol=1e-14)
+
+
+CHECKS = [meanings, strided, halves_rounded_once, any_order, own_memory, letters, soak, training, sharding, pipeline]
 
 if __name__ == "__main__":
     with world(compare="compare" in sys.argv, limit=60.0) as ranks:

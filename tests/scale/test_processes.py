@@ -33,7 +33,7 @@ needs_mpi = pytest.mark.skipif(starter() is None, reason="needs mpiexec and mpi4
 @pytest.mark.parametrize("size, how", [(1, ""), (2, "compare"), (3, ""), (4, "")])
 def test_processes_get_what_the_collectives_mean(size, how):
     printed = launched(size, HERE / "many_ranks.py", size, how, limit=50)
-    for check in ("meanings", "strided", "halves_rounded_once", "any_order", "own_memory", "letters", "soak", "training", "sharding"):
+    for check in ("meanings", "strided", "halves_rounded_once", "any_order", "own_memory", "letters", "soak", "training", "sharding", "pipeline"):
         assert f"all passed {check}" in printed
 
 
