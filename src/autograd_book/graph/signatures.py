@@ -15,7 +15,7 @@ A running program sees none of them, and pays nothing.
     print(gradient)
 """
 # Generated from book/graph/signatures.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 00daedf609ee07aef1807e2d36832d0e2674eecf376a87a32164cdcb121f537e
+# sha256: 1a2226304596d3e08c365ecdef6777a49d51230dd7a341a6933c755758f2f6cb
 
 __all__ = [
     "TYPE_CHECKING",
@@ -38,8 +38,8 @@ import numpy as np
 
 from autograd_book.graph.methods import H
 
-#: Checkers of types take this name for True. Whoever runs the program, or reads it closely, sees
-#: that a Variable has none of the methods of a scalar.
+#: Checkers take this name for True. Whoever runs the program, or reads closely, sees that a
+#: Variable has none of the methods of a scalar.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Scalar = np.object_
