@@ -10,7 +10,7 @@ a command it prints what there is.
     main([])
 """
 # Generated from book/__main__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c47a7a5d7e80bac541624778d2ab697c03316884135523cbab933d8be53fd605
+# sha256: 42d558685d62f1d8ac466dca14a34c2a71db0bbf3e33a9c47cc13d79ef1dec8a
 
 __all__ = ["COMMANDS", "parser", "run_command", "main"]
 
@@ -29,6 +29,7 @@ COMMANDS = {
     "stitch": ("literate.stitch", ["stitch"], "carry edits back into the chapters"),
     "where": ("literate.where", ["where"], "say which chapter holds a line or a name"),
     "train": ("learn.training", [], "train a network on handwritten digits"),
+    "profile": ("systems.script", [], "write a report of a script's training step"),
 }
 
 
