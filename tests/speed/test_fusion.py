@@ -120,6 +120,14 @@ def test_as_many_columns_as_rows_are_told_apart() -> None:
     same(lambda x, v: (v[:, None] * x, v * x, np.exp(v) + np.sum(x * v, axis=0)), x, v)
 
 
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (7, 1), (1, 7), (100, 1), (1, 100)])
+def test_one_element_beside_a_vector_is_the_same_for_all_of_it(n, m, monkeypatch) -> None:
+    monkeypatch.setattr(rows, "TILE", 32 * 4)
+    x, y = (np.random.default_rng(k).standard_normal(k).astype(np.float32) for k in (n, m))
+    assert groups_of(same(lambda x, y: (np.tanh(x * y) * y, np.sum(x * y + x), np.exp(x * y) * 2.0), x, y))
+    same(ab.grad(lambda x, y: np.sum(np.tanh(x * y) * y), argnums=(0, 1)), x, y)
+
+
 def test_two_widths_are_two_groups() -> None:
     x, y = np.ones((8, 5), np.float32), np.ones((8, 3), np.float32)
     found = same(lambda x, y: (np.exp(x) * np.tanh(x), np.exp(y) * np.tanh(y), np.sum(x * x, axis=1)[:, None] * y), x, y)

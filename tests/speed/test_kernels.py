@@ -122,6 +122,15 @@ def test_shapes_of_all_kinds(shape, dtype) -> None:
 
 
 @needs_compiler
+@pytest.mark.parametrize("n", [1, 5, 1023, 1025, 200_000])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_one_element_beside_a_vector_is_read_for_each_of_its_elements(n, dtype) -> None:
+    x, y = (np.random.default_rng(k).standard_normal(k).astype(dtype) for k in (n, 1))
+    for pair in ((x, y), (y, x)):
+        check(lambda x, y: (np.tanh(x * y) * y, np.max(x * y + x), np.exp(x * y) * 2.0), *pair)
+
+
+@needs_compiler
 def test_large_groups_have_two_halves_and_one_result() -> None:
     x = np.random.default_rng(2).standard_normal((1001, 300)).astype(np.float32)
     f = lambda v: (np.sum(v * v), np.mean(np.abs(v), axis=0), np.max(v * 1.0), v + 1.0)

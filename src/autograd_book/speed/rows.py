@@ -14,7 +14,7 @@ at a time.
         print(e.primitive.name, member_of(e) and member_of(e)[1:4])
 """
 # Generated from book/speed/rows.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 4172596dcd06934e506eb28d4834ce61cb6181160fd8b0575a0797309c147d5a
+# sha256: f863033a7bff96aec9ca619a904eb388563d7263baecd2a196e5939c09a142c9
 
 __all__ = [
     "table_of",
@@ -74,7 +74,7 @@ def kind_of(value: Any, shape: tuple[int, ...]) -> str:
     own = (1,) * (len(shape) - len(own)) + own
     if own == shape:
         return "tile" if table_of(shape)[1] > 1 else "column"
-    if own[:-1] == shape[:-1] and own[-1] == 1:
+    if len(shape) > 1 and own == (*shape[:-1], 1):
         return "column"
     return "row" if math.prod(own[:-1]) == 1 else ""
 
