@@ -22,7 +22,7 @@ collective, so that they can stand anywhere in a model.
     print(alongside(3, program))
 """
 # Generated from book/scale/collectives.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f919d237f306f8fd60b4b1477ceca96afed115c55f6d510f2120716d9d84d385
+# sha256: 66b67cf7f215315454f9f5fd2481b9ba1f179fa54d3d167ed625da905640e6b4
 
 __all__ = [
     "all_reduce",
@@ -57,7 +57,7 @@ def all_reduce(x: Any, world: Communicator) -> Any:
 
 @primitive("x", linear="x", effect=True, x=lambda g, world: reduce_scatter(g, world))
 def all_gather(x: Any, world: Communicator) -> Any:
-    """The x of all ranks along a new first axis, on each of them. Shape (ranks, *x.shape)."""
+    """The x of all ranks along a new first axis, on each of them. Shape ``(ranks, *x.shape)``."""
     return world.exchange("all_gather", x)
 
 
@@ -98,7 +98,7 @@ def scatter(x: Any, world: Communicator, root: int = 0) -> Any:
 @primitive("x", linear="x", effect=True, x=lambda g, world, root=0: scatter(g, world, root))
 def gather(x: Any, world: Communicator, root: int = 0) -> Any:
     """The x of all ranks along a new first axis on the root, zeros on the others. Shape
-    (ranks, *x.shape)."""
+    ``(ranks, *x.shape)``."""
     return world.exchange("gather", x, root)
 
 
