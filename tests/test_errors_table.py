@@ -450,7 +450,7 @@ def test_an_unknown_attribute_is_answered_with_what_to_write_instead(name: str, 
 
 @pytest.mark.parametrize(("place", "name", "remedy"), [
     (ab, "tensor", "autograd_book.Variable(data)"), (ab, "sin", "np.sin"), (ab, "zeros", "np.zeros"), (ab, "Linear", "autograd_book.nn.Linear"),
-    (ab, "Adam", "autograd_book.optim.Adam"), (ab, "jacrev", "autograd_book.jacobian(f)"), (ab.nn, "Tanh", "np.tanh"), (ab.nn, "Parameter", "Variable(data)"),
+    (ab, "Adam", "autograd_book.optim.Adam"), (ab, "jacrev", "autograd_book.jacobian(f)"), (ab.nn, "LeakyReLU", "np.tanh"), (ab.nn, "Parameter", "Variable(data)"),
     (ab.nn, "CrossEntropyLoss", "nn.cross_entropy"), (ab.nn.Linear(1, 1), "train", "Leave it out"), (ab.nn.Linear(1, 1), "forward", "Call the network"),
 ])
 def test_a_name_from_elsewhere_is_answered_with_the_name_here(place: Any, name: str, remedy: str) -> None:

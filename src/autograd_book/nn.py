@@ -12,13 +12,30 @@ Layers, losses and the score, and no other name.
     print(nn.cross_entropy(logits, np.array([0, 2])).shape)
 """
 # Generated from book/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3489c2f5d2748e6946df423976c5e22caaff9c6c5da9077f2d46b5f8aa2acbdc
+# sha256: 583c2ef1994c35472013b5ce425fe719da8357af249e7ab081359e5392f33f35
 
 __all__ = [
     "Linear",
     "Module",
     "ReLU",
     "Sequential",
+    "AvgPool1d",
+    "AvgPool2d",
+    "Conv1d",
+    "Conv2d",
+    "Flatten",
+    "GELU",
+    "LogSoftmax",
+    "MaxPool1d",
+    "MaxPool2d",
+    "RMSNorm",
+    "Sigmoid",
+    "SiLU",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "Embedding",
+    "LayerNorm",
     "accuracy",
     "cross_entropy",
     "mean_squared_error",
@@ -30,6 +47,23 @@ from autograd_book.learn.nn import Linear as Linear
 from autograd_book.learn.nn import Module as Module
 from autograd_book.learn.nn import ReLU as ReLU
 from autograd_book.learn.nn import Sequential as Sequential
+from autograd_book.learn.layers import AvgPool1d as AvgPool1d
+from autograd_book.learn.layers import AvgPool2d as AvgPool2d
+from autograd_book.learn.layers import Conv1d as Conv1d
+from autograd_book.learn.layers import Conv2d as Conv2d
+from autograd_book.learn.layers import Flatten as Flatten
+from autograd_book.learn.layers import GELU as GELU
+from autograd_book.learn.layers import LogSoftmax as LogSoftmax
+from autograd_book.learn.layers import MaxPool1d as MaxPool1d
+from autograd_book.learn.layers import MaxPool2d as MaxPool2d
+from autograd_book.learn.layers import RMSNorm as RMSNorm
+from autograd_book.learn.layers import Sigmoid as Sigmoid
+from autograd_book.learn.layers import SiLU as SiLU
+from autograd_book.learn.layers import Softmax as Softmax
+from autograd_book.learn.layers import Softplus as Softplus
+from autograd_book.learn.layers import Tanh as Tanh
+from autograd_book.learn.attention import Embedding as Embedding
+from autograd_book.learn.attention import LayerNorm as LayerNorm
 from autograd_book.learn.losses import accuracy as accuracy
 from autograd_book.learn.losses import cross_entropy as cross_entropy
 from autograd_book.learn.losses import mean_squared_error as mean_squared_error

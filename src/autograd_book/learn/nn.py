@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 92d0decd615a77396186593b33f3f36b0911a7967775a414560eaab4106ee3e4
+# sha256: 854861e0f371affb1880528a5adbc596c46fd276e6f0c485ea6fec85de73d34c
 
 __all__ = [
     "is_parameter",
@@ -403,7 +403,7 @@ from autograd_book.learn.losses import mean_squared_error as mean_squared_error
 LAYERS = {
     "Functions are layers, as in Sequential(Linear(3, 4), np.tanh, autograd_book.sigmoid); "
     "there are relu, gelu, silu, softplus, softmax and log_softmax too.":
-        "Tanh Sigmoid GELU SiLU Softplus Softmax LogSoftmax LeakyReLU functional tanh "
+        "LeakyReLU ELU functional tanh "
         "sigmoid gelu softmax log_softmax",
     "Write nn.cross_entropy(logits, labels), of logits without softmax.":
         "CrossEntropyLoss NLLLoss nll_loss",
@@ -414,10 +414,9 @@ LAYERS = {
     "Keep modules in a list, tuple or dictionary that is an attribute.":
         "ModuleList ModuleDict ParameterList",
     "Write autograd_book.conv2d, max_pool2d or avg_pool2d, or their like for one axis.":
-        "Conv1d Conv2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d conv2d max_pool2d",
-    "It is in autograd_book.sequence.": "RNN LayerNorm Embedding Transformer",
-    "Write a function, as lambda x: x.reshape(len(x), -1).": "Flatten",
-    "Write autograd_book.sequence.LayerNorm, or a layer of one's own with np.mean and np.std.":
+        "conv1d conv2d max_pool1d max_pool2d avg_pool1d avg_pool2d",
+    "It is in autograd_book.sequence.": "RNN Transformer",
+    "Write autograd_book.nn.LayerNorm, or a layer of one's own with np.mean and np.std.":
         "BatchNorm1d BatchNorm2d GroupNorm",
     "Assign to layer.weight.data.": "init",
     "Write autograd_book.clip_gradients(parameters, max_norm).": "utils",

@@ -1,0 +1,44 @@
+"""Layers for images beside PyTorch's, with the same weights: values, and gradients by inputs and all parameters."""
+
+import numpy as np
+import pytest
+
+import autograd_book as ab
+from autograd_book import nn
+
+torch = pytest.importorskip("torch")
+torch.set_num_threads(1)
+RNG = np.random.default_rng(0)
+IMAGES, SOUND, ROWS = RNG.normal(size=(3, 2, 7, 6)), RNG.normal(size=(3, 4, 8)), RNG.normal(size=(3, 4))
+PAIRS = {
+    "Conv1d": (lambda: nn.Conv1d(4, 6, 3, stride=2, padding=1, groups=2, dtype=float), lambda: torch.nn.Conv1d(4, 6, 3, 2, 1, groups=2), SOUND),
+    "Conv2d": (lambda: nn.Conv2d(2, 3, (3, 2), dilation=2, dtype=float), lambda: torch.nn.Conv2d(2, 3, (3, 2), dilation=2), IMAGES),
+    "MaxPool1d": (lambda: nn.MaxPool1d(3, 2, 1), lambda: torch.nn.MaxPool1d(3, 2, 1), SOUND),
+    "MaxPool2d": (lambda: nn.MaxPool2d(2), lambda: torch.nn.MaxPool2d(2), IMAGES),
+    "AvgPool1d": (lambda: nn.AvgPool1d(2), lambda: torch.nn.AvgPool1d(2), SOUND),
+    "AvgPool2d": (lambda: nn.AvgPool2d(3, 1, 1), lambda: torch.nn.AvgPool2d(3, 1, 1), IMAGES),
+    "Flatten": (nn.Flatten, torch.nn.Flatten, IMAGES),
+    "RMSNorm": (lambda: nn.RMSNorm(4, dtype=float), lambda: torch.nn.RMSNorm(4, eps=1e-5), ROWS),
+    "LayerNorm": (lambda: nn.LayerNorm(4, dtype=float), lambda: torch.nn.LayerNorm(4), ROWS),
+    "GELU": (nn.GELU, lambda: torch.nn.GELU(approximate="tanh"), ROWS),
+    "Softmax": (nn.Softmax, lambda: torch.nn.Softmax(dim=-1), ROWS),
+    "LogSoftmax": (nn.LogSoftmax, lambda: torch.nn.LogSoftmax(dim=-1), ROWS),
+    **{name: (getattr(nn, name), getattr(torch.nn, name), ROWS) for name in ("ReLU", "Tanh", "Sigmoid", "SiLU", "Softplus")},
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_layer_agrees_with_pytorchs_in_value_and_slopes(name):
+    ours, theirs, x = PAIRS[name]
+    mine, other = ours(), theirs().double()
+    state = {key: RNG.normal(size=p.shape) for key, p in mine.named_parameters()}
+    mine.load_state_dict(state)
+    other.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
+    given, tensor = ab.Variable(x), torch.tensor(x, requires_grad=True)
+    out, expected = mine(given), other(tensor)
+    np.testing.assert_allclose(out.numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-12)
+    weights = RNG.normal(size=out.shape)
+    (out * weights).sum().backward()
+    (expected * torch.tensor(weights)).sum().backward()
+    for a, b in zip([given, *mine.parameters()], [tensor, *other.parameters()], strict=True):
+        np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-9, atol=1e-11)
