@@ -15,14 +15,14 @@ Convolutions, pools, and what stands between them, as modules of a network.
     print(logits.shape, sum(p.size for p in network.parameters()))
 """
 # Generated from book/learn/layers.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f2c36a09b5a78e470b28214e3403b20fcc1dfbcfd723c37032c70c572c7b786a
+# sha256: e7c19c3de387865709127c81b49f2e8c90dfd95faf15d3e6bb2536325250e9b4
 
 __all__ = [
     "expect_groups",
     "Convolution",
     "Conv1d",
     "Conv2d",
-    "Pool",
+    "Pooling",
     "MaxPool1d",
     "MaxPool2d",
     "AvgPool1d",
@@ -129,7 +129,7 @@ from collections.abc import Callable
 from autograd_book.rules.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 
 
-class Pool(Module):
+class Pooling(Module):
     """Reduces windows; `kernel`, `stride` and `padding` as for `max_pool1d`."""
 
     #: The function of (x, kernel, stride, padding) that computes.
@@ -147,25 +147,25 @@ class Pool(Module):
 
 
 # book/learn/layers.md: Pools, and the way to a linear layer
-class MaxPool1d(Pool):
+class MaxPool1d(Pooling):
     """Maximum over windows of (examples, channels, length)."""
 
     function = staticmethod(max_pool1d)
 
 
-class MaxPool2d(Pool):
+class MaxPool2d(Pooling):
     """Maximum over windows of (examples, channels, height, width)."""
 
     function = staticmethod(max_pool2d)
 
 
-class AvgPool1d(Pool):
+class AvgPool1d(Pooling):
     """Mean over windows of (examples, channels, length)."""
 
     function = staticmethod(avg_pool1d)
 
 
-class AvgPool2d(Pool):
+class AvgPool2d(Pooling):
     """Mean over windows of (examples, channels, height, width)."""
 
     function = staticmethod(avg_pool2d)
