@@ -293,7 +293,8 @@ def module_section(app, chapter):
     module = import_module(chapter.module)
     names = [name for cell in weave(chapter) for name in cell.names]
     homes = {name: target_of(app, module, name) for name in names}
-    own = [name for name in names if homes[name] == f"{chapter.module}.{name}"]
+    is_own = lambda name: homes[name] == f"{chapter.module}.{name}" and not inspect.ismodule(getattr(module, name))
+    own = list(filter(is_own, names))
     lines = [f"## `{chapter.module}`", f"Written in {{doc}}`/{chapter.docname}`."]
     lines += ["\n".join(["```{eval-rst}", f".. automodule:: {chapter.module}", "   :no-members:", "", *describe(module, own), "```"])]
     if len(own) < len(names):
