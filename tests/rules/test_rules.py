@@ -17,7 +17,9 @@ NEW = {"var_about", "std_about"} if np.lib.NumpyVersion(np.__version__) < "2.0.0
 
 def test_every_primitive_has_a_case() -> None:
     written = {name for cases in CASES.values() for name in cases}
-    missing = {(chapter_of(row), name) for name, row in ROWS.items() if name not in FLAT | ROUNDING | NEW | written and chapter_of(row).startswith("autograd_book.")}
+    left = {name: chapter_of(row) for name, row in ROWS.items() if name not in FLAT | ROUNDING | NEW | written}
+    # Those that exchange arrays between ranks have cases of their own, in tests/scale.
+    missing = {(chapter, name) for name, chapter in left.items() if chapter.startswith("autograd_book.") and ".scale." not in chapter}
     assert missing == set(), "write cases under these names: tests/cases/, one file for each chapter of rules"
 
 

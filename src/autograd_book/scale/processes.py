@@ -14,7 +14,7 @@ returns what it printed.
         print(f"rank {ranks.rank} of {ranks.size} has {total}")
 """
 # Generated from book/scale/processes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 9ed1239723345cd88ba0bd9ceb0232bdde4f00ca76a3336cc17b026f706a76a0
+# sha256: 86abc33a68b4a7b3bc359b0a197779f84c6a04dccf214b95cb71a163f7a7ecec
 
 __all__ = [
     "starter",
@@ -88,7 +88,7 @@ def command_for(size: int, program: str | Path, args: Any) -> list[str]:
 
 
 # book/scale/processes.md: Starting a program many times
-def ended(process: subprocess.Popen[str]) -> str:
+def ended(process: "subprocess.Popen[str]") -> str:
     """End a group of processes, politely and then not; what they had printed."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
