@@ -14,7 +14,7 @@ matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/factorizations.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 21025f6e4221458933d0b59eef9a0cfcb80605ed07b24a9f05a52e1f6b761dc0
+# sha256: 419cf8a988979847865c0c67eee62c1923bd30f2209f1c95164dd39611a821dc
 
 __all__ = [
     "transposed",
@@ -60,7 +60,7 @@ from autograd_book.graph.errors import DifferentiationValueError, NoRuleError
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.methods import H
 from autograd_book.graph.protocols import implements, primitive
-from autograd_book.rules.linear import scalar
+from autograd_book.rules.dots import scalar
 from autograd_book.rules.shapes import concatenate
 
 

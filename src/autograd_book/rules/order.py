@@ -14,7 +14,7 @@ or without NaN.
     print(np.sort(x), np.quantile(x, [0.25, 0.9]))
 """
 # Generated from book/rules/order.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c618dd2d5ffda17761a5415a3013adba5cb65fcb26a7fff77340db2a72bb8602
+# sha256: cef60ff3ec066107a367128946499ec6630cb405a287ac09397b57b0b47bea3b
 
 __all__ = [
     "by_keys",
@@ -171,7 +171,8 @@ def averaged(near: Any, far: Any, share: Any) -> Any:
 import math
 
 from autograd_book.graph.methods import Operators
-from autograd_book.rules.linear import array, positions, scalar
+from autograd_book.rules.dots import positions, scalar
+from autograd_book.rules.linear import array
 
 
 def between(

@@ -14,7 +14,7 @@ covariance.
     print(np.gradient(x), np.convolve(x, [0.5, 0.5], "valid"), np.interp(1.5, [0, 1, 2, 3], x))
 """
 # Generated from book/rules/samples.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 87a6715573308f77e361654f8c2f63317bb0bed40118b6d14fa2f9bb99a0bc49
+# sha256: 7d66808de4c411982ec9f959f99e3c30bf18d38a571df21cbbbfdd0f245d33e8
 
 __all__ = [
     "ends",
@@ -63,7 +63,7 @@ from autograd_book.graph.protocols import functions, implements, primitive, refu
 from autograd_book.graph.stack import Fun
 from autograd_book.graph.variable import Variable
 from autograd_book.rules.indexing import pick, scatter_add
-from autograd_book.rules.linear import scalar
+from autograd_book.rules.dots import scalar
 from autograd_book.rules.elementwise import real_kind
 from autograd_book.rules.reductions import axes_of, backwards, cut, kept
 from autograd_book.rules.scans import installed

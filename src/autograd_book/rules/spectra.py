@@ -14,7 +14,7 @@ for real and complex matrices and for stacks of them.
     print(a.grad.numpy())
 """
 # Generated from book/rules/spectra.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c1fff3daf007ee17310e66b504d3c4ea79f9c9f1a7fa225b354e44a881531b76
+# sha256: a685e1c2227bb84a4173312be7b4b84270ca017ff020d84845da32f59601e8c4
 
 __all__ = [
     "over_gaps",
@@ -76,7 +76,7 @@ from autograd_book.rules.factorizations import (
     real,
     transposed,
 )
-from autograd_book.rules.linear import positions
+from autograd_book.rules.dots import positions
 from autograd_book.rules.piecewise import direction
 from autograd_book.rules.elementwise import wide
 from autograd_book.rules.reductions import kept

@@ -14,7 +14,7 @@ keeps an array in halves with a scale.
     print(form.halves.dtype, form.recall())
 """
 # Generated from book/stability/tolerance.md by autograd-book extract; edit the chapter, not this file.
-# sha256: b88e0086037ef461a5b74c7b9bf3fb23f55b8e4260ba05e90c0e0aef7751f79c
+# sha256: d0cf88a4eda021aa623e22b3cf3e04f264eb29cf36024040fb9d7f67013f4dce
 
 __all__ = [
     "EXACT",
@@ -52,7 +52,8 @@ EXACT, SIGNED, RELATIVE, ABSOLUTE = range(4)
 # book/stability/tolerance.md: Four kinds of error
 from autograd_book.rules.convolution import conv, conv_w, conv_x
 from autograd_book.rules.activations import relu
-from autograd_book.rules.linear import contract, cross3
+from autograd_book.rules.dots import cross3
+from autograd_book.rules.linear import contract
 from autograd_book.rules.moments import rms_normalize
 from autograd_book.rules.softmax import softmax
 
