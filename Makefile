@@ -133,7 +133,7 @@ $(FLOOR): requirements/floor.txt
 	@touch $@
 
 test-floor: $(FLOOR)
-	PYTHONPATH=src $(VENV)-floor/bin/python -m pytest -m "not site" $(SPREAD) --ignore tests/site --ignore tests/literate --ignore tests/test_package.py
+	PYTHONPATH="$(CURDIR)/src" $(VENV)-floor/bin/python -m pytest -m "not site" $(SPREAD) --ignore tests/site --ignore tests/literate --ignore tests/test_package.py
 
 # PyTorch is asked for its opinion and never needed: it has an environment of its own.
 $(ORACLE): requirements/oracle.txt
@@ -143,7 +143,7 @@ $(ORACLE): requirements/oracle.txt
 	@touch $@
 
 test-oracle: $(ORACLE)
-	PYTHONPATH=src $(VENV)-oracle/bin/python -m pytest tests/oracle
+	PYTHONPATH="$(CURDIR)/src" $(VENV)-oracle/bin/python -m pytest tests/oracle
 
 PIN = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import inspect
 import json
 import os
 import platform
@@ -63,8 +64,10 @@ def line(name: str, kept: dict[str, Any], columns: list[str], clock: str) -> str
 
 def machine() -> dict[str, Any]:
     """What a reader of the numbers wants to know, and nothing that tells whose machine it is."""
-    config = np.show_config(mode="dicts")
-    blas = config["Build Dependencies"]["blas"]
+    # before NumPy 1.26 it could not be asked
+    told = inspect.signature(np.show_config).parameters
+    config = np.show_config(mode="dicts") if "mode" in told else {}
+    blas = config.get("Build Dependencies", {}).get("blas", {})
     simd = config.get("SIMD Extensions", {})
     return {
         "processor": processor(),

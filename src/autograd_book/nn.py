@@ -12,7 +12,7 @@ Layers, losses and the score, and no other name.
     print(nn.cross_entropy(logits, np.array([0, 2])).shape)
 """
 # Generated from book/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 583c2ef1994c35472013b5ce425fe719da8357af249e7ab081359e5392f33f35
+# sha256: e9be0cf0655126c1062de13e068681c175f4fc2cc7b51e5c3c3c2e966069189f
 
 __all__ = [
     "Linear",
@@ -34,6 +34,9 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Dropout",
     "Embedding",
     "LayerNorm",
     "accuracy",
@@ -62,6 +65,9 @@ from autograd_book.learn.layers import SiLU as SiLU
 from autograd_book.learn.layers import Softmax as Softmax
 from autograd_book.learn.layers import Softplus as Softplus
 from autograd_book.learn.layers import Tanh as Tanh
+from autograd_book.learn.phases import BatchNorm1d as BatchNorm1d
+from autograd_book.learn.phases import BatchNorm2d as BatchNorm2d
+from autograd_book.learn.phases import Dropout as Dropout
 from autograd_book.learn.attention import Embedding as Embedding
 from autograd_book.learn.attention import LayerNorm as LayerNorm
 from autograd_book.learn.losses import accuracy as accuracy

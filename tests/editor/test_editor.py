@@ -28,6 +28,8 @@ def root():
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_script_runs(script):
+    if "scipy" in script.read_text("utf-8"):
+        pytest.importorskip("scipy")
     runpy.run_path(str(script))
 
 
@@ -122,7 +124,11 @@ def test_signatures_name_what_there_is_and_arguments_that_it_takes():
             continue
         numpy_function = getattr(np, {"flatten": "ravel"}.get(name, name), None)
         own = inspect.signature(getattr(ab.Variable, name)).parameters
-        taken = set(inspect.signature(numpy_function).parameters) if "kwargs" in own else set(own)
+        try:
+            taken = set(inspect.signature(numpy_function).parameters) if "kwargs" in own else set(own)
+        except ValueError:
+            assert np.lib.NumpyVersion(np.__version__) < "2.4.0", name  # functions in C did not tell
+            continue
         given = {argument.arg for argument in [*node.args.args[1:], *node.args.kwonlyargs]}
         assert given <= taken, (name, given - taken)
 

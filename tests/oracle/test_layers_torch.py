@@ -42,3 +42,35 @@ def test_a_layer_agrees_with_pytorchs_in_value_and_slopes(name):
     (expected * torch.tensor(weights)).sum().backward()
     for a, b in zip([given, *mine.parameters()], [tensor, *other.parameters()], strict=True):
         np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-9, atol=1e-11)
+
+
+NORMS = {"BatchNorm1d": [(6, 3), (4, 3, 5)], "BatchNorm2d": [(4, 3, 5, 2)]}
+
+
+@pytest.mark.parametrize(("name", "shape"), [(name, shape) for name, shapes in NORMS.items() for shape in shapes])
+def test_a_batch_norm_agrees_with_pytorchs_while_learning_and_afterwards(name, shape):
+    mine, other = getattr(nn, name)(3, momentum=0.3, dtype=float), getattr(torch.nn, name)(3, momentum=0.3).double()
+    state = {key: RNG.uniform(0.5, 2, size=value.shape) for key, value in mine.state_dict().items()}
+    mine.load_state_dict(state)
+    other.load_state_dict({key: torch.tensor(value) for key, value in state.items()}, strict=False)
+    for learning in (True, True, False):
+        mine.train(learning), other.train(learning)
+        x, weights = RNG.normal(2, 3, size=shape), RNG.normal(size=shape)
+        given, tensor = ab.Variable(x), torch.tensor(x, requires_grad=True)
+        mine.zero_grad(), other.zero_grad()
+        out, expected = mine(given), other(tensor)
+        (out * weights).sum().backward()
+        (expected * torch.tensor(weights)).sum().backward()
+        np.testing.assert_allclose(out.numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-12)
+        for a, b in zip([given, *mine.parameters()], [tensor, *other.parameters()], strict=True):
+            np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-9, atol=1e-11)
+        for key in ("running_mean", "running_var"):
+            np.testing.assert_allclose(getattr(mine, key), getattr(other, key).numpy(), rtol=1e-12)
+
+
+def test_dropout_has_pytorchs_share_of_zeros_and_its_factor():
+    x = np.ones(100_000, np.float32)
+    for p in (0.1, 0.5):
+        mine, other = nn.Dropout(p, rng=0)(x), torch.nn.Dropout(p)(torch.tensor(x)).numpy()
+        assert np.unique(mine).tolist() == np.unique(other).tolist()
+        assert abs((mine == 0).mean() - (other == 0).mean()) < 0.01

@@ -6,9 +6,11 @@ import shutil
 from contextlib import chdir
 from pathlib import Path
 
-from IPython.core.interactiveshell import InteractiveShell
+import pytest
 
 from autograd_book.literate.read import find_root, survey
+
+InteractiveShell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
 
 ROOT = find_root(Path(__file__).parent)
 FILE = ROOT / "book" / "data" / "peers.json"

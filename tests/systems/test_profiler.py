@@ -102,7 +102,7 @@ def test_the_names_of_the_mission_are_all_there_and_answer():
     assert isinstance(profiler.profile_computational_graph_depth(max_depth=2, operations_per_level=5), DepthProfile)
     trades = profiler.analyze_memory_checkpointing_trade_offs(checkpoint_frequencies=(2, 4))
     assert isinstance(trades, CheckpointTrades) and all(row.same for row in trades.rows)
-    precise = profiler.demonstrate_mixed_precision_benefits(precisions=("fp32", "bf16"))
+    precise = profiler.demonstrate_mixed_precision_benefits(precisions=("fp32", "fp16"))
     assert isinstance(precise, PrecisionTrades) and precise.rows[1].saved < precise.rows[0].saved
     assert isinstance(profiler.analyze_memory_patterns(), MemoryPatterns)
     profiler.measured = MACHINE

@@ -17,6 +17,8 @@ from autograd_book.systems.tradeoffs import (
     short_lived,
 )
 
+pytest.importorskip("ml_dtypes", reason="most compare bfloat16")
+
 
 def still():
     return 0.0

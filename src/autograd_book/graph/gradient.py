@@ -16,7 +16,7 @@ back is recorded too.
     print(first, x.grad)
 """
 # Generated from book/graph/gradient.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a56d24724bb7a0181bbd4c8f7bf8841b48dcb6a463218f8c5b0d0826f083e1ba
+# sha256: 54d98f6a9955518ef5f6349434ca0c9c9a035319132cc15860f52c30a6f6f9d2
 
 __all__ = [
     "conjugated",
@@ -33,6 +33,7 @@ __all__ = [
     "fit_answer",
     "Link",
     "gradient_of",
+    "switched",
     "Keeper",
     "Gradients",
 ]
@@ -56,7 +57,7 @@ from autograd_book.graph.errors import (
 from autograd_book.graph.interpreter import Interpreter, puller
 from autograd_book.graph.methods import H
 from autograd_book.graph.primitive import Handle, differentiable, shape_of
-from autograd_book.graph.record import Leaf, Node, tie
+from autograd_book.graph.record import Leaf, Node, Record, tie
 from autograd_book.graph.stack import Fun, NoGrad, as_constant, base, push, top
 
 
@@ -281,6 +282,31 @@ def gradient_of(variable: Any) -> Any:
 
 
 # book/graph/gradient.md: What a training loop sees
+def switched(variable: Any, wanted: bool) -> Node | None:
+    """The node of a Variable that shall, or shall not, require a gradient from now on.
+
+    Raises
+    ------
+    DifferentiationTypeError
+        If the Variable was computed, so that its graph is what settles it, or if its numbers
+        have no derivative.
+    """
+    plain = isinstance(variable.value, np.ndarray)
+    if not plain or not isinstance(variable.node, Leaf | None):
+        raise DifferentiationTypeError(
+            f"requires_grad={wanted!r} was assigned to a Variable of shape {variable.shape} "
+            "that was computed, and only a Variable that was made can be switched. Use its "
+            ".detach() for a constant."
+        )
+    if wanted and not differentiable(variable.dtype):
+        raise DifferentiationTypeError(
+            f"requires_grad={wanted!r} was assigned to a Variable of {variable.dtype}, which "
+            "has no derivative. Make one of floating-point numbers, with .astype(float)."
+        )
+    return Leaf(variable.shape, variable.dtype) if wanted else None
+
+
+# book/graph/gradient.md: What a training loop sees
 class Keeper:
     """What a Variable says of its gradient, and how that is replaced."""
 
@@ -294,12 +320,9 @@ class Keeper:
     @requires_grad.setter
     def requires_grad(self: Any, value: bool) -> None:
         if bool(value) != self.requires_grad:
-            raise DifferentiationTypeError(
-                f"requires_grad={value!r} was assigned to a Variable of shape {self.shape}, "
-                "whose kind is settled when it is made. Use .detach() for a constant, "
-                "Variable(x.numpy()) for a leaf, and leave out of the optimizer what "
-                "should stay as it is."
-            )
+            self.node = switched(self, bool(value))
+            record: Record | None = base if value else None
+            self.record = record
 
     @property
     def grad(self: H) -> H | None:

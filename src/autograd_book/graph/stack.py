@@ -15,7 +15,7 @@ a ``with`` block, and however the block ends, what it found is there again.
     print(type(top.get()).__name__, (x * x).requires_grad)
 """
 # Generated from book/graph/stack.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e905853b4e9ea8f55281ac31b0e4d3e1a6187c2689e05b050569761dac80d355
+# sha256: 8e3c86da53409d7a867863c2da772b7405f85f237f84f929e274f6d9c2d2e502
 
 __all__ = [
     "Fun",
@@ -24,6 +24,7 @@ __all__ = [
     "Base",
     "base",
     "top",
+    "replaying",
     "bind",
     "End",
     "ends",
@@ -84,6 +85,8 @@ class Base(Record):
 base = Base()  #: The Record that is always there.
 #: The top of the stack, in this thread or task.
 top: ContextVar[Interpreter] = ContextVar("top", default=base)
+#: Which second run of a function is at work in this thread or task, as a number; 0 for none.
+replaying: ContextVar[int] = ContextVar("replaying", default=0)
 
 
 def bind(primitive: Primitive, *args: Any, **params: Any) -> Any:

@@ -14,15 +14,20 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 854861e0f371affb1880528a5adbc596c46fd276e6f0c485ea6fec85de73d34c
+# sha256: 31cf32e61b704b925bc6180ad32ee4d3433830f28bf6bb318954e642d425d7e8
 
 __all__ = [
     "is_parameter",
+    "is_buffer",
+    "is_kept",
     "named_leaves",
     "Module",
     "held_in_words",
     "HABITS",
     "habits",
+    "named_parts",
+    "flag_of",
+    "plain_array",
     "distinct",
     "expect_state",
     "expect_names",
@@ -47,7 +52,7 @@ __all__ = [
 from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral
 from reprlib import recursive_repr
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -64,6 +69,19 @@ from autograd_book.rules.activations import relu
 def is_parameter(value: Any) -> bool:
     """Whether a value is a Variable that was made, and not computed."""
     return isinstance(value, Variable) and isinstance(value.node, Leaf)
+
+
+def is_buffer(value: Any) -> bool:
+    """Whether a value is a constant Variable, or an array of numbers that can be written to."""
+    if isinstance(value, Variable):
+        return value.node is None
+    numbers = type(value) is np.ndarray and value.dtype.kind in "biufcV"
+    return numbers and not value.dtype.hasobject and value.flags.writeable
+
+
+def is_kept(value: Any) -> bool:
+    """Whether a value belongs to the state of a network."""
+    return is_parameter(value) or is_buffer(value)
 
 
 def named_leaves(
@@ -93,6 +111,8 @@ class Module:
     There is nothing to register.
     """
 
+    training = True  #: Whether it computes as while it learns; see `train`.
+
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """The network's output for a batch of inputs: what ``forward`` of it gives."""
         forward = getattr(type(self), "forward", None)
@@ -114,6 +134,30 @@ class Module:
         """The Variables to be learned, in the order of definition, each once."""
         return (parameter for _, parameter in named_leaves(self, "", set()))
 
+    def named_buffers(self) -> Iterator[tuple[str, Any]]:
+        """Pairs of name and buffer, an array or a constant Variable, in the order of
+        definition, each once."""
+        return iter(distinct(named_leaves(self, "", set(), is_buffer)).items())
+
+    def named_modules(self) -> Iterator[tuple[str, "Module"]]:
+        """Pairs of name and module: this one, under an empty name, then those inside of it,
+        in the order of definition, each once."""
+        return named_parts(self, "", set())
+
+    def modules(self) -> Iterator["Module"]:
+        """This module and those inside of it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def train(self, mode: bool = True) -> Self:
+        """Let all modules compute as while they learn, or as afterwards; returns this one."""
+        for module in self.modules():
+            module.training = flag_of("train", mode)
+        return self
+
+    def eval(self) -> Self:
+        """Let all modules compute as after learning; returns this one."""
+        return self.train(False)
+
     @with_usage
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -121,17 +165,17 @@ class Module:
             parameter.zero_grad()
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters as plain arrays, by name."""
-        named = self.named_parameters()
-        return {name: parameter.numpy().copy(order="K") for name, parameter in named}
+        """Copies of all parameters and buffers as plain arrays, by name."""
+        named = distinct(named_leaves(self, "", set(), is_kept))
+        return {name: plain_array(kept).copy(order="K") for name, kept in named.items()}
 
     def load_state_dict(self, state: Any) -> None:
-        """Copy arrays into the parameters, all or none; their dtypes are kept.
+        """Copy arrays into the parameters and buffers, all or none; their dtypes are kept.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            One array for each parameter, by name, in its shape.
+            One array for each parameter and each buffer, by name, in its shape.
 
         Raises
         ------
@@ -142,9 +186,13 @@ class Module:
             If names or shapes differ, or a number is too large for a parameter's dtype.
             In any case nothing is changed.
         """
-        own = dict(self.named_parameters())
+        own = distinct(named_leaves(self, "", set(), is_kept))
         for name, value in fitting(own, state).items():
-            own[name].value = value
+            kept = own[name]
+            if isinstance(kept, Variable):
+                kept.value = value
+            else:
+                np.copyto(kept, value)
 
     def __getattr__(self, name: str) -> Any:
         kind, remedy = type(self).__name__, habits.get(name, "")
@@ -167,19 +215,47 @@ def held_in_words(module: Module) -> str:
 # book/learn/nn.md: The module
 #: What other libraries' networks are asked for, and what to do instead.
 HABITS = {
-    "Leave it out, as layers compute alike while they learn and afterwards.": "train eval",
     "Leave it out, as all arrays are in main memory; Linear(..., dtype=float) chooses a "
     "dtype.": "to cuda cpu float double half",
     "Call the network itself.": "forward",
-    "Ask named_parameters(), or look at its attributes, as network[0] or network.layers.":
-        "children modules named_children named_modules",
+    "Ask named_modules(), or look at its attributes, as network[0] or network.layers.":
+        "children named_children",
     "Write self.name = ...; there is nothing to register.":
         "add_module register_parameter register_buffer",
     "Write np.savez(path, **network.state_dict()).": "save",
-    "Leave out of the optimizer what should stay as it is.": "requires_grad_ freeze",
+    "Write 'for p in network.parameters(): p.requires_grad = False'.": "requires_grad_ freeze",
 }
 #: By name.
 habits = {name: remedy for remedy, names in HABITS.items() for name in names.split()}
+
+
+# book/learn/nn.md: The module
+def named_parts(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, "Module"]]:
+    """Names and modules in a value: a module, or a container of modules."""
+    if id(value) in seen or not isinstance(value, (Module, dict, list, tuple)):
+        return
+    seen.add(id(value))
+    inside = value
+    if isinstance(value, Module):
+        yield name, value
+        inside = vars(value)
+    parts = inside if isinstance(inside, dict) else dict(enumerate(inside))
+    for key, part in parts.items():
+        yield from named_parts(part, f"{name}.{key}" if name else str(key), seen)
+
+
+def flag_of(name: str, mode: Any) -> bool:
+    """A truth value given to a method, or the error that it is none."""
+    if not isinstance(mode, (bool, np.bool_)):
+        raise DifferentiationTypeError(
+            f"{name} was given {described(mode)}. Give True or False, or call eval()."
+        )
+    return bool(mode)
+
+
+def plain_array(kept: Any) -> np.ndarray:
+    """A parameter or a buffer as a plain array."""
+    return kept.numpy() if isinstance(kept, Variable) else kept
 
 
 # book/learn/nn.md: The module
@@ -417,9 +493,8 @@ LAYERS = {
         "conv1d conv2d max_pool1d max_pool2d avg_pool1d avg_pool2d",
     "It is in autograd_book.sequence.": "RNN Transformer",
     "Write autograd_book.nn.LayerNorm, or a layer of one's own with np.mean and np.std.":
-        "BatchNorm1d BatchNorm2d GroupNorm",
+        "GroupNorm InstanceNorm2d",
     "Assign to layer.weight.data.": "init",
     "Write autograd_book.clip_gradients(parameters, max_norm).": "utils",
-    "Multiply by rng.binomial(1, keep, x.shape) / keep while the network learns.":
-        "Dropout dropout",
+    "Write autograd_book.nn.Dropout(p), which is a layer.": "dropout Dropout2d",
 }

@@ -17,7 +17,7 @@ gradients, ``step`` moves each of them.
     print(np.abs(weight.numpy()).max() < 1e-3)
 """
 # Generated from book/learn/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 2024e4fbf5d67f96b6a72fa7dd447c2c6ce30ec562e07a265cd64f40a3c57fbe
+# sha256: b5b2e6518c77aa29e8f4e7dcc0b2a20c238407fd1fa816c9fe217332bc581b51
 
 __all__ = [
     "writable_value",
@@ -123,7 +123,7 @@ class Stepper:
         """Move every parameter that has a gradient."""
         for parameter, state in zip(self.parameters, self.state, strict=True):
             leaf: Any = parameter.node
-            if leaf.grad is not None:
+            if leaf is not None and leaf.grad is not None:
                 value = writable_value(parameter)
                 self.update(as_reals(value), as_reals(leaf.grad.numpy()), state)
                 parameter.value = value
@@ -139,7 +139,8 @@ class Stepper:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters:
             leaf: Any = parameter.node
-            leaf.grad = None
+            if leaf is not None:
+                leaf.grad = None
 
 
 # book/learn/optim.md: What may come in

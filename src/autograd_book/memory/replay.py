@@ -17,7 +17,7 @@ save is replaced by tickets, which the frame fills when they are recalled.
     print(leaf.grad)
 """
 # Generated from book/memory/replay.md by autograd-book extract; edit the chapter, not this file.
-# sha256: a4c10077510ee0c5e83afdc535daca5216c9f4b48a566829b8919287725cbeb2
+# sha256: 6c29e9498fb18650c95f91fd14d980c842d738287aaf52230132ed68168fee89
 
 __all__ = [
     "Ticket",
@@ -38,7 +38,6 @@ __all__ = [
     "in_region_form",
     "Replay",
     "give",
-    "replaying",
     "run_again",
     "replay",
 ]
@@ -47,7 +46,6 @@ __all__ = [
 # book/memory/replay.md: Tickets
 import weakref
 from collections.abc import Iterator
-from contextvars import ContextVar
 from copy import copy
 from threading import Lock, get_ident
 from typing import Any
@@ -58,7 +56,7 @@ from autograd_book.graph.backward import recalled
 from autograd_book.graph.interpreter import Evaluate, Interpreter, WeakScalars
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.record import Node, Record, next_index
-from autograd_book.graph.stack import Base, bottom, push, top
+from autograd_book.graph.stack import Base, bottom, push, replaying, top
 from autograd_book.graph.variable import Variable
 from autograd_book.memory.notes import (
     CallNotes, ReplayError, Step, compare, unlike_first, emptied, expected, noted, refilled,
@@ -364,10 +362,6 @@ def give(level: Replay, saved: Any, record: Any) -> Ticket:
 
 
 # book/memory/replay.md: The replay
-#: The replay that is at work in this thread or task, as a number; 0 for none.
-replaying: ContextVar[int] = ContextVar("replaying", default=0)
-
-
 def run_again(frame: Frame, asked: Ticket) -> None:
     """Replay, on the stack and with the random numbers of the first time."""
     given = recalled(frame.kept)

@@ -13,7 +13,7 @@ derivatives. It returns a report, or raises one.
     print(report)
 """
 # Generated from book/modes/check.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 99648c8c63767dd3fc94884a28ca1b59f3feffff5ae9cba1e2fc5ee3536d4ad7
+# sha256: 9787a9008e973ee3cd67c6de162040c37147da107d7a3d975da197e1b686e2cf
 
 __all__ = [
     "STEP",
@@ -44,7 +44,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError, GradientCheckError
-from autograd_book.graph.stack import no_grad
+from autograd_book.graph.stack import bottom, no_grad
 from autograd_book.modes.forward import jvp
 from autograd_book.modes.transforms import Fun, expect_function, name_of, primal, vjp
 
@@ -230,7 +230,7 @@ def comparisons(
     f: Fun, points: list[Any], modes: tuple[str, ...], order: int, rng: "np.random.Generator"
 ) -> Iterator[Comparison]:
     """A line for each mode and order."""
-    out = np.asarray(f(*points))
+    out = np.asarray(bottom(f(*points)))  # a Variable, where f has parameters of its own
     weights = random_like(out.shape, out.dtype, partial(rng.uniform, 0.5, 1.5))
     for mode in modes:
         g = weighted(f, weights)

@@ -19,7 +19,7 @@ remembers, rates, generators.
             print(cell.kind, cell, cell.read())
 """
 # Generated from book/speed/cells.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 90ed47ae4be23e99c0c6fedfaec444b228b7527efd1038dca9d0e9c0ebc3354c
+# sha256: 8495de7ee2e25836d7103642513c725d5c37543bac02033e9d1115907e7b3995
 
 __all__ = [
     "found_at",
@@ -208,8 +208,10 @@ def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
     """Owner and key of each place that belongs to one object."""
     if type(value) is Variable:
         yield value, "value"
-        if isinstance(value.node, Leaf):
-            yield from ((value.node, name) for name in ("grad", "hooks"))
+        if isinstance(value.node, Leaf | None):  # otherwise it was computed, and stays so
+            yield value, "node"
+    elif isinstance(value, Leaf):
+        yield from ((value, name) for name in ("grad", "hooks"))
     elif isinstance(value, list | dict):
         keys = range(len(value)) if isinstance(value, list) else list(value)
         yield from ((value, key) for key in keys)
@@ -254,7 +256,7 @@ FIXED = (type(None), bool, int, float, complex, str)  #: Compared at each call.
 
 def kind_of_place(owner: Any, key: Any, value: Any) -> str:
     """What a place is to a graph, or "way" if it leads to others."""
-    if (isinstance(owner, Leaf) and key == "grad") or type(owner) is Variable:
+    if (type(owner), key) in ((Leaf, "grad"), (Variable, "value")):
         return "state"
     if isinstance(value, chance()):
         return "chance"

@@ -15,7 +15,7 @@ each operation.
         print(event.place.name, event.place.phase, event.work.nbytes, event.kernel <= event.itself)
 """
 # Generated from book/speed/probes.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 15a96f13a02e9b2efc75242960b2f21369c2c801a909866e094e992a42820057
+# sha256: 6e63f108c206f0481229da33071b59d283e5f9c4a6264070307c6fa16bb4c6ff
 
 __all__ = [
     "Event",
@@ -168,8 +168,9 @@ def current_module(names: dict[int, str]) -> str:
 from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.primitive import Primitive
 from autograd_book.graph.record import Node
-from autograd_book.memory import replay
+from autograd_book.graph.stack import replaying
 from autograd_book.memory.books import BEFORE, caller, place_of
+from autograd_book.memory.replay import PLAIN
 from autograd_book.stability.precision import nodes_of
 
 
@@ -228,7 +229,7 @@ class Stopwatch(Interpreter):
             return self.below.bind(primitive, args, params)
         asked = ledger.clock()
         where = place_of(primitive.name, *caller())
-        where = where._replace(phase="replay") if replay.replaying.get() else where
+        where = where._replace(phase="replay") if replaying.get() else where
         event = ledger.begin(asked, where, current_module(ledger.names))
         try:
             out = self.below.bind(primitive, args, params)
@@ -305,7 +306,7 @@ class Kernel(Interpreter):
         spent.total += self.ledger.clock() - over
 
 
-replay.PLAIN.add(Kernel)
+PLAIN.add(Kernel)
 
 
 # book/speed/probes.md: Around a block

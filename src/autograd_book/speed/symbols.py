@@ -16,7 +16,7 @@ one equation for each primitive that meets a symbol.
     print(*level.equations, sep="\\n")
 """
 # Generated from book/speed/symbols.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 57be068722742644617dff5a344aefe32de4cb0da721bcb6ad4ef0478a4e1f19
+# sha256: 92129adc8d1605dc6e88564a73cde1e93dafe67461b6106a5d3ddd7577ac61f1
 
 __all__ = [
     "CaptureError",
@@ -69,10 +69,9 @@ from autograd_book.graph.interpreter import Interpreter
 from autograd_book.graph.methods import Methods, Operators
 from autograd_book.graph.primitive import Primitive, primitives
 from autograd_book.graph.protocols import Protocols
-from autograd_book.graph.stack import Fun, bind, floor, top
+from autograd_book.graph.stack import Fun, bind, floor, replaying, top
 from autograd_book.learn.optim import as_pairs
 from autograd_book.memory.repeat import trusted
-from autograd_book.memory.replay import replaying
 from autograd_book.modes.trees import leaves, tree_map
 from autograd_book.rules.indexing import getitem
 from autograd_book.rules.shapes import reshape
