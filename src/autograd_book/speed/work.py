@@ -17,7 +17,7 @@ or back, is counted by primitive and phase.
     print(total(counted).flops, "operations")
 """
 # Generated from book/speed/work.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e59f33110266be41af7136ff5a34d7645ba7607320b4f49a19dd7c0a2433250a
+# sha256: 38bd9a2e7875c9aeb429f54ffbff321df39dbcde6d6e11740f6346d4ce598545
 
 __all__ = [
     "Work",
@@ -85,10 +85,10 @@ BY_COST = {
     (0, 0): "positive conjugate real imag copy astype half roll tril triu tile join "
     "fftshift ifftshift rearranged put_back stop_gradient last_written replaced getitem scatter_add "
     "reshape transpose flip fliplr flipud rot90 broadcast_to windows "
-    "all_windows broken leaning single as_pairs float complexes pack unpack iscomplexobj isrealobj through_halves "
+    "all_windows broken leaning single packed_bits as_pairs float complexes pack unpack iscomplexobj isrealobj through_halves "
     "all_gather all_to_all broadcast scatter gather permute send receive",
     (1, 0): "add subtract multiply divide negative reciprocal sqrt square absolute fabs "
-    "maximum minimum fmax fmin relu sign floor ceil trunc rint fix round floor_divide "
+    "dropped maximum minimum fmax fmin relu sign floor ceil trunc rint fix round floor_divide "
     "heaviside copysign remainder fmod fraction exponent scale where less less_equal greater "
     "greater_equal equal not_equal logical_and logical_or logical_xor logical_not invert "
     "bitwise_and bitwise_or bitwise_xor bitwise_count left_shift right_shift gcd lcm "
