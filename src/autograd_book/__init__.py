@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c36af85d4e706f6ea28542f432f528c1ab9f4dee56a353b774e2f3d6d0eb3a9b
+# sha256: 932cc7052f6c4c7e0c39ec4639d32b11fdb209d2002737be7e7d651ac32ec586
 
 __all__ = [
     "Variable",
@@ -52,6 +52,8 @@ __all__ = [
     "optim",
     "sequence",
     "load_digits",
+    "functional_call",
+    "ravel",
     "load",
     "save",
     "clip_gradient_layers",
@@ -150,6 +152,8 @@ from autograd_book import sequence as sequence
 
 # book/__init__.md: Names that are passed on
 from autograd_book.learn.digits import load_digits as load_digits
+from autograd_book.learn.functional import functional_call as functional_call
+from autograd_book.learn.functional import ravel as ravel
 
 
 # book/__init__.md: Names that are passed on

@@ -16,7 +16,7 @@ treats each element by itself.
     print(ab.elementwise_grad(np.tanh)(x))
 """
 # Generated from book/modes/curvature.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 5c2195170b32b626f0c2d11163acb4f2dd04cbc96dd97d538b9f4478acf51512
+# sha256: 826418cb376d2ab6fd735b384121c74b17f5668370f1ac83cf468d56986bb4d1
 
 __all__ = [
     "basis",
@@ -26,6 +26,7 @@ __all__ = [
     "jacobian",
     "WAYS",
     "expect_known_way",
+    "of_one",
     "expect_position",
     "columns_are_better",
     "hessian",
@@ -48,7 +49,7 @@ from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.protocols import P
 from autograd_book.modes.forward import jvp
 from autograd_book.modes.transforms import (
-    Fun, expect_function, grad, name_of, of_chosen, primal, vjp,
+    Fun, by_trees, expect_function, grad, name_of, of_chosen, primal, vjp,
 )
 from autograd_book.modes.trees import Tree, kind_of, leaves, tree_map
 
@@ -141,7 +142,7 @@ def jacobian(f: Fun, argnums: int = 0, mode: str = "auto") -> Fun:
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         expect_position(f, argnums)
-        chosen, x = of_chosen(f, (int(argnums),), args, kwargs), args[argnums]
+        chosen, (x,) = of_one(f, int(argnums), args, kwargs)
         columns = columns_are_better(chosen, x, mode)
         return by_columns(chosen, x) if columns else by_rows(chosen, x)
 
@@ -158,6 +159,13 @@ def expect_known_way(mode: Any) -> None:
         raise DifferentiationValueError(
             f"jacobian was given mode={mode!r}. Use one of {', '.join(map(repr, WAYS))}."
         )
+
+
+def of_one(
+    f: Fun, position: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Fun, tuple[Tree, ...]]:
+    """f as a function of one argument alone, and that argument."""
+    return by_trees(of_chosen(f, (position,), args, kwargs), (args[position],))
 
 
 def expect_position(f: Fun, argnums: Any) -> None:
@@ -211,7 +219,7 @@ def hessian(f: Callable[P, Any], argnums: int = 0) -> Callable[P, Any]:
 
     def transformed(*args: Any, **kwargs: Any) -> Tree:
         expect_position(f, argnums)
-        chosen, x = of_chosen(f, (int(argnums),), args, kwargs), args[argnums]
+        chosen, (x,) = of_one(f, int(argnums), args, kwargs)
         if kind_of(x) is None:
             return by_slopes(*args, **kwargs)
         places, slopes = count(), grad(chosen)
@@ -253,8 +261,8 @@ def hvp(f: Fun, argnums: int = 0) -> Fun:
                 f"{len(args)} arguments. Give those of the function, and then the vector."
             )
         before, v = args[:-1], args[-1]
-        chosen = of_chosen(f, (argnums,), before, kwargs)
-        return jvp(grad(chosen), (before[argnums],), (v,))[1]
+        chosen, x = of_one(f, argnums, before, kwargs)
+        return jvp(grad(chosen), x, (v,))[1]
 
     return transformed
 

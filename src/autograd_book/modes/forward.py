@@ -12,7 +12,7 @@ value together with its tangent.
     print(f"{value:.2f} {tangent:.1f}")
 """
 # Generated from book/modes/forward.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 89b2e796614b01868a2ac56291591d788457b07fa275cb6bf73a9d2bf2234d0a
+# sha256: 59b9d2e5adebc1627c2e506226cebc111d2e9e9e455c7631169d87de739bc11e
 
 __all__ = [
     "along_elements",
@@ -49,7 +49,7 @@ from autograd_book.graph.gradient import expect_kind
 from autograd_book.graph.stack import bind, push, top
 from autograd_book.graph.variable import Variable
 from autograd_book.modes.transforms import (
-    Fun, expect_differentiable, expect_function, name_of, primal,
+    Fun, by_trees, expect_differentiable, expect_function, name_of, primal,
 )
 from autograd_book.modes.trees import Tree, expect_like, kind_of, tree_map
 
@@ -216,22 +216,23 @@ def jvp(f: Fun, primals: tuple[Tree, ...], tangents: tuple[Tree, ...]) -> tuple[
     """
     expect_function(f, "jvp")
     expect_tuples(primals, tangents)
+    f, primals = by_trees(f, tuple(primals))
+    expect_like(primals, tuple(tangents))
     with push(Forward, f"a derivative of {name_of(f)}") as level:
         tied = lambda p, t: level.tied(p := primal(p), tangent_of(p, t))
-        result = f(*tree_map(tied, tuple(primals), tuple(tangents)))
+        result = f(*tree_map(tied, primals, tuple(tangents)))
     return values_and_tangents(tree_map(lambda v: expect_differentiable(f, v), result), level)
 
 
 # book/modes/forward.md: The transformation
 def expect_tuples(primals: Any, tangents: Any) -> None:
-    """Raise unless both are tuples or lists, with as many entries."""
+    """Raise unless both are tuples or lists."""
     for name, given in (("primals", primals), ("tangents", tangents)):
         if type(given) not in (tuple, list):
             raise DifferentiationTypeError(
                 f"jvp was given a {type(given).__name__} as {name}. Give a tuple with one "
                 "entry for each argument."
             )
-    expect_like(tuple(primals), tuple(tangents))
 
 
 # book/modes/forward.md: The transformation

@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: ac8f0a0bce5ef11a864cf739647d3e224a0d28ec4b046aee68332d0ce2d25e52
+# sha256: bbe842323e9093c67f47e9559728a4da862a7d740017629e9c0aacd7e09605dd
 
 __all__ = [
     "Fun",
@@ -32,6 +32,8 @@ __all__ = [
     "unshared",
     "expect_pair",
     "cotangent_of",
+    "stand_ins",
+    "by_trees",
     "of_chosen",
     "positions_of",
     "value_and_grad",
@@ -217,6 +219,7 @@ def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
         From the pullback, if a primal was changed in place since.
     """
     expect_function(f, "vjp")
+    f, primals = by_trees(f, primals)
     seals = [(p, seal(p)) for p in leaves(primals)]
     result, record, inputs = recorded(f, primals)
     result, *aux = expect_pair(f, result) if has_aux else (result,)
@@ -289,6 +292,26 @@ def cotangent_of(result: Any, g: Any) -> Any:
         )
     expect_kind(g, getattr(result, "dtype", float), "cotangent")
     return g if type(g) is Variable else in_dtype(g, getattr(result, "dtype", None))
+
+
+# book/modes/transforms.md: What stands for a tree
+#: From a kind of argument to a function of one: it gives a tree, and from a tree like it such an argument.
+stand_ins: dict[type, Callable[[Any], tuple[Tree, Fun]]] = {}
+
+
+def by_trees(f: Fun, primals: tuple[Any, ...]) -> tuple[Fun, tuple[Tree, ...]]:
+    """f as a function of trees, and the trees, where a primal is of a kind that stands for
+    one."""
+    kinds = [next((k for k in stand_ins if isinstance(p, k)), None) for p in primals]
+    if not any(kinds):
+        return f, primals
+    found = [stand_ins[k](p) if k else (p, lambda t: t) for k, p in zip(kinds, primals)]
+
+    @wraps(f, updated=())
+    def of_trees(*trees: Tree) -> Any:
+        return f(*[back(tree) for (_, back), tree in zip(found, trees)])
+
+    return of_trees, tuple(tree for tree, _ in found)
 
 
 # book/modes/transforms.md: Gradients
