@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: bbe842323e9093c67f47e9559728a4da862a7d740017629e9c0aacd7e09605dd
+# sha256: 82c4b6afa2f4be04df4ff392178100c20e15fa276b907c9a280decfae59200ab
 
 __all__ = [
     "Fun",
@@ -305,7 +305,8 @@ def by_trees(f: Fun, primals: tuple[Any, ...]) -> tuple[Fun, tuple[Tree, ...]]:
     kinds = [next((k for k in stand_ins if isinstance(p, k)), None) for p in primals]
     if not any(kinds):
         return f, primals
-    found = [stand_ins[k](p) if k else (p, lambda t: t) for k, p in zip(kinds, primals)]
+    itself: Fun = lambda tree: tree
+    found = [stand_ins[k](p) if k else (p, itself) for k, p in zip(kinds, primals)]
 
     @wraps(f, updated=())
     def of_trees(*trees: Tree) -> Any:
