@@ -33,9 +33,9 @@ def in_layout(world, layout, steps=2):
 
 
 LAYOUTS = [
-    Layout(micro=2), Layout(2, micro=4), Layout(2, stage=1), Layout(4, stage=2), Layout(4, stage=3, micro=2),
-    Layout(tensor=2), Layout(pipeline=2, recompute="blocks"), Layout(2, 2, stage=1), Layout(2, 2, stage=3, recompute="blocks"),
-    Layout(1, 2, 2, micro=4), Layout(2, 1, 2, stage=2), Layout(2, 2, 2, micro=2), Layout(2, 2, 2, stage=3),
+    Layout(micro=4), Layout(2, micro=4), Layout(4, stage=2, micro=2), Layout(2, stage=3, micro=4),
+    Layout(tensor=2, micro=4), Layout(pipeline=2, micro=4, recompute="blocks"), Layout(2, 2, stage=1, recompute="attention"), Layout(recompute="attention"), Layout(2, 2, stage=3, micro=2, recompute="blocks"),
+    Layout(1, 2, 2, micro=4), Layout(2, 1, 2, stage=2, micro=2), Layout(2, 2, 2, micro=2),
 ]
 
 

@@ -19,13 +19,14 @@ training step of a transformer in that layout.
     print(alongside(4, program))
 """
 # Generated from book/scale/grid.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d11ed30994d1201e68aa121d3e4f88ff722612b354017bc83a70be24f8bd5f44
+# sha256: a2b22e058326237b56bbdfe1c2e0225b24a78d06faf9922bfe331eab987b2bfc
 
 __all__ = [
     "RankGroup",
     "Layout",
     "Axes",
     "axes_of",
+    "SelectiveAttention",
     "FirstWords",
     "LastScores",
     "slice_of",
@@ -127,10 +128,30 @@ def axes_of(world: Communicator, layout: Layout) -> Axes:
 
 
 # book/scale/grid.md: A part of a transformer
+from autograd_book.learn.attention import CausalSelfAttention, causal_mask
 from autograd_book.learn.nn import Module
 from autograd_book.memory.checkpoint import checkpoint
+from autograd_book.rules.softmax import softmax
 from autograd_book.scale.sharding import Sharded
 from autograd_book.scale.tensor_parallel import CutBlock, cut_parameters
+
+
+class SelectiveAttention(CausalSelfAttention):
+    """Attention, whole or cut, whose weights are computed again on the way back."""
+
+    def __init__(self, attention: CausalSelfAttention) -> None:
+        vars(self).update(vars(attention))
+
+    def mixed(self, query: Any, key: Any, value: Any) -> Any:
+        """Means of the values; all of shape (..., heads, time, width / heads)."""
+        scores = (query * query.shape[-1] ** -0.5) @ np.swapaxes(key, -1, -2)
+        return softmax(scores + causal_mask(scores.shape[-1], scores.dtype)) @ value
+
+    def __call__(self, x: Any) -> Any:
+        """What the attention computes of x."""
+        parts = [self.apart(layer(x)) for layer in (self.query, self.key, self.value)]
+        means = np.swapaxes(checkpoint(self.mixed)(*parts), -3, -2)
+        return self.join(np.reshape(means, (*x.shape[:-1], -1)))
 
 
 class FirstWords(Module):
@@ -162,12 +183,14 @@ def slice_of(world: Communicator, length: int) -> slice:
     return slice(world.rank * each, (world.rank + 1) * each)
 
 
-def layers_of(axes: Axes, network: Any) -> list[Any]:
+def layers_of(axes: Axes, network: Any, recompute: str) -> list[Any]:
     """The layers of a transformer that are this rank's."""
     line = axes.pipeline
     blocks = network.blocks[slice_of(line, len(network.blocks))]
     if axes.tensor.size > 1:
         blocks = [CutBlock(axes.tensor, block, words=True) for block in blocks]
+    for block in blocks if recompute == "attention" else ():
+        block.attention = SelectiveAttention(block.attention)
     first = [FirstWords(network, axes.tensor)] if line.rank == 0 else []
     last = [LastScores(network)] if line.rank == line.size - 1 else []
     return [*first, *blocks, *last]
@@ -187,7 +210,7 @@ class TransformerPart(Module):
         self.layers: list[Any] = []
         self.leaves: list[Any] = []
         self.common: list[Any] = []
-        for layer in layers_of(axes, network):
+        for layer in layers_of(axes, network, layout.recompute):
             own = {id(p) for p in cut_parameters(layer)}
             named = dict(layer.named_parameters())
             held: dict[str, Any] = dict(named)
@@ -238,8 +261,8 @@ class GridStep:
     network : Transformer
         The same on all ranks; loses parameters in stages 2 and 3.
     layout : Layout
-        For as many ranks. Stages 2 and 3 wrap layers of their own, so that in stage 3
-        everything is computed again, and in stage 2 nothing.
+        For as many ranks. Stages 2 and 3 wrap layers by themselves: in stage 3 blocks
+        are computed again in any case, and in stage 2 never.
     optimizer : callable
         Makes an optimiser of a list of Variables.
     axes : Axes, optional
