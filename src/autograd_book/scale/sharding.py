@@ -20,7 +20,7 @@ The optimiser sees the pieces.
     print(alongside(1, program), alongside(3, program))
 """
 # Generated from book/scale/sharding.md by autograd-book extract; edit the chapter, not this file.
-# sha256: d5b84df0b922ad26a81ea4284bf524c6dd0084cc161ec8d9d066bdf74606eb8f
+# sha256: b6fc530be02f0782afd9ae72d6beb9cc59a3ad1953df9ef7a8efc4fece0b4780
 
 __all__ = [
     "SENT",
@@ -264,6 +264,10 @@ class SpreadMemories:
         del whole
         self.optimizer.step()
         self.piece.grad = None
+        self.put_back()
+
+    def put_back(self) -> None:
+        """Bring the pieces of all ranks into the parameters."""
         self.flat[...] = self.world.exchange("all_gather", self.piece.numpy())
 
 
