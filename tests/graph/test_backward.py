@@ -99,20 +99,20 @@ def test_the_walk_needs_no_more_stack_than_a_single_step() -> None:
     assert x.grad.item() == 1.0
 
 
-def test_a_chain_of_a_million_operations_goes_forward_and_back_and_is_released(paused) -> None:
+def test_a_chain_of_three_hundred_thousand_operations_goes_forward_and_back_and_is_released(paused) -> None:
     x = y = Variable(1.0)
-    for _ in range(1_000_000):
+    for _ in range(300_000):
         y = y + 1.0
     middle = weakref.ref(y.node.inputs[0])
     y.backward()
-    assert y.item() == 1_000_001.0
+    assert y.item() == 300_001.0
     assert x.grad.item() == 1.0
     assert middle() is None
 
 
-def test_a_chain_of_a_million_operations_is_freed_without_a_backward_pass(paused) -> None:
+def test_a_chain_of_three_hundred_thousand_operations_is_freed_without_a_backward_pass(paused) -> None:
     x = y = Variable(1.0)
-    for _ in range(1_000_000):
+    for _ in range(300_000):
         y = y * 1.0
     first = weakref.ref(y.node)
     del x, y
@@ -138,9 +138,9 @@ def test_a_sum_of_a_hundred_thousand_inputs_reaches_each(paused) -> None:
     assert all(leaf.grad.item() == 1.0 for leaf in leaves)
 
 
-def test_a_hundred_thousand_inputs_join_in_one_operation(paused) -> None:
-    leaves = [Variable([float(i)]) for i in range(100_000)]
-    (np.concatenate(leaves) * np.arange(100_000.0)).sum().backward()
+def test_twenty_thousand_inputs_join_in_one_operation(paused) -> None:
+    leaves = [Variable([float(i)]) for i in range(20_000)]
+    (np.concatenate(leaves) * np.arange(20_000.0)).sum().backward()
     assert all(leaf.grad.item() == i for i, leaf in enumerate(leaves))
 
 

@@ -16,7 +16,7 @@ smallest budget for which there is one.
     print(predict(optimal(measured, 2 * lowest), measured).peak <= 2 * lowest)
 """
 # Generated from book/memory/planner.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 27d3ed81ceb9d360eba9afe9851daeed1c2c992602661184e8f3997d25a92156
+# sha256: a0734b80de689fc2442cd9bbb75fa621a876558324b4ce861f3bd68b4d0fdeb3
 
 __all__ = [
     "Needs",
@@ -229,7 +229,7 @@ class Curves:
         #: Ends of the parts that begin at each block.
         self.ends = [self.reached(first, np.arange(first + 1, n + 1)) for first in range(n)]
         self.cells = max(1, min(cells, ENTRIES // sum(map(len, self.ends))))
-        self.unit = budget / self.cells
+        self.unit, self.numbers = budget / self.cells, np.arange(self.cells + 1)
         self.kept = in_cells(self.needs.kept, self.unit)
         self.inputs = in_cells(costs.inputs[:-1], self.unit)
         #: What rounding leaves over of each, in seconds.
@@ -256,7 +256,7 @@ class Curves:
 
     def short(self, sizes: Any) -> Any:
         """By size and cells: whether a size does not fit."""
-        return np.arange(self.cells + 1) < np.ceil(sizes / self.unit)[:, None]
+        return self.numbers < np.ceil(sizes / self.unit)[:, None]
 
 
 # book/memory/planner.md: The table
@@ -282,12 +282,14 @@ def divide(table: Curves, first: int, kept: Any) -> tuple[Any, Any]:
     ends, needs = table.ends[first], table.needs
     best, row_of = np.full_like(kept, np.inf), np.zeros(kept.shape, np.min_scalar_type(-len(ends)))
     passing = np.cumsum(table.costs.skip_time[first:]).astype(np.float32)
+    bytes_passing = needs.passing(first)
     rows = np.flatnonzero(table.rank[first] >= table.level[ends - first])
     for row in rows[rows < len(ends) - 1]:
         middle, longer = ends[row], ends[row + 1 :]
         piece = np.minimum(kept[row], best[row]) + passing[middle - first - 1]
-        times = table.time[middle][np.searchsorted(table.ends[middle], longer)] + piece
-        run = needs.passing(first)[middle - first - 1] + needs.replaying[longer - 1]
+        times = table.time[middle][np.searchsorted(table.ends[middle], longer)]
+        times += piece
+        run = bytes_passing[middle - first - 1] + needs.replaying[longer - 1]
         np.copyto(times, np.inf, where=table.short(run))
         better = times < best[row + 1 :]
         np.copyto(best[row + 1 :], times, where=better)
