@@ -9,8 +9,9 @@ import pytest
 import autograd_book as ab
 from autograd_book.learn.attention import CausalSelfAttention
 from autograd_book.speed.roofline import Machine
+from autograd_book.systems.advice import opportunities
 from autograd_book.systems.growth import DepthProfile, GraphScaling
-from autograd_book.systems.profiler import AutogradSystemsProfiler, opportunities
+from autograd_book.systems.profiler import AutogradSystemsProfiler, recommended
 from autograd_book.systems.tradeoffs import CheckpointTrades, MemoryPatterns, PrecisionTrades
 
 RATES = {"float32": 1e9, "float64": 1e9}
@@ -19,7 +20,7 @@ N = 100 * 100 * 8
 
 
 def found_in(f, *args):
-    return opportunities(ab.capture(f, *args), MACHINE)
+    return opportunities(f, *args, machine=MACHINE)
 
 
 def kinds(found):
@@ -40,9 +41,29 @@ def test_a_reduction_ends_a_chain():
     assert (row.kind, row.before, row.after) == ("reduction", 3 * N + 8, N + 8)
 
 
-def test_what_two_read_or_what_is_handed_out_is_written():
-    assert found_in(lambda x: [np.sin(y := x * 2.0), np.cos(y)], X).rows == []
-    assert found_in(lambda x: [y := x * 2.0, np.cos(y)], X).rows == []
+def test_what_two_read_goes_with_both_and_what_is_handed_out_is_written():
+    (row,) = found_in(lambda x: [np.sin(y := x * 2.0), np.cos(y)], X).rows
+    assert (row.operations, row.before, row.after) == (("multiply", "sin", "cos"), 6 * N, 3 * N)
+    (row,) = found_in(lambda x: [y := x * 2.0, np.cos(y)], X).rows
+    assert (row.before, row.after) == (4 * N, 3 * N)
+
+
+def test_loops_are_those_of_the_compiler_and_so_is_whether_they_are_taken():
+    for side in (100, 1500):
+        x = np.ones((side, 1000))
+        f = lambda x: np.sum(np.exp(-x * x)) + np.mean(np.tanh(x))
+        ours = [(r.before, r.after, r.taken) for r in found_in(f, x).rows if r.kind in ("elementwise", "reduction")]
+        theirs = [(r.apart, r.together, r.taken) for r in ab.fusions(f, x)]
+        assert sorted(ours) == sorted(theirs) != []
+        assert all(taken == (side == 1500) for *_, taken in ours)
+
+
+def test_what_no_compiler_takes_is_not_recommended():
+    small = found_in(lambda x: np.exp(-x * x), X)
+    large = found_in(lambda x: np.exp(-x * x), np.ones((1500, 1000)))
+    assert len(small.rows) == 1 and recommended(small) == []
+    ((row, times),) = recommended(large)
+    assert row.taken and times == 1
 
 
 def test_a_product_in_between_breaks_a_chain():
@@ -172,7 +193,7 @@ def report_on(step, *owners, path):
 
 
 def test_a_report_is_one_page_that_asks_for_nothing(tmp_path):
-    w = ab.Variable(np.ones((100, 100)))
+    w = ab.Variable(np.ones((1500, 1000)))
     text, titles = report_on(lambda: np.sum(np.exp(w * 2.0)).backward(), w, path=tmp_path)
     assert [title.split()[0] for title in titles[:4]] == ["Where", "By", "Where", "From"]
     assert any("multiply exp" in title for title in titles) and len(titles) <= 9

@@ -12,30 +12,17 @@ this book; with a step, yours.
     print(profiler.analyze_fusion_opportunities())
 """
 # Generated from book/systems/profiler.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 388e29eaf8f6699d829ebb600a7143063166d0e8cd8f885038f2936bd1937b9c
+# sha256: baff8e762605f7bbb748c69aa9e20da55da362f2fa0094a3d14d5b3edc1ebe89
 
 __all__ = [
-    "Readers",
-    "readers_in",
-    "moved",
-    "Opportunity",
-    "together",
-    "joined",
-    "in_chains",
-    "is_product",
-    "shared_factors",
-    "saved_by_order",
-    "matrix_chains",
-    "attentions",
-    "KERNELS",
-    "Opportunities",
-    "opportunities",
     "STYLE",
     "timeline",
     "advice",
     "page",
     "in_time",
     "in_bytes",
+    "said_of",
+    "recommended",
     "in_graph",
     "language_family",
     "expect_given",
@@ -43,219 +30,20 @@ __all__ = [
 ]
 
 
-# book/systems/profiler.md: Who reads what
+# book/systems/profiler.md: A report for others
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from html import escape
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from autograd_book.graph.primitive import primitives
-from autograd_book.memory.report import Table
-from autograd_book.rules.softmax import softmax
-from autograd_book.speed.chains import REDUCTIONS
-from autograd_book.speed.equations import Equation, Graph, Name, names_in, source_of
 from autograd_book.speed.roofline import Machine, measure_machine
-from autograd_book.systems.growth import DepthProfile, Finding, GraphScaling, profile_depth, scaling
-
-Readers = dict[Name, list[Equation | None]]  #: None for who takes it out of the graph.
-
-
-def readers_in(graph: Graph) -> Readers:
-    """Who reads each name."""
-    found: Readers = {name: [] for e in graph.equations for name in e.outs}
-    for e in graph.equations:
-        for name in set(e.inputs):
-            found.setdefault(name, []).append(e)
-    for name in names_in([graph.outputs, [guard.name for guard in graph.guards]]):
-        found.setdefault(name, []).append(None)
-    return found
-
-
-def moved(names: Any) -> int:
-    """Bytes of some names, each once."""
-    return sum(name.nbytes for name in set(names))
-
-
-@dataclass(frozen=True)
-class Opportunity:
-    """Operations that could be done together, and the bytes that need not be moved then."""
-
-    kind: str  #: elementwise, reduction, shared factor, matrix chain, or attention.
-    operations: tuple[str, ...]
-    line: str  #: Of the program.
-    before: int  #: Bytes that they read and write now.
-    after: int  #: Bytes that they would.
-    flops: int  #: Operations that would be left out.
-    largest: int  #: Bytes of the largest array in between, or else of those that are read.
-
-    @property
-    def spared(self) -> int:
-        """Bytes that need not be moved."""
-        return self.before - self.after
-
-
-def together(kind: str, group: list[Equation], readers: Readers, flops: int = 0) -> Opportunity:
-    """What a group of equations moves now, and would move as one."""
-    ours = {name for e in group for name in e.outs}
-    read = {name for e in group for name in e.inputs} - ours
-    members = {id(e) for e in group}
-    handed = {n for n in ours if any(id(r) not in members for r in readers[n])}
-    inside = [n.nbytes for n in (ours - handed) or read]
-    before = sum(moved(e.inputs) + moved(e.outs) for e in group)
-    names = tuple(e.primitive.name for e in group)
-    line = source_of(group[0].line)
-    return Opportunity(kind, names, line, before, moved(read | handed), flops, max(inside, default=0))
-
-
-# book/systems/profiler.md: Four places to look
-def joined(graph: Graph, readers: Readers) -> list[list[Equation]]:
-    """Elementwise operations with the only reader of each, in groups."""
-    group = {id(e): [e] for e in graph.equations}
-    for e in graph.equations:
-        if not e.primitive.elementwise or len(e.outs) != 1 or len(readers[e.outs[0]]) != 1:
-            continue
-        (reader,) = readers[e.outs[0]]
-        follows = reader and (reader.primitive.elementwise or reader.primitive.name in REDUCTIONS)
-        if follows and group[id(e)] is not group[id(reader)]:
-            whole = group[id(reader)]
-            whole[:0] = group[id(e)]
-            group.update({id(member): whole for member in group[id(e)]})
-    return [g for g in {id(g): g for g in group.values()}.values() if len(g) > 1]
-
-
-def in_chains(graph: Graph, readers: Readers) -> list[Opportunity]:
-    """Chains of elementwise operations, and those that end in a reduction."""
-    found = []
-    for group in joined(graph, readers):
-        ends = any(e.primitive.name in REDUCTIONS for e in group)
-        found.append(together("reduction" if ends else "elementwise", group, readers))
-    return found
-
-
-# book/systems/profiler.md: Four places to look
-def is_product(e: Any) -> bool:
-    """Whether an equation multiplies two matrices, or stacks of them."""
-    return e is not None and e.primitive is primitives[np.matmul] and min(
-        len(np.shape(a)) for a in e.args
-    ) > 1
-
-
-def shared_factors(graph: Graph, readers: Readers) -> list[Opportunity]:
-    """Products that read the same left factor."""
-    found = []
-    for name, all_readers in readers.items():
-        group = [e for e in all_readers if is_product(e) and e.args[0] is name]  # type: ignore[union-attr]
-        if len(group) > 1 and len({e.args[1].shape for e in group}) == 1:  # type: ignore[union-attr]
-            found.append(together("shared factor", group, readers))  # type: ignore[arg-type]
-    return found
-
-
-def saved_by_order(a: Any, b: Any, c: Any) -> int:
-    """Operations that a product of three matrices takes less as a(bc) than as (ab)c."""
-    (m, k), n, p = a.shape, b.shape[1], c.shape[1]
-    return 2 * m * n * (k + p) - 2 * k * p * (n + m)
-
-
-def matrix_chains(graph: Graph, readers: Readers) -> list[Opportunity]:
-    """Products (ab)c of matrices that would take fewer operations as a(bc)."""
-    found = []
-    for e in filter(is_product, graph.equations):
-        (reader, *others) = readers[e.out] or [None]
-        if others or not is_product(reader) or reader.args[0] is not e.out:  # type: ignore[union-attr]
-            continue
-        factors = *e.args, reader.args[1]  # type: ignore[union-attr]
-        if all(len(f.shape) == 2 for f in factors) and (less := saved_by_order(*factors)) > 0:
-            found.append(together("matrix chain", [e, reader], readers, less))  # type: ignore[list-item]
-    return found
-
-
-# book/systems/profiler.md: Four places to look
-def attentions(graph: Graph, readers: Readers) -> list[Opportunity]:
-    """Softmax between two products, with what is elementwise in front of it."""
-    maker = {name: e for e in graph.equations for name in e.outs}
-    found = []
-    for e in (e for e in graph.equations if e.primitive is primitives[softmax]):
-        group, names = [e], [n for n in e.inputs if n in maker]
-        while names and maker[names[0]].primitive.elementwise:
-            group.insert(0, maker[names[0]])
-            names = [n for n in group[0].inputs if n in maker]
-        ends = [r for r in readers[e.out] if is_product(r)]
-        if names and is_product(maker[names[0]]) and ends:
-            whole = [maker[names[0]], *group, ends[0]]
-            found.append(together("attention", whole, readers))  # type: ignore[arg-type]
-    return found
-
-
-#: How each kind would be done as one.
-KERNELS = {
-    "elementwise": "one pass in tiles that stay in the cache, or a loop in C",
-    "reduction": "one pass that adds up as it goes; nothing of full size is written",
-    "shared factor": "one product with the factors side by side, then views of it",
-    "matrix chain": "the other order",
-    "attention": "blocks of rows, softmax with a running maximum; no weights are written",
-}
-
-
-# book/systems/profiler.md: What it is worth on a machine
-@dataclass(frozen=True, repr=False)
-class Opportunities(Finding):
-    """What could be done together in a step, the most time first."""
-
-    rows: list[Opportunity]
-    machine: Machine
-
-    def seconds(self, row: Opportunity) -> float:
-        """Predicted gain on the machine."""
-        rate = self.machine.bandwidth(max(row.largest, 1))
-        return row.spared / rate + row.flops / self.machine.products["float32"]
-
-    def table(self) -> Table:
-        """The rows with most to gain; equal ones are added up."""
-        header = ("kind", "operations", "times", "kB now", "kB then", "largest kB", "GB/s", "µs", "line")
-        alike, rows = Counter(self.rows), []
-        for r in sorted(alike, key=lambda r: -alike[r] * self.seconds(r))[:12]:
-            names = " ".join(r.operations[:4]) + (" …" if len(r.operations) > 4 else "")
-            rate = self.machine.bandwidth(max(r.largest, 1)) / 1e9
-            sizes = (f"{n / 1e3:,.0f}" for n in (r.before, r.after, r.largest))
-            gain = f"{1e6 * alike[r] * self.seconds(r):.1f}"
-            rows.append((r.kind, names, alike[r], *sizes, f"{rate:.0f}", gain, r.line[:40]))
-        return Table(header, rows)
-
-    def kernels(self) -> Table:
-        """How each kind that was found would be done as one."""
-        kinds = dict.fromkeys(row.kind for row in self.rows)
-        return Table(("kind", "kernel"), [(kind, KERNELS[kind]) for kind in kinds])
-
-    def by_kind(self) -> dict[str, int]:
-        """Bytes that need not be moved, by kind."""
-        found = dict.fromkeys(KERNELS, 0)
-        for row in self.rows:
-            found[row.kind] += row.spared
-        return found
-
-    def draw(self, ax: Any) -> None:
-        """Draw bytes by kind."""
-        found = self.by_kind()
-        ax.barh(list(found), [n / 1e6 for n in found.values()], color="#0072B2")
-        ax.set(xlabel="need not be moved (MB)")
-
-
-def opportunities(graph: Graph, machine: Machine) -> Opportunities:
-    """Look in a captured step for what could be done together."""
-    readers, rows = readers_in(graph), []
-    for look in (in_chains, shared_factors, matrix_chains, attentions):
-        rows += look(graph, readers)
-    found = Opportunities([row for row in rows if row.spared > 0 or row.flops > 0], machine)
-    found.rows.sort(key=lambda row: -found.seconds(row))
-    return found
-
-
-# book/systems/profiler.md: A report for others
-from html import escape
-from os import PathLike
+from autograd_book.systems.advice import KERNELS, Opportunities, Opportunity, opportunities
+from autograd_book.systems.changes import Change, compiling
+from autograd_book.systems.growth import DepthProfile, GraphScaling, profile_depth, scaling
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ccc; --bar: #0072b2; }
@@ -292,7 +80,7 @@ def advice(row: Opportunity) -> str:
     if row.kind == "matrix chain":
         return "-(a @ b) @ c\n+a @ (b @ c)"
     if row.kind == "shared factor":
-        return "-x @ a, x @ b\n+np.split(x @ np.concatenate([a, b], -1), 2, -1)"
+        return "-x @ a, x @ b\n+np.split(x @ ab_joined, 2, -1)  # a and b side by side, kept that way"
     return "-step()\n+fast = ab.compile(step)  # once\n+fast()"
 
 
@@ -331,15 +119,30 @@ def in_bytes(step: Callable[[], Any], owners: Any) -> list[tuple[str, str]]:
     return [*found, ("From moment to moment", timeline(seen))]
 
 
-def in_graph(step: Callable[[], Any], machine: Machine) -> list[tuple[str, str]]:
-    """What could be done together, the five largest."""
+def said_of(change: Change) -> tuple[str, str]:
+    """A change to the whole step, as a part of a page."""
+    (now, then, _), (held, planned, _) = change.seconds, change.nbytes
+    gain = f"{(now - then) * 1e6:,.0f} of {now * 1e6:,.0f} µs"
+    text = f"<p>Predicted: {gain} less; at the peak {planned / 1e6:.2f} MB in place of {held / 1e6:.2f}.</p>"
+    title = "What the engine does between the calls"
+    return title, f"{text}<pre>-step()\n+{change.code}  # once\n+step()</pre>"
+
+
+def recommended(found: Opportunities) -> list[tuple[Opportunity, int]]:
+    """What pays, the most time first, each with how often it is there."""
+    alike = Counter(row for row in found.rows if row.taken and found.seconds(row) > 0)
+    return sorted(alike.items(), key=lambda item: -item[1] * found.seconds(item[0]))
+
+
+def in_graph(step: Callable[[], Any], machine: Machine, clock: Callable[[], float]) -> list[tuple[str, str]]:
+    """What could be changed, the five largest."""
     try:
-        found = opportunities(capture(step), machine)
+        change, found = compiling(step, clock), opportunities(step, machine=machine)
     except CaptureError as error:
         return [("No opportunities, since the step cannot be captured", escape(str(error)))]
-    alike, parts = Counter(found.rows), []
-    for r in sorted(alike, key=lambda r: -alike[r] * found.seconds(r))[:5]:
-        gain = f"{alike[r]} × {1e6 * found.seconds(r):.1f} µs, {alike[r] * r.spared / 1e6:.2f} MB not moved"
+    parts = [said_of(change)] if change.seconds[1] < change.seconds[0] else []
+    for r, times in recommended(found)[: 5 - len(parts)]:
+        gain = f"{times} × {1e6 * found.seconds(r):.1f} µs, {times * r.spared / 1e6:.2f} MB not moved"
         text = f"<p>Predicted: {gain}. {escape(KERNELS[r.kind])}.</p><pre>{escape(r.line)}</pre>"
         parts.append((f"{r.kind}: {' '.join(r.operations[:5])}", f"{text}<pre>{escape(advice(r))}</pre>"))
     return parts
@@ -348,7 +151,6 @@ def in_graph(step: Callable[[], Any], machine: Machine) -> list[tuple[str, str]]
 # book/systems/profiler.md: Under one name
 from autograd_book.graph.errors import DifferentiationTypeError
 from autograd_book.learn.sequence import Transformer, next_token_loss
-from autograd_book.speed.capture import capture
 from autograd_book.systems.tradeoffs import (
     CheckpointTrades, MemoryPatterns, PrecisionTrades, checkpoint_trades, memory_patterns,
     precision_trades,
@@ -450,14 +252,14 @@ class AutogradSystemsProfiler:
 
     def analyze_fusion_opportunities(self) -> Opportunities:
         """What could be done together, by the captured step."""
-        return opportunities(capture(self.step), self.machine())
+        return opportunities(self.step, machine=self.machine())
 
     def report(self, path: "str | PathLike[str]") -> None:
         """Write where time and bytes go, and what could be changed, as a page of its own."""
         machine = self.machine()
         parts = in_time(self.step, self.owners, machine) + in_bytes(self.step, self.owners)
         with open(path, "w", encoding="utf-8") as file:
-            file.write(page(parts + in_graph(self.step, machine)))
+            file.write(page(parts + in_graph(self.step, machine, self.clock)))
 
     def analyze_graph_scaling(self, factors: tuple[int, ...] = (1, 2, 4)) -> GraphScaling:
         """How time, bytes, operations and equations grow along each size."""
