@@ -83,7 +83,7 @@ def test_each_layout_can_be_built_and_none_is_there_twice():
 def test_what_binds_is_what_would_make_it_faster():
     assert plan_training(BILLION, replace(H100, memory=6e9)).binds == "memory"
     assert plan_training(BILLION, H100).binds == "arithmetic"
-    assert plan_training(BILLION, replace(H100, inside=1e9, between=1e8)).binds in ("gradients", "letters", "sums over tensor")
+    assert plan_training(BILLION, replace(H100, inside=1e9, between=1e8)).binds in ("sums over data", "letters in the line", "sums over tensor")
     lonely = Layout(pipeline=16, micro=1024)
     assert predicted(BILLION, replace(H100, ranks=16), lonely).binds == "idle in the line"
 
@@ -93,7 +93,7 @@ def test_time_has_its_parts_by_the_formulas():
     alone = step_seconds(BILLION, Layout(precision="mixed"), machine)
     number = sum(parameters(BILLION).values())
     assert alone["arithmetic"] == pytest.approx(6 * number * BILLION.tokens / machine.flops, rel=0.2)
-    assert [alone[name] for name in ("idle in the line", "sums over tensor", "gradients", "letters")] == [0.0] * 4
+    assert [alone[name] for name in ("idle in the line", "sums over tensor", "sums over data", "letters in the line")] == [0.0] * 4
     again = step_seconds(BILLION, Layout(precision="mixed", recompute="blocks"), machine)["computed again"]
     assert 0.28 < again / alone["arithmetic"] < 1 / 3
     wide = step_seconds(BILLION, Layout(precision="fp32"), machine)

@@ -12,7 +12,7 @@
     print(plan_training(sizes, h100))
 """
 # Generated from book/scale/planning.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 301a7be1c6e294c44f3833ff73a709af28ba742d51a4f1b1f6f04efe2a0cfde1
+# sha256: ca264e1af6852231801f04c36d810a0077a5ae9d677e6d06ad6372fa9f4edd96
 
 __all__ = [
     "Cluster",
@@ -273,8 +273,8 @@ def step_seconds(sizes: Sizes, layout: Layout, cluster: Cluster) -> dict[str, fl
         "computed again": again,
         "idle in the line": (layout.pipeline - 1) / micro_batches(sizes, layout) * (once + again),
         "sums over tensor": sent["tensor"] / cluster.bandwidth(layout.tensor) + calls["tensor"],
-        "gradients": sent["data"] / cluster.bandwidth(span) + calls["data"],
-        "letters": sent["pipeline"] / cluster.bandwidth(cluster.ranks) + calls["pipeline"],
+        "sums over data": sent["data"] / cluster.bandwidth(span) + calls["data"],
+        "letters in the line": sent["pipeline"] / cluster.bandwidth(cluster.ranks) + calls["pipeline"],
     }
 
 
