@@ -5,7 +5,14 @@ import pytest
 
 import autograd_book as ab
 from autograd_book.learn.attention import TransformerBlock
-from autograd_book.scale.pipeline import SCHEDULES, Clocked, idle_share, pipelined
+from autograd_book.scale.pipeline import (
+    SCHEDULES,
+    Clocked,
+    idle_share,
+    interleaved,
+    interleaved_turns,
+    pipelined,
+)
 from autograd_book.scale.world import Communicator, RankError, alongside
 
 
@@ -132,3 +139,62 @@ def test_an_error_in_one_part_reaches_the_others():
 
 def test_a_clocked_rank_is_a_communicator():
     assert issubclass(Clocked, Communicator)
+
+
+def looped(world, kind, m, v):
+    own, (x, target) = parts(kind, world.size * v)[world.rank :: world.size], data(kind)
+    targets = np.split(target, m)
+    done = interleaved(world, own, np.split(x, m), lambda y, i: ab.nn.mean_squared_error(y, targets[i]))
+    return [[p.grad.numpy() for p in part.parameters()] for part in own], done
+
+
+@pytest.mark.parametrize("kind", ["perceptron", "transformer"])
+@pytest.mark.parametrize("size, m, v", [(1, 3, 2), (2, 2, 3), (2, 4, 1), (3, 6, 2), (4, 4, 2)])
+def test_interleaved_parts_find_the_gradients_of_the_whole(kind, size, m, v):
+    right, loss = whole(kind, size * v)
+    found = alongside(size, looped, kind, m, v)
+    for rank, (gradients, _) in enumerate(found):
+        for part, expected in zip(gradients, right[rank::size], strict=True):
+            for g, r in zip(part, expected, strict=True):
+                np.testing.assert_allclose(g, r, rtol=1e-12, atol=1e-14)
+    assert [done.loss for _, done in found[:-1]] == [0.0] * (size - 1)
+    assert found[-1][1].loss == pytest.approx(loss, rel=1e-12)
+
+
+def loop_units(world, m, v):
+    worked = [0.0]
+    clocked = Clocked(world, clock=lambda: worked[0])
+
+    def part(x):
+        worked[0] += 1 / v
+        y = x * ab.Variable(1.0)
+        y.register_hook(lambda g: worked.__setitem__(0, worked[0] + 2 / v))
+        return y
+
+    done = interleaved(clocked, [part] * v, [np.ones(1)] * m, lambda y, i: np.sum(y))
+    return clocked.now(), clocked.waited, done.kept
+
+
+@pytest.mark.parametrize("p, m, v", [(1, 2, 2), (2, 4, 2), (4, 4, 2), (4, 8, 4), (3, 9, 1)])
+def test_more_parts_on_a_rank_shorten_the_gaps_as_by_the_formula(p, m, v):
+    ends, waited, kept = zip(*alongside(p, loop_units, m, v), strict=True)
+    assert idle_share(ends, waited) == pytest.approx((p - 1) / (v * m + p - 1), abs=1e-12)
+    ahead = [(2 if v > 1 else 1) * (p - 1 - r) + (v - 1) * p for r in range(p)]
+    assert list(kept) == [min(a + 1, m * v) for a in ahead]
+
+
+@pytest.mark.parametrize("ranks, m, v", [(1, 2, 2), (2, 4, 1), (3, 6, 2), (4, 8, 3)])
+def test_every_interleaved_turn_is_taken_once_and_in_order(ranks, m, v):
+    for rank in range(ranks):
+        turns = interleaved_turns(ranks, rank, m, v)
+        assert sorted(turns) == sorted((way, i, c) for way in ("forward", "backward") for i in range(m) for c in range(v))
+        for i in range(m):
+            for c in range(v):
+                assert turns.index(("forward", i, c)) < turns.index(("backward", i, c))
+    assert interleaved_turns(4, 1, 8, 1) == [(way, i, 0) for way, i in SCHEDULES["1F1B"](4, 1, 8)]
+
+
+@pytest.mark.parametrize("parts, m", [([], 2), ([np.tanh], 3), ([np.tanh], 0)])
+def test_interleaved_ranks_refuse_what_cannot_go_round(parts, m):
+    with pytest.raises(ab.DifferentiationValueError, match="a multiple of the number of ranks"):
+        alongside(2, lambda world: interleaved(world, parts, [np.ones(1)] * m, None))

@@ -19,7 +19,7 @@ forward and backward passes of its micro-batches in the order of a schedule.
     print(alongside(2, program))
 """
 # Generated from book/scale/pipeline.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 3b7202935515d9e7c9cb88b7f2f07cc75605ae2b6456691e389736696685f833
+# sha256: 3ee6288be5d42e40e1654df58be5efd4d9c48118597f41d1722f763773779b7d
 
 __all__ = [
     "Turn",
@@ -29,6 +29,10 @@ __all__ = [
     "Done",
     "Line",
     "pipelined",
+    "ChunkTurn",
+    "interleaved_turns",
+    "LoopedLine",
+    "interleaved",
     "Clocked",
     "idle_share",
 ]
@@ -145,6 +149,122 @@ def pipelined(
     line = Line(world, part, batches, loss)
     for way, micro in SCHEDULES[schedule](world.size, world.rank, len(batches)):
         getattr(line, way)(micro)
+    return Done(line.total, line.kept)
+
+
+# book/scale/pipeline.md: Several short parts
+class ChunkTurn(NamedTuple):
+    """One pass of one micro-batch through one of the parts of a rank."""
+
+    way: str
+    micro: int
+    chunk: int  #: Number of the part, among those of the rank.
+
+
+def interleaved_turns(ranks: int, rank: int, count: int, chunks: int) -> list[ChunkTurn]:
+    """The turns of a rank with several parts; the count is a multiple of the ranks."""
+    groups = [range(start, start + ranks) for start in range(0, count, ranks)]
+    order = [(i, c) for group in groups for c in range(chunks) for i in group]
+    forward = [ChunkTurn("forward", i, c) for i, c in order]
+    backward = [ChunkTurn("backward", i, chunks - 1 - c) for i, c in order]
+    slack = 2 if chunks > 1 else 1  # the way back comes by twice as late when it goes round
+    ahead = min(slack * (ranks - 1 - rank) + (chunks - 1) * ranks, len(order))
+    pairs = zip(forward[ahead:], backward, strict=False)
+    rest = backward[len(order) - ahead :]
+    return forward[:ahead] + [turn for pair in pairs for turn in pair] + rest
+
+
+# book/scale/pipeline.md: Several short parts
+from collections import deque
+
+
+class LoopedLine(Line):
+    """One rank of a pipeline that has several parts, in the middle of a step."""
+
+    def __init__(self, world: Communicator, parts: Any, batches: Any, loss: Any) -> None:
+        super().__init__(world, parts, batches, loss)
+        self.stages = world.size * len(parts)
+        self.turns = [
+            interleaved_turns(world.size, rank, len(batches), len(parts))
+            for rank in range(world.size)
+        ]
+        self.coming = {rank: deque(self.letters(rank)) for rank in range(world.size)}
+        self.early: dict[tuple[str, int, int], Any] = {}
+
+    def letters(self, sender: int) -> list[tuple[str, int, int]]:
+        """What a rank sends to this one: the way, the stage that needs it, the micro-batch."""
+        steps = {"forward": 1, "backward": -1}
+        found = [
+            (way, chunk * self.world.size + sender + steps[way], i)
+            for way, i, chunk in self.turns[sender]
+        ]
+        ours = self.world.rank
+        return [k for k in found if 0 <= k[1] < self.stages and k[1] % self.world.size == ours]
+
+    def letter(self, way: str, stage: int, i: int) -> Any:
+        """The letter that a stage needs, from the stage before or behind."""
+        source = (stage - 1 if way == "forward" else stage + 1) % self.world.size
+        while (way, stage, i) not in self.early:
+            self.early[self.coming[source].popleft()] = self.world.receive(source)
+        return self.early.pop((way, stage, i))
+
+    def take(self, turn: ChunkTurn) -> None:
+        """Do what is to be done in a turn."""
+        stage = turn.chunk * self.world.size + self.world.rank
+        (self.go if turn.way == "forward" else self.go_back)(turn, stage)
+
+    def go(self, turn: ChunkTurn, stage: int) -> None:
+        """Compute, and pass the result on."""
+        _, i, chunk = turn
+        x = self.batches[i] if stage == 0 else Variable(self.letter("forward", stage, i))
+        y = self.part[chunk](x)
+        if stage == self.stages - 1:
+            y = self.loss(y, i) / len(self.batches)
+            self.total += y.item()
+        else:
+            self.world.send(y.numpy(), (stage + 1) % self.world.size)
+        self.waiting[turn.micro * len(self.part) + chunk] = x, y
+        self.kept = max(self.kept, len(self.waiting))
+
+    def go_back(self, turn: ChunkTurn, stage: int) -> None:
+        """Walk back, and pass on what has come to the input."""
+        _, i, chunk = turn
+        x, y = self.waiting.pop(i * len(self.part) + chunk)
+        y.backward(None if stage == self.stages - 1 else self.letter("backward", stage, i))
+        if stage:
+            self.world.send(x.grad.numpy(), (stage - 1) % self.world.size)
+
+
+def interleaved(world: Communicator, parts: Any, batches: Any, loss: Any) -> Done:
+    """Take the passes of one step, with several parts of a network on each rank.
+
+    Parameters
+    ----------
+    world : Communicator
+        The ranks.
+    parts : list of callable
+        This rank's parts; part c of rank r is number ``c * world.size + r`` in the network.
+    batches, loss
+        As of `pipelined`; as many micro-batches as a multiple of the ranks.
+
+    Returns
+    -------
+    Done
+        `kept` counts passes through a single part.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If the number of micro-batches is no multiple of that of ranks.
+    """
+    if not len(batches) or len(batches) % world.size or not len(parts):
+        raise DifferentiationValueError(
+            f"{len(batches)} micro-batches and {len(parts)} parts were given to {world.size} "
+            "interleaved ranks. Give at least one part, and a multiple of the number of ranks."
+        )
+    line = LoopedLine(world, parts, batches, loss)
+    for turn in line.turns[world.rank]:
+        line.take(turn)
     return Done(line.total, line.kept)
 
 
