@@ -133,7 +133,7 @@ ANSWERED = {
     "nn.cross_entropy(network(X), np.eye(4)[labels])": ("labels of shape (8, 4)", "shape (8,)"),
     "nn.cross_entropy(network(X), labels.astype(float))": ("labels of dtype float64", "labels.astype(int)"),
     "nn.cross_entropy(network(X), labels + 1)": ("from 1 to 4", "from 0 to 3"),
-    "nn.cross_entropy(network(X), labels, reduction='sum')": ("'reduction'", "cross_entropy(logits, labels)"),
+    "nn.cross_entropy(network(X), labels, reduction='sum')": ("'reduction'", "cross_entropy(logits, labels, label_smoothing=0.0"),
     "sequence.Embedding(3, 2, rng=0)(np.ones(2))": ("tokens of dtype float64", "tokens.astype(int)"),
     "ab.max_pool2d(np.ones((1, 1, 4, 4)), kernel_size=2)": ("'kernel_size'", "max_pool2d(x, kernel,"),
     "import autograd_book\nwith ab.no_grad:\n    pass": ("without parentheses", "with no_grad():"),

@@ -12,7 +12,7 @@ Layers, losses and the score, and no other name.
     print(nn.cross_entropy(logits, np.array([0, 2])).shape)
 """
 # Generated from book/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: e9be0cf0655126c1062de13e068681c175f4fc2cc7b51e5c3c3c2e966069189f
+# sha256: 0daa4bdea68161a496bd50313d644d73a91152e39bb8bfa5c47cbd149a6a93a8
 
 __all__ = [
     "Linear",
@@ -40,7 +40,10 @@ __all__ = [
     "Embedding",
     "LayerNorm",
     "accuracy",
+    "binary_cross_entropy",
     "cross_entropy",
+    "huber",
+    "kl_divergence",
     "mean_squared_error",
 ]
 
@@ -71,5 +74,8 @@ from autograd_book.learn.phases import Dropout as Dropout
 from autograd_book.learn.attention import Embedding as Embedding
 from autograd_book.learn.attention import LayerNorm as LayerNorm
 from autograd_book.learn.losses import accuracy as accuracy
+from autograd_book.learn.losses import binary_cross_entropy as binary_cross_entropy
 from autograd_book.learn.losses import cross_entropy as cross_entropy
+from autograd_book.learn.losses import huber as huber
+from autograd_book.learn.losses import kl_divergence as kl_divergence
 from autograd_book.learn.losses import mean_squared_error as mean_squared_error

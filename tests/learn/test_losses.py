@@ -138,3 +138,87 @@ def test_accuracy_is_a_plain_float_between_none_and_all():
 
 def test_the_face_shows_the_losses():
     assert (ab.nn.cross_entropy, ab.nn.mean_squared_error, ab.nn.accuracy) == (cross_entropy, mean_squared_error, accuracy)
+
+
+# Options, and other losses
+
+
+def smoothed(logits, labels, share):
+    """Cross-entropy with the truth spread, written out."""
+    truth = (1 - share) * np.eye(logits.shape[1])[labels] + share / logits.shape[1]
+    return np.mean(np.sum(-truth * np.log(probabilities(logits)), axis=1))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_smoothed_labels_give_a_share_of_the_truth_to_all_classes(share):
+    assert cross_entropy(LOGITS, LABELS, label_smoothing=share) == pytest.approx(smoothed(LOGITS, LABELS, share), rel=1e-13)
+    ab.check_gradients(lambda z: cross_entropy(z, LABELS, label_smoothing=share), LOGITS)
+
+
+def test_ignored_rows_have_no_slope_and_no_part_in_the_mean():
+    labels = LABELS.copy()
+    labels[[1, 4]] = -1
+    kept = [0, 2, 3, 5]
+    value, slope = ab.value_and_grad(lambda z: cross_entropy(z, labels, ignore_index=-1))(LOGITS)
+    assert value == pytest.approx(cross_entropy(LOGITS[kept], LABELS[kept]), rel=1e-14)
+    assert not slope[[1, 4]].any()
+    np.testing.assert_allclose(slope[kept], ab.grad(cross_entropy)(LOGITS[kept], LABELS[kept]), rtol=1e-13)
+
+
+Z, Y = RNG.normal(0, 3, size=(5, 2)), RNG.uniform(size=(5, 2))
+OTHERS = {
+    "binary_cross_entropy": lambda z: ab.nn.binary_cross_entropy(z, Y),
+    "huber": lambda z: ab.nn.huber(z, Y, delta=0.7),
+    "kl_divergence": lambda z: ab.nn.kl_divergence(z, Y / Y.sum(axis=1, keepdims=True)),
+}
+WRITTEN = {
+    "binary_cross_entropy": lambda z: np.mean(-Y * np.log(1 / (1 + np.exp(-z))) - (1 - Y) * np.log(1 - 1 / (1 + np.exp(-z)))),
+    "huber": lambda z: np.mean(np.where(np.abs(z - Y) < 0.7, 0.5 * (z - Y) ** 2, 0.7 * (np.abs(z - Y) - 0.35))),
+    "kl_divergence": lambda z: np.mean(np.sum((Y / Y.sum(axis=1, keepdims=True)) * np.log(Y / Y.sum(axis=1, keepdims=True) / probabilities(z)), axis=1)),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_loss_is_its_formula_with_derivatives_of_two_orders(name):
+    assert OTHERS[name](Z) == pytest.approx(WRITTEN[name](Z), rel=1e-12)
+    ab.check_gradients(OTHERS[name], Z)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_loss_keeps_its_format_and_is_the_same_compiled_and_example_by_example(name):
+    single = ab.Variable(Z.astype(np.float32))
+    loss = OTHERS[name](single)
+    slope = ab.grad(OTHERS[name])
+    np.testing.assert_array_equal(ab.compile(slope, exact=True)(Z), slope(Z))
+    loss.backward()
+    assert single.grad.dtype == np.float32
+    stacked = np.stack([Z, 2 * Z, -Z])
+    np.testing.assert_allclose(ab.vmap(slope)(stacked), [slope(z) for z in stacked], rtol=1e-12, atol=1e-15)
+
+
+def test_losses_are_finite_where_probabilities_are_zero_or_one():
+    far = np.array([-1e4, 1e4])
+    for targets, wanted in (([0.0, 1.0], 0.0), ([1.0, 0.0], 1e4)):
+        value, slope = ab.value_and_grad(ab.nn.binary_cross_entropy)(far, targets)
+        assert value == wanted and np.isfinite(slope).all()
+    value, slope = ab.value_and_grad(ab.nn.kl_divergence)(np.array([[0.0, 0.0]]), [[1.0, 0.0]])
+    assert value == pytest.approx(np.log(2)) and slope.tolist() == [[-0.5, 0.5]]
+
+
+NOT = {
+    "all ignored": (lambda: cross_entropy(LOGITS, np.full(6, -1), ignore_index=-1), "all 6 labels were -1"),
+    "a share above one": (lambda: cross_entropy(LOGITS, LABELS, label_smoothing=2), "from 0 to 1"),
+    "a label that is not ignored": (lambda: cross_entropy(LOGITS, np.where(LABELS == 0, -1, LABELS)), "from -1 to 3"),
+    "labels as probabilities": (lambda: ab.nn.binary_cross_entropy(Z, Y + 1), "between 0 and 1"),
+    "a column beside a row": (lambda: ab.nn.huber(Z, Y[:, :1]), "the same shape"),
+    "no width": (lambda: ab.nn.huber(Z, Y, delta=0.0), "positive"),
+    "logits for probabilities": (lambda: ab.nn.kl_divergence(Z, Z), "between 0 and 1"),
+    "nothing": (lambda: ab.nn.binary_cross_entropy(Z[:0], Y[:0]), "hold no number"),
+}
+
+
+@pytest.mark.parametrize("case", NOT)
+def test_what_is_no_truth_is_refused(case):
+    call, message = NOT[case]
+    with pytest.raises(ab.AutogradError, match=message):
+        call()

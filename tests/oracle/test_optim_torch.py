@@ -70,3 +70,23 @@ def test_a_network_with_the_same_weights_agrees_with_pytorch():
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         g = q.grad.numpy()
         np.testing.assert_allclose(p.grad.numpy(), g.T if g.ndim == 2 else g, rtol=1e-10, atol=1e-14)
+
+
+def test_other_losses_and_options_agree_with_pytorch_in_value_and_slope():
+    F = torch.nn.functional
+    rng = np.random.default_rng(5)
+    z, y = rng.normal(0, 3, (6, 4)), rng.uniform(size=(6, 4))
+    p, labels = y / y.sum(axis=1, keepdims=True), np.array([0, 3, -1, 2, 2, -1])
+    pairs = [
+        (lambda z: ab.nn.binary_cross_entropy(z, y), lambda z: F.binary_cross_entropy_with_logits(z, torch.tensor(y))),
+        (lambda z: ab.nn.huber(z, y, delta=0.5), lambda z: F.huber_loss(z, torch.tensor(y), delta=0.5)),
+        (lambda z: ab.nn.kl_divergence(z, p), lambda z: F.kl_div(F.log_softmax(z, dim=1), torch.tensor(p), reduction="batchmean")),
+        (lambda z: ab.nn.cross_entropy(z, labels, 0.2, -1), lambda z: F.cross_entropy(z, torch.tensor(labels), label_smoothing=0.2, ignore_index=-1)),
+    ]
+    for mine, theirs in pairs:
+        tensor = torch.tensor(z, requires_grad=True)
+        loss = theirs(tensor)
+        loss.backward()
+        value, slope = ab.value_and_grad(mine)(z)
+        np.testing.assert_allclose(value, loss.item(), rtol=1e-12)
+        np.testing.assert_allclose(slope, tensor.grad.numpy(), rtol=1e-10, atol=1e-14)

@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: f9c162a51b06cf95eff77fa771cb0eb558343b010cd0571ab043d163526efd5b
+# sha256: 30041d7aad8fb01c8b9d0c023a5455d76c2d3f4c54af9f1be1daac64f462e935
 
 __all__ = [
     "integers",
@@ -24,9 +24,15 @@ __all__ = [
     "unlikely",
     "negative_log_likelihood",
     "rows_batch",
+    "labelled",
     "cross_entropy",
+    "expect_share",
     "expect_pairs",
     "mean_squared_error",
+    "binary_cross_entropy",
+    "huber",
+    "kl_divergence",
+    "expect_probabilities",
     "accuracy",
 ]
 
@@ -92,7 +98,7 @@ def batch_of(logits: Any, labels: Any) -> tuple[Any, Any]:
 from autograd_book.graph.protocols import primitive
 from autograd_book.rules.elementwise import wide
 from autograd_book.rules.moments import all_numbers
-from autograd_book.rules.softmax import in_single, log_total, lowered, softmax
+from autograd_book.rules.softmax import in_single, log_softmax, log_total, lowered, softmax
 
 
 def unlikely(g: Any, logits: Any, labels: Any) -> Any:
@@ -130,8 +136,23 @@ batchings[primitives[negative_log_likelihood]] = rows_batch
 
 
 # book/learn/losses.md: Cross-entropy
+def labelled(logits: Any, labels: Any, ignored: int | None) -> tuple[Any, Any]:
+    """The rows of logits whose label is not the ignored one, and their labels."""
+    expect_batch(shape_of(logits), shape_of(labels))
+    labels = integers(labels)
+    rows = np.flatnonzero(labels != ignored)
+    if not len(rows):
+        raise DifferentiationValueError(
+            f"all {len(labels)} labels were {ignored}, which is to be ignored, and the mean of "
+            "no losses is no number. Leave such a batch out."
+        )
+    return (logits if isinstance(logits, Operators) else np.asarray(logits))[rows], labels[rows]
+
+
 @with_usage
-def cross_entropy(logits: H, labels: Any) -> H:
+def cross_entropy(
+    logits: H, labels: Any, label_smoothing: float = 0.0, ignore_index: int | None = None
+) -> H:
     """Mean over the batch of the negative logarithm of the probability given to the true
     class.
 
@@ -141,6 +162,10 @@ def cross_entropy(logits: H, labels: Any) -> H:
         Scores of shape (n, classes): unnormalised logarithms of probabilities.
     labels : array_like of int
         The true class of each row, from 0 to classes - 1; shape (n,).
+    label_smoothing : float
+        Share of the truth that is given to all classes alike, from 0 to 1.
+    ignore_index : int, optional
+        A label whose rows are left out, also of the mean.
 
     Returns
     -------
@@ -152,9 +177,25 @@ def cross_entropy(logits: H, labels: Any) -> H:
     DifferentiationTypeError
         If the labels are not integers.
     DifferentiationValueError
-        If the shapes do not belong together, or a label names no class.
+        If the shapes do not belong together, a label names no class, or all are ignored.
     """
-    return negative_log_likelihood(*batch_of(logits, labels))
+    if ignore_index is not None:
+        logits, labels = labelled(logits, labels, ignore_index)
+    logits, labels = batch_of(logits, labels)
+    loss = negative_log_likelihood(logits, labels)
+    if not expect_share(label_smoothing):
+        return loss
+    of_all = -np.mean(log_softmax(logits))
+    return (1 - label_smoothing) * loss + label_smoothing * of_all
+
+
+def expect_share(share: float) -> float:
+    """The share of label smoothing, or the error that it is none."""
+    if not 0 <= share <= 1:
+        raise DifferentiationValueError(
+            f"cross_entropy was given label_smoothing={share!r}. Give a share from 0 to 1."
+        )
+    return share
 
 
 # book/learn/losses.md: Squared error
@@ -195,6 +236,93 @@ def mean_squared_error(predictions: H, targets: Any) -> H:
     """
     expect_pairs(shape_of(predictions), shape_of(targets))
     return np.mean(np.square(np.subtract(predictions, targets)))
+
+
+# book/learn/losses.md: Truth in parts, errors that are rare, distributions
+from autograd_book.rules.activations import softplus
+
+
+@with_usage
+def binary_cross_entropy(logits: H, targets: Any) -> H:
+    """Mean negative logarithm of the probability given to yes-or-no truths.
+
+    Parameters
+    ----------
+    logits : array_like or Variable
+        Scores: logarithms of odds, any shape.
+    targets : array_like
+        Of the same shape; 1 for yes, 0 for no, or what lies between.
+
+    Returns
+    -------
+    scalar or Variable
+        In nats.
+
+    Raises
+    ------
+    DifferentiationValueError
+        If the shapes differ or hold nothing, or a target is not between 0 and 1.
+    """
+    expect_pairs(shape_of(logits), shape_of(targets))
+    expect_probabilities("targets", targets)
+    return np.mean(np.subtract(softplus(logits), np.multiply(targets, logits)))
+
+
+@with_usage
+def huber(predictions: H, targets: Any, delta: float = 1.0) -> H:
+    """Mean of half the squared difference up to `delta`, and of a straight line beyond.
+
+    Parameters
+    ----------
+    predictions, targets : array_like or Variable
+        Of equal shapes and not empty; nothing is broadcast.
+    delta : float
+        Where the line begins; its slope is `delta`.
+
+    Returns
+    -------
+    scalar or Variable
+        In the square of the targets' unit.
+    """
+    expect_pairs(shape_of(predictions), shape_of(targets))
+    if not delta > 0:
+        raise DifferentiationValueError(f"huber was given delta={delta!r}. Give a positive number.")
+    error = np.abs(np.subtract(predictions, targets))
+    near = np.minimum(error, delta)
+    return np.mean(near * (error - 0.5 * near))
+
+
+@with_usage
+def kl_divergence(logits: H, targets: Any) -> H:
+    """Mean over rows of the Kullback-Leibler divergence from the targets to the softmax of
+    logits.
+
+    Parameters
+    ----------
+    logits : array_like or Variable
+        Scores of shape (n, classes).
+    targets : array_like
+        Probabilities of the same shape; each row has the sum 1.
+
+    Returns
+    -------
+    scalar or Variable
+        In nats; 0 if they agree.
+    """
+    expect_pairs(shape_of(logits), shape_of(targets))
+    expect_probabilities("targets", targets)
+    own = np.sum(np.multiply(targets, np.log(np.where(np.equal(targets, 0), 1.0, targets))))
+    return (own - np.sum(np.multiply(targets, log_softmax(logits)))) / len(logits)
+
+
+def expect_probabilities(what: str, values: Any) -> None:
+    """Raise unless all numbers lie between 0 and 1."""
+    found = all_numbers(values)
+    if not (found.min() >= 0 and found.max() <= 1):
+        raise DifferentiationValueError(
+            f"{what} reach from {found.min()} to {found.max()}, and probabilities lie between "
+            "0 and 1. Give probabilities, and not labels or logits."
+        )
 
 
 # book/learn/losses.md: The score

@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 31cf32e61b704b925bc6180ad32ee4d3433830f28bf6bb318954e642d425d7e8
+# sha256: db7a70f82a7a19fe7a2f19f627ba98116de8c6eaad9142d719abfea863edad01
 
 __all__ = [
     "is_parameter",
@@ -484,8 +484,10 @@ LAYERS = {
     "Write nn.cross_entropy(logits, labels), of logits without softmax.":
         "CrossEntropyLoss NLLLoss nll_loss",
     "Write nn.mean_squared_error(predictions, targets).": "MSELoss mse_loss",
-    "With logits z and targets y write np.mean(autograd_book.softplus(z) - y * z).":
-        "BCELoss BCEWithLogitsLoss binary_cross_entropy binary_cross_entropy_with_logits",
+    "Write nn.binary_cross_entropy(logits, targets), of logits without sigmoid.":
+        "BCELoss BCEWithLogitsLoss binary_cross_entropy_with_logits",
+    "Write nn.huber(predictions, targets).": "HuberLoss SmoothL1Loss smooth_l1_loss huber_loss",
+    "Write nn.kl_divergence(logits, targets).": "KLDivLoss kl_div",
     "Write Variable(data), and set it as an attribute of a Module.": "Parameter",
     "Keep modules in a list, tuple or dictionary that is an attribute.":
         "ModuleList ModuleDict ParameterList",
