@@ -15,7 +15,7 @@ batch, so its size does not depend on how many examples were taken.
     print(loss, ab.nn.accuracy(logits, labels))
 """
 # Generated from book/learn/losses.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 30041d7aad8fb01c8b9d0c023a5455d76c2d3f4c54af9f1be1daac64f462e935
+# sha256: 965be8af0b1acc36c92225dbcf850b1a7cd94ad71f4e195109494901bef39c6d
 
 __all__ = [
     "integers",
@@ -48,6 +48,7 @@ from autograd_book.graph.errors import (
 from autograd_book.graph.primitive import shape_of
 from autograd_book.graph.methods import H, Operators
 from autograd_book.rules.indexing import as_places
+from autograd_book.rules.moments import all_numbers
 
 
 def integers(labels: Any, called: str = "labels", what: str = "classes") -> Any:
@@ -97,7 +98,6 @@ def batch_of(logits: Any, labels: Any) -> tuple[Any, Any]:
 # book/learn/losses.md: Cross-entropy
 from autograd_book.graph.protocols import primitive
 from autograd_book.rules.elementwise import wide
-from autograd_book.rules.moments import all_numbers
 from autograd_book.rules.softmax import in_single, log_softmax, log_total, lowered, softmax
 
 
@@ -146,7 +146,8 @@ def labelled(logits: Any, labels: Any, ignored: int | None) -> tuple[Any, Any]:
             f"all {len(labels)} labels were {ignored}, which is to be ignored, and the mean of "
             "no losses is no number. Leave such a batch out."
         )
-    return (logits if isinstance(logits, Operators) else np.asarray(logits))[rows], labels[rows]
+    rows_of: Any = logits if isinstance(logits, Operators) else np.asarray(logits)
+    return rows_of[rows], labels[rows]
 
 
 @with_usage
