@@ -113,6 +113,13 @@ def test_no_chapter_was_executed_with_the_prose_of_another_at_hand():
     assert {uri: files for uri, files in pages.items() if files} == {}
 
 
+def test_no_cell_that_fails_on_purpose_fails_for_want_of_a_name_that_its_chapter_has():
+    missing = {page: re.findall(r"NameError: name (?:'|&#39;)(\w+)", re.sub("<[^>]+>", "", text)) for page, text in html().items()}
+    modules = {page: ROOT / "src" / "autograd_book" / Path(page).with_suffix(".py") for page in missing}
+    words = {page: set(re.findall(r"\w+", file.read_text("utf-8"))) for page, file in modules.items() if file.is_file() and missing[page]}
+    assert {page: sorted(known & {*missing[page]}) for page, known in words.items() if known & {*missing[page]}} == {}
+
+
 def test_every_exported_cell_says_where_it_goes():
     for page, text in html().items():
         assert text.count("cell-exported") == text.count('class="cell-place"'), page
