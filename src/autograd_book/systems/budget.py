@@ -1,4 +1,4 @@
-"""What a trillion parameters take.
+"""What a training step takes.
 
 ``budget`` adds up bytes and operations of one training step, from the sizes of
 a transformer alone.
@@ -12,7 +12,7 @@ a transformer alone.
     print(budget(gpt3, precision="mixed", recompute="blocks"))
 """
 # Generated from book/systems/budget.md by autograd-book extract; edit the chapter, not this file.
-# sha256: aa904eb441a3804eb1ac41d17e17309695bd71e39cb79e4798b5c198ed0add1b
+# sha256: 43331175a9c3e280feff711927a51367eea735226aa36807b1b60cae91d5e224
 
 __all__ = [
     "Sizes",
