@@ -15,7 +15,7 @@ differentiate functions, and what it takes to train a network.
     print(ab.grad(np.sin)(0.0))
 """
 # Generated from book/__init__.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 932cc7052f6c4c7e0c39ec4639d32b11fdb209d2002737be7e7d651ac32ec586
+# sha256: 89e447c325981ee6d2c8ad016ee1270d3b908ff1449d0e41bbb80edc3a62edb8
 
 __all__ = [
     "Variable",
@@ -78,8 +78,13 @@ __all__ = [
     "fusions",
     "AutogradSystemsProfiler",
     "collectives",
+    "average_gradients",
     "averaging",
+    "pipelined",
     "world",
+    "load_state",
+    "save_state",
+    "Sharded",
     "alongside",
     "AutogradError",
     "DifferentiationTypeError",
@@ -203,8 +208,13 @@ from autograd_book.systems.profiler import AutogradSystemsProfiler as AutogradSy
 
 # book/__init__.md: Names that are passed on
 from autograd_book.scale import collectives as collectives
+from autograd_book.scale.data_parallel import average_gradients as average_gradients
 from autograd_book.scale.data_parallel import averaging as averaging
+from autograd_book.scale.pipeline import pipelined as pipelined
 from autograd_book.scale.processes import world as world
+from autograd_book.scale.resume import load_state as load_state
+from autograd_book.scale.resume import save_state as save_state
+from autograd_book.scale.sharding import Sharded as Sharded
 from autograd_book.scale.world import alongside as alongside
 
 

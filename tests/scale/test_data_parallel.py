@@ -1,5 +1,7 @@
 """Training on parts of a batch is training on the batch."""
 
+import re
+
 import numpy as np
 import pytest
 from same_numbers import NETWORKS, alone, trained
@@ -7,10 +9,12 @@ from same_numbers import NETWORKS, alone, trained
 import autograd_book as ab
 from autograd_book.scale.data_parallel import (
     Average,
+    average_gradients,
     averaging,
     expect_alike,
     in_buckets,
     part_of,
+    rng_of_rank,
     start_alike,
 )
 from autograd_book.scale.world import RankError, alongside
@@ -185,3 +189,59 @@ def test_ranks_with_other_parameters_are_named():
 def test_parts_are_whole_and_differ_by_one():
     assert alongside(3, lambda world: part_of(world, np.arange(7)).tolist()) == [[0, 1, 2], [3, 4], [5, 6]]
     assert isinstance(alongside(1, lambda world: Average(world, [ab.Variable(1.0)], 1.0, 8).mine())[0], float)
+
+
+def compiled_run(world, name, how, steps=4):
+    network, loss = NETWORKS[name]()
+    optimizer = ab.optim.Adam(network.parameters(), lr=1e-2)
+    rows = np.array_split(np.arange(10), world.size)[world.rank]
+
+    def step(scale):
+        optimizer.zero_grad()
+        (loss(rows) * scale).backward()
+        average_gradients(world, network.parameters(), len(rows))
+        optimizer.step()
+
+    step = how(step)
+    for _ in range(steps):
+        step(np.array(1.0))
+    return np.concatenate([p.numpy().ravel() for p in network.parameters()]), getattr(step, "source", "")
+
+
+@pytest.mark.parametrize("name", ["mlp", "transformer"])
+def test_gradients_are_averaged_in_a_compiled_step(name, recwarn):
+    (right, _), *_ = alongside(1, compiled_run, name, lambda step: step)
+    for found, source in alongside(3, compiled_run, name, ab.compile):
+        np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-12)
+        assert len(re.findall(r"= all_reduce\w*\(", source)) == len(list(NETWORKS[name]()[0].parameters())) + 1
+    assert not [w for w in recwarn if "compiled" in str(w.message)]
+
+
+def test_a_rank_without_examples_or_gradients_counts_for_nothing():
+    def program(world):
+        used, unused = ab.Variable(np.ones(2)), ab.Variable(np.ones(3))
+        if world.rank:
+            (np.sum(used) * world.rank).backward()
+        average_gradients(world, [used, unused], weight=world.rank)
+        return used.grad.numpy().tolist(), unused.grad.numpy().tolist()
+
+    assert alongside(3, program) == [([5 / 3] * 2, [0.0] * 3)] * 3
+
+
+def test_equal_seeds_drop_other_units_on_each_rank_and_the_same_in_each_run():
+    def program(world):
+        network = ab.nn.Sequential(ab.nn.Linear(2, 40, rng=0), ab.nn.Dropout(0.5, rng=rng_of_rank(world, 3)))
+        optimizer, masks = ab.optim.SGD(network.parameters(), lr=0.1), []
+        for _ in range(2):
+            optimizer.zero_grad()
+            with averaging(world, network.parameters()):
+                out = network(np.ones((1, 2), np.float32))
+                np.mean(np.square(out)).backward()
+            optimizer.step()
+            masks.append(tuple(out.numpy()[0] == 0))
+        expect_alike(world, network.parameters())
+        return masks
+
+    first, again = alongside(3, program), alongside(3, program)
+    assert first == again
+    assert len({mask for masks in first for mask in masks}) == 6

@@ -21,7 +21,7 @@ begins while the walk is still going on.
     print(alongside(2, program))
 """
 # Generated from book/scale/data_parallel.md by autograd-book extract; edit the chapter, not this file.
-# sha256: cbac2003aa1709dd1cba0cb91cce4e4327b3c5d090baef3744d1932b5e4c53ab
+# sha256: 01c181eac9be560ba1e37a8171bb05a7a8987bb0155063b719bc547217924e89
 
 __all__ = [
     "part_of",
@@ -34,8 +34,10 @@ __all__ = [
     "Averaging",
     "BUCKET",
     "averaging",
+    "average_gradients",
     "start_alike",
     "expect_alike",
+    "rng_of_rank",
 ]
 
 
@@ -270,6 +272,27 @@ def averaging(
     average.finish()
 
 
+# book/scale/data_parallel.md: In a compiled step
+from autograd_book.scale.collectives import all_reduce
+
+
+def average_gradients(world: Communicator, parameters: Iterable[Any], weight: float = 1.0) -> None:
+    """Leave the mean gradient of all ranks with parameters, behind a backward pass.
+
+    Unlike `averaging` it may stand in a compiled step. A parameter without a gradient
+    counts as zeros.
+
+    Parameters
+    ----------
+    world, parameters, weight
+        As of `averaging`.
+    """
+    total = all_reduce(np.float64(weight), world)
+    for p in movable(parameters):
+        mine = np.zeros(p.shape, p.dtype) if p.grad is None or not weight else p.grad
+        p.grad = (all_reduce(mine * weight, world) / total).astype(p.dtype)
+
+
 # book/scale/data_parallel.md: The same start
 from autograd_book.graph.primitive import fingerprint
 
@@ -292,3 +315,9 @@ def expect_alike(world: Communicator, parameters: Iterable[Any]) -> None:
                 f"{worst.tolist()} on the ranks in their order. Begin with start_alike, and "
                 "let all ranks take the same steps."
             )
+
+
+# book/scale/data_parallel.md: The same start
+def rng_of_rank(world: Communicator, seed: int) -> "np.random.Generator":
+    """A source of random numbers that is this rank's own, the same in each run of a seed."""
+    return np.random.default_rng([seed, world.rank])
