@@ -1,5 +1,6 @@
 """Training on parts of a batch is training on the batch."""
 
+import json
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ from same_numbers import NETWORKS, alone, trained
 import autograd_book as ab
 from autograd_book.scale.data_parallel import (
     Average,
+    Traced,
     average_gradients,
     averaging,
     expect_alike,
@@ -245,3 +247,22 @@ def test_equal_seeds_drop_other_units_on_each_rank_and_the_same_in_each_run():
     first, again = alongside(3, program), alongside(3, program)
     assert first == again
     assert len({mask for masks in first for mask in masks}) == 6
+
+
+def test_a_trace_has_a_span_for_each_bucket_and_says_what_overlapped():
+    def program(world, early):
+        network, loss = NETWORKS["mlp"]()
+        tracing = Traced(world)
+        with averaging(tracing, network.parameters(), 1.0, 300, early) as average, tracing.span("walk"):
+            loss(np.arange(10)).backward()
+        return tracing.events, len(average.buckets)
+
+    for early in (True, False):
+        for rank, (events, buckets) in enumerate(alongside(2, program, early)):
+            assert json.loads(json.dumps(events)) == events
+            assert all(event["ph"] == "X" and event["dur"] >= 0 and event["pid"] == rank for event in events)
+            kinds = [event["tid"] for event in events]
+            assert kinds.count("travels") == kinds.count("waits") == buckets + 1 and kinds.count("walk") == 1
+            walk = next(event for event in events if event["tid"] == "walk")
+            first = sorted(event["ts"] for event in events if event["tid"] == "travels")[1]
+            assert (first < walk["ts"] + walk["dur"]) == early

@@ -21,7 +21,7 @@ begins while the walk is still going on.
     print(alongside(2, program))
 """
 # Generated from book/scale/data_parallel.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 01c181eac9be560ba1e37a8171bb05a7a8987bb0155063b719bc547217924e89
+# sha256: 8bfab9a814285d3b459121ec49e0bfb180534c8d0aced5ff2db92e8b84df413b
 
 __all__ = [
     "part_of",
@@ -38,6 +38,7 @@ __all__ = [
     "start_alike",
     "expect_alike",
     "rng_of_rank",
+    "Traced",
 ]
 
 
@@ -321,3 +322,55 @@ def expect_alike(world: Communicator, parameters: Iterable[Any]) -> None:
 def rng_of_rank(world: Communicator, seed: int) -> "np.random.Generator":
     """A source of random numbers that is this rank's own, the same in each run of a seed."""
     return np.random.default_rng([seed, world.rank])
+
+
+# book/scale/data_parallel.md: One step, drawn
+import time
+
+
+class Traced(Communicator):
+    """A rank that notes what it does, as events of Chrome's trace format.
+
+    Attributes
+    ----------
+    events : list of dict
+        Spans with a name, a beginning and a duration in microseconds, the rank as ``pid``,
+        and the kind as ``tid``: "travels" from the beginning of a collective to its end,
+        "waits" for what the rank stood still of that.
+    """
+
+    __slots__ = ("events", "inner")
+
+    def __init__(self, inner: Communicator) -> None:
+        self.inner, self.rank, self.size = inner, inner.rank, inner.size
+        self.events: list[dict[str, Any]] = []
+
+    def note(self, name: str, kind: str, begin: float, end: float) -> None:
+        """Add a span, given in seconds."""
+        span = {"ph": "X", "ts": 1e6 * begin, "dur": 1e6 * (end - begin)}
+        self.events.append({"name": name, "pid": self.rank, "tid": kind} | span)
+
+    @contextmanager
+    def span(self, name: str) -> Iterator[None]:
+        """Note how long a block takes, as a kind of its own."""
+        begin = time.perf_counter()
+        yield
+        self.note(name, name, begin, time.perf_counter())
+
+    def start(self, name: str, part: Any, how: Any = None) -> Callable[[], Any]:
+        begin, finish = time.perf_counter(), self.inner.start(name, part, how)
+
+        def wait() -> Any:
+            asked = time.perf_counter()
+            result, done = finish(), time.perf_counter()
+            self.note(name, "travels", begin, done)
+            self.note(name, "waits", asked, done)
+            return result
+
+        return wait
+
+    def send(self, part: Any, to: int) -> None:
+        self.inner.send(part, to)
+
+    def receive(self, source: int) -> Any:
+        return self.inner.receive(source)
