@@ -14,9 +14,23 @@ The optimisers, and the class that they share.
     print(weight)
 """
 # Generated from book/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 09e2d66c7cae53ffb0f208698ebea36d2496829b26c4e685a375838d6073e255
+# sha256: 06a8088b4257eb1080ee4038b7f91915cd87883d94f5f034b9991014232a844f
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "Adagrad",
+    "Lion",
+    "MovingAverage",
+    "Plateau",
+    "RMSprop",
+    "constant",
+    "cosine",
+    "one_cycle",
+    "stepwise",
+]
 
 
 # book/optim.md: From plain descent to decoupled decay
@@ -24,3 +38,12 @@ from autograd_book.learn.optim import SGD as SGD
 from autograd_book.learn.optim import Adam as Adam
 from autograd_book.learn.optim import AdamW as AdamW
 from autograd_book.learn.optim import Optimizer as Optimizer
+from autograd_book.learn.rates import Adagrad as Adagrad
+from autograd_book.learn.rates import Lion as Lion
+from autograd_book.learn.rates import MovingAverage as MovingAverage
+from autograd_book.learn.rates import Plateau as Plateau
+from autograd_book.learn.rates import RMSprop as RMSprop
+from autograd_book.learn.rates import constant as constant
+from autograd_book.learn.rates import cosine as cosine
+from autograd_book.learn.rates import one_cycle as one_cycle
+from autograd_book.learn.rates import stepwise as stepwise

@@ -15,6 +15,9 @@ CASES = [
     ("Adam", {}),
     ("Adam", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.1}),
     ("AdamW", {}),
+    ("Adagrad", {"lr": 0.1, "weight_decay": 0.1}),
+    ("RMSprop", {}),
+    ("RMSprop", {"lr": 0.05, "alpha": 0.9, "momentum": 0.8, "weight_decay": 0.1}),
     ("AdamW", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.3}),
 ]
 
@@ -90,3 +93,46 @@ def test_other_losses_and_options_agree_with_pytorch_in_value_and_slope():
         value, slope = ab.value_and_grad(mine)(z)
         np.testing.assert_allclose(value, loss.item(), rtol=1e-12)
         np.testing.assert_allclose(slope, tensor.grad.numpy(), rtol=1e-10, atol=1e-14)
+
+
+SCHEDULES = [
+    (lambda r: ab.optim.stepwise(r, 7, 0.3), lambda o: torch.optim.lr_scheduler.StepLR(o, 7, 0.3)),
+    (lambda r: ab.optim.cosine(r, 40, final=0.01), lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 40, 0.01)),
+    (lambda r: ab.optim.one_cycle(r, 40), lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.5, 40, cycle_momentum=False)),
+]
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_rates_are_those_of_pytorchs_schedulers(which):
+    mine, theirs = SCHEDULES[which]
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
+    schedule, rate = theirs(optimizer), mine(0.5)
+    for step in range(40):
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(rate(step), rel=1e-9, abs=1e-12), step
+        optimizer.step()
+        if step < 39:
+            schedule.step()
+
+
+def test_a_plateau_is_pytorchs():
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=3)
+    mine = ab.optim.Plateau(1.0, factor=0.5, patience=3)
+    rng = np.random.default_rng(0)
+    for loss in np.abs(np.cumsum(rng.normal(size=60))) + 0.1:
+        theirs.step(loss)
+        assert mine(loss) == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+def test_a_moving_average_is_pytorchs():
+    model = torch.nn.Linear(2, 1)
+    theirs = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
+    w = ab.Variable(model.weight.detach().numpy().copy())
+    mine = ab.optim.MovingAverage([w], decay=0.9)
+    for step in range(10):
+        theirs.update_parameters(model)
+        mine.update()
+        with torch.no_grad():
+            model.weight.add_(0.1 * step)
+        w.data = model.weight.detach().numpy().copy()
+    np.testing.assert_allclose(mine.means[0], theirs.module.weight.detach().numpy(), rtol=1e-6)
