@@ -91,10 +91,9 @@ def test_the_mean_is_in_the_parameters_inside_of_the_block_only_also_after_an_er
     w.data = np.array([5.0, 6.0])
     average.update()
     held = w.value
-    with pytest.raises(KeyError):
-        with average.swapped():
-            np.testing.assert_array_equal(w.numpy(), [2.0, 3.0])
-            raise KeyError
+    with pytest.raises(KeyError), average.swapped():
+        np.testing.assert_array_equal(w.numpy(), [2.0, 3.0])
+        raise KeyError
     assert w.value is held
     np.testing.assert_array_equal(w.numpy(), [5.0, 6.0])
     ab.save(tmp_path / "run", average=average)
