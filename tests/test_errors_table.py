@@ -187,7 +187,7 @@ MISTAKES = [
     Mistake("logspace", lambda: np.logspace(x(1)[0], 1.0, 3), RULE, "logspace was called", "base ** np.linspace(start, stop, num)"),
     Mistake("geomspace", lambda: np.geomspace(x(1)[0], 2.0, 3), RULE, "geomspace was called", "start * (stop / start) ** np.linspace(0, 1, num)"),
     Mistake("rows of unlike lengths", lambda: Variable([[1.0, 2.0], [3.0]]), VALUE, "unlike lengths", "one length"),
-    Mistake("freezing", lambda: setattr(x(), "requires_grad", False), TYPE, "requires_grad=False", ".detach()"),
+    Mistake("freezing what was computed", lambda: setattr(x() * 2.0, "requires_grad", False), TYPE, "requires_grad=False", ".detach()"),
     Mistake("argument by name", lambda: ab.grad(np.sin, "x")(1.0), TYPE, "argnums='x'", "positions"),
     Mistake("gradient of a number", lambda: ab.grad(np.sin(1.0)), TYPE, "grad was given a float64", "f and not f(x)"),
     Mistake("vjp of a number", lambda: ab.vjp(1.0, 1.0), TYPE, "vjp was given a float", "f and not f(x)"),
@@ -195,7 +195,7 @@ MISTAKES = [
     Mistake("vmap of a number", lambda: ab.vmap(3.0), TYPE, "vmap was given a float", "f and not f(x)"),
     Mistake("axes in a dictionary", lambda: ab.vmap(np.sin, {"a": 0}), TYPE, "in_axes={'a': 0}", "in_axes=(0, None)"),
     Mistake("axes in words", lambda: ab.vmap(np.sin, "0"), TYPE, "in_axes='0'", "in_axes=(0, None)"),
-    Mistake("gradient of a module", lambda: ab.grad(lambda m: 1.0)(ab.nn.Linear(1, 1)), TYPE, "of type Linear", "dictionaries"),
+    Mistake("gradient of an optimiser", lambda: ab.grad(lambda m: 1.0)(ab.optim.SGD([x()])), TYPE, "of type SGD", "dictionaries"),
     Mistake("gradient of an object", lambda: ab.grad(lambda m: 1.0)(object()), TYPE, "of type object", "dictionaries"),
     Mistake("leak", lambda: leaked() + 1.0, ab.LeakedVariableError, "secret", "Return the value"),
     Mistake("leak into grad", lambda: ab.grad(lambda v: v * leaked())(1.0), ab.LeakedVariableError, "used outside it", "Return the value"),
@@ -451,7 +451,7 @@ def test_an_unknown_attribute_is_answered_with_what_to_write_instead(name: str, 
 @pytest.mark.parametrize(("place", "name", "remedy"), [
     (ab, "tensor", "autograd_book.Variable(data)"), (ab, "sin", "np.sin"), (ab, "zeros", "np.zeros"), (ab, "Linear", "autograd_book.nn.Linear"),
     (ab, "Adam", "autograd_book.optim.Adam"), (ab, "jacrev", "autograd_book.jacobian(f)"), (ab.nn, "LeakyReLU", "np.tanh"), (ab.nn, "Parameter", "Variable(data)"),
-    (ab.nn, "CrossEntropyLoss", "nn.cross_entropy"), (ab.nn.Linear(1, 1), "train", "Leave it out"), (ab.nn.Linear(1, 1), "forward", "Call the network"),
+    (ab.nn, "CrossEntropyLoss", "nn.cross_entropy"), (ab.nn.Linear(1, 1), "cuda", "Leave it out"), (ab.nn.Linear(1, 1), "forward", "Call the network"),
 ])
 def test_a_name_from_elsewhere_is_answered_with_the_name_here(place: Any, name: str, remedy: str) -> None:
     with pytest.raises(AttributeError, match=f"no attribute '{name}'") as caught:

@@ -14,7 +14,7 @@ The optimisers, and the class that they share.
     print(weight)
 """
 # Generated from book/optim.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 06a8088b4257eb1080ee4038b7f91915cd87883d94f5f034b9991014232a844f
+# sha256: a4c3a75fe73a752c49dc4c76849e2ee0bb13d085dbeb7ca6a973c75fb781510d
 
 __all__ = [
     "SGD",
@@ -26,7 +26,7 @@ __all__ = [
     "MovingAverage",
     "Plateau",
     "RMSprop",
-    "constant",
+    "steady",
     "cosine",
     "one_cycle",
     "stepwise",
@@ -43,7 +43,7 @@ from autograd_book.learn.rates import Lion as Lion
 from autograd_book.learn.rates import MovingAverage as MovingAverage
 from autograd_book.learn.rates import Plateau as Plateau
 from autograd_book.learn.rates import RMSprop as RMSprop
-from autograd_book.learn.rates import constant as constant
+from autograd_book.learn.rates import steady as steady
 from autograd_book.learn.rates import cosine as cosine
 from autograd_book.learn.rates import one_cycle as one_cycle
 from autograd_book.learn.rates import stepwise as stepwise

@@ -62,7 +62,7 @@ def test_lion_moves_each_element_by_the_rate_and_shrinks_apart_from_that():
 
 
 def test_schedules_begin_and_end_where_they_say():
-    assert [optim.constant(0.5)(k) for k in (0, 10**6)] == [0.5, 0.5]
+    assert [optim.steady(0.5)(k) for k in (0, 10**6)] == [0.5, 0.5]
     assert [optim.stepwise(1.0, 2, 0.5)(k) for k in range(5)] == [1, 1, 0.5, 0.5, 0.25]
     warm = optim.cosine(1.0, 100, warmup=4, final=0.1)
     assert [warm(k) for k in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
@@ -109,7 +109,7 @@ REFUSED = {
     "no steps": (lambda: optim.cosine(0.1, 0), "steps=0"),
     "steps that are no number": (lambda: optim.one_cycle(0.1, 1.5), "steps=1.5"),
     "a warm-up that does not end": (lambda: optim.cosine(0.1, 10, warmup=10), "warmup=10 of 10"),
-    "a negative rate": (lambda: optim.constant(-1), "rate=-1"),
+    "a negative rate": (lambda: optim.steady(-1), "rate=-1"),
     "an average of nothing": (lambda: optim.MovingAverage([ab.Variable(1.0)]).swapped().__enter__(), "before the first update"),
     "a decay of one": (lambda: optim.MovingAverage([ab.Variable(1.0)], decay=1.0), "decay=1.0"),
     "another's state": (lambda: optim.Plateau(0.1).load_state_dict({"rate": 0.1}), "none of it"),

@@ -21,13 +21,13 @@ parameters have been.
         print(w.numpy().round(1))
 """
 # Generated from book/learn/rates.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 18447bc31c1bf7912a8b70f61bc93ca34b3d060880ad9c695e3ddb22eace6370
+# sha256: c01db3458e9df27b60d826d6bbeee434fe9b7282499a305b3a11414b788d0f50
 
 __all__ = [
     "Rate",
-    "expect_steps",
-    "between",
-    "constant",
+    "expect_counted",
+    "along_cosine",
+    "steady",
     "stepwise",
     "cosine",
     "one_cycle",
@@ -57,7 +57,7 @@ from autograd_book.learn.optim import (
 Rate = Callable[[int], float]  #: From the number of a step, from 0, to a rate.
 
 
-def expect_steps(**numbers: int) -> None:
+def expect_counted(**numbers: int) -> None:
     """Raise unless all are whole numbers from 0, or from 1 where a length is meant."""
     for name, number in numbers.items():
         least = 0 if name == "warmup" else 1
@@ -67,12 +67,12 @@ def expect_steps(**numbers: int) -> None:
             )
 
 
-def between(start: float, end: float, part: float) -> float:
+def along_cosine(start: float, end: float, part: float) -> float:
     """From start to end along half a cosine."""
     return end + (start - end) * (1 + cos(pi * min(max(part, 0.0), 1.0))) / 2
 
 
-def constant(rate: float) -> Rate:
+def steady(rate: float) -> Rate:
     """The same rate at each step."""
     rate = within("rate", rate)
     return lambda step: rate
@@ -80,7 +80,7 @@ def constant(rate: float) -> Rate:
 
 def stepwise(rate: float, every: int, factor: float = 0.1) -> Rate:
     """A rate that is multiplied by a factor after every so many steps."""
-    expect_steps(every=every)
+    expect_counted(every=every)
     rate, factor = within("rate", rate), within("factor", factor)
     return lambda step: rate * factor ** (step // every)
 
@@ -88,7 +88,7 @@ def stepwise(rate: float, every: int, factor: float = 0.1) -> Rate:
 def cosine(rate: float, steps: int, warmup: int = 0, final: float = 0.0) -> Rate:
     """A rate that rises in a straight line for `warmup` steps, and falls along half a cosine
     until `steps`, to `final`."""
-    expect_steps(steps=steps, warmup=warmup)
+    expect_counted(steps=steps, warmup=warmup)
     rate, final = within("rate", rate), within("final", final)
     if warmup >= steps:
         raise DifferentiationValueError(
@@ -98,7 +98,7 @@ def cosine(rate: float, steps: int, warmup: int = 0, final: float = 0.0) -> Rate
     def at(step: int) -> float:
         if step < warmup:
             return rate * (step + 1) / warmup
-        return between(rate, final, (step - warmup) / (steps - warmup))
+        return along_cosine(rate, final, (step - warmup) / (steps - warmup))
 
     return at
 
@@ -108,13 +108,13 @@ def one_cycle(
 ) -> Rate:
     """A rate that goes from a share of `rate` up to it, in the part `rising` of the steps, and
     down to a much smaller share; after L. Smith and N. Topin, *Super-convergence* (2019)."""
-    expect_steps(steps=steps)
+    expect_counted(steps=steps)
     rate, top = within("rate", rate), setting_below_one("rising", rising) * steps - 1
 
     def at(step: int) -> float:
         if step < top:
-            return between(start * rate, rate, step / top)
-        return between(rate, final * rate, (step - top) / max(steps - 1 - top, 1))
+            return along_cosine(start * rate, rate, step / top)
+        return along_cosine(rate, final * rate, (step - top) / max(steps - 1 - top, 1))
 
     return at
 
