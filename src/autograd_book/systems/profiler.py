@@ -12,7 +12,7 @@ this book; with a step, yours.
     print(profiler.analyze_fusion_opportunities())
 """
 # Generated from book/systems/profiler.md by autograd-book extract; edit the chapter, not this file.
-# sha256: baff8e762605f7bbb748c69aa9e20da55da362f2fa0094a3d14d5b3edc1ebe89
+# sha256: bb698df64a745731b55a3659874221915d36c6c35915d8acbfcbfd79e799fc45
 
 __all__ = [
     "STYLE",
@@ -53,8 +53,8 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 div { overflow-x: auto; } table { border-collapse: collapse; font-size: 0.85rem; }
 th, td { text-align: left; padding: 0.2rem 0.7rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
 pre { overflow-x: auto; padding: 0.5rem; border: 1px solid var(--line); }
-svg { width: 100%; height: auto; } path { fill: var(--bar); } text { fill: var(--ink); font-size: 12px; }
-@media print { body { max-width: none; } th, td { white-space: normal; } section { break-inside: avoid; } }
+svg { width: 100%; height: auto; } path { fill: var(--bar); } p.ends { display: flex; justify-content: space-between; margin: 0; font-size: 0.85rem; }
+@media print { body { max-width: none; } th, td { white-space: normal; } tr, svg, pre { break-inside: avoid; } h2 { break-after: avoid; } }
 """
 
 
@@ -69,9 +69,10 @@ def timeline(profile: MemoryProfile) -> str:
     points = " ".join(f"L{640 * i / last:.1f},{180 - 160 * n / top:.1f}" for i, n in enumerate(levels))
     said = f"from 0 to {top / 1e6:.2f} MB, over {len(levels)} moments of the step"
     return (
-        f'<svg viewBox="0 0 640 200" role="img" aria-label="Bytes in use: {said}">'
-        f'<path d="M0,180 {points} L640,180 Z"/><text x="4" y="14">{top / 1e6:.2f} MB</text>'
-        f'<text x="4" y="196">begin</text><text x="610" y="196">end</text></svg>'
+        f'<p class="ends">{top / 1e6:.2f} MB</p>'
+        f'<svg viewBox="0 0 640 180" role="img" aria-label="Bytes in use: {said}">'
+        f'<path d="M0,180 {points} L640,180 Z"/></svg>'
+        f'<p class="ends"><span>begin</span><span>end</span></p>'
     )
 
 
@@ -99,11 +100,13 @@ from autograd_book.speed.profile import profile
 from autograd_book.speed.symbols import CaptureError
 
 
-def in_time(step: Callable[[], Any], owners: Any, machine: Machine) -> list[tuple[str, str]]:
+def in_time(
+    step: Callable[[], Any], owners: Any, machine: Machine, clock: Callable[[], float]
+) -> list[tuple[str, str]]:
     """Where the time of a step goes, as parts of a page; of three runs the shortest."""
     runs = []
     for _ in range(3):
-        with profile(*owners) as seen:
+        with profile(*owners, clock=lambda: int(clock() * 1e9)) as seen:
             step()
         runs.append((seen.wall - seen.own, seen))
     whole, seen = min(runs, key=lambda run: run[0])
@@ -145,7 +148,7 @@ def in_graph(step: Callable[[], Any], machine: Machine, clock: Callable[[], floa
         gain = f"{times} × {1e6 * found.seconds(r):.1f} µs, {times * r.spared / 1e6:.2f} MB not moved"
         text = f"<p>Predicted: {gain}. {escape(KERNELS[r.kind])}.</p><pre>{escape(r.line)}</pre>"
         parts.append((f"{r.kind}: {' '.join(r.operations[:5])}", f"{text}<pre>{escape(advice(r))}</pre>"))
-    return parts
+    return [(f"Change {i}. {title}", text) for i, (title, text) in enumerate(parts, 1)]
 
 
 # book/systems/profiler.md: Under one name
@@ -257,7 +260,7 @@ class AutogradSystemsProfiler:
     def report(self, path: "str | PathLike[str]") -> None:
         """Write where time and bytes go, and what could be changed, as a page of its own."""
         machine = self.machine()
-        parts = in_time(self.step, self.owners, machine) + in_bytes(self.step, self.owners)
+        parts = in_time(self.step, self.owners, machine, self.clock) + in_bytes(self.step, self.owners)
         with open(path, "w", encoding="utf-8") as file:
             file.write(page(parts + in_graph(self.step, machine, self.clock)))
 
