@@ -25,17 +25,12 @@ from autograd_book.systems.budget import RECOMPUTED, Sizes, parameters
 
 BALANCED = Sizes(width=128, heads=4, blocks=2, words=256, context=64, batch=8)
 WORDY = Sizes(width=128, heads=4, blocks=2, words=2048, context=32, batch=8)
-LONG = Sizes(width=64, heads=8, blocks=2, words=64, context=128, batch=4)
-RUNS = [
-    (BALANCED, Layout(micro=8), "way back of the last block"),
-    (BALANCED, Layout(micro=4, recompute="attention"), "way back of the last block"),
-    (BALANCED, Layout(micro=4, recompute="blocks"), "way back of the first"),
+RUNS = [  # the chapter runs and asserts more of them
     (BALANCED, Layout(tensor=2, pipeline=2, micro=4), "way back of the last block"),
     (BALANCED, Layout(2, stage=1, micro=2), "step of stage 1"),
     (BALANCED, Layout(4, stage=2, micro=1), "way back of the last block"),
     (WORDY, Layout(micro=4), "the loss"),
     (WORDY, Layout(tensor=4, micro=4), "end of the way back"),
-    (LONG, Layout(pipeline=2, micro=2), "way back of the last block"),
 ]
 
 
