@@ -10,7 +10,7 @@ import pytest
 import autograd_book as ab
 from autograd_book.learn.digits import load_digits
 from autograd_book.learn.losses import cross_entropy
-from autograd_book.learn.training import perceptron
+from autograd_book.learn.training import perceptron, train
 from autograd_book.modes.trees import leaves
 
 DIGITS = load_digits()
@@ -201,3 +201,10 @@ def test_the_meter_sees_losses_that_keep_their_graphs_and_names_the_line():
     assert kept[-1] == kept.max() >= 6 * 64 * 16 * 4
     assert sound.timeline["saved value"][-1] == 0
     assert "as_reported" in str(leaking.table(10))
+
+
+def test_a_rate_that_is_far_too_large_stops_the_training_loop_with_rate_and_remedy():
+    digits, network = load_digits(), perceptron(32)
+    optimizer = ab.optim.SGD(network.parameters(), lr=1e9)
+    with pytest.raises(ab.DifferentiationValueError, match=r"diverged in epoch 1: with lr=1e\+09 .* smaller lr"):
+        train(network, optimizer, digits.take(slice(256)), digits.take(slice(256, 320)), epochs=3, seed=0)
