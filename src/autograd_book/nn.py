@@ -12,7 +12,7 @@ Layers, losses and the score, and no other name.
     print(nn.cross_entropy(logits, np.array([0, 2])).shape)
 """
 # Generated from book/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 0daa4bdea68161a496bd50313d644d73a91152e39bb8bfa5c47cbd149a6a93a8
+# sha256: 3bb1e9d192b6a3a357a567644337152b836d240602009b45c042ee39212de987
 
 __all__ = [
     "Linear",
@@ -39,6 +39,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "LayerNorm",
+    "MultiHeadAttention",
     "accuracy",
     "binary_cross_entropy",
     "cross_entropy",
@@ -73,6 +74,7 @@ from autograd_book.learn.phases import BatchNorm2d as BatchNorm2d
 from autograd_book.learn.phases import Dropout as Dropout
 from autograd_book.learn.attention import Embedding as Embedding
 from autograd_book.learn.attention import LayerNorm as LayerNorm
+from autograd_book.learn.heads import MultiHeadAttention as MultiHeadAttention
 from autograd_book.learn.losses import accuracy as accuracy
 from autograd_book.learn.losses import binary_cross_entropy as binary_cross_entropy
 from autograd_book.learn.losses import cross_entropy as cross_entropy

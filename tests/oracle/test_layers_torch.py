@@ -74,3 +74,27 @@ def test_dropout_has_pytorchs_share_of_zeros_and_its_factor():
         mine, other = nn.Dropout(p, rng=0)(x), torch.nn.Dropout(p)(torch.tensor(x)).numpy()
         assert np.unique(mine).tolist() == np.unique(other).tolist()
         assert abs((mine == 0).mean() - (other == 0).mean()) < 0.01
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_of_many_heads_agrees_with_pytorchs(causal):
+    mine, other = nn.MultiHeadAttention(6, 2, causal=causal, dtype=float), torch.nn.MultiheadAttention(6, 2, batch_first=True, dtype=torch.float64)
+    mine.load_state_dict({key: RNG.normal(size=p.shape) for key, p in mine.named_parameters()})
+    inner, join = [mine.query, mine.key, mine.value], mine.join
+    other.load_state_dict({key: torch.tensor(value) for key, value in {
+        "in_proj_weight": np.vstack([part.weight.numpy().T for part in inner]), "in_proj_bias": np.hstack([part.bias.numpy() for part in inner]),
+        "out_proj.weight": join.weight.numpy().T.copy(), "out_proj.bias": join.bias.numpy()}.items()})
+    x, source = RNG.normal(size=(2, 4, 6)), RNG.normal(size=(2, 5, 6))
+    source, filled = (x, np.arange(4) >= [[4], [2]]) if causal else (source, np.arange(5) >= [[5], [3]])
+    given, tensor, far = ab.Variable(x), torch.tensor(x, requires_grad=True), torch.tensor(source)
+    out = mine(given, padding=filled) if causal else mine(given, source, padding=filled)
+    ahead = torch.tensor(np.triu(np.ones((4, 4), bool), 1)) if causal else None
+    far = tensor if causal else far
+    expected, _ = other(tensor, far, far, key_padding_mask=torch.tensor(filled), attn_mask=ahead)
+    np.testing.assert_allclose(out.numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-12)
+    weights = RNG.normal(size=out.shape)
+    (out * weights).sum().backward()
+    (expected * torch.tensor(weights)).sum().backward()
+    np.testing.assert_allclose(given.grad.numpy(), tensor.grad.numpy(), rtol=1e-9, atol=1e-11)
+    slopes = np.vstack([part.weight.grad.numpy().T for part in inner])
+    np.testing.assert_allclose(slopes, other.in_proj_weight.grad.numpy(), rtol=1e-9, atol=1e-11)
