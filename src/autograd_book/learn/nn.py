@@ -14,7 +14,7 @@ leaves.
     print([name for name, _ in network.named_parameters()])
 """
 # Generated from book/learn/nn.md by autograd-book extract; edit the chapter, not this file.
-# sha256: db7a70f82a7a19fe7a2f19f627ba98116de8c6eaad9142d719abfea863edad01
+# sha256: c833e42ebbde102022db962141e9b7c0249eabca2f0811832d9130669351e913
 
 __all__ = [
     "is_parameter",
@@ -25,10 +25,10 @@ __all__ = [
     "held_in_words",
     "HABITS",
     "habits",
+    "distinct",
     "named_parts",
     "flag_of",
     "plain_array",
-    "distinct",
     "expect_state",
     "expect_names",
     "fresh_array",
@@ -230,6 +230,20 @@ habits = {name: remedy for remedy, names in HABITS.items() for name in names.spl
 
 
 # book/learn/nn.md: The module
+def distinct(named: Iterator[tuple[str, Any]]) -> dict[str, Any]:
+    """What was found, by name, or the error that two things share one."""
+    found: dict[str, Any] = {}
+    for name, value in named:
+        if name in found:
+            raise DifferentiationValueError(
+                f"two parts of a network are named {name}. Give the dictionaries that they "
+                "stand in keys that differ as texts, and have no dots."
+            )
+        found[name] = value
+    return found
+
+
+# book/learn/nn.md: The module
 def named_parts(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, "Module"]]:
     """Names and modules in a value: a module, or a container of modules."""
     if id(value) in seen or not isinstance(value, (Module, dict, list, tuple)):
@@ -256,20 +270,6 @@ def flag_of(name: str, mode: Any) -> bool:
 def plain_array(kept: Any) -> np.ndarray:
     """A parameter or a buffer as a plain array."""
     return kept.numpy() if isinstance(kept, Variable) else kept
-
-
-# book/learn/nn.md: The module
-def distinct(named: Iterator[tuple[str, Any]]) -> dict[str, Any]:
-    """What was found, by name, or the error that two things share one."""
-    found: dict[str, Any] = {}
-    for name, value in named:
-        if name in found:
-            raise DifferentiationValueError(
-                f"two parts of a network are named {name}. Give the dictionaries that they "
-                "stand in keys that differ as texts, and have no dots."
-            )
-        found[name] = value
-    return found
 
 
 # book/learn/nn.md: What does not fit

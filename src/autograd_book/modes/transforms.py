@@ -13,7 +13,7 @@ return functions of plain arrays. They nest.
     print(ab.grad(ab.grad(ab.grad(np.sin)))(0.0))
 """
 # Generated from book/modes/transforms.md by autograd-book extract; edit the chapter, not this file.
-# sha256: 82c4b6afa2f4be04df4ff392178100c20e15fa276b907c9a280decfae59200ab
+# sha256: 5fb240ccd234a7cc073b6f5530548c05a5313c7b42e0627f76f3d064943404f8
 
 __all__ = [
     "Fun",
@@ -26,14 +26,14 @@ __all__ = [
     "RETURNED",
     "expect_differentiable",
     "zero_cotangent",
+    "stand_ins",
+    "by_trees",
     "vjp",
     "pulled_back",
     "handed_out",
     "unshared",
     "expect_pair",
     "cotangent_of",
-    "stand_ins",
-    "by_trees",
     "of_chosen",
     "positions_of",
     "value_and_grad",
@@ -186,6 +186,27 @@ def zero_cotangent(variable: Variable) -> Any:
     return np.zeros(variable.shape, variable.dtype)[()]
 
 
+# book/modes/transforms.md: What stands for a tree
+#: From a kind of argument to a function of one: it gives a tree, and from a tree like it such an argument.
+stand_ins: dict[type, Callable[[Any], tuple[Tree, Fun]]] = {}
+
+
+def by_trees(f: Fun, primals: tuple[Any, ...]) -> tuple[Fun, tuple[Tree, ...]]:
+    """f as a function of trees, and the trees, where a primal is of a kind that stands for
+    one."""
+    kinds = [next((k for k in stand_ins if isinstance(p, k)), None) for p in primals]
+    if not any(kinds):
+        return f, primals
+    itself: Fun = lambda tree: tree
+    found = [stand_ins[k](p) if k else (p, itself) for k, p in zip(kinds, primals)]
+
+    @wraps(f, updated=())
+    def of_trees(*trees: Tree) -> Any:
+        return f(*[back(tree) for (_, back), tree in zip(found, trees)])
+
+    return of_trees, tuple(tree for tree, _ in found)
+
+
 # book/modes/transforms.md: The vector-Jacobian product
 @with_usage
 def vjp(f: Fun, *primals: Tree, has_aux: bool = False) -> Any:
@@ -292,27 +313,6 @@ def cotangent_of(result: Any, g: Any) -> Any:
         )
     expect_kind(g, getattr(result, "dtype", float), "cotangent")
     return g if type(g) is Variable else in_dtype(g, getattr(result, "dtype", None))
-
-
-# book/modes/transforms.md: What stands for a tree
-#: From a kind of argument to a function of one: it gives a tree, and from a tree like it such an argument.
-stand_ins: dict[type, Callable[[Any], tuple[Tree, Fun]]] = {}
-
-
-def by_trees(f: Fun, primals: tuple[Any, ...]) -> tuple[Fun, tuple[Tree, ...]]:
-    """f as a function of trees, and the trees, where a primal is of a kind that stands for
-    one."""
-    kinds = [next((k for k in stand_ins if isinstance(p, k)), None) for p in primals]
-    if not any(kinds):
-        return f, primals
-    itself: Fun = lambda tree: tree
-    found = [stand_ins[k](p) if k else (p, itself) for k, p in zip(kinds, primals)]
-
-    @wraps(f, updated=())
-    def of_trees(*trees: Tree) -> Any:
-        return f(*[back(tree) for (_, back), tree in zip(found, trees)])
-
-    return of_trees, tuple(tree for tree, _ in found)
 
 
 # book/modes/transforms.md: Gradients
