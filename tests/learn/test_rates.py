@@ -105,7 +105,45 @@ def test_the_mean_is_in_the_parameters_inside_of_the_block_only_also_after_an_er
     assert fresh.means == []
 
 
+def test_a_mean_of_halves_does_not_stall_and_comes_back_as_halves():
+    w = ab.Variable(np.zeros(2, np.float16))
+    average = optim.MovingAverage([w])
+    average.update()
+    w.data = np.ones(2, np.float16)
+    for _ in range(5000):
+        average.update()
+    np.testing.assert_allclose(average.means[0], 1 - 0.999**5000, rtol=1e-4)
+    with average.swapped():
+        assert w.dtype == np.float16 and w.numpy()[0] > 0.99
+
+
+def test_an_interrupt_while_values_are_exchanged_leaves_the_parameters_as_they_were():
+    class Stop(Exception):
+        pass
+
+    class Stubborn(np.ndarray):
+        def astype(self, *args, **options):
+            raise Stop
+
+    first, second = ab.Variable([1.0]), ab.Variable([2.0])
+    average = optim.MovingAverage([first, second])
+    average.update()
+    first.data, second.data = np.array([5.0]), np.array([6.0])
+    average.means[1] = average.means[1].view(Stubborn)
+    with pytest.raises(Stop), average.swapped():
+        pass
+    assert (first.item(), second.item()) == (5.0, 6.0)
+
+
 REFUSED = {
+    "a step before the first": (lambda: optim.cosine(0.1, 50, warmup=10)(-3), "step=-3"),
+    "a step between": (lambda: optim.stepwise(0.1, 5)(1.5), "step=1.5"),
+    "a truth value for a length": (lambda: optim.cosine(0.1, True), "steps=True"),
+    "no patience": (lambda: optim.Plateau(0.1, patience=-1), "patience=-1"),
+    "half a patience": (lambda: optim.Plateau(0.1, patience=2.7), "patience=2.7"),
+    "a threshold that no loss can pass": (lambda: optim.Plateau(0.1, threshold=2.0), "threshold=2.0"),
+    "text in a state": (lambda: optim.Plateau(0.1).load_state_dict({"rate": "x", "best": 1.0, "waited": 0}), "Give numbers"),
+    "nothing for a state": (lambda: optim.MovingAverage([ab.Variable(1.0)]).load_state_dict(None), "NoneType"),
     "no steps": (lambda: optim.cosine(0.1, 0), "steps=0"),
     "steps that are no number": (lambda: optim.one_cycle(0.1, 1.5), "steps=1.5"),
     "a warm-up that does not end": (lambda: optim.cosine(0.1, 10, warmup=10), "warmup=10 of 10"),

@@ -21,11 +21,12 @@ parameters have been.
         print(w.numpy().round(1))
 """
 # Generated from book/learn/rates.md by autograd-book extract; edit the chapter, not this file.
-# sha256: c01db3458e9df27b60d826d6bbeee434fe9b7282499a305b3a11414b788d0f50
+# sha256: 3f566fb5939641227ce98947491c7e8a6a262a9a15c9a432e412ccb56c683a16
 
 __all__ = [
     "Rate",
     "expect_counted",
+    "from_zero",
     "along_cosine",
     "steady",
     "stepwise",
@@ -49,10 +50,11 @@ import numpy as np
 
 from autograd_book.graph.errors import DifferentiationValueError, with_usage
 from autograd_book.graph.variable import Variable
-from autograd_book.learn.nn import fitting
+from autograd_book.learn.nn import expect_state, fitting
 from autograd_book.learn.optim import (
     Optimizer, blend, movable, pair, setting_below_one, within,
 )
+from autograd_book.rules.elementwise import wide
 
 Rate = Callable[[int], float]  #: From the number of a step, from 0, to a rate.
 
@@ -60,11 +62,18 @@ Rate = Callable[[int], float]  #: From the number of a step, from 0, to a rate.
 def expect_counted(**numbers: int) -> None:
     """Raise unless all are whole numbers from 0, or from 1 where a length is meant."""
     for name, number in numbers.items():
-        least = 0 if name == "warmup" else 1
-        if not isinstance(number, (int, np.integer)) or number < least:
+        least = 1 if name in ("steps", "every") else 0
+        whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+        if not whole or number < least:
             raise DifferentiationValueError(
                 f"a schedule was given {name}={number!r}. Give a whole number from {least}."
             )
+
+
+def from_zero(step: int) -> int:
+    """The number of a step, or the error that it is none."""
+    expect_counted(step=step)
+    return step
 
 
 def along_cosine(start: float, end: float, part: float) -> float:
@@ -82,7 +91,7 @@ def stepwise(rate: float, every: int, factor: float = 0.1) -> Rate:
     """A rate that is multiplied by a factor after every so many steps."""
     expect_counted(every=every)
     rate, factor = within("rate", rate), within("factor", factor)
-    return lambda step: rate * factor ** (step // every)
+    return lambda step: rate * factor ** (from_zero(step) // every)
 
 
 def cosine(rate: float, steps: int, warmup: int = 0, final: float = 0.0) -> Rate:
@@ -96,7 +105,7 @@ def cosine(rate: float, steps: int, warmup: int = 0, final: float = 0.0) -> Rate
         )
 
     def at(step: int) -> float:
-        if step < warmup:
+        if from_zero(step) < warmup:
             return rate * (step + 1) / warmup
         return along_cosine(rate, final, (step - warmup) / (steps - warmup))
 
@@ -112,7 +121,7 @@ def one_cycle(
     rate, top = within("rate", rate), setting_below_one("rising", rising) * steps - 1
 
     def at(step: int) -> float:
-        if step < top:
+        if from_zero(step) < top:
             return along_cosine(start * rate, rate, step / top)
         return along_cosine(rate, final * rate, (step - top) / max(steps - 1 - top, 1))
 
@@ -140,7 +149,8 @@ class Plateau:
         self, rate: float, factor: float = 0.1, patience: int = 10, threshold: float = 1e-4
     ) -> None:
         self.rate, self.factor = within("rate", rate), setting_below_one("factor", factor)
-        self.patience, self.threshold = int(patience), within("threshold", threshold)
+        expect_counted(patience=patience)
+        self.patience, self.threshold = patience, setting_below_one("threshold", threshold)
         self.best, self.waited = inf, 0
 
     def __call__(self, loss: Any) -> float:
@@ -165,8 +175,13 @@ class Plateau:
                 "a Plateau was given a state that is none of it. Give what its state_dict() "
                 "returned."
             )
-        rate, best, waited = (float(state[name]) for name in ("rate", "best", "waited"))
-        self.rate, self.best, self.waited = within("rate", rate), best, int(waited)
+        numbers = [np.asarray(state[name]).item() for name in ("rate", "best", "waited")]
+        if not all(isinstance(number, (int, float)) for number in numbers):
+            raise DifferentiationValueError(
+                f"a Plateau was given the state {state!r}. Give numbers, as its state_dict() "
+                "returned them."
+            )
+        self.rate, self.best, self.waited = within("rate", numbers[0]), numbers[1], int(numbers[2])
 
 
 # book/learn/rates.md: A rate for each parameter
@@ -303,11 +318,12 @@ class MovingAverage:
 
     def update(self) -> None:
         """Move the mean towards the parameters."""
+        values = [wide(parameter.numpy()) for parameter in self.parameters]
         if not self.means:
-            self.means = [parameter.numpy().copy() for parameter in self.parameters]
+            self.means = [np.array(value) for value in values]
             return
-        for mean, parameter in zip(self.means, self.parameters, strict=True):
-            blend(mean, parameter.numpy(), self.decay)
+        for mean, value in zip(self.means, values, strict=True):
+            blend(mean, value, self.decay)
 
     @contextmanager
     def swapped(self) -> Iterator[None]:
@@ -318,9 +334,9 @@ class MovingAverage:
                 "after each step."
             )
         own = [parameter.value for parameter in self.parameters]
-        for parameter, mean in zip(self.parameters, self.means, strict=True):
-            parameter.value = mean.copy()
         try:
+            for parameter, mean in zip(self.parameters, self.means, strict=True):
+                parameter.value = mean.astype(parameter.dtype)  # a copy
             yield
         finally:
             for parameter, value in zip(self.parameters, own, strict=True):
@@ -335,5 +351,6 @@ class MovingAverage:
 
     def load_state_dict(self, state: Any) -> None:
         """Go on from a state; what does not fit raises, and changes nothing."""
-        likes = {str(i): parameter.value for i, parameter in enumerate(self.parameters)}
-        self.means = list(fitting(likes if len(state) else {}, state).values())
+        expect_state(state)
+        likes = {str(i): wide(parameter.value) for i, parameter in enumerate(self.parameters)}
+        self.means = list(fitting(likes if state else {}, state).values())
